@@ -1,0 +1,58 @@
+# `make` alone prints what there is. Everything runs in .venv, which `make` makes itself.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# With bytecode, every process starts faster: `import ray` takes 0.4 s instead of 2 s.
+unexport PYTHONDONTWRITEBYTECODE
+unexport PYTHONUNBUFFERED
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test full lint format bench bench-local bench-ray lock clean
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(VENV)/.ready ## make .venv from the lock file
+
+$(VENV)/.ready: requirements/dev.lock requirements/uv.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "jobq-magic needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..."; exit 2; }
+	@echo "making $(VENV) (once; about a minute)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements/dev.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: install ## run the π notebook headless on four Ray workers, and say what happened
+	@$(BIN)/python examples/demo.py
+
+test: lint ## everything that must pass before a change lands
+	$(BIN)/python -m pytest -m "not slow"
+
+full: lint ## test, and all that is slow (many kills, long runs); figures go to docs/evidence/
+	$(BIN)/python -m pytest
+
+lint: install ## style, types, and the rules of the house
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install ## put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: bench-local bench-ray ## all benches, each beside its peer
+
+bench-local: install ## local mode and the magic itself, beside their peers
+	$(BIN)/python -m benchmarks.local
+
+bench-ray: install ## embedded Ray beside Ray's own Jobs API
+	$(BIN)/python -m benchmarks.ray
+
+lock: install ## renew the lock files from pyproject.toml
+	@echo 'uv>=0.5' | $(BIN)/uv pip compile --quiet - --generate-hashes --no-header --no-annotate --universal --python-version 3.11 --upgrade -o requirements/uv.lock
+	@$(BIN)/uv pip compile --quiet pyproject.toml --extra all --group dev --generate-hashes --no-header --no-annotate --universal --python-version 3.11 --upgrade -o requirements/dev.lock
+
+clean: ## remove .venv and what was built
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,105 @@
+"""Every error that a user can meet.
+
+    JobqError
+    ├── OptionError      an option or a setting cannot be what it was set to
+    ├── CaptureError     the cell, or something that it needs, cannot travel
+    ├── StoreError       the store of runs cannot be read or written, or holds no such run
+    ├── BackendError     the place where the cell was to run cannot take it
+    ├── ResultError      what came back cannot be used
+    └── JobFailed        the job ended badly without an exception of its own
+
+An error is data: a kebab-case ``code``, ``what`` happened, ``why``, and what to ``do``. It draws itself as text and as
+HTML, and in IPython as those lines alone (`_render_traceback_`), so that no frame of ours reaches a user. This module
+imports nothing of ours: anything may raise from it.
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+__all__ = [
+    "BackendError",
+    "CaptureError",
+    "JobFailed",
+    "JobqError",
+    "OptionError",
+    "ResultError",
+    "StoreError",
+    "closest",
+]
+
+
+class JobqError(Exception):
+    """One thing that went wrong, in words.
+
+    Args:
+        code: kebab-case reference, stable across versions, one per kind of mistake.
+        what: one sentence that names the culprit, without a full stop.
+        why: the fact behind it, where `what` does not say it already.
+        do: the way out, as an imperative.
+    """
+
+    def __init__(self, code: str, what: str, *, why: str = "", do: str = "") -> None:
+        super().__init__(code, what, why, do)
+        self.code = code
+        self.what = what
+        self.why = why
+        self.do = do
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.code, self.what, self.why, self.do), self.__dict__)
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    def lines(self) -> list[str]:
+        """One line that says what happened, and at most one that says why and what to do."""
+        second = " ".join(part if part.endswith((".", "?", "!", ")")) else part + "." for part in (self.why, self.do) if part)
+        return [self.what, second] if second else [self.what]
+
+    def html(self) -> str:
+        """The same as `lines`, as one escaped block."""
+        first, *rest = (escape(line) for line in self.lines())
+        tip = "".join(f'<div class="jobq-tip">{line}</div>' for line in rest)
+        return f'<div class="jobq-error" role="alert" data-code="{escape(self.code)}"><b>{first}</b>{tip}</div>'
+
+    def _render_traceback_(self) -> list[str]:
+        # IPython asks for this before it draws a traceback (IPython.core.interactiveshell, showtraceback).
+        first, *rest = self.lines()
+        return [f"{type(self).__name__}: {first}", *(f"  {line}" for line in rest)]
+
+
+def _rebuild(kind: type[JobqError], code: str, what: str, why: str, do: str) -> JobqError:
+    return kind(code, what, why=why, do=do)
+
+
+class OptionError(JobqError):
+    """An option or a setting cannot be what it was set to."""
+
+
+class CaptureError(JobqError):
+    """The cell, or something that it needs, cannot travel."""
+
+
+class StoreError(JobqError):
+    """The store of runs cannot be read or written, or holds no such run."""
+
+
+class BackendError(JobqError):
+    """The place where the cell was to run cannot take it."""
+
+
+class ResultError(JobqError):
+    """What came back cannot be used."""
+
+
+class JobFailed(JobqError):
+    """The job ended badly without an exception of its own: killed, stopped, timed out, lost."""
+
+
+def closest(word: str, known: list[str]) -> str:
+    """`did you mean 'x'?`, or the known words where none is near."""
+    from difflib import get_close_matches  # 8 ms that only a mistake should cost
+
+    near = get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"Did you mean {near[0]}?" if near else f"Known: {', '.join(sorted(known))}"

@@ -1,0 +1,171 @@
+"""Phase, the table of transitions, and Snapshot: one immutable picture of a run.
+
+A run's record is a list of events, append-only (`runs.log`). `Event` is one line of it; `fold` turns the list into a
+`Snapshot`. Faces draw Snapshots and know nothing else of a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+__all__ = ["FINAL", "TRANSITIONS", "Link", "Phase", "PhaseTime", "Progress", "Snapshot", "fold"]
+
+
+class Phase(StrEnum):
+    """Where a run stands. A phase never says more than was observed."""
+
+    CAPTURING = "capturing"
+    BUILDING = "building"
+    SUBMITTING = "submitting"
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    COLLECTING = "collecting"
+    STOPPING = "stopping"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+
+
+FINAL = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED, Phase.LOST})
+_BAD_ENDS = frozenset({Phase.FAILED, Phase.CANCELLED, Phase.LOST})
+
+_P = Phase
+# From each phase, the phases that may follow. What is not here is ignored when a record is folded: a late word of a
+# writer that was overtaken (a `running` after the `cancelled`) changes nothing, and the first end stands.
+TRANSITIONS: Mapping[Phase, frozenset[Phase]] = {
+    _P.CAPTURING: frozenset({_P.BUILDING, _P.SUBMITTING}) | _BAD_ENDS,
+    _P.BUILDING: frozenset({_P.SUBMITTING, _P.STOPPING}) | _BAD_ENDS,
+    _P.SUBMITTING: frozenset({_P.QUEUED, _P.STARTING, _P.RUNNING, _P.COLLECTING, _P.STOPPING}) | FINAL,
+    _P.QUEUED: frozenset({_P.STARTING, _P.RUNNING, _P.COLLECTING, _P.STOPPING, _P.PAUSED}) | FINAL,
+    _P.STARTING: frozenset({_P.QUEUED, _P.RUNNING, _P.COLLECTING, _P.STOPPING, _P.PAUSED}) | FINAL,
+    _P.RUNNING: frozenset({_P.QUEUED, _P.STARTING, _P.COLLECTING, _P.STOPPING, _P.PAUSED}) | FINAL,
+    _P.COLLECTING: frozenset({_P.STOPPING}) | FINAL,
+    _P.STOPPING: FINAL,
+    _P.PAUSED: frozenset({_P.QUEUED, _P.STARTING, _P.RUNNING, _P.STOPPING}) | FINAL,
+    **{end: frozenset() for end in FINAL},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseTime:
+    """When a phase began, as seconds since the epoch."""
+
+    phase: Phase
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a named piece of work is. `total` is None where it is not known."""
+
+    label: str
+    done: float
+    total: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An address worth opening: `rel` says which (`ray-dashboard`, ...)."""
+
+    rel: str
+    title: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is known of a run at one moment."""
+
+    run: str
+    name: str
+    mode: str
+    where: str
+    """The place in words: "this machine", "Ray on this machine"."""
+    phase: Phase
+    created: float
+    workers: int | None = None
+    attempt: int = 1
+    reason: str = ""
+    """Code of the reason for the phase; `words` has its sentence."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the sentence of the reason names: signal, exit_code, ..."""
+    times: tuple[PhaseTime, ...] = ()
+    progress: tuple[Progress, ...] = ()
+    links: tuple[Link, ...] = ()
+    notes: tuple[str, ...] = ()
+    result: str = ""
+    """"", `ready`, or `lost`."""
+    generation: int = 0
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.phase in FINAL
+
+    @property
+    def ended(self) -> float | None:
+        """When the run ended, as seconds since the epoch."""
+        return self.times[-1].at if self.final and self.times else None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the user's code ran; None where it did not start or has not ended."""
+        began = next((time.at for time in self.times if time.phase is Phase.RUNNING), None)
+        after = [time.at for time in self.times if began is not None and time.phase in FINAL | {Phase.COLLECTING}]
+        return after[0] - began if began is not None and after else None
+
+
+def fold(identity: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Snapshot:
+    """The Snapshot that a record amounts to.
+
+    Args:
+        identity: `run`, `name`, `mode`, `where`, `created` and `workers` of the run.
+        events: the record's lines in order. Each may carry `phase` with `at`, `reason` and `facts`; `attempt`;
+            `link`; `note`; `result`; and `gen`, the generation of its writer. An event of an older generation than
+            one that was seen before comes from a holder that lost its lease, and is ignored.
+    """
+    phase, attempt, generation = Phase.CAPTURING, 1, 0
+    reason, result = "", ""
+    facts: Mapping[str, Any] = {}
+    times: list[PhaseTime] = []
+    links: dict[str, Link] = {}
+    notes: list[str] = []
+    for event in events:
+        if (writer := event.get("gen", generation)) < generation:
+            continue
+        generation = writer
+        if "attempt" in event and event["attempt"] > attempt and phase not in FINAL:
+            attempt = event["attempt"]
+        if "phase" in event:
+            after = Phase(event["phase"])
+            if not times and after is phase:
+                times.append(PhaseTime(after, event["at"]))
+            elif after in TRANSITIONS[phase]:
+                phase, reason, facts = after, event.get("reason", ""), event.get("facts", {})
+                times.append(PhaseTime(after, event["at"]))
+            elif after is phase and "reason" in event and phase not in FINAL:
+                reason, facts = event["reason"], event.get("facts", {})
+        if "link" in event:
+            link = Link(**event["link"])
+            links[link.rel] = link
+        if "note" in event and event["note"] not in notes:
+            notes.append(event["note"])
+        result = event.get("result", result)
+    return Snapshot(
+        **identity,
+        phase=phase,
+        attempt=attempt,
+        reason=reason,
+        facts=facts,
+        times=tuple(times),
+        links=tuple(links.values()),
+        notes=tuple(notes),
+        result=result,
+        generation=generation,
+    )

@@ -1,0 +1,117 @@
+"""The sentences and the advice for phases and reasons. Every face quotes these, and none has words of its own."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jobq_magic.snapshot import Phase, Snapshot
+
+__all__ = ["ICONS", "Words", "duration", "say", "size"]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One sentence, and what to do about it ("" where there is nothing to do)."""
+
+    sentence: str
+    advice: str = ""
+
+
+ICONS: Mapping[Phase, str] = {
+    Phase.CAPTURING: "…",
+    Phase.BUILDING: "…",
+    Phase.SUBMITTING: "…",
+    Phase.QUEUED: "◌",
+    Phase.STARTING: "◌",
+    Phase.RUNNING: "●",
+    Phase.COLLECTING: "●",
+    Phase.STOPPING: "■",
+    Phase.PAUSED: "‖",
+    Phase.SUCCEEDED: "✓",
+    Phase.FAILED: "✗",
+    Phase.CANCELLED: "■",
+    Phase.LOST: "?",
+}
+
+_PHASES: Mapping[Phase, Words] = {
+    Phase.CAPTURING: Words("Collecting what the cell needs"),
+    Phase.BUILDING: Words("Assembling the image"),
+    Phase.SUBMITTING: Words("Handing the cell over"),
+    Phase.QUEUED: Words("Waiting for its turn"),
+    Phase.STARTING: Words("Starting"),
+    Phase.RUNNING: Words("The cell is running", "It goes on if you close this notebook"),
+    Phase.COLLECTING: Words("The cell has ended; fetching what it left"),
+    Phase.STOPPING: Words("Stopping"),
+    Phase.PAUSED: Words("Paused"),
+    Phase.SUCCEEDED: Words("Done"),
+    Phase.FAILED: Words("Failed"),
+    Phase.CANCELLED: Words("Stopped"),
+    Phase.LOST: Words("Nothing is known of its end"),
+}
+
+# `{…}` are the facts of the event that gave the reason.
+_REASONS: Mapping[str, Words] = {
+    "exception": Words("{error}", "Names that this run would have bound are not set"),
+    "exit": Words("The cell ended its process with exit status {exit_code}"),
+    "killed": Words("killed (SIGKILL), most likely out of memory", "Ask for less data at a time, or a bigger place"),
+    "signal": Words("killed ({signal})", "The log shows what it printed last"),
+    "deadline": Words("Stopped after its time limit of {seconds}", "Give it more with --timeout"),
+    "stopped": Words("Stopped on request"),
+    "stopped-hard": Words("Stopped on request (it ignored SIGTERM, and was killed)"),
+    "interrupted": Words("Stopped, because the cell was interrupted"),
+    "no-result": Words("The process ended without leaving a result", "The log shows what it printed last"),
+    "refused": Words("{error}"),
+    "never-started": Words("It was never started: the kernel ended while the cell was collected", "Run the cell again"),
+    "supervisor-lost": Words(
+        "Its supervisor and its process are gone, and it left no result", "Run it again with %jobq rerun {run}"
+    ),
+    "host-rebooted": Words("{host} was restarted while it ran", "Run it again with %jobq rerun {run}"),
+    "host-silent": Words("No sign of life from {host} for {seconds}", "Run it again with %jobq rerun {run}"),
+    "ray-starting": Words("Starting Ray on this machine", "Later runs use the same Ray, and start at once"),
+    "ray-worker-start": Words("Ray is starting the process of the cell"),
+    "ray-failed": Words("Ray could not run it: {error}"),
+    "ray-died": Words("Ray on this machine ended while the cell ran", "Run it again with %jobq rerun {run}"),
+    "bundle-damaged": Words("What was captured was changed on disk after the capture: {error}", "Run the cell again"),
+}
+
+
+def say(snapshot: Snapshot) -> Words:
+    """The sentence and the advice for where a run stands."""
+    words = _REASONS.get(snapshot.reason) or _PHASES[snapshot.phase]
+    facts = _Facts(snapshot.facts, run=snapshot.run)
+    return Words(words.sentence.format_map(facts), words.advice.format_map(facts))
+
+
+class _Facts(dict[str, Any]):
+    def __init__(self, facts: Mapping[str, Any], **more: Any) -> None:
+        super().__init__(more | dict(facts))
+        if isinstance(number := self.get("signal"), int):
+            self["signal"] = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+        if isinstance(seconds := self.get("seconds"), int | float):
+            self["seconds"] = duration(seconds)
+
+    def __missing__(self, key: str) -> str:
+        return f"(no {key} known)"
+
+
+def duration(seconds: float) -> str:
+    """How people write a length of time: `12 ms`, `1.4 s`, `3:07`, `2:03:10`."""
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def size(count: float) -> str:
+    """How people write a number of bytes: `28 B`, `2.1 kB`, `400 MB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 999.5:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 99.5 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
