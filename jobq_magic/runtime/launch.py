@@ -1,0 +1,56 @@
+"""How the runtime reaches the job: a copy under its own name, and the command that starts it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
+_SOURCE = Path(__file__).parent
+NAME = "_jobq_runtime"
+"""The top-level name in the job: nothing that a user installs is called that."""
+
+
+@cache
+def _content() -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(_SOURCE.glob("*.py"))}
+
+
+def runtime_folder(base: Path) -> Path:
+    """A folder for PYTHONPATH that holds this package as `_jobq_runtime`; made once per content.
+
+    Args:
+        base: where such folders may be kept; made where missing.
+    """
+    digest = hashlib.sha256()
+    for name, text in _content().items():
+        digest.update(f"{name}\0{len(text)}\0".encode() + text)
+    folder = base / digest.hexdigest()[:16]
+    if not folder.is_dir():
+        base.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(dir=base))
+        (made / NAME).mkdir()
+        for name, text in _content().items():
+            (made / NAME / name).write_bytes(text)
+        made.chmod(0o755)
+        try:
+            os.rename(made, folder)
+        except OSError:  # another process was first
+            shutil.rmtree(made)
+    return folder
+
+
+def job_argv(interpreter: str, run_folder: Path, attempt: int) -> list[str]:
+    """The command that runs the bundle of a run in the environment of whoever starts it.
+
+    `runtime_folder` must be on its PYTHONPATH. `-P`: the working directory is no place to import the runtime from.
+    """
+    return [interpreter, "-P", "-m", NAME, "run", str(run_folder), str(attempt)]
+
+
+def supervisor_argv(interpreter: str, run_folder: Path, attempt: int) -> list[str]:
+    """The command of a supervisor, which starts the job of a run as its child, or finds it, and keeps its record."""
+    return [interpreter, "-P", "-m", NAME, "supervise", str(run_folder), str(attempt)]
