@@ -1,0 +1,75 @@
+"""Runs source as a notebook runs a cell: statement by statement, top-level await, the last expression's value."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import linecache
+from typing import Any
+
+_lines: dict[str, list[str]] = {}
+
+
+def register(label: str, text: str, first: int) -> None:
+    """Lets tracebacks and `inspect.getsource` find the lines of a text that begins at line `first` of a cell."""
+    lines = _lines.setdefault(label, [])
+    new = text.splitlines(keepends=True)
+    lines += ["\n"] * (first - 1 + len(new) - len(lines))
+    lines[first - 1 : first - 1 + len(new)] = new
+    # A modification time of None keeps `linecache.checkcache` from looking for a file.
+    linecache.cache[label] = (sum(map(len, lines)), None, lines, label)
+
+
+def execute(text: str, label: str, namespace: dict[str, Any], *, first: int = 1, flags: int = 0) -> Any:
+    """Executes `text` in `namespace`.
+
+    Args:
+        text: plain Python.
+        label: the name that tracebacks show.
+        namespace: globals and locals.
+        first: the line of the cell that `text` begins at.
+        flags: of `compile`: future statements that are in force.
+
+    Returns:
+        The value of the last statement where it is an expression without a semicolon after it, else None.
+    """
+    flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    tree = compile(text, label, "exec", flags | ast.PyCF_ONLY_AST, dont_inherit=True)
+    ast.increment_lineno(tree, first - 1)
+    last = None
+    if tree.body and isinstance(tree.body[-1], ast.Expr) and not _silenced(text):
+        last = ast.Expression(tree.body.pop().value)
+    code = compile(tree, label, "exec", flags, dont_inherit=True)
+    tail = compile(last, label, "eval", flags, dont_inherit=True) if last is not None else None
+    if any(part is not None and part.co_flags & inspect.CO_COROUTINE for part in (code, tail)):
+        return _run_async(code, tail, namespace)
+    eval(code, namespace)
+    return eval(tail, namespace) if tail is not None else None
+
+
+def _run_async(code: Any, tail: Any, namespace: dict[str, Any]) -> Any:
+    async def body() -> Any:
+        value = None
+        for part in (code, tail):
+            value = eval(part, namespace) if part is not None else None
+            if part is not None and part.co_flags & inspect.CO_COROUTINE:
+                value = await value
+        return value
+
+    return asyncio.run(body())
+
+
+def _silenced(text: str) -> bool:
+    """Whether the last expression ends in a semicolon, which keeps a notebook from showing it."""
+    import io
+    import tokenize
+
+    last = ""
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type not in (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER, tokenize.DEDENT):
+                last = token.string
+    except (tokenize.TokenError, SyntaxError):
+        return False
+    return last == ";"

@@ -1,0 +1,48 @@
+"""A Matplotlib backend that displays figures where a notebook would: on `show()`, and at the end of the cell."""
+
+from __future__ import annotations
+
+import base64
+import io
+import sys
+from typing import Any
+
+BACKEND = "module://_jobq_runtime.figures"
+
+
+def png(figure: Any) -> str:
+    """A figure as base64 of a PNG, cropped as the inline backend crops it."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", bbox_inches="tight")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def show(*_: Any, **__: Any) -> None:
+    """Displays all open figures, and closes them."""
+    helpers = sys.modules.get("matplotlib._pylab_helpers")
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if helpers is None or pyplot is None:
+        return
+    from .display import display
+
+    for manager in helpers.Gcf.get_all_fig_managers():
+        if manager.canvas.figure.axes or manager.canvas.figure.lines:
+            display(manager.canvas.figure)
+    pyplot.close("all")
+
+
+def at_end_of_cell() -> None:
+    """Displays what the cell left open, if this backend is the one in use."""
+    matplotlib = sys.modules.get("matplotlib")
+    if matplotlib is not None and str(matplotlib.rcParams._get("backend")) == BACKEND:
+        show()
+
+
+def __getattr__(name: str) -> Any:
+    # Matplotlib asks its backend module for these; until then this module does not import it.
+    if name in ("FigureCanvas", "FigureManager"):
+        from matplotlib.backend_bases import FigureManagerBase
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+        return FigureCanvasAgg if name == "FigureCanvas" else FigureManagerBase
+    raise AttributeError(name)

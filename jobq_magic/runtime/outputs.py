@@ -1,0 +1,115 @@
+"""What the job prints and displays, as append-only files that outlive whoever writes them.
+
+File descriptors 1 and 2 are files opened for appending; `sys.stdout` and `sys.stderr` write each line to them before
+`print` returns, so that a job that is killed keeps what it printed. Beside them `order` says how the streams and the
+displays lie to each other: each line is a sample
+
+    <seconds since the epoch> <size of stdout> <size of stderr> <size of displays.jsonl>
+
+which says that at that time the three files were that long. Where only one of them grew between two samples their
+order is exact; that is so for everything that goes through `sys.stdout`, `sys.stderr` and displays. What is written past
+them (child processes, C code) is placed by the samples that `sample` takes every 50 ms.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+import threading
+import time
+from typing import Any, TextIO
+
+SAMPLE_PERIOD = 0.05
+
+
+class Order:
+    """Writes the samples. Any number of processes may hold one on the same attempt."""
+
+    def __init__(self, folder: str) -> None:
+        append = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        # stdout last: a reader that sees stdout longer than its sample says knows that it grew afterwards.
+        self._files = [os.open(os.path.join(folder, name), append, 0o600) for name in ("stdout", "stderr", "displays.jsonl")]
+        self._order = os.open(os.path.join(folder, "order"), append, 0o600)
+        self._last: list[int] = [0, 0, 0]
+        self._lock = threading.RLock()
+
+    def sizes(self) -> list[int]:
+        """How long the three files are now."""
+        return [os.fstat(file).st_size for file in self._files]
+
+    def sample(self) -> None:
+        """Writes a sample, if anything grew since the last one."""
+        with self._lock:
+            sizes = self.sizes()
+            if sizes != self._last:
+                self._last = sizes
+                os.write(self._order, b"%.6f %d %d %d\n" % (time.time(), *sizes))
+
+    def display(self, message: dict[str, Any]) -> None:
+        """Adds one display at its place."""
+        with self._lock:
+            _flush(sys.stdout)
+            self.sample()
+            os.write(self._files[2], json.dumps(message).encode("utf-8", "backslashreplace") + b"\n")
+            self.sample()
+
+    def close(self) -> None:
+        """Closes the files."""
+        for file in [*self._files, self._order]:
+            os.close(file)
+
+
+class _Stderr(io.TextIOWrapper):
+    """Standard error that marks its place: unbuffered, a sample before and after."""
+
+    order: Order
+
+    def write(self, text: str) -> int:
+        with self.order._lock:
+            _flush(sys.stdout)
+            self.order.sample()
+            count = super().write(text)
+            self.order.sample()
+        return count
+
+
+def _flush(stream: TextIO | None) -> None:
+    try:
+        if stream is not None:
+            stream.flush()
+    except (OSError, ValueError):  # closed by the user's code, or the disk is full; its own write will say so
+        return
+
+
+def take_over(folder: str) -> Order:
+    """Makes the files of an attempt this process' standard streams, for itself and for all its children."""
+    order = Order(folder)
+    with open(os.devnull) as nothing:
+        os.dup2(nothing.fileno(), 0)
+    for number in (1, 2):
+        os.dup2(order._files[number - 1], number)
+    sys.stdin = open(0, closefd=False)
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(io.FileIO(1, "wb", closefd=False), 1 << 16),
+        encoding="utf-8",
+        errors="backslashreplace",
+        line_buffering=True,
+    )
+    stderr = _Stderr(io.FileIO(2, "wb", closefd=False), encoding="utf-8", errors="backslashreplace", write_through=True)  # type: ignore[type-var]
+    stderr.order = order
+    sys.stderr = stderr
+    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc]
+    return order
+
+
+def sample_in_background(order: Order) -> None:
+    """Takes the samples from a thread, for a job that has no supervisor beside it."""
+
+    def loop() -> None:
+        while True:
+            time.sleep(SAMPLE_PERIOD)
+            order.sample()
+
+    threading.Thread(target=loop, name="jobq-samples", daemon=True).start()

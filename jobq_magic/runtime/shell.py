@@ -1,0 +1,130 @@
+"""`get_ipython()`, in the job: the few magics that travel, doing there what they do in a notebook."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from typing import Any
+
+_FIELD = re.compile(r"\{([^{}]+)\}|\$\$|\$(\w+)")
+
+
+class Shell:
+    """Stands where IPython's shell stands in a kernel, with the part of its surface that transformed cells call."""
+
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        self.user_ns = namespace
+
+    def __call__(self) -> Shell:
+        return self
+
+    def expand(self, line: str) -> str:
+        """`{expr}` and `$name` by their values; what cannot be evaluated stays, as in IPython."""
+
+        def value(match: re.Match[str]) -> str:
+            if match[0] == "$$":
+                return "$"
+            try:
+                return str(eval(match[1] or match[2], self.user_ns))
+            except Exception:
+                return match[0]
+
+        return _FIELD.sub(value, line)
+
+    def system(self, command: str) -> None:
+        """`!command`: its output goes where the job's goes."""
+        sys.stdout.flush()
+        self.user_ns["_exit_code"] = subprocess.call(self.expand(command), shell=True)
+
+    def getoutput(self, command: str) -> list[str]:
+        """`lines = !command`."""
+        done = subprocess.run(self.expand(command), shell=True, stdout=subprocess.PIPE, text=True, errors="replace")
+        self.user_ns["_exit_code"] = done.returncode
+        return done.stdout.splitlines()
+
+    def run_line_magic(self, name: str, line: str, *_: Any, **__: Any) -> Any:
+        """`%name line`."""
+        return self._magic(name, "%")(line, None)
+
+    def run_cell_magic(self, name: str, line: str, cell: str) -> Any:
+        """`%%name line`, then the cell."""
+        return self._magic(name, "%%")(line, cell)
+
+    def _magic(self, name: str, mark: str) -> Any:
+        method = getattr(self, f"_{name}_magic", None)
+        if method is None:
+            raise NameError(f"{mark}{name} does not work in a job")
+        return method
+
+    def _run(self, code: str, mode: str = "exec") -> Any:
+        from .execute import execute
+
+        return execute(code, "<magic>", self.user_ns)
+
+    def _time_magic(self, line: str, cell: str | None) -> Any:
+        wall, cpu = time.perf_counter(), os.times()
+        value = self._run(cell if cell is not None else line)
+        after, wall = os.times(), time.perf_counter() - wall
+        user, kernel = after.user - cpu.user, after.system - cpu.system
+        print(f"CPU times: user {_span(user)}, sys: {_span(kernel)}, total: {_span(user + kernel)}")
+        print(f"Wall time: {_span(wall)}")
+        return value
+
+    def _timeit_magic(self, line: str, cell: str | None) -> None:
+        import statistics
+        import timeit
+
+        setup, statement = (line, cell) if cell is not None else ("pass", line)
+        timer = timeit.Timer(statement, setup or "pass", globals=self.user_ns)
+        number, _ = timer.autorange()
+        runs = [took / number for took in timer.repeat(7, number)]
+        print(
+            f"{_span(statistics.mean(runs))} ± {_span(statistics.pstdev(runs))} per loop "
+            f"(mean ± std. dev. of 7 runs, {number:,} loop{'s' if number > 1 else ''} each)"
+        )
+
+    def _prun_magic(self, line: str, cell: str | None) -> None:
+        import cProfile
+        import pstats
+
+        profile = cProfile.Profile()
+        profile.runctx(cell if cell is not None else line, self.user_ns, self.user_ns)
+        pstats.Stats(profile, stream=sys.stdout).sort_stats("tottime").print_stats(30)
+
+    def _capture_magic(self, line: str, cell: str | None) -> None:
+        import contextlib
+        import io
+        from types import SimpleNamespace
+
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            self._run(cell or "")
+        if name := line.strip():
+            self.user_ns[name] = SimpleNamespace(stdout=out.getvalue(), stderr=err.getvalue(), outputs=[])
+
+    def _bash_magic(self, line: str, cell: str | None, shell: str = "bash") -> None:
+        sys.stdout.flush()
+        subprocess.run([shell, *line.split()], input=self.expand(cell or ""), text=True, check=True)
+
+    def _sh_magic(self, line: str, cell: str | None) -> None:
+        self._bash_magic(line, cell, "sh")
+
+    def _env_magic(self, line: str, cell: str | None) -> Any:
+        name, equals, value = line.partition("=") if "=" in line else line.partition(" ")
+        if not line.strip():
+            return dict(os.environ)
+        if not equals:
+            return os.environ.get(name)
+        os.environ[name.strip()] = self.expand(value.strip())
+        print(f"env: {name.strip()}={os.environ[name.strip()]}")
+        return None
+
+
+def _span(seconds: float) -> str:
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= scale:
+            return f"{seconds / scale:.3g} {unit}"
+    return f"{seconds * 1e9:.3g} ns"
