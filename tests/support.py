@@ -1,0 +1,31 @@
+"""What tests of several rooms share."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def eventually(check: Callable[[], T], timeout: float = 10, every: float = 0.02) -> T:
+    """The first true value of `check`; an AssertionError where there is none in time."""
+    deadline = time.monotonic() + timeout
+    while not (value := check()):
+        assert time.monotonic() < deadline, f"not within {timeout} s: {check}; last: {value!r}"
+        time.sleep(every)
+    return value
+
+
+def golden(name: str, text: str) -> None:
+    """Compares `text` with tests/golden/<name>; JOBQ_GOLDEN=write renews the file."""
+    path = GOLDEN / name
+    if os.environ.get("JOBQ_GOLDEN") == "write":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert path.exists(), f"{path} is missing; JOBQ_GOLDEN=write makes it"
+    assert text == path.read_text(encoding="utf-8")
