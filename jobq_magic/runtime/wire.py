@@ -157,12 +157,17 @@ def read_group(
         raise Damaged(f"{os.path.basename(path)} does not have its digest")
     if view[: len(_MAGIC)] != _MAGIC:
         raise Damaged(f"{os.path.basename(path)} is not a value group")
+    (start, length), buffers = spans(view)
+    return loads(view[start : start + length], buffers=[view[offset : offset + size] for offset, size in buffers])
+
+
+def spans(view: memoryview) -> tuple[tuple[int, int], list[tuple[int, int]]]:
+    """Where the head and the buffers of a value group lie: offset and length of each, in bytes."""
     at = len(_MAGIC)
     length, count = _WORD.unpack_from(view, at)[0], _WORD.unpack_from(view, at + 8)[0]
     at += 16
-    spans = [struct.unpack_from("<QQ", view, at + 16 * number) for number in range(count)]
-    at += 16 * count
-    return loads(view[at : at + length], buffers=[view[offset : offset + size] for offset, size in spans])
+    buffers = [struct.unpack_from("<QQ", view, at + 16 * number) for number in range(count)]
+    return (at + 16 * count, length), [(offset, size) for offset, size in buffers]
 
 
 def file_digest(path: str | os.PathLike[str]) -> str:

@@ -1,0 +1,126 @@
+"""`--mode local`: a fresh, detached process on this machine, with a supervisor of its own (`runtime.supervise`)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jobq_magic.errors import BackendError
+from jobq_magic.protocols import Observation
+from jobq_magic.run import Run
+from jobq_magic.runtime import process, supervise
+from jobq_magic.runtime.launch import runtime_folder, supervisor_argv
+from jobq_magic.runtime.main import Job
+
+__all__ = ["LocalBackend"]
+
+LEASE = 90.0
+"""Seconds without a heartbeat after which a supervisor on another host is taken for dead. Many heartbeats long, since
+clocks of hosts differ and shared file systems show a new time late."""
+
+# Of the kernel's environment, what is about the kernel itself and would mislead a process that is none.
+_OF_THE_KERNEL = ("JPY_", "IPYKERNEL_", "PYDEVD_", "JOBQ_FORCE_")
+
+
+class LocalBackend:
+    """Runs jobs as process trees of this machine."""
+
+    honours = frozenset({"env", "secret", "timeout"})
+    supervised = True
+
+    def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> None:
+        """Refuses secrets that are not in the environment."""
+        for secret in spec.get("secret") or ():
+            name, _, reference = secret.partition("=")
+            if (reference or name) not in os.environ:
+                raise BackendError(
+                    "secret-missing",
+                    f"--secret {secret}: {reference or name} is not set in this environment",
+                    do=f"set it with os.environ[{(reference or name)!r}] = ... or before the notebook is started",
+                )
+
+    def submit(self, run: Run, attempt: int) -> Mapping[str, Any]:
+        """Starts the supervisor, which starts the job; a second supervisor of the same attempt ends at once."""
+        base = run.folder.parent.parent / "runtime"
+        with open(os.devnull) as nothing:
+            supervisor = subprocess.Popen(
+                supervisor_argv(run.interpreter, run.folder, attempt),
+                env=_environment(run, runtime_folder(base)),
+                stdin=nothing,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                close_fds=True,
+            )
+        _Children.add(supervisor)
+        return {"supervisor": process.identify(supervisor.pid)}
+
+    def observe(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> Observation:
+        """Looks after the supervisor: where it is gone, its job is adopted, or its end is told."""
+        _Children.reap()
+        job = Job.at(str(run.folder), attempt)
+        known = supervise.read(job) or {"supervisor": handle["supervisor"]}
+        lives = process.alive(known["supervisor"])
+        if lives:
+            return Observation()
+        if lives is None:
+            return self._from_afar(job, known)
+        works = process.alive(known["job"]) if "job" in known else False
+        if works:
+            self.submit(run, attempt)
+            return Observation(notes=("Its supervisor was killed; another took over",))
+        event = supervise.ending(job, None, "")
+        if event["reason" if "reason" in event else "phase"] != "no-result":
+            return Observation(event["phase"], event.get("reason", ""), event.get("facts", {}))
+        rebooted = known["supervisor"]["boot"] != process.this_host()["boot"]
+        facts = {"host": known["supervisor"]["host"]}
+        return Observation("lost", "host-rebooted" if rebooted else "supervisor-lost", facts)
+
+    def stop(self, run: Run, attempt: int, handle: Mapping[str, Any], reason: str) -> None:
+        """Nothing to do: the supervisor reads the request in the run's folder."""
+
+    def _from_afar(self, job: Job, known: Mapping[str, Any]) -> Observation:
+        try:
+            silent = time.time() - os.stat(os.path.join(job.out, "supervisor.json")).st_mtime
+        except OSError:
+            silent = time.time() - os.stat(job.folder).st_mtime
+        if silent < LEASE:
+            return Observation()
+        return Observation("lost", "host-silent", {"host": known["supervisor"]["host"], "seconds": silent})
+
+
+def _environment(run: Run, runtime: Path) -> dict[str, str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(_OF_THE_KERNEL)}
+    for entry in run.spec.get("env") or ():
+        name, equals, value = entry.partition("=")
+        if equals:
+            environment[name] = value
+    for entry in run.spec.get("secret") or ():
+        name, _, reference = entry.partition("=")
+        environment[name] = os.environ.get(reference or name, "")
+    paths = [str(runtime), *filter(None, [environment.get("PYTHONPATH")])]
+    environment["PYTHONPATH"] = os.pathsep.join(paths)
+    environment["JOBQ_RUN"] = run.id
+    environment["JOBQ_WORKERS"] = "1"
+    if environment.get("MPLBACKEND", "").endswith("backend_inline"):
+        environment["MPLBACKEND"] = "agg"
+    return environment
+
+
+class _Children:
+    """Supervisors that this process started and has to bury: nobody waits for them."""
+
+    _all: list[subprocess.Popen[bytes]] = []
+
+    @classmethod
+    def add(cls, child: subprocess.Popen[bytes]) -> None:
+        cls.reap()
+        cls._all.append(child)
+
+    @classmethod
+    def reap(cls) -> None:
+        cls._all[:] = [child for child in cls._all if child.poll() is None]

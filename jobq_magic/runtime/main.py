@@ -1,0 +1,244 @@
+"""The job: a fresh `__main__`, the steps of the bundle, the cell, and what comes of it."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from . import display, figures, outputs, progress, returns
+from .changes import Watched, watch
+from .execute import execute, register
+from .shell import Shell
+from .wire import PROTOCOL, append_event, read_group, replace_file, seal
+
+ENDED_WELL, RAISED, UNFIT = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Job:
+    """Where one attempt finds its parts."""
+
+    run: str
+    folder: str
+    attempt: int
+
+    @property
+    def bundle(self) -> str:
+        """Folder of what the cell needs."""
+        return os.path.join(self.folder, "bundle")
+
+    @property
+    def out(self) -> str:
+        """Folder of what comes of the attempt."""
+        return os.path.join(self.folder, "attempts", str(self.attempt))
+
+    @property
+    def record(self) -> str:
+        """The record of the run."""
+        return os.path.join(self.folder, "record.jsonl")
+
+    @classmethod
+    def at(cls, folder: str, attempt: int) -> Job:
+        """The job of a run folder."""
+        return cls(os.path.basename(os.path.normpath(folder)), folder, attempt)
+
+    def note(self, **event: Any) -> None:
+        """Adds to the record; a disk that is full must not end the job."""
+        try:
+            append_event(self.record, {"attempt": self.attempt, **event})
+        except OSError as error:
+            print(f"jobq: the record could not be written: {error}", file=sys.stderr)
+
+
+def run(job: Job, *, supervised: bool = False) -> int:
+    """Executes the bundle of a run in this process, which from now on is the job's.
+
+    Args:
+        job: which.
+        supervised: somebody beside this process takes the samples of the output.
+
+    Returns:
+        0 where the cell ended well, 1 where it raised, 2 where it could not be started.
+    """
+    os.makedirs(job.out, exist_ok=True)
+    order = outputs.take_over(job.out)
+    if not supervised:
+        outputs.sample_in_background(order)
+    display.install(order.display)
+    progress.sink = progress.to_file(os.path.join(job.out, "progress.json"))
+    _share_modules()
+    sys.excepthook = returns.print_exception
+    with open(os.path.join(job.folder, "key"), "rb") as file:
+        key = bytes.fromhex(file.read().decode())
+    with open(os.path.join(job.bundle, "manifest.json"), "rb") as file:
+        manifest = json.load(file)
+    if manifest["protocol"] != PROTOCOL:
+        print(f"jobq: this bundle speaks protocol {manifest['protocol']}, this runtime {PROTOCOL}", file=sys.stderr)
+        return UNFIT
+    main = fresh_main()
+    result, status = _perform(job, manifest, main)
+    progress.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    order.sample()
+    data = seal({**result, "run": job.run, "attempt": job.attempt, "ended": time.time()}, key)
+    try:
+        replace_file(os.path.join(job.out, "result.json"), data)
+    except OSError as error:
+        print(f"jobq: the result could not be written: {error}", file=sys.stderr)
+        return UNFIT
+    return status
+
+
+def _perform(job: Job, manifest: dict[str, Any], main: ModuleType) -> tuple[dict[str, Any], int]:
+    cell = manifest["cell"]
+    labels = {step["label"] for step in manifest["steps"] if step["kind"] == "source"} | {cell["label"]}
+    pickler = returns.pickler_for(main, definitions(manifest["steps"]))
+    back = returns.Returns(job.out, pickler)
+    watched: list[Watched] = []
+    try:
+        with _on_ray(job, main, manifest):
+            load_steps(job.bundle, manifest["steps"], main, on_values=lambda *group: _watch(watched, group, pickler))
+            job.note(phase="running")
+            value = _cell(job.bundle, cell, main)
+            job.note(phase="collecting")
+            outs = cell["outs"] if cell["outs"] is not None else []
+            return back.success(main, outs, watched, value), ENDED_WELL
+    except SystemExit as leaving:
+        if leaving.code in (None, 0):
+            return back.success(main, cell["outs"] or [], watched, None), ENDED_WELL
+        return back.failure(leaving, labels), RAISED
+    except BaseException as error:  # whatever the user's code raises is the result
+        return back.failure(error, labels), RAISED
+
+
+def _watch(watched: list[Watched], group: tuple[Any, ...], pickler: Callable[..., Any]) -> None:
+    if (seen := watch(*group, pickler)) is not None:
+        watched.append(seen)
+
+
+def _cell(bundle: str, cell: dict[str, Any], main: ModuleType) -> Any:
+    text = _text(bundle, cell["file"])
+    register(cell["label"], text, cell["line"])
+    value = execute(text, cell["label"], main.__dict__, first=cell["line"], flags=cell["flags"])
+    figures.at_end_of_cell()
+    return value
+
+
+def fresh_main() -> ModuleType:
+    """A new `__main__`, in place of the one that started this process: nothing of ours is in it."""
+    main = ModuleType("__main__")
+    main.__dict__["__builtins__"] = importlib.import_module("builtins")
+    sys.modules["__main__"] = main
+    shell = Shell(main.__dict__)
+    # As IPython does it, these are builtins, so that they are found from everywhere and belong to nobody's namespace.
+    builtins = importlib.import_module("builtins").__dict__
+    builtins["get_ipython"], builtins["display"] = shell, display.display
+    return main
+
+
+def definitions(steps: list[dict[str, Any]]) -> list[str]:
+    """The names that travelled as source."""
+    return [name for step in steps if step["kind"] == "source" for name in step["names"]]
+
+
+def load_steps(
+    bundle: str,
+    steps: list[dict[str, Any]],
+    main: ModuleType,
+    *,
+    on_values: Callable[[list[str], dict[str, Any], str], None] | None = None,
+) -> None:
+    """Executes steps in order in `main`.
+
+    Args:
+        bundle: the folder of the bundle.
+        steps: as `bundle.Bundle` describes them.
+        main: the module to fill.
+        on_values: called for each value group with its names, its values and its file.
+    """
+    modules = os.path.join(bundle, "modules")
+    if os.path.isdir(modules):
+        sys.path.insert(0, modules)
+    for step in steps:
+        if step["kind"] == "import":
+            _import(step, main)
+        elif step["kind"] == "source":
+            text = _text(bundle, step["file"])
+            register(step["label"], text, step["line"])
+            execute(text, step["label"], main.__dict__, first=step["line"], flags=step["flags"])
+        elif step["kind"] == "value":
+            path = os.path.join(bundle, step["file"])
+            values = read_group(path)
+            main.__dict__.update(values)
+            if on_values is not None:
+                on_values(step["names"], values, path)
+        elif step["kind"] == "attributes":
+            owner: Any = main
+            for part in step["of"].split("."):
+                owner = getattr(owner, part)
+            for name, value in read_group(os.path.join(bundle, step["file"])).items():
+                setattr(owner, name, value)
+        elif step["kind"] == "state":
+            from .state import apply
+
+            apply(step, bundle)
+        else:
+            raise ValueError(f"a step of the unknown kind {step['kind']!r}")
+    if os.path.isdir(modules) and modules not in sys.path:  # the sys.path of the notebook came after
+        sys.path.insert(0, modules)
+
+
+def _import(step: dict[str, Any], main: ModuleType) -> None:
+    found: Any = importlib.import_module(step["module"])
+    for part in (step["attribute"] or "").split("."):
+        found = getattr(found, part) if part else found
+    if step["name"] is not None:
+        setattr(main, step["name"], found)
+
+
+def _text(bundle: str, file: str) -> str:
+    with open(os.path.join(bundle, file), encoding="utf-8") as handle:
+        return handle.read()
+
+
+def _share_modules() -> None:
+    """Gives `jobq_magic.runtime.progress` and `.parallel` of an installed jobq_magic the state of this copy."""
+    from . import parallel
+
+    for module in (progress, parallel):
+        sys.modules[f"jobq_magic.runtime.{module.__name__.rpartition('.')[2]}"] = module
+
+
+@contextlib.contextmanager
+def _on_ray(job: Job, main: ModuleType, manifest: dict[str, Any]) -> Iterator[None]:
+    if "JOBQ_RAY" not in os.environ:
+        yield
+        return
+    from . import rayworker
+
+    with rayworker.driver(main, manifest, job.bundle):
+        yield
+
+
+def leave(status: int) -> None:
+    """Ends the process as an interpreter would, but for the teardown of modules, which only costs time."""
+    if threading.current_thread() is threading.main_thread():
+        threading._shutdown()  # type: ignore[attr-defined]  # as multiprocessing does for its children
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)
+

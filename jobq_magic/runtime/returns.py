@@ -1,0 +1,180 @@
+"""What goes back: the names that the cell bound, what it changed in place, its last value, or its exception."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import traceback
+from collections.abc import Callable, Iterable
+from types import FunctionType, ModuleType, TracebackType
+from typing import Any
+
+from .changes import Watched, changed
+from .wire import PROTOCOL, read_group, write_group
+
+
+def pickler_for(main: ModuleType, shipped: Iterable[str]) -> Callable[..., Any]:
+    """A pickler class under which definitions that travelled here go back by name, and what the cell defined by value.
+
+    So `type(x) is A` holds in the notebook for an `A` of the notebook, and an instance of a class that only the cell
+    knows can come back all the same. By value needs cloudpickle; without it such values are refused.
+    """
+    names = frozenset(shipped)
+
+    def by_name(value: object) -> str | None:
+        if not isinstance(value, type | FunctionType) or value.__module__ != "__main__":
+            return None
+        found: Any = main
+        for part in value.__qualname__.split("."):
+            found = getattr(found, part, None)
+        return value.__qualname__ if found is value and value.__qualname__.split(".")[0] in names else None
+
+    try:
+        from cloudpickle import Pickler as Base
+    except ImportError:
+
+        class Plain(pickle.Pickler):
+            def reducer_override(self, value: Any) -> Any:
+                if (name := by_name(value)) is not None:
+                    return name
+                if isinstance(value, type | FunctionType) and value.__module__ == "__main__":
+                    raise pickle.PicklingError(f"{value.__qualname__} is defined by the cell only")
+                return NotImplemented
+
+        return Plain
+
+    class ByValue(Base):  # type: ignore[misc, valid-type]
+        def reducer_override(self, value: Any) -> Any:
+            return by_name(value) or super().reducer_override(value)
+
+    return ByValue
+
+
+class Returns:
+    """Writes the value groups of an attempt and gathers the result that names them."""
+
+    def __init__(self, folder: str, pickler: Callable[..., Any]) -> None:
+        self._folder = os.path.join(folder, "values")
+        self._pickler = pickler
+        self.skipped: list[dict[str, str]] = []
+        os.makedirs(self._folder, exist_ok=True)
+
+    def group(self, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """All values as one group, so that what they share stays shared; those that cannot go are named in `skipped`."""
+        if not values:
+            return {}
+        try:
+            return self._written(values)
+        except Exception:
+            good = {}
+            for name, value in values.items():
+                try:
+                    self._pickler(_Nothing(), protocol=5, buffer_callback=lambda _: False).dump({name: value})
+                    good[name] = value
+                except Exception as error:
+                    self.skipped.append({"name": name, "reason": _reason(value, error)})
+            return self._written(good) if good else {}
+
+    def _written(self, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        digest, size = write_group(self._folder, values, pickler=self._pickler)
+        return {name: {"group": digest, "size": size} for name in values}
+
+    def success(self, main: ModuleType, outs: list[str], watched: list[Watched], value: Any) -> dict[str, Any]:
+        """The result of a cell that ended well."""
+        from .display import bundle
+
+        bound = {name: main.__dict__[name] for name in outs if name in main.__dict__}
+        bound = {name: held for name, held in bound.items() if not isinstance(held, ModuleType)}
+        touched: dict[str, Any] = {}
+        for group in watched:
+            if changed(group, self._pickler):
+                touched |= {name: held for name, held in group.values.items() if name not in bound}
+        everything = {**bound, **touched, **({"_": value} if value is not None else {})}
+        gone = self.group(everything)
+        self.skipped = [entry for entry in self.skipped if entry["name"] != "_"]
+        last = None
+        if value is not None:
+            data, metadata = bundle(value)
+            last = {**gone.get("_", {"group": None}), "bundle": data, "metadata": metadata}
+        return {
+            "protocol": PROTOCOL,
+            "status": "ok",
+            "names": {name: gone[name] for name in bound if name in gone},
+            "changed": {name: gone[name] for name in touched if name in gone},
+            "value": last,
+            "skipped": self.skipped,
+            "error": None,
+        }
+
+    def failure(self, error: BaseException, labels: Iterable[str]) -> dict[str, Any]:
+        """The result of a cell that raised. Nothing that it bound goes back."""
+        known = frozenset(labels)
+        told = without_frames_of_ours(traceback.TracebackException.from_exception(error, capture_locals=False))
+        frames = [
+            {"label": frame.filename, "line": frame.lineno, "name": frame.name, "own": frame.filename in known}
+            for frame in told.stack
+        ]
+        group = None
+        try:
+            written = self._written({"exception": error.with_traceback(None)})["exception"]["group"]
+            # Exceptions often pickle and do not unpickle: their `__init__` wants other arguments than `args`.
+            read_group(os.path.join(self._folder, written))
+            group = written
+        except Exception as unfit:
+            self.skipped.append({"name": "exception", "reason": _reason(error, unfit)})
+        return {
+            "protocol": PROTOCOL,
+            "status": "error",
+            "names": {},
+            "changed": {},
+            "value": None,
+            "skipped": self.skipped,
+            "error": {
+                "type": type(error).__name__,
+                "message": _message(error),
+                "group": group,
+                "frames": frames,
+                "text": "".join(told.format()),
+            },
+        }
+
+
+def without_frames_of_ours(told: traceback.TracebackException) -> traceback.TracebackException:
+    """The same, in place, with only the frames of the user's code and of the libraries that it calls."""
+    ours = os.path.dirname(__file__) + os.sep
+    seen: set[int] = set()
+    todo: list[traceback.TracebackException | None] = [told]
+    while todo:
+        each = todo.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        each.stack[:] = [frame for frame in each.stack if not frame.filename.startswith(ours)]
+        todo += [each.__cause__, each.__context__, *(getattr(each, "exceptions", None) or [])]
+    return told
+
+
+def print_exception(kind: type[BaseException], error: BaseException, _: TracebackType | None = None) -> None:
+    """`sys.excepthook` without our frames."""
+    import sys
+
+    told = without_frames_of_ours(traceback.TracebackException(kind, error, error.__traceback__))
+    print("".join(told.format()), end="", file=sys.stderr)
+
+
+class _Nothing:
+    def write(self, data: Any) -> int:
+        return len(data)
+
+
+def _reason(value: object, error: BaseException) -> str:
+    if isinstance(error, OSError):
+        return f"it could not be written: {error.strerror or error}"
+    return f"{type(value).__name__} cannot be pickled: {_message(error)}"
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return f"(its message raised an exception: {type(error).__name__})"

@@ -1,0 +1,202 @@
+"""The supervisor of a local job: its parent, which keeps its record, and ends its tree.
+
+It holds a lock on the attempt for as long as it lives, so there is never a second one. If it is killed, the job goes on,
+and whoever notices starts another, which adopts the job: it then watches a process that is not its child, whose exit
+status it cannot have; what the job left tells how it ended.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import select
+import signal
+import time
+from typing import Any
+
+from . import outputs, process, wire
+from .main import RAISED, Job, leave, run
+
+HEARTBEAT = 5.0
+"""Seconds between two signs of life for other hosts; `backends.local` counts on it."""
+GRACE = 5.0
+"""Seconds between SIGTERM and SIGKILL."""
+
+
+def supervise(job: Job) -> None:
+    """Starts the job of an attempt, or adopts it, and stays until its end is on record."""
+    os.makedirs(job.out, exist_ok=True)
+    lock = os.open(os.path.join(job.out, "supervisor.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # somebody is at it
+        return
+    process.become_subreaper()
+    ready, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if hasattr(os, "pipe2") else os.pipe()
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    known = read(job)
+    if known is None:
+        job.note(phase="starting")
+        pid = os.fork()
+        if pid == 0:
+            _become_job(lock, ready, wake)
+            leave(run(job, supervised=True))
+        known = {"job": process.identify(pid)}
+        child = True
+    else:
+        child = False
+    _write(job, {**known, "supervisor": process.identify(os.getpid())})
+    status, cause = _watch(job, known["job"], child, ready)
+    left = process.descendants(os.getpid())
+    for pid in left:
+        if process.started(pid) is not None:
+            process.end_tree(pid, 1.0)
+    job.note(**ending(job, status, cause))
+
+
+def _become_job(lock: int, *pipe: int) -> None:
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for file in (lock, *pipe):
+        os.close(file)
+    os.setpgid(0, 0)
+
+
+def _watch(job: Job, identity: dict[str, Any], child: bool, ready: int) -> tuple[int | None, str]:
+    """Waits for the end of the job.
+
+    Returns:
+        Its wait status (None where it was not our child), and why we ended it ("" where we did not).
+    """
+    pid = identity["pid"]
+    order = outputs.Order(job.out)
+    spec = _identity(job)["spec"]
+    limit = spec.get("timeout")
+    began = time.monotonic() - (time.time() - os.stat(os.path.join(job.out, "supervisor.lock")).st_ctime if not child else 0)
+    beat = time.monotonic()
+    stop_file = os.path.join(job.folder, "stop")
+    cause, asked, deadline = "", 0.0, 0.0
+    while True:
+        if child:
+            gone, status = os.waitpid(pid, os.WNOHANG)
+            if gone:
+                break
+        elif process.alive(identity) is not True:
+            status = None
+            break
+        _reap(pid)
+        order.sample()
+        now = time.monotonic()
+        if now - beat > HEARTBEAT:
+            beat = now
+            os.utime(os.path.join(job.out, "supervisor.json"))
+        if not cause:
+            if os.path.exists(stop_file):
+                cause = _word(stop_file)
+            elif limit is not None and now - began > float(limit):
+                cause = "deadline"
+            if cause:
+                job.note(phase="stopping", reason=cause, facts={"seconds": limit} if cause == "deadline" else {})
+                process.send([pid, *process.descendants(pid)], signal.SIGTERM)
+                deadline = now + GRACE
+        elif now > deadline and not asked:
+            asked = now
+            process.end_tree(pid, 0)
+        select.select([ready], [], [], outputs.SAMPLE_PERIOD)
+        _drain(ready)
+    order.sample()
+    return status, f"{cause}-hard" if cause == "stopped" and asked else cause
+
+
+def _reap(job: int) -> None:
+    """Buries orphans that came to us; the job itself is waited for by its pid."""
+    for pid in process.children().get(os.getpid(), []) if os.path.exists("/proc/self/stat") else []:
+        if pid != job:
+            try:
+                os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:
+                continue
+
+
+def _drain(file: int) -> None:
+    try:
+        os.read(file, 512)
+    except BlockingIOError:
+        return
+
+
+def _word(path: str) -> str:
+    try:
+        with open(path) as file:
+            return file.read().strip() or "stopped"
+    except OSError:
+        return "stopped"
+
+
+def ending(job: Job, status: int | None, cause: str) -> dict[str, Any]:
+    """The last event of an attempt, from what was seen of its process and from what it left.
+
+    Args:
+        job: which.
+        status: its wait status; None where it is not known.
+        cause: why we ended it, or "".
+    """
+    result = result_of(job)
+    facts: dict[str, Any] = {}
+    if cause == "deadline":
+        return {"phase": "failed", "reason": "deadline", "facts": {"seconds": _identity(job)["spec"].get("timeout")}}
+    if result is not None and not cause:
+        if result["status"] == "ok":
+            return {"phase": "succeeded", "result": "ready"}
+        error = result["error"]
+        line = next(iter(str(error["message"]).splitlines()), "")
+        return {
+            "phase": "failed",
+            "reason": "exception",
+            "facts": {"error": f"{error['type']}: {line}" if line else error["type"], "exit_code": RAISED},
+            "result": "ready",
+        }
+    if cause:
+        return {"phase": "cancelled", "reason": cause}
+    if status is None:
+        return {"phase": "failed", "reason": "no-result"}
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        facts = {"signal": -code}
+        return {"phase": "failed", "reason": "killed" if -code == signal.SIGKILL else "signal", "facts": facts}
+    return {"phase": "failed", "reason": "exit" if code else "no-result", "facts": {"exit_code": code}}
+
+
+def result_of(job: Job) -> dict[str, Any] | None:
+    """The result that the job left, if it carries the run's signature."""
+    try:
+        with open(os.path.join(job.out, "result.json"), "rb") as file:
+            data = file.read()
+        with open(os.path.join(job.folder, "key"), "rb") as file:
+            key = bytes.fromhex(file.read().decode())
+        return wire.unseal(data, key, run=job.run, attempt=job.attempt)
+    except (OSError, wire.Damaged):
+        return None
+
+
+def _identity(job: Job) -> dict[str, Any]:
+    with open(os.path.join(job.folder, "run.json"), encoding="utf-8") as file:
+        known: dict[str, Any] = json.load(file)
+    return known
+
+
+def read(job: Job) -> dict[str, Any] | None:
+    """Who supervises an attempt, and who is its job: identities of `process`; None before it was started."""
+    try:
+        with open(os.path.join(job.out, "supervisor.json"), encoding="utf-8") as file:
+            known: dict[str, Any] = json.load(file)
+        return known
+    except (OSError, ValueError):
+        return None
+
+
+def _write(job: Job, known: dict[str, Any]) -> None:
+    wire.replace_file(os.path.join(job.out, "supervisor.json"), json.dumps(known).encode())
+
