@@ -2,6 +2,7 @@
 
     JobqError
     ├── OptionError      an option or a setting cannot be what it was set to
+    │   └── Mistakes     several of them, told together
     ├── CaptureError     the cell, or something that it needs, cannot travel
     ├── StoreError       the store of runs cannot be read or written, or holds no such run
     ├── BackendError     the place where the cell was to run cannot take it
@@ -15,6 +16,7 @@ imports nothing of ours: anything may raise from it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 
 __all__ = [
@@ -22,10 +24,12 @@ __all__ = [
     "CaptureError",
     "JobFailed",
     "JobqError",
+    "Mistakes",
     "OptionError",
     "ResultError",
     "StoreError",
     "closest",
+    "refuse",
 ]
 
 
@@ -54,13 +58,14 @@ class JobqError(Exception):
 
     def lines(self) -> list[str]:
         """One line that says what happened, and at most one that says why and what to do."""
-        second = " ".join(part if part.endswith((".", "?", "!", ")")) else part + "." for part in (self.why, self.do) if part)
+        parts = [part for part in (self.why, self.do) if part]
+        second = " ".join(part if part.endswith((".", "?", "!", ")")) else f"{part}." for part in parts)
         return [self.what, second] if second else [self.what]
 
     def html(self) -> str:
         """The same as `lines`, as one escaped block."""
         first, *rest = (escape(line) for line in self.lines())
-        tip = "".join(f'<div class="jobq-tip">{line}</div>' for line in rest)
+        tip = "".join(f'<div class="jobq-tip">{line.strip()}</div>' for line in rest)
         return f'<div class="jobq-error" role="alert" data-code="{escape(self.code)}"><b>{first}</b>{tip}</div>'
 
     def _render_traceback_(self) -> list[str]:
@@ -75,6 +80,18 @@ def _rebuild(kind: type[JobqError], code: str, what: str, why: str, do: str) -> 
 
 class OptionError(JobqError):
     """An option or a setting cannot be what it was set to."""
+
+
+class Mistakes(OptionError):
+    """Several options or settings at once; `each` holds the single errors."""
+
+    def __init__(self, code: str, what: str, *, why: str = "", do: str = "", each: Iterable[OptionError] = ()) -> None:
+        super().__init__(code, what, why=why, do=do)
+        self.each = tuple(each)
+
+    def lines(self) -> list[str]:
+        """How many, then one line for each."""
+        return [self.what, *("- " + ". ".join(mistake.lines()) for mistake in self.each)]
 
 
 class CaptureError(JobqError):
@@ -97,8 +114,18 @@ class JobFailed(JobqError):
     """The job ended badly without an exception of its own: killed, stopped, timed out, lost."""
 
 
-def closest(word: str, known: list[str]) -> str:
-    """`did you mean 'x'?`, or the known words where none is near."""
+def refuse(mistakes: Iterable[OptionError]) -> None:
+    """Raises what there is to raise: nothing, the one mistake, or all of them as one."""
+    flat = [one for mistake in mistakes for one in (mistake.each if isinstance(mistake, Mistakes) else (mistake,))]
+    if len(flat) == 1:
+        raise flat[0]
+    if flat:
+        raise Mistakes("several-mistakes", f"{len(flat)} mistakes", each=flat)
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """`Did you mean x?`, or the known words where none is near."""
+    known = list(known)
     from difflib import get_close_matches  # 8 ms that only a mistake should cost
 
     near = get_close_matches(word, known, n=1, cutoff=0.6)
