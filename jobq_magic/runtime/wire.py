@@ -17,6 +17,7 @@ without its end.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import json
@@ -217,9 +218,13 @@ def append_event(path: str | os.PathLike[str], event: dict[str, Any]) -> None:
     if "phase" in event:
         event = {"at": time.time(), **event}
     line = canonical(event) + b"\n"
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     try:
-        os.write(descriptor, line)
+        size = os.fstat(descriptor).st_size
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":  # a writer was cut short: lose its line, not ours
+            line = b"\n" + line
+        if os.write(descriptor, line) < len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fspath(path))
     finally:
         os.close(descriptor)
 

@@ -1,0 +1,157 @@
+"""Index: a throw-away SQLite file on local disk that makes ten thousand runs quick to list.
+
+The folders are the truth. Before each answer the index is brought level with the names of the folders; deleting it, at
+any time, loses nothing. Where it cannot be used, the answer is made from the folders in memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from jobq_magic.errors import StoreError
+from jobq_magic.places import runtime_dir
+from jobq_magic.run import Run
+from jobq_magic.runtime.wire import read_events
+from jobq_magic.snapshot import FINAL
+
+__all__ = ["Index"]
+
+T = TypeVar("T")
+
+_VERSION = 1
+_SCHEMA = """
+create table if not exists runs (
+  id text primary key, name text not null, created real not null, identity text not null,
+  ended integer not null default 0, size integer);
+create index if not exists by_time on runs (created desc, id);
+create index if not exists by_name on runs (name, created desc);
+"""
+_ENDS = frozenset(phase.value for phase in FINAL)
+
+
+class Index:
+    """Answers about the runs in the folder `runs`, always level with it."""
+
+    def __init__(self, runs: Path) -> None:
+        self._runs = runs
+
+    def newest(self, *, limit: int | None = None, skip: int = 0) -> list[Run]:
+        """The runs, newest first."""
+        return self._ask(
+            "select id, identity from runs order by created desc, id limit ? offset ?",
+            -1 if limit is None else limit,
+            skip,
+        )
+
+    def named(self, name: str) -> list[Run]:
+        """The newest run of exactly this name, if there is one."""
+        return self._ask("select id, identity from runs where name = ? order by created desc, id limit 1", name)
+
+    def starting(self, prefix: str, *, limit: int) -> list[Run]:
+        """Runs whose id begins with `prefix`, newest first."""
+        if not prefix:
+            return []
+        return self._ask(
+            "select id, identity from runs where id >= ? and id < ? order by created desc, id limit ?",
+            prefix,
+            prefix + "\U0010ffff",
+            limit,
+        )
+
+    def live(self) -> list[Run]:
+        """The runs that were not seen to end, newest first; some may have ended by now."""
+
+        def look(connection: sqlite3.Connection) -> list[Run]:
+            rows = connection.execute(
+                "select id, identity from runs where ended = 0 order by created desc, id"
+            ).fetchall()
+            over = [(identity,) for identity, _ in rows if self._has_ended(identity)]
+            if over:
+                connection.executemany("update runs set ended = 1 where id = ?", over)
+            gone = {identity for (identity,) in over}
+            return self._made([row for row in rows if row[0] not in gone])
+
+        return self._with(look)
+
+    def sizes(self, measure: Callable[[Run], int]) -> list[tuple[Run, int]]:
+        """All ended runs with the bytes that they hold, newest first; `measure` is asked once per run."""
+        self.live()
+
+        def look(connection: sqlite3.Connection) -> list[tuple[Run, int]]:
+            rows = connection.execute(
+                "select id, identity, size from runs where ended = 1 order by created desc, id"
+            ).fetchall()
+            known = {row[0]: row[2] for row in rows}
+            runs = self._made([row[:2] for row in rows])
+            new = {run.id: measure(run) for run in runs if known[run.id] is None}
+            connection.executemany("update runs set size = ? where id = ?", [(size, run) for run, size in new.items()])
+            return [(run, new.get(run.id, known[run.id] or 0)) for run in runs]
+
+        return self._with(look)
+
+    def resized(self, run: Run) -> None:
+        """Forgets the size of a run, which has changed."""
+        self._with(lambda connection: connection.execute("update runs set size = null where id = ?", (run.id,)))
+
+    def _ask(self, query: str, *values: object) -> list[Run]:
+        return self._with(lambda connection: self._made(connection.execute(query, values).fetchall()))
+
+    def _with(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        with contextlib.suppress(sqlite3.Error, StoreError), self._connected(self._path()) as connection:
+            return question(connection)
+        # Damaged, locked for long, or no local disk: it is no loss.
+        with contextlib.suppress(OSError, StoreError):
+            self._path().unlink(missing_ok=True)
+        with contextlib.suppress(sqlite3.Error, StoreError), self._connected(self._path()) as connection:
+            return question(connection)
+        with self._connected(Path(":memory:")) as connection:
+            return question(connection)
+
+    def _path(self) -> Path:
+        place = hashlib.sha256(os.fsencode(self._runs)).hexdigest()[:16]
+        return runtime_dir() / f"index-{_VERSION}-{place}.sqlite"
+
+    @contextlib.contextmanager
+    def _connected(self, path: Path) -> Iterator[sqlite3.Connection]:
+        with contextlib.closing(sqlite3.connect(path, timeout=2.0)) as connection:
+            connection.execute("pragma synchronous = off")
+            connection.executescript(_SCHEMA)
+            with connection:
+                self._level(connection)
+            with connection:
+                yield connection
+
+    def _level(self, connection: sqlite3.Connection) -> None:
+        try:
+            with os.scandir(self._runs) as entries:
+                there = {entry.name for entry in entries if not entry.name.startswith(".")}
+        except FileNotFoundError:
+            there = set()
+        known = {row[0] for row in connection.execute("select id from runs")}
+        if gone := known - there:
+            connection.executemany("delete from runs where id = ?", [(identity,) for identity in gone])
+        rows = []
+        for identity in there - known:
+            try:
+                run = Run.load(self._runs / identity)
+            except (OSError, ValueError):  # no run, or one of another version
+                continue
+            if run.id == identity:
+                rows.append((run.id, run.name, run.created, run.to_json()))
+        connection.executemany("insert or ignore into runs (id, name, created, identity) values (?, ?, ?, ?)", rows)
+
+    def _made(self, rows: list[tuple[str, str]]) -> list[Run]:
+        return [Run(**json.loads(text), folder=self._runs / identity) for identity, text in rows]
+
+    def _has_ended(self, identity: str) -> bool:
+        # A phase of the end counts only if the table of transitions admits it; the store's snapshot is the judge of
+        # what is given, so this only has to be right when it says yes: from every phase there is a way to every bad
+        # end, and `succeeded` is never written before the cell was handed over.
+        return any(event.get("phase") in _ENDS for event in read_events(self._runs / identity / "record.jsonl"))

@@ -1,0 +1,326 @@
+"""Store: the folder of all runs, and what may be asked of it and written into it.
+
+    <root>/runs/<id>/...        one folder a run; its files are named by `run.RunPaths`
+    <root>/runs/.<id>.<what>    a folder that is being opened (`new`) or removed (`gone`); no reader looks at it
+
+The folders are the truth. What makes listing fast (`runs.index`) lies on local disk and may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import re
+import secrets
+import sys
+import time
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from jobq_magic.errors import StoreError
+from jobq_magic.places import runtime_dir, store_root
+from jobq_magic.run import Run, RunPaths
+from jobq_magic.runtime.process import this_host
+from jobq_magic.runtime.wire import append_event, read_events, replace_file
+from jobq_magic.snapshot import Phase, Progress, Snapshot, fold
+
+if TYPE_CHECKING:
+    from jobq_magic.runs.index import Index
+
+__all__ = ["Store", "runtime_dir"]
+
+_Runs: TypeAlias = list[Run]  # inside Store, `list` is its method
+
+_PHASES = frozenset(phase.value for phase in Phase)
+_ID = re.compile(r"[a-z0-9][a-z0-9-]*")
+_REMEMBERED = 256
+"""Snapshots kept by a Store, so that a face that asks four times a second reads only what is new."""
+
+
+class Store:
+    """The runs in one folder.
+
+    Args:
+        root: the folder; by default JOBQ_HOME, or else the user's folder for state. It is made when a run is opened.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = root.absolute() if root is not None else store_root()
+        self.runs = self.root / "runs"
+        self._pictures: dict[str, tuple[object, Snapshot]] = {}
+
+    def open(
+        self,
+        *,
+        spec: Mapping[str, Any],
+        target: Mapping[str, Any],
+        name: str,
+        headless: bool = False,
+        cell: Mapping[str, Any] | None = None,
+    ) -> Run:
+        """A new run, on disk as a whole: folder, key, identity, and the first line of its record.
+
+        Raises:
+            StoreError: the store is read-only, full, or no folder.
+        """
+        with self.writing():
+            self.runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+            while True:
+                identity = f"{_slug(name)}-{secrets.token_hex(4)}"
+                run = Run(
+                    id=identity,
+                    name=name,
+                    created=time.time(),
+                    spec=dict(spec),
+                    target=dict(target),
+                    host=dict(this_host()),
+                    interpreter=sys.executable,
+                    headless=headless,
+                    cell=dict(cell or {}),
+                    folder=self.runs / identity,
+                )
+                try:
+                    self._make(run)
+                except FileExistsError:
+                    continue
+                return run
+
+    def _make(self, run: Run) -> None:
+        """Makes the folder beside, then renames it: a reader sees a whole run or none."""
+        beside = RunPaths(self.runs / f".{run.id}.new")
+        beside.folder.mkdir(mode=0o700)
+        try:
+            descriptor = os.open(beside.key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(secrets.token_bytes(32))
+            beside.identity.write_text(run.to_json(), encoding="utf-8")
+            append_event(beside.record, {"phase": Phase.CAPTURING, "at": run.created})
+            try:
+                beside.folder.rename(run.folder)
+            except OSError as error:
+                if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise FileExistsError(errno.EEXIST, run.id) from error
+                raise
+        except BaseException:
+            import shutil
+
+            shutil.rmtree(beside.folder, ignore_errors=True)
+            raise
+
+    # Asking
+
+    def get(self, identity: str) -> Run:
+        """The run with exactly this id.
+
+        Raises:
+            StoreError: `unknown-run`.
+        """
+        if run := self._load(identity):
+            return run
+        raise self._unknown(identity)
+
+    def find(self, ref: str) -> Run:
+        """The run that `ref` means: an id, a name (its newest run), a unique beginning of an id, or `-1` for the last.
+
+        Raises:
+            StoreError: `unknown-run`, `ambiguous-run`.
+        """
+        ref = ref.strip()
+        if run := self._load(ref):
+            return run
+        with self.reading():
+            index = self._index()
+            if re.fullmatch(r"-[1-9][0-9]*", ref):
+                found = index.newest(limit=1, skip=int(ref[1:]) - 1)
+            else:
+                found = index.named(ref) or index.starting(ref, limit=4)
+        if not found:
+            raise self._unknown(ref)
+        if len(found) > 1:
+            raise StoreError(
+                "ambiguous-run",
+                f"{ref} is the beginning of more than one run: "
+                + ", ".join(run.id for run in found[:3])
+                + (", ..." if len(found) > 3 else ""),
+                do="Give more of the id",
+            )
+        return found[0]
+
+    def list(self, *, live: bool = False, limit: int | None = None) -> _Runs:
+        """The runs, newest first.
+
+        Args:
+            live: only those that have not ended.
+            limit: at most so many.
+        """
+        with self.reading():
+            index = self._index()
+            if not live:
+                return index.newest(limit=limit)
+            runs = index.live()
+        return [run for run in runs if not self.snapshot(run).final][:limit]
+
+    def snapshot(self, run: Run) -> Snapshot:
+        """What the record of a run amounts to now, with its newest progress.
+
+        Raises:
+            StoreError: the run is gone (`unknown-run`), or cannot be read.
+        """
+        with self.reading():
+            record = _signature(run.paths.record)
+            if record is None and not run.folder.exists():
+                raise self._pruned(run)
+            kept = self._pictures.get(run.id)
+            if kept and kept[0] == record:
+                picture = kept[1]
+            else:
+                events = (event for event in read_events(run.paths.record) if _understood(event))
+                picture = fold(run.picture(), events)
+                while len(self._pictures) >= _REMEMBERED:
+                    self._pictures.pop(next(iter(self._pictures)))
+                self._pictures[run.id] = (record, picture)
+            progress = _progress(run.paths.attempt(picture.attempt).progress)
+        return replace(picture, progress=progress) if progress else picture
+
+    def key(self, run: Run) -> bytes:
+        """The run's own key, which signs its results."""
+        with self.reading():
+            return run.paths.key.read_bytes()
+
+    def handle(self, run: Run) -> dict[str, Any] | None:
+        """What the backend left to find the job again; None before it was submitted."""
+        with self.reading():
+            try:
+                known: dict[str, Any] = json.loads(run.paths.handle.read_bytes())
+            except FileNotFoundError:
+                return None
+            return known
+
+    # Writing
+
+    def append(self, run: Run, **event: Any) -> None:
+        """Adds one line to the record of a run; a phase gets its time.
+
+        Raises:
+            StoreError: the store is read-only or full, or the run is gone.
+        """
+        with self.writing():
+            try:
+                append_event(run.paths.record, event)
+            except FileNotFoundError as error:
+                raise self._pruned(run) from error
+
+    def set_handle(self, run: Run, handle: Mapping[str, Any]) -> None:
+        """Keeps what the backend needs to find the job again."""
+        with self.writing():
+            replace_file(run.paths.handle, json.dumps(dict(handle)).encode())
+
+    def request_stop(self, run: Run, reason: str = "stopped") -> None:
+        """Leaves the request to stop where the one who looks after the run sees it; the first reason stands."""
+        with self.writing():
+            if not run.paths.stop.exists():
+                replace_file(run.paths.stop, reason.encode())
+
+    def discard(self, run: Run) -> None:
+        """Removes a run; the caller has made sure that it has ended."""
+        import shutil
+
+        with self.writing():
+            gone = self.runs / f".{run.id}.gone"
+            with contextlib.suppress(FileNotFoundError):
+                run.folder.rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)
+        self._pictures.pop(run.id, None)
+
+    # Words
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Tells an OSError as a StoreError that names the store and the way out."""
+        try:
+            yield
+        except OSError as error:
+            raise _refusal(error, self.root) from error
+
+    reading = writing
+
+    def _load(self, identity: str) -> Run | None:
+        if not _ID.fullmatch(identity):
+            return None
+        with self.reading(), contextlib.suppress(FileNotFoundError, ValueError):
+            return Run.load(self.runs / identity)
+        return None
+
+    def _index(self) -> Index:
+        from jobq_magic.runs.index import Index
+
+        return Index(self.runs)
+
+    def _pruned(self, run: Run) -> StoreError:
+        return StoreError("unknown-run", f"Run {run.id} is no longer in {self.root}", why="It was pruned")
+
+    def _unknown(self, ref: str) -> StoreError:
+        from difflib import get_close_matches
+
+        with self.reading():
+            recent = self._index().newest(limit=200)
+        near = get_close_matches(ref, [run.id for run in recent] + [run.name for run in recent], n=1, cutoff=0.6)
+        return StoreError(
+            "unknown-run",
+            f"No run {ref or '(no name given)'} in {self.root}",
+            why="" if recent else "It holds no runs; JOBQ_HOME names another store",
+            do=f"Did you mean {near[0]}?" if near else "jobq list shows the runs" if recent else "",
+        )
+
+
+def _refusal(error: OSError, root: Path) -> StoreError:
+    elsewhere = "set JOBQ_HOME to another folder"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StoreError("store-full", f"The store {root} is full", do=f"Make room with jobq prune, or {elsewhere}")
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return StoreError(
+            "store-not-allowed",
+            f"The store {root} may not be used",
+            why=f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror),
+            do=f"Get the right to it, or {elsewhere}",
+        )
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        return StoreError(
+            "store-not-a-folder", f"The store {root} is not a folder", do=elsewhere[0].upper() + elsewhere[1:]
+        )
+    return StoreError(
+        "store-unusable", f"The store {root} cannot be used", why=str(error), do=elsewhere[0].upper() + elsewhere[1:]
+    )
+
+
+def _slug(name: str) -> str:
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain)[:20].strip("-") or "run"
+
+
+def _understood(event: Mapping[str, Any]) -> bool:
+    """Whether this version knows the event's phase; a newer one may have written others."""
+    return "phase" not in event or (event["phase"] in _PHASES and "at" in event)
+
+
+def _signature(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def _progress(path: Path) -> tuple[Progress, ...]:
+    try:
+        known = json.loads(path.read_bytes())
+        return tuple(Progress(one["label"], one["done"], one.get("total")) for one in known)
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except (ValueError, KeyError, TypeError):  # the job writes this file: what is wrong in it is not shown
+        return ()
