@@ -19,15 +19,14 @@ from jobq_magic import quantities, readers
 from jobq_magic.errors import OptionError, closest, refuse
 from jobq_magic.quantities import Refusal
 
-__all__ = ["MODES", "JobSpec", "Option", "declared", "read", "shown"]
+__all__ = ["LATER_MODES", "MODES", "JobSpec", "Option", "declared", "read", "shown"]
 
 MODES: Mapping[str, str] = {
     "local": "a fresh process on this machine",
-    "docker": "the image, on the Docker Engine of this machine",
-    "kueue": "a Kubernetes Job, admitted by Kueue",
-    "ray": "Ray: on this machine, or where the profile says",
-    "rayjob": "a KubeRay RayJob",
+    "ray": "Ray on this machine, started when needed and kept warm",
 }
+# Words that a notebook may already hold; asked for, they are answered in one honest sentence.
+LATER_MODES = ("docker", "kueue", "rayjob")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ class JobSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
 
     mode: Annotated[str, _reader(readers.mode), Option("place", "MODE", choices=tuple(MODES))] = Field(
-        "local", description="where the cell runs: " + "; ".join(f"{mode}: {what}" for mode, what in MODES.items())
+        "local", description="where the cell runs: " + "; ".join(f"{mode} ({what})" for mode, what in MODES.items())
     )
     profile: Annotated[_Text, Option("place", "NAME", notebook=True)] = Field(
         None, description="settings of a place, under a name: [tool.jobq.profiles.NAME]"
@@ -236,10 +235,10 @@ def declared() -> Mapping[str, Option]:
     return {name: option for name, option in found.items() if option is not None}
 
 
-def read(field: str, value: Any) -> Any:
-    """What `value` means for one field.
+def read(field: str, value: Any, subject: str = "") -> Any:
+    """What `value` means for one field; `subject` begins the sentence of a refusal.
 
     Raises:
         OptionError: it cannot be.
     """
-    return getattr(JobSpec.model_validate({field: value}), field)
+    return getattr(JobSpec.model_validate({field: value}, context={"subjects": {field: subject}}), field)
