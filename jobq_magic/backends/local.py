@@ -34,13 +34,12 @@ class LocalBackend:
 
     def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> None:
         """Refuses secrets that are not in the environment."""
-        for secret in spec.get("secret") or ():
-            name, _, reference = secret.partition("=")
-            if (reference or name) not in os.environ:
+        for name, reference in (spec.get("secret") or {}).items():
+            if (source := reference or name) not in os.environ:
                 raise BackendError(
                     "secret-missing",
-                    f"--secret {secret}: {reference or name} is not set in this environment",
-                    do=f"set it with os.environ[{(reference or name)!r}] = ... or before the notebook is started",
+                    f"--secret {name}: {source} is not set in this environment",
+                    do=f"Set it with os.environ[{source!r}] = ..., or before the notebook is started",
                 )
 
     def submit(self, run: Run, attempt: int) -> Mapping[str, Any]:
@@ -95,19 +94,15 @@ class LocalBackend:
 
 def _environment(run: Run, runtime: Path) -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_OF_THE_KERNEL)}
-    for entry in run.spec.get("env") or ():
-        name, equals, value = entry.partition("=")
-        if equals:
+    for name, value in (run.spec.get("env") or {}).items():
+        if value is not None:  # without a value it is the one of this environment, which goes along anyway
             environment[name] = value
-    for entry in run.spec.get("secret") or ():
-        name, _, reference = entry.partition("=")
+    for name, reference in (run.spec.get("secret") or {}).items():
         environment[name] = os.environ.get(reference or name, "")
     paths = [str(runtime), *filter(None, [environment.get("PYTHONPATH")])]
     environment["PYTHONPATH"] = os.pathsep.join(paths)
     environment["JOBQ_RUN"] = run.id
     environment["JOBQ_WORKERS"] = "1"
-    if environment.get("MPLBACKEND", "").endswith("backend_inline"):
-        environment["MPLBACKEND"] = "agg"
     return environment
 
 

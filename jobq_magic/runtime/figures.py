@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import sys
 from typing import Any
 
 BACKEND = "module://_jobq_runtime.figures"
+
+
+def choose() -> None:
+    """Makes this the backend of the process, unless the user chose another than the kernel's inline one."""
+    chosen = os.environ.get("MPLBACKEND", "")
+    if not chosen or chosen.endswith("backend_inline"):
+        os.environ["MPLBACKEND"] = BACKEND
 
 
 def png(figure: Any) -> str:
@@ -34,7 +42,7 @@ def show(*_: Any, **__: Any) -> None:
 def at_end_of_cell() -> None:
     """Displays what the cell left open, if this backend is the one in use."""
     matplotlib = sys.modules.get("matplotlib")
-    if matplotlib is not None and str(matplotlib.rcParams._get("backend")) == BACKEND:
+    if matplotlib is not None and dict.__getitem__(matplotlib.rcParams, "backend") == BACKEND:
         show()
 
 

@@ -76,10 +76,11 @@ def run(job: Job, *, supervised: bool = False) -> int:
         outputs.sample_in_background(order)
     display.install(order.display)
     progress.sink = progress.to_file(os.path.join(job.out, "progress.json"))
+    figures.choose()
     _share_modules()
     sys.excepthook = returns.print_exception
     with open(os.path.join(job.folder, "key"), "rb") as file:
-        key = bytes.fromhex(file.read().decode())
+        key = file.read()
     with open(os.path.join(job.bundle, "manifest.json"), "rb") as file:
         manifest = json.load(file)
     if manifest["protocol"] != PROTOCOL:

@@ -43,16 +43,11 @@ def supervise(job: Job) -> None:
         if pid == 0:
             _become_job(lock, ready, wake)
             leave(run(job, supervised=True))
-        known = {"job": process.identify(pid)}
-        child = True
-    else:
-        child = False
+        known = {"job": process.identify(pid), "began": time.time()}
     _write(job, {**known, "supervisor": process.identify(os.getpid())})
-    status, cause = _watch(job, known["job"], child, ready)
-    left = process.descendants(os.getpid())
-    for pid in left:
-        if process.started(pid) is not None:
-            process.end_tree(pid, 1.0)
+    status, cause = _watch(job, known, ready)
+    for pid in process.descendants(os.getpid()):  # what the cell left running in the background
+        process.end_tree(pid, 1.0)
     job.note(**ending(job, status, cause))
 
 
@@ -64,29 +59,22 @@ def _become_job(lock: int, *pipe: int) -> None:
     os.setpgid(0, 0)
 
 
-def _watch(job: Job, identity: dict[str, Any], child: bool, ready: int) -> tuple[int | None, str]:
+def _watch(job: Job, known: dict[str, Any], ready: int) -> tuple[int | None, str]:
     """Waits for the end of the job.
 
     Returns:
         Its wait status (None where it was not our child), and why we ended it ("" where we did not).
     """
-    pid = identity["pid"]
+    identity, pid = known["job"], known["job"]["pid"]
     order = outputs.Order(job.out)
-    spec = _identity(job)["spec"]
-    limit = spec.get("timeout")
-    began = time.monotonic() - (time.time() - os.stat(os.path.join(job.out, "supervisor.lock")).st_ctime if not child else 0)
+    limit = _identity(job)["spec"].get("timeout")
     beat = time.monotonic()
     stop_file = os.path.join(job.folder, "stop")
-    cause, asked, deadline = "", 0.0, 0.0
+    cause, hard, deadline = "", False, 0.0
     while True:
-        if child:
-            gone, status = os.waitpid(pid, os.WNOHANG)
-            if gone:
-                break
-        elif process.alive(identity) is not True:
-            status = None
+        statuses = _bury()
+        if pid in statuses or (not statuses and process.alive(identity) is not True):
             break
-        _reap(pid)
         order.sample()
         now = time.monotonic()
         if now - beat > HEARTBEAT:
@@ -95,29 +83,32 @@ def _watch(job: Job, identity: dict[str, Any], child: bool, ready: int) -> tuple
         if not cause:
             if os.path.exists(stop_file):
                 cause = _word(stop_file)
-            elif limit is not None and now - began > float(limit):
+            elif limit is not None and time.time() - known["began"] > float(limit):
                 cause = "deadline"
             if cause:
                 job.note(phase="stopping", reason=cause, facts={"seconds": limit} if cause == "deadline" else {})
                 process.send([pid, *process.descendants(pid)], signal.SIGTERM)
                 deadline = now + GRACE
-        elif now > deadline and not asked:
-            asked = now
+        elif now > deadline:
+            hard = True
             process.end_tree(pid, 0)
         select.select([ready], [], [], outputs.SAMPLE_PERIOD)
         _drain(ready)
     order.sample()
-    return status, f"{cause}-hard" if cause == "stopped" and asked else cause
+    return statuses.get(pid), f"{cause}-hard" if cause == "stopped" and hard else cause
 
 
-def _reap(job: int) -> None:
-    """Buries orphans that came to us; the job itself is waited for by its pid."""
-    for pid in process.children().get(os.getpid(), []) if os.path.exists("/proc/self/stat") else []:
-        if pid != job:
-            try:
-                os.waitpid(pid, os.WNOHANG)
-            except ChildProcessError:
-                continue
+def _bury() -> dict[int, int]:
+    """The wait statuses of children that ended: the job, and orphans that came to us."""
+    ended: dict[int, int] = {}
+    try:
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return ended
+            ended[pid] = status
+    except ChildProcessError:
+        return ended
 
 
 def _drain(file: int) -> None:
@@ -175,7 +166,7 @@ def result_of(job: Job) -> dict[str, Any] | None:
         with open(os.path.join(job.out, "result.json"), "rb") as file:
             data = file.read()
         with open(os.path.join(job.folder, "key"), "rb") as file:
-            key = bytes.fromhex(file.read().decode())
+            key = file.read()
         return wire.unseal(data, key, run=job.run, attempt=job.attempt)
     except (OSError, wire.Damaged):
         return None

@@ -1,0 +1,151 @@
+"""The follower: one detached process per user, host, store and interpreter that advances runs.
+
+Started on demand by whoever sees a live run that needs one, ended when idle. It listens on a FIFO on local disk: a byte
+in it says "look now", and that the FIFO has a reader says that the follower lives.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from jobq_magic import pipeline
+from jobq_magic.run import Run
+from jobq_magic.runs.lock import LEASE, Lock
+from jobq_magic.runs.store import Store, runtime_dir
+from jobq_magic.runtime.process import this_host
+
+__all__ = ["ensure", "main", "tend"]
+
+IDLE = 600.0
+"""Seconds that a follower waits for a next run, with its imports warm."""
+IDLE_HEADLESS = 30.0
+"""The same where nobody sat in front of the last one."""
+_SCAN = 2.0
+"""Seconds between two looks at the store without being called: runs that another host left behind are found by this."""
+
+
+def tend(store: Store, run: Run) -> None:
+    """What whoever sees a live run owes it: that somebody looks after it."""
+    if pipeline.supervised(run):
+        pipeline.look_after(store, run)
+    else:
+        ensure(store, run.interpreter)
+
+
+def ensure(store: Store, interpreter: str = sys.executable) -> None:
+    """Calls the follower, or starts it."""
+    place = _place(store, interpreter)
+    if _call(place):
+        return
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log = os.open(place / "log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        with open(os.devnull) as nothing:
+            child = subprocess.Popen(
+                [interpreter, "-P", "-m", "jobq_magic.follower", str(store.root)],
+                stdin=nothing,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env={**os.environ, "JOBQ_RUNTIME_DIR": str(runtime_dir())},
+            )
+    finally:
+        os.close(log)
+    threading.Thread(target=child.wait, name="jobq-follower-wait", daemon=True).start()
+
+
+def _place(store: Store, interpreter: str) -> Path:
+    key = hashlib.sha256(f"{store.root}\0{interpreter}".encode()).hexdigest()[:16]
+    return runtime_dir() / "followers" / key
+
+
+def _call(place: Path) -> bool:
+    try:
+        call = os.open(place / "call", os.O_WRONLY | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in (errno.ENXIO, errno.ENOENT):  # nobody reads it, or it never was
+            return False
+        raise
+    try:
+        os.write(call, b".")
+    except BlockingIOError:  # full of calls that were not heard yet
+        pass
+    finally:
+        os.close(call)
+    return True
+
+
+def main(root: str) -> None:
+    """Is the follower of the store at `root`, until there is nothing to follow."""
+    store = Store(Path(root))
+    place = _place(store, sys.executable)
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    alone = os.open(place / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return
+    if not (place / "call").exists():
+        os.mkfifo(place / "call", 0o600)
+    # Open for writing too: a FIFO whose last writer closed it would be readable for ever.
+    calls = os.open(place / "call", os.O_RDWR | os.O_NONBLOCK)
+    _follow(store, calls)
+    os.close(calls)
+
+
+def _follow(store: Store, calls: int) -> None:
+    at_work: dict[str, threading.Thread] = {}
+    last, patience = time.monotonic(), IDLE
+    while True:
+        at_work = {key: thread for key, thread in at_work.items() if thread.is_alive()}
+        for run in store.list(live=True):
+            if run.id in at_work or not _ours(store, run):
+                continue
+            patience = IDLE_HEADLESS if run.headless else IDLE
+            at_work[run.id] = threading.Thread(target=_advance, args=(store, run), name=run.id, daemon=True)
+            at_work[run.id].start()
+        if at_work:
+            last = time.monotonic()
+        elif time.monotonic() - last > patience:
+            return
+        if select.select([calls], [], [], _SCAN)[0]:
+            os.read(calls, 4096)
+
+
+def _ours(store: Store, run: Run) -> bool:
+    """Whether a live run is for this follower to advance: of its interpreter, and not bound to a host that may live."""
+    if run.interpreter != sys.executable or pipeline.supervised(run):
+        return False
+    if run.target.get("here") and run.host != this_host():
+        return time.time() - store.snapshot(run).times[-1].at > LEASE  # the lock says whether it is followed there
+    return True
+
+
+def _advance(store: Store, run: Run) -> None:
+    lock = Lock(run.paths.lock)
+    if not lock.acquire():
+        return
+    try:
+        pipeline.advance(store, run, lock)
+    except Exception as error:  # one run that goes wrong must not end the others
+        import traceback
+
+        traceback.print_exc()
+        store.append(
+            run, phase="lost", reason="follower-error", facts={"error": f"{type(error).__name__}: {error}"}, gen=lock.generation
+        )
+    finally:
+        lock.release()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,184 @@
+"""The two ways to watch a run from its cell: with a person in front, and headless."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from IPython.display import clear_output, display
+
+from jobq_magic import follower
+from jobq_magic.render import html, text
+from jobq_magic.run import Run
+from jobq_magic.runs.store import Store
+from jobq_magic.runs.tail import Chunk, Decoder, Item, Tail
+from jobq_magic.snapshot import Snapshot
+
+__all__ = ["Detached", "Live", "StatusLine", "wait_headless", "wait_interactively"]
+
+PERIOD = 0.02
+"""Seconds between two looks at the run's folder."""
+REDRAW = 0.25
+TEND = 1.0
+_STOP_PATIENCE = 20.0
+
+
+class Detached(KeyboardInterrupt):
+    """The cell was interrupted while it watched; the run goes on."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run.id)
+        self._lines = [
+            f"Detached from {run.id}: it goes on.",
+            f"  %jobq attach {run.id} brings it back; %jobq stop {run.id} ends it.",
+        ]
+
+    def _render_traceback_(self) -> list[str]:
+        return self._lines
+
+
+def _items(store: Store, run: Run) -> Iterator[list[Item]]:
+    """What the run writes, look by look, until it has ended and all was given."""
+    tail, tended = Tail(store, run), time.monotonic()
+    while not tail.done:
+        items = tail.poll()
+        yield items
+        if time.monotonic() - tended > TEND:
+            tended = time.monotonic()
+            follower.tend(store, run)
+        if not items:
+            time.sleep(PERIOD)
+
+
+class Emitter:
+    """Writes what a run wrote where a cell's own output goes."""
+
+    def __init__(self) -> None:
+        self._decode = Decoder()
+
+    def __call__(self, items: list[Item]) -> None:
+        for item in items:
+            if isinstance(item, Chunk):
+                stream = sys.stdout if item.stream == "stdout" else sys.stderr
+                stream.write(self._decode(item))
+                stream.flush()
+            elif item.kind == "clear_output":
+                clear_output(wait=item.wait)
+            else:
+                update = item.kind == "update_display_data"
+                display(dict(item.bundle), metadata=dict(item.metadata), transient=dict(item.transient), raw=True, update=update)  # type: ignore[no-untyped-call]
+
+
+def wait_headless(store: Store, run: Run) -> Snapshot:
+    """Prints the run's output as plain streams until it ends; an interrupt or SIGTERM stops the run.
+
+    Returns:
+        The final snapshot, after one display of it whose text is the same every time.
+    """
+    emit = Emitter()
+    with _sigterm_interrupts():
+        try:
+            for items in _items(store, run):
+                emit(items)
+        except KeyboardInterrupt:
+            store.request_stop(run, "interrupted")
+            deadline = time.monotonic() + _STOP_PATIENCE
+            for items in _items(store, run):
+                emit(items)
+                if time.monotonic() > deadline:
+                    break
+            raise
+    snapshot = store.snapshot(run)
+    display({"text/plain": text.final(snapshot), "text/html": html.final(snapshot)}, raw=True)  # type: ignore[no-untyped-call]
+    return snapshot
+
+
+def wait_interactively(store: Store, run: Run) -> Snapshot:
+    """The same for a person: a status line that is kept up to date, and an interrupt that only detaches.
+
+    Raises:
+        Detached: the cell was interrupted.
+    """
+    line = StatusLine(store.snapshot(run))
+    emit = Emitter()
+    try:
+        for items in _items(store, run):
+            emit(items)
+            line.show(store.snapshot(run))
+    except KeyboardInterrupt:
+        raise Detached(run) from None
+    snapshot = store.snapshot(run)
+    line.show(snapshot, now=True)
+    return snapshot
+
+
+class StatusLine:
+    """One display of where a run stands, redrawn in place at most four times a second."""
+
+    def __init__(self, snapshot: Snapshot, **extra: Any) -> None:
+        self._shown = self._drawn(snapshot)
+        self._at = time.monotonic()
+        self._handle: Any = display(self._shown, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+
+    def show(self, snapshot: Snapshot, *, now: bool = False, tail: str = "") -> None:
+        """Draws a snapshot, unless the last drawing is too fresh or looks the same."""
+        if not now and time.monotonic() - self._at < REDRAW:
+            return
+        drawn = self._drawn(snapshot, tail)
+        if drawn != self._shown and self._handle is not None:
+            self._handle.update(drawn, raw=True)
+            self._shown = drawn
+        self._at = time.monotonic()
+
+    @staticmethod
+    def _drawn(snapshot: Snapshot, tail: str = "") -> dict[str, str]:
+        return {"text/plain": text.live(snapshot, now=time.time()) + (f"\n{tail}" if tail else "")}
+
+
+class Live:
+    """Watches a run from a thread while the notebook goes on: status, and the end of its log, in one display.
+
+    The thread only updates the display and never prints: what it printed would land under another cell.
+    """
+
+    TAIL = 10
+
+    def __init__(self, store: Store, run: Run, then: Any) -> None:
+        self._store, self._run, self._then = store, run, then
+        self._line = StatusLine(store.snapshot(run))
+        self._thread = threading.Thread(target=self._watch, name=f"jobq-{run.id}", daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        decode, lines = Decoder(), [""]
+        for items in _items(self._store, self._run):
+            for item in items:
+                if isinstance(item, Chunk):
+                    new = (lines[-1] + decode(item)).split("\n")
+                    lines = [*lines[:-1], *new][-self.TAIL - 1 :]
+            self._line.show(self._store.snapshot(self._run), tail="\n".join(line for line in lines if line))
+        snapshot = self._store.snapshot(self._run)
+        self._then(self._run, snapshot)
+        self._line.show(snapshot, now=True, tail="\n".join(line for line in lines if line))
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """While nobody is in front, SIGTERM is how a CI ends us: the job must not outlive it unasked."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

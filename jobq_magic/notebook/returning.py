@@ -1,0 +1,55 @@
+"""What came back, into the namespace: on the main thread, while no cell is active."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jobq_magic.results.decode import Outcome, decode
+from jobq_magic.run import Run
+from jobq_magic.runs.store import Store
+from jobq_magic.errors import JobFailed
+from jobq_magic.snapshot import Phase, Snapshot
+from jobq_magic.words import say
+
+__all__ = ["bind", "outcome_of"]
+
+
+def outcome_of(store: Store, run: Run, snapshot: Snapshot) -> Outcome:
+    """The values of a run that has ended, or the error that says why there are none.
+
+    Raises:
+        ResultError: there is a result that cannot be used.
+    """
+    if snapshot.result == "ready" or snapshot.phase is Phase.SUCCEEDED:
+        return decode(run, snapshot.attempt, store.key(run))
+    words = say(snapshot)
+    advice = words.advice or ("" if snapshot.phase is Phase.CANCELLED else f"%jobq logs {run.id} shows what it printed")
+    return Outcome(error=JobFailed(snapshot.reason or snapshot.phase, f"{run.id}: {words.sentence}", do=advice))
+
+
+def bind(outcome: Outcome, namespace: dict[str, Any], shipped: Mapping[str, Any]) -> list[str]:
+    """Binds what came back.
+
+    Args:
+        outcome: of the run.
+        namespace: the user's.
+        shipped: the values that were sent, by name: who still holds one that was changed there is rebound with it.
+
+    Returns:
+        Notes: what was rebound beyond the names of the cell, and what did not come back.
+    """
+    notes = []
+    for name, value in outcome.changed.items():
+        old = shipped.get(name)
+        holders = [each for each, held in namespace.items() if held is old and not each.startswith("_")]
+        if not holders:
+            notes.append(f"{name} was changed by the run, but holds another value here now; it was left alone")
+            continue
+        for each in holders:
+            namespace[each] = value
+        also = [each for each in holders if each != name]
+        notes.append(f"{name} was changed in place" + (f"; {', '.join(also)} with it" if also else ""))
+    namespace.update(outcome.names)
+    notes += [f"{entry['name']} did not come back: {entry['reason']}" for entry in outcome.skipped]
+    return notes

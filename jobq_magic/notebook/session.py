@@ -1,0 +1,160 @@
+"""One notebook session: from `%%jobq` to a run, and back into the namespace."""
+
+from __future__ import annotations
+
+import os
+import queue
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from IPython.display import display
+
+from jobq_magic import follower, options, pipeline
+from jobq_magic.bundle import Bundle
+from jobq_magic.capture import Source
+from jobq_magic.config import Resolved, resolve
+from jobq_magic.errors import CaptureError
+from jobq_magic.notebook import faces, frontend, returning
+from jobq_magic.render import text
+from jobq_magic.run import Run
+from jobq_magic.runs.store import Store
+from jobq_magic.snapshot import Snapshot
+
+__all__ = ["Session"]
+
+
+class Session:
+    """What the cells of a notebook share.
+
+    Args:
+        shell: the IPython shell.
+        index: which definition each name holds.
+        settings: what `%config` says now.
+    """
+
+    def __init__(self, shell: Any, index: Any, settings: Callable[[], Mapping[str, Any]]) -> None:
+        self.shell = shell
+        self.store = Store()
+        self._index = index
+        self._settings = settings
+        self._shipped: dict[str, dict[str, Any]] = {}
+        self._came_back: queue.SimpleQueue[tuple[Run, Snapshot]] = queue.SimpleQueue()
+
+    def resolve(self, given: Mapping[str, Any]) -> Resolved:
+        """The spec and the target that options and settings amount to, here and now."""
+        return resolve(
+            given,
+            magics=self._settings(),
+            cwd=Path.cwd(),
+            environ=os.environ,
+            interactive=frontend.interactive(self.shell),
+        )
+
+    def run_cell(self, line: str, cell: str) -> Any:
+        """`%%jobq`: submits the cell, and waits for it unless a person asked not to.
+
+        Returns:
+            Its last value.
+
+        Raises:
+            JobqError: it was refused, or ended badly.
+            Exception: what the cell raised.
+        """
+        parsed = options.parse(line, self.shell.user_ns)
+        if parsed.help:
+            print(options.help_text())
+            return None
+        if not cell.strip():
+            raise CaptureError("empty-cell", "There is nothing below %%jobq", do="Put the code to run under it")
+        resolved = self.resolve(parsed.options)
+        for note in resolved.notes:
+            print(note)
+        source = self._source(cell)
+        if resolved.spec.dry_run:
+            return self._explain(resolved, source)
+        interactive = frontend.interactive(self.shell)
+        submitted = pipeline.submit(
+            resolved, source, self.store, headless=not interactive, cell=frontend.cell_identity(self.shell)
+        )
+        return self._follow(submitted, resolved, interactive)
+
+    def _follow(self, submitted: pipeline.Submitted, resolved: Resolved, interactive: bool) -> Any:
+        run = submitted.run
+        self._shipped[run.id] = self._values(submitted.bundle)
+        follower.tend(self.store, run)
+        for note in submitted.bundle.notes:
+            print(note)
+        if resolved.spec.job:
+            from jobq_magic.job import Job
+
+            self.shell.user_ns[resolved.spec.job] = Job(run.id, self.store)
+        if not interactive:
+            return self.come_back(run, faces.wait_headless(self.store, run))
+        if resolved.spec.wait is False:
+            self._watch_from_aside(run)
+            return None
+        return self.come_back(run, faces.wait_interactively(self.store, run))
+
+    def come_back(self, run: Run, snapshot: Snapshot, *, bind: bool = True) -> Any:
+        """Binds what a run left, and gives its last value or raises its exception."""
+        outcome = returning.outcome_of(self.store, run, snapshot)
+        shipped = self._shipped.pop(run.id, {})
+        if outcome.error is not None:
+            raise outcome.error
+        if bind:
+            for note in returning.bind(outcome, self.shell.user_ns, shipped):
+                print(note)
+        if outcome.shown is not None:
+            data, metadata = outcome.shown
+            display(dict(data), metadata=dict(metadata), raw=True)  # type: ignore[no-untyped-call]
+        return outcome.value
+
+    def _watch_from_aside(self, run: Run) -> None:
+        """Lets the notebook go on; what comes back is bound on the main thread, between two cells."""
+        loop = getattr(getattr(self.shell, "kernel", None), "io_loop", None)
+
+        def ended(run: Run, snapshot: Snapshot) -> None:
+            self._came_back.put((run, snapshot))
+            if loop is not None:
+                loop.add_callback(self.bind_what_came_back)
+
+        self.shell.events.register("pre_run_cell", self.bind_what_came_back)
+        faces.Live(self.store, run, ended)
+
+    def bind_what_came_back(self, *_: Any) -> None:
+        """Binds the runs that ended while nobody waited for them. Called on the main thread only."""
+        while not self._came_back.empty():
+            run, snapshot = self._came_back.get()
+            shipped = self._shipped.pop(run.id, {})
+            outcome = returning.outcome_of(self.store, run, snapshot)
+            if outcome.error is None:
+                returning.bind(outcome, self.shell.user_ns, shipped)
+
+    def _source(self, cell: str) -> Source:
+        identity = frontend.cell_identity(self.shell)
+        folders = [Path.cwd()]
+        if notebook := identity.get("notebook"):
+            folders.append(Path(notebook).absolute().parent)
+        return Source(
+            cell=self.shell.transform_cell(cell),
+            label=identity["label"],
+            namespace=self.shell.user_ns,
+            index=self._index,
+            flags=self.shell.compile.flags,
+            main=self.shell.user_module,
+            folders=tuple(dict.fromkeys(folders)),
+        )
+
+    def _values(self, bundle: Bundle) -> dict[str, Any]:
+        """The objects that travelled as values: held until the run ends, to find who shares one that it changed."""
+        names = [name for step in bundle.steps if step["kind"] == "value" for name in step["names"]]
+        return {name: self.shell.user_ns[name] for name in names if name in self.shell.user_ns}
+
+    def _explain(self, resolved: Resolved, source: Source) -> None:
+        import tempfile
+
+        with tempfile.TemporaryDirectory(prefix="jobq-") as folder:
+            bundle = pipeline.explain(resolved, source, Path(folder))
+        print(text.travellers(bundle))
+

@@ -1,0 +1,284 @@
+"""The way of a cell: `submit` does what needs the kernel, `advance` everything after.
+
+Both write what they do into the run's record before they do the next thing, so that `advance` can be stopped anywhere
+and taken up by another process.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jobq_magic import plugins
+from jobq_magic.bundle import Bundle
+from jobq_magic.capture import CaptureOptions, Source, capture
+from jobq_magic.config import Resolved, refuse_unhonoured
+from jobq_magic.errors import JobqError, StoreError
+from jobq_magic.protocols import Backend, Observation
+from jobq_magic.run import Run
+from jobq_magic.runs.lock import LEASE, Lock
+from jobq_magic.runs.store import Store
+from jobq_magic.runtime import process
+from jobq_magic.snapshot import Phase
+
+__all__ = ["Submitted", "advance", "explain", "look_after", "rerun", "submit", "supervised"]
+
+_PERIOD = 0.1
+"""Seconds between two looks at a job. Backends answer from what they have, and ask their service less often."""
+_RETURN_FROM_STOP = 30.0
+"""Seconds after which a stop that a service did not follow is asked for again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A run on its way, and what it took along."""
+
+    run: Run
+    bundle: Bundle
+
+
+def submit(
+    resolved: Resolved, source: Source, store: Store, *, headless: bool = False, cell: Mapping[str, Any] | None = None
+) -> Submitted:
+    """Opens a run, captures what the cell needs, and hands it over; returns as soon as it goes on without us.
+
+    A run whose place has no supervisor of its own is on record as `submitting`: a follower must be there to take it.
+
+    Raises:
+        JobqError: it is refused. The refusal is on record too.
+    """
+    spec = resolved.spec.model_dump(mode="json")
+    backend = plugins.backend(resolved.target["backend"])
+    refuse_unhonoured(resolved.spec, resolved.spec.model_fields_set, backend.honours)
+    backend.check(spec, resolved.target)
+    run = store.open(
+        spec=spec,
+        target=resolved.target,
+        name=resolved.spec.name or "cell",
+        headless=headless,
+        cell={**(cell or {}), "kernel": process.identify(_own_pid())},
+    )
+    try:
+        run.paths.bundle.mkdir(mode=0o700)
+        bundle = capture(source, run.paths.bundle, _capture_options(resolved))
+        store.append(run, phase=Phase.SUBMITTING)
+        if backend.supervised:
+            store.set_handle(run, backend.submit(run, 1))
+    except JobqError as error:
+        _note_refusal(store, run, error)
+        raise
+    except OSError as error:
+        with store.writing():
+            _note_refusal(store, run, StoreError("store-unusable", str(error)))
+            raise
+        raise
+    except KeyboardInterrupt:
+        store.append(run, phase=Phase.CANCELLED, reason="interrupted")
+        raise
+    return Submitted(run, bundle)
+
+
+def explain(resolved: Resolved, source: Source, folder: Path) -> Bundle:
+    """What would travel, captured into `folder`; nothing is opened or started.
+
+    Raises:
+        JobqError: it would be refused.
+    """
+    backend = plugins.backend(resolved.target["backend"])
+    refuse_unhonoured(resolved.spec, resolved.spec.model_fields_set, backend.honours)
+    backend.check(resolved.spec.model_dump(mode="json"), resolved.target)
+    return capture(source, folder, _capture_options(resolved))
+
+
+def rerun(store: Store, run: Run, *, headless: bool = False) -> Run:
+    """The same bundle once more, as a new run.
+
+    Raises:
+        StoreError: the bundle is gone.
+        JobqError: its place refuses it now.
+    """
+    import shutil
+
+    if not (run.paths.bundle / "manifest.json").exists():
+        raise StoreError(
+            "bundle-gone", f"What {run.id} took along is no longer kept", why="It was pruned, or never captured",
+            do="Run its cell again",
+        )  # fmt: skip
+    backend = plugins.backend(run.target["backend"])
+    backend.check(run.spec, run.target)
+    again = store.open(spec=run.spec, target=run.target, name=run.name, headless=headless, cell=run.cell)
+    with store.writing():
+        shutil.copytree(run.paths.bundle, again.paths.bundle, copy_function=_link)
+    store.append(again, phase=Phase.SUBMITTING)
+    if backend.supervised:
+        store.set_handle(again, backend.submit(again, 1))
+    return again
+
+
+def supervised(run: Run) -> bool:
+    """Whether the run has a supervisor of its own, so that no follower is needed."""
+    return plugins.backend(run.target["backend"]).supervised
+
+
+def look_after(store: Store, run: Run) -> None:
+    """One look at a run that has a supervisor of its own, by whoever sees it live: is everybody still there?"""
+    snapshot = store.snapshot(run)
+    if snapshot.final:
+        return
+    handle = store.handle(run)
+    if handle is None:
+        if _never_started(run):
+            store.append(run, phase=Phase.LOST, reason="never-started")
+        return
+    backend = plugins.backend(run.target["backend"])
+    seen = backend.observe(run, snapshot.attempt, handle)
+    if seen.phase is not None and not store.snapshot(run).final:
+        # The supervisor may have written the end between the look at it and now; then its word is the first, and counts.
+        _note(store, run, seen, {})
+
+
+def advance(store: Store, run: Run, lock: Lock) -> None:
+    """Takes a run from where its record says it stands to its end; returns early when the lock is lost.
+
+    Args:
+        store: where it is recorded.
+        run: the run.
+        lock: held by the caller.
+    """
+    mark = {"gen": lock.generation}
+    backend = plugins.backend(run.target["backend"])
+    snapshot = store.snapshot(run)
+    if snapshot.phase is Phase.CAPTURING:
+        if _never_started(run):
+            store.append(run, phase=Phase.LOST, reason="never-started", **mark)
+        return
+    if run.target.get("here") and any(run.host[part] != here for part, here in process.this_host().items()):
+        # Only its own host can start it or find it, and whoever followed it there has been silent for a lease.
+        facts = {"host": run.host["host"], "seconds": LEASE}
+        store.append(run, phase=Phase.LOST, reason="host-silent", facts=facts, **mark)
+        return
+    attempt = snapshot.attempt
+    try:
+        handle = store.handle(run) or _start(store, run, attempt, backend, mark)
+    except JobqError as error:
+        _note_refusal(store, run, error, **mark)
+        return
+    if handle is None:
+        return
+    ending = _Ending(store, run, backend, attempt, handle, mark)
+    while lock.beat():
+        seen = backend.observe(run, attempt, handle)
+        final = seen.phase is not None and Phase(seen.phase) in _FINAL
+        _note(store, run, ending.told(seen) if final else seen, mark)
+        if final or store.snapshot(run).final:
+            return
+        ending.ask_where_wanted()
+        time.sleep(_PERIOD)
+
+
+_FINAL = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED, Phase.LOST})
+
+
+class _Ending:
+    """Why a run is to end before its own end: asked for by a request in its folder, or by its time limit."""
+
+    def __init__(
+        self, store: Store, run: Run, backend: Backend, attempt: int, handle: Mapping[str, Any], mark: Mapping[str, Any]
+    ) -> None:
+        self._store, self._run, self._backend = store, run, backend
+        self._attempt, self._handle, self._mark = attempt, handle, mark
+        self._cause = ""
+        self._asked = 0.0
+
+    def ask_where_wanted(self) -> None:
+        cause = self._cause or self._reason()
+        if cause and time.monotonic() - self._asked > _RETURN_FROM_STOP:
+            if not self._cause:
+                self._store.append(self._run, phase=Phase.STOPPING, reason=cause, facts=self._facts(cause), **self._mark)
+            self._cause, self._asked = cause, time.monotonic()
+            self._backend.stop(self._run, self._attempt, self._handle, cause)
+
+    def told(self, seen: Observation) -> Observation:
+        """What ended because we asked for it did not fail."""
+        if not self._cause or seen.phase in (Phase.SUCCEEDED, Phase.LOST) or seen.reason == "exception":
+            return seen
+        phase = Phase.FAILED if self._cause == "deadline" else Phase.CANCELLED
+        return Observation(phase, self._cause, self._facts(self._cause), seen.links, seen.notes)
+
+    def _reason(self) -> str:
+        try:
+            return self._run.paths.stop.read_text().strip() or "stopped"
+        except FileNotFoundError:
+            limit = self._run.spec.get("timeout")
+            began = [time.at for time in self._store.snapshot(self._run).times if time.phase is Phase.RUNNING]
+            return "deadline" if limit is not None and began and time.time() - began[0] > float(limit) else ""
+
+    def _facts(self, cause: str) -> dict[str, Any]:
+        return {"seconds": self._run.spec["timeout"]} if cause == "deadline" else {}
+
+
+def _start(
+    store: Store, run: Run, attempt: int, backend: Backend, mark: Mapping[str, Any]
+) -> Mapping[str, Any] | None:
+    if run.paths.stop.exists():
+        store.append(run, phase=Phase.CANCELLED, reason=run.paths.stop.read_text().strip() or "stopped", **mark)
+        return None
+    handle = backend.submit(run, attempt)
+    store.set_handle(run, handle)
+    return handle
+
+
+def _note(store: Store, run: Run, seen: Observation, mark: Mapping[str, Any]) -> None:
+    known = store.snapshot(run)
+    have = {link.rel: link.href for link in known.links}
+    for link in seen.links:
+        if have.get(link["rel"]) != link["href"]:
+            store.append(run, link=dict(link), **mark)
+    for note in seen.notes:
+        if note not in known.notes:
+            store.append(run, note=note, **mark)
+    if seen.phase is not None and (seen.phase, seen.reason) != (known.phase, known.reason):
+        ready = {"result": "ready"} if run.paths.attempt(known.attempt).result.exists() else {}
+        store.append(
+            run, phase=seen.phase, **({"reason": seen.reason} if seen.reason else {}), facts=dict(seen.facts), **ready, **mark
+        )
+
+
+def _note_refusal(store: Store, run: Run, error: JobqError, **mark: Any) -> None:
+    try:
+        store.append(run, phase=Phase.FAILED, reason="refused", facts={"error": error.what, "code": error.code, "lines": error.lines()}, **mark)
+    except StoreError:
+        return  # the store is what refuses: its own error is on its way to the user
+
+
+def _capture_options(resolved: Resolved) -> CaptureOptions:
+    spec = resolved.spec
+    return CaptureOptions(
+        include=tuple(spec.include), exclude=tuple(spec.exclude), outs=tuple(spec.out) if spec.out else None, no_out=spec.no_out
+    )
+
+
+def _never_started(run: Run) -> bool:
+    """Whether the process that opened the run is gone; one of another host is given the benefit of the doubt."""
+    kernel = run.cell.get("kernel")
+    return kernel is not None and process.alive(dict(kernel)) is False
+
+
+def _own_pid() -> int:
+    import os
+
+    return os.getpid()
+
+
+def _link(source: str, target: str) -> None:
+    """Bundles never change once written, so that a hard link is a copy; where there are none, a copy."""
+    import os
+    import shutil
+
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

@@ -1,0 +1,120 @@
+"""From a signed result to values. Only who asks for a value comes here; what is shown is read by `read` alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jobq_magic.errors import JobFailed, ResultError
+from jobq_magic.run import Run
+from jobq_magic.runtime.wire import Damaged, read_group, unseal
+
+__all__ = ["Outcome", "decode", "read"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came back, as values."""
+
+    names: Mapping[str, Any] = field(default_factory=dict)
+    """What the cell bound."""
+    changed: Mapping[str, Any] = field(default_factory=dict)
+    """What was shipped, and changed in place."""
+    value: Any = None
+    """The last value, where it could come back."""
+    shown: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None
+    """MIME bundle and metadata of a last value that could not come back itself."""
+    error: BaseException | None = None
+    skipped: tuple[Mapping[str, str], ...] = ()
+    """`name` and `reason` of what could not come back."""
+
+
+def read(run: Run, attempt: int, key: bytes) -> dict[str, Any]:
+    """The result as the runner wrote it, after the check of its signature; nothing is unpickled.
+
+    Raises:
+        ResultError: there is none, or it does not carry this run's signature.
+    """
+    path = run.paths.attempt(attempt).result
+    try:
+        return unseal(path.read_bytes(), key, run=run.id, attempt=attempt)
+    except FileNotFoundError:
+        raise ResultError("no-result", f"{run.id} left no result", do=f"%jobq logs {run.id} shows what it printed") from None
+    except OSError as error:
+        raise ResultError("result-unreadable", f"The result of {run.id} cannot be read", why=str(error)) from error
+    except Damaged as error:
+        raise _refused(run, path, error) from error
+
+
+def decode(run: Run, attempt: int, key: bytes) -> Outcome:
+    """The values of a result. Each group is unpickled once, after the check of its digest.
+
+    Raises:
+        ResultError: there is no result, it was changed on disk, or a value cannot be made here.
+    """
+    result = read(run, attempt, key)
+    groups = _Groups(run, attempt)
+    if result["error"] is not None:
+        return Outcome(error=_error(run, result["error"], groups), skipped=tuple(result["skipped"]))
+    value = result["value"]
+    fits = value is not None and value["group"] is not None
+    return Outcome(
+        names={name: groups.value(entry["group"], name) for name, entry in result["names"].items()},
+        changed={name: groups.value(entry["group"], name) for name, entry in result["changed"].items()},
+        value=groups.value(value["group"], "_") if fits else None,
+        shown=(value["bundle"], value.get("metadata", {})) if value is not None and not fits else None,
+        skipped=tuple(result["skipped"]),
+    )
+
+
+class _Groups:
+    def __init__(self, run: Run, attempt: int) -> None:
+        self._run = run
+        self._folder = run.paths.attempt(attempt).values
+        self._read: dict[str, dict[str, Any]] = {}
+
+    def value(self, group: str, name: str) -> Any:
+        if group not in self._read:
+            path = self._folder / group
+            try:
+                self._read[group] = read_group(path, digest=group)
+            except FileNotFoundError:
+                raise ResultError(
+                    "result-pruned", f"The values of {self._run.id} are no longer kept", do=f"%jobq rerun {self._run.id}"
+                ) from None
+            except Damaged as error:
+                raise _refused(self._run, path, error) from error
+            except Exception as error:  # unpickling runs whatever the classes of the values say
+                raise ResultError(
+                    "value-unfit",
+                    f"{name} of {self._run.id} cannot be made here",
+                    why=f"{type(error).__name__}: {error}",
+                    do="Import or define here what it is made of, then run %jobq attach " + self._run.id,
+                ) from error
+        return self._read[group][name]
+
+
+def _error(run: Run, told: Mapping[str, Any], groups: _Groups) -> BaseException:
+    lines = [*told["text"].rstrip().splitlines()]
+    if told["group"] is not None:
+        try:
+            error = groups.value(told["group"], "exception")
+            error._render_traceback_ = lambda: lines
+            return error
+        except (ResultError, AttributeError) as unfit:
+            if isinstance(unfit, ResultError) and unfit.code == "result-damaged":
+                raise
+    stand_in = JobFailed("exception", f"{told['type']}: {told['message']}")
+    stand_in._render_traceback_ = lambda: lines  # type: ignore[method-assign]
+    return stand_in
+
+
+def _refused(run: Run, path: Path, error: Damaged) -> ResultError:
+    return ResultError(
+        "result-damaged",
+        f"The result of {run.id} was changed after the run wrote it, and is not used",
+        why=str(error),
+        do=f"Look at {path.parent}",
+    )
