@@ -9,7 +9,7 @@ from typing import Any
 
 from jobq_magic.snapshot import Phase, Snapshot
 
-__all__ = ["ICONS", "Words", "duration", "say", "size"]
+__all__ = ["ICONS", "SPENT", "Words", "ago", "duration", "say", "size"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,19 @@ ICONS: Mapping[Phase, str] = {
     Phase.CANCELLED: "■",
     Phase.LOST: "?",
 }
+
+SPENT: Mapping[Phase, str] = {
+    Phase.CAPTURING: "captured",
+    Phase.BUILDING: "image",
+    Phase.SUBMITTING: "handed over",
+    Phase.QUEUED: "queued",
+    Phase.STARTING: "started",
+    Phase.RUNNING: "ran",
+    Phase.COLLECTING: "collected",
+    Phase.STOPPING: "stopped",
+    Phase.PAUSED: "paused",
+}
+"""What stands before the time that a phase took, when it is over."""
 
 _PHASES: Mapping[Phase, Words] = {
     Phase.CAPTURING: Words("Collecting what the cell needs"),
@@ -109,6 +122,14 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def ago(seconds: float) -> str:
+    """How people say how long something is past: `now`, `12 s ago`, `3 min ago`, `5 h ago`, `8 days ago`."""
+    for unit, length, most in (("s", 1, 60), ("min", 60, 60), ("h", 3600, 48)):
+        if seconds < length * most:
+            return f"{int(seconds / length)} {unit} ago" if seconds >= 1 else "now"
+    return f"{int(seconds / 86400)} days ago"
 
 
 def size(count: float) -> str:
