@@ -1,4 +1,4 @@
-"""A Matplotlib backend that displays figures where a notebook would: on `show()`, and at the end of the cell."""
+"""Figures where a notebook would show them: on `show()`, and at the end of the cell."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Any
 
-BACKEND = "module://_jobq_runtime.figures"
+BACKEND = "module://_jobq_runtime.canvas"
 
 
 def choose() -> None:
@@ -45,12 +45,3 @@ def at_end_of_cell() -> None:
     if matplotlib is not None and dict.__getitem__(matplotlib.rcParams, "backend") == BACKEND:
         show()
 
-
-def __getattr__(name: str) -> Any:
-    # Matplotlib asks its backend module for these; until then this module does not import it.
-    if name in ("FigureCanvas", "FigureManager"):
-        from matplotlib.backend_bases import FigureManagerBase
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-        return FigureCanvasAgg if name == "FigureCanvas" else FigureManagerBase
-    raise AttributeError(name)

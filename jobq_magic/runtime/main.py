@@ -89,9 +89,7 @@ def run(job: Job, *, supervised: bool = False) -> int:
     main = fresh_main()
     result, status = _perform(job, manifest, main)
     progress.flush()
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
+    outputs.flush_stdout()
     order.sample()
     data = seal({**result, "run": job.run, "attempt": job.attempt, "ended": time.time()}, key)
     try:
@@ -238,8 +236,6 @@ def leave(status: int) -> None:
     if threading.current_thread() is threading.main_thread():
         threading._shutdown()  # type: ignore[attr-defined]  # as multiprocessing does for its children
     atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
+    outputs.flush_stdout()
     os._exit(status)
 

@@ -1,7 +1,7 @@
 """What the job prints and displays, as append-only files that outlive whoever writes them.
 
-File descriptors 1 and 2 are files opened for appending; `sys.stdout` and `sys.stderr` write each line to them before
-`print` returns, so that a job that is killed keeps what it printed. Beside them `order` says how the streams and the
+File descriptors 1 and 2 are files opened for appending. What `print` wrote is safe before it returns, also when the job
+is killed (`spill`). Beside them `order` says how the streams and the
 displays lie to each other: each line is a sample
 
     <seconds since the epoch> <size of stdout> <size of stderr> <size of displays.jsonl>
@@ -19,7 +19,9 @@ import os
 import sys
 import threading
 import time
-from typing import Any, TextIO
+from typing import Any
+
+from .spill import Spill
 
 SAMPLE_PERIOD = 0.05
 
@@ -50,7 +52,7 @@ class Order:
     def display(self, message: dict[str, Any]) -> None:
         """Adds one display at its place."""
         with self._lock:
-            _flush(sys.stdout)
+            flush_stdout()
             self.sample()
             os.write(self._files[2], json.dumps(message).encode("utf-8", "backslashreplace") + b"\n")
             self.sample()
@@ -68,17 +70,20 @@ class _Stderr(io.TextIOWrapper):
 
     def write(self, text: str) -> int:
         with self.order._lock:
-            _flush(sys.stdout)
+            flush_stdout()
             self.order.sample()
             count = super().write(text)
             self.order.sample()
         return count
 
 
-def _flush(stream: TextIO | None) -> None:
+def flush_stdout() -> None:
+    """Brings what was printed so far to its place among the other outputs."""
     try:
-        if stream is not None:
-            stream.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
+            if isinstance(buffer := getattr(sys.stdout, "buffer", None), Spill):
+                buffer.drain()
     except (OSError, ValueError):  # closed by the user's code, or the disk is full; its own write will say so
         return
 
@@ -91,17 +96,19 @@ def take_over(folder: str) -> Order:
     for number in (1, 2):
         os.dup2(order._files[number - 1], number)
     sys.stdin = open(0, closefd=False)
-    sys.stdout = io.TextIOWrapper(
-        io.BufferedWriter(io.FileIO(1, "wb", closefd=False), 1 << 16),
-        encoding="utf-8",
-        errors="backslashreplace",
-        line_buffering=True,
-    )
+    sys.stdout = io.TextIOWrapper(_buffer(folder), encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[type-var]
     stderr = _Stderr(io.FileIO(2, "wb", closefd=False), encoding="utf-8", errors="backslashreplace", write_through=True)  # type: ignore[type-var]
     stderr.order = order
     sys.stderr = stderr
     sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc]
     return order
+
+
+def _buffer(folder: str) -> Any:
+    try:
+        return Spill(os.path.join(folder, "spill"), 1)
+    except OSError:  # no room, or no mappings on this file system: a write a line, then
+        return io.BufferedWriter(io.FileIO(1, "wb", closefd=False), 1 << 16)
 
 
 def sample_in_background(order: Order) -> None:

@@ -36,7 +36,6 @@ class Shell:
 
     def system(self, command: str) -> None:
         """`!command`: its output goes where the job's goes."""
-        sys.stdout.flush()
         self.user_ns["_exit_code"] = subprocess.call(self.expand(command), shell=True)
 
     def getoutput(self, command: str) -> list[str]:
@@ -106,7 +105,6 @@ class Shell:
             self.user_ns[name] = SimpleNamespace(stdout=out.getvalue(), stderr=err.getvalue(), outputs=[])
 
     def _bash_magic(self, line: str, cell: str | None, shell: str = "bash") -> None:
-        sys.stdout.flush()
         subprocess.run([shell, *line.split()], input=self.expand(cell or ""), text=True, check=True)
 
     def _sh_magic(self, line: str, cell: str | None) -> None:

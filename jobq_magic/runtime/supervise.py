@@ -15,7 +15,7 @@ import signal
 import time
 from typing import Any
 
-from . import outputs, process, wire
+from . import outputs, process, spill, wire
 from .main import RAISED, Job, leave, run
 
 HEARTBEAT = 5.0
@@ -94,6 +94,7 @@ def _watch(job: Job, known: dict[str, Any], ready: int) -> tuple[int | None, str
             process.end_tree(pid, 0)
         select.select([ready], [], [], outputs.SAMPLE_PERIOD)
         _drain(ready)
+    spill.recover(job.out)
     order.sample()
     return statuses.get(pid), f"{cause}-hard" if cause == "stopped" and hard else cause
 
