@@ -125,8 +125,9 @@ def resolve(
         OptionError: all that is wrong, told together.
     """
     if platform == "win32":
-        raise OptionError("windows", "jobq-magic runs on Linux and macOS", do="On Windows, start Jupyter inside WSL")
+        raise OptionError("windows", "jobq-magic works on Linux and macOS", do="On Windows, run Jupyter inside WSL")
     mistakes: list[OptionError] = []
+    notes: list[str] = []
     profiles = load_profiles(cwd, environ, mistakes)
     forced = _Layer("forced", _variables(environ, "JOBQ_FORCE_", mistakes))
     option = _Layer("option", _options(options, mistakes))
@@ -134,7 +135,7 @@ def resolve(
     magic = _Layer("magics", _settings(magics or {}, "%config JobqMagics", mistakes))
     project = _Layer("project", profiles.project.values, profiles.project.place)
     above = [forced, option, environment]
-    named, default = _profile_layers(profiles, above, magic, project, mistakes)
+    named, default = _profile_layers(profiles, above, magic, project, mistakes=mistakes, notes=notes)
     layers = [*above, *named, magic, project, *default]
 
     values, origins, subjects = _merge(layers, environ, mistakes)
@@ -142,22 +143,19 @@ def resolve(
         for name, headless in {"wait": True, "timeout": HEADLESS_TIMEOUT}.items():
             if name not in values:
                 values[name], origins[name] = headless, Origin("default", "default where nobody sits in front")
+    mistakes += _mode_mistakes(str(values.get("mode", "local")), subjects.get("mode", ""))
+    spec = None
     try:
         spec = JobSpec.model_validate(values, context={"subjects": subjects})
-    except OptionError as mistake:
-        mistakes.append(mistake)
-        spec = None
-    try:
-        target = _target(spec) if spec else {}
     except OptionError as mistake:
         mistakes.append(mistake)
     refuse(mistakes)
     assert spec is not None
     return Resolved(
         spec=spec,
-        target=target,
+        target=_target(spec),
         origins={name: origins.get(name, Origin("default", "default")) for name in declared()},
-        notes=_notes(layers, environ),
+        notes=(*notes, *_notes(layers, environ)),
         asked=frozenset(option.values),
         forced="mode" in forced.values,
     )
@@ -276,7 +274,13 @@ def _variables(environ: Mapping[str, str], prefix: str, mistakes: list[OptionErr
 
 
 def _profile_layers(
-    profiles: Profiles, above: Sequence[_Layer], magic: _Layer, project: _Layer, mistakes: list[OptionError]
+    profiles: Profiles,
+    above: Sequence[_Layer],
+    magic: _Layer,
+    project: _Layer,
+    *,
+    mistakes: list[OptionError],
+    notes: list[str],
 ) -> tuple[list[_Layer], list[_Layer]]:
     """The profile that was named, or the default one: at most one of the two lists has a layer."""
     chosen = next((layer for layer in above if layer.values.get("profile")), None)
@@ -292,7 +296,9 @@ def _profile_layers(
     if table:
         layer = _Layer(kind, {**table.values, "profile": name}, f"profile {name} in {table.place}")
         return ([layer], []) if chosen else ([], [layer])
-    if told and "mode" not in above[0].values:
+    if told and "mode" in above[0].values:  # a notebook of a place that this machine knows nothing of
+        notes.append(f"{above[0].subject('mode')}: {told} is not used, there is no such profile here")
+    elif told:
         do = closest(name, profiles.tables) if profiles.tables else f"Write it down under [tool.jobq.profiles.{name}]"
         mistakes.append(OptionError("unknown-profile", f"{told}: there is no such profile", do=do))
     return [], []
@@ -332,12 +338,16 @@ def _taken(pairs: Mapping[str, str | None], environ: Mapping[str, str], subject:
     return {name: environ[name] if text is None else text for name, text in pairs.items()}
 
 
+def _mode_mistakes(mode: str, subject: str) -> list[OptionError]:
+    if mode in LATER_MODES:
+        what = f"{subject} is not part of this version of jobq-magic"
+        return [OptionError("mode-not-yet", what, do=f"Modes that are: {', '.join(plugins.modes())}")]
+    if mode in plugins.OURS or mode in (known := plugins.modes()):
+        return []
+    return [OptionError("unknown-mode", f"{subject}: there is no such mode", do=closest(mode, known))]
+
+
 def _target(spec: JobSpec) -> dict[str, Any]:
-    if spec.mode in LATER_MODES:
-        what = f"--mode {spec.mode} is not part of this version of jobq-magic"
-        raise OptionError("mode-not-yet", what, do=f"Modes that are: {', '.join(plugins.modes())}")
-    if spec.mode not in plugins.OURS and spec.mode not in plugins.modes():
-        raise OptionError("unknown-mode", f"There is no mode {spec.mode}", do=closest(spec.mode, plugins.modes()))
     if spec.mode == "local":
         return {"backend": "local", "where": "this machine"}
     if spec.mode == "ray" and spec.address:

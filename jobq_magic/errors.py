@@ -2,7 +2,7 @@
 
     JobqError
     ├── OptionError      an option or a setting cannot be what it was set to
-    │   └── Mistakes     several of them, told together
+    │   └── OptionErrors     several of them, told together
     ├── CaptureError     the cell, or something that it needs, cannot travel
     ├── StoreError       the store of runs cannot be read or written, or holds no such run
     ├── BackendError     the place where the cell was to run cannot take it
@@ -24,8 +24,8 @@ __all__ = [
     "CaptureError",
     "JobFailed",
     "JobqError",
-    "Mistakes",
     "OptionError",
+    "OptionErrors",
     "ResultError",
     "StoreError",
     "closest",
@@ -82,7 +82,7 @@ class OptionError(JobqError):
     """An option or a setting cannot be what it was set to."""
 
 
-class Mistakes(OptionError):
+class OptionErrors(OptionError):
     """Several options or settings at once; `each` holds the single errors."""
 
     def __init__(self, code: str, what: str, *, why: str = "", do: str = "", each: Iterable[OptionError] = ()) -> None:
@@ -116,11 +116,11 @@ class JobFailed(JobqError):
 
 def refuse(mistakes: Iterable[OptionError]) -> None:
     """Raises what there is to raise: nothing, the one mistake, or all of them as one."""
-    flat = [one for mistake in mistakes for one in (mistake.each if isinstance(mistake, Mistakes) else (mistake,))]
+    flat = [one for mistake in mistakes for one in (mistake.each if isinstance(mistake, OptionErrors) else (mistake,))]
     if len(flat) == 1:
         raise flat[0]
     if flat:
-        raise Mistakes("several-mistakes", f"{len(flat)} mistakes", each=flat)
+        raise OptionErrors("several-mistakes", f"{len(flat)} mistakes", each=flat)
 
 
 def closest(word: str, known: Iterable[str]) -> str:

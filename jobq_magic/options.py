@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -198,7 +199,8 @@ def _expression(line: str, start: int) -> str:
     while (end := line.find("}", end + 1)) > 0:
         text = line[start + 1 : end]
         try:
-            compile(text.strip(), "<option>", "eval")
+            with warnings.catch_warnings(action="ignore"):  # of a text that is cut off too early
+                compile(text.strip(), "<option>", "eval")
         except (SyntaxError, ValueError):
             continue
         return text

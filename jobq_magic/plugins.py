@@ -45,6 +45,8 @@ def backend(mode: str) -> Backend:
                 "unknown-backend", f"There is no place to run for mode {mode}", do=closest(mode, modes())
             )
     except ImportError as error:
+        if mode in OURS and (error.name or "").startswith("jobq_magic"):
+            raise  # nothing that could be installed: a mistake of ours
         raise BackendError(
             "backend-missing",
             f"Mode {mode} cannot be used: {error}",

@@ -1,0 +1,81 @@
+import re
+import signal
+import string
+
+import pytest
+
+from jobq_magic import words
+from jobq_magic.snapshot import Phase, Snapshot
+from jobq_magic.words import ICONS, duration, say, size
+
+
+def snapshot(phase=Phase.FAILED, reason="", **facts):
+    return Snapshot(
+        run="pi-1a2b3c4d",
+        name="pi",
+        mode="local",
+        where="this machine",
+        phase=phase,
+        created=0,
+        reason=reason,
+        facts=facts,
+    )
+
+
+@pytest.mark.parametrize("phase", sorted(Phase))
+def test_every_phase_has_a_sentence_and_an_icon(phase):
+    assert say(snapshot(phase)).sentence
+    assert ICONS[phase]
+
+
+def test_the_sentence_of_a_reason_names_the_facts():
+    assert say(snapshot(reason="exit", exit_code=3)).sentence == "The cell ended its process with exit status 3"
+    assert say(snapshot(reason="signal", signal=int(signal.SIGSEGV))).sentence == "killed (SIGSEGV)"
+    assert say(snapshot(reason="signal", signal=99)).sentence == "killed (signal 99)"
+    assert say(snapshot(reason="deadline", seconds=5400)).sentence == "Stopped after its time limit of 1:30:00"
+    assert say(snapshot(reason="ray-died")).advice == "Run it again with %jobq rerun pi-1a2b3c4d"
+
+
+def test_a_fact_that_is_not_known_is_said_to_be_unknown():
+    assert say(snapshot(reason="exit")).sentence == "The cell ended its process with exit status (no exit_code known)"
+
+
+def test_a_fact_with_braces_in_it_is_quoted_as_it_is():
+    assert say(snapshot(reason="exception", error="KeyError: '{run}'")).sentence == "KeyError: '{run}'"
+
+
+def test_an_unknown_reason_falls_back_to_the_phase():
+    assert say(snapshot(Phase.RUNNING, reason="of-a-later-version")) == say(snapshot(Phase.RUNNING))
+
+
+def test_sentences_are_sentences_without_full_stop_and_their_advice_stands_alone():
+    for said in [*words._PHASES.values(), *words._REASONS.values()]:
+        for text in filter(None, (said.sentence, said.advice)):
+            assert not re.search(r"[.!]$|\s$|^\s", text)
+            assert all(name is None or name.isidentifier() for _, name, _, _ in string.Formatter().parse(text))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [
+        (0.0121, "12 ms"),
+        (0.9996, "1.0 s"),
+        (1.44, "1.4 s"),
+        (59.94, "59.9 s"),
+        (59.96, "1:00"),
+        (187, "3:07"),
+        (3599.6, "1:00:00"),
+        (7390, "2:03:10"),
+    ],
+)
+def test_a_length_of_time_is_written_as_people_write_it(seconds, written):
+    assert duration(seconds) == written
+
+
+@pytest.mark.parametrize(
+    ("count", "written"),
+    [(0, "0 B"), (28, "28 B"), (999, "999 B"), (1000, "1.0 kB"), (2100, "2.1 kB"), (99_600, "100 kB"),
+     (999_600, "1.0 MB"), (400e6, "400 MB"), (2.5e9, "2.5 GB"), (3e12, "3.0 TB")],
+)  # fmt: skip
+def test_a_size_is_written_as_people_write_it(count, written):
+    assert size(count) == written
