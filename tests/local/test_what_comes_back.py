@@ -1,0 +1,133 @@
+"""A cell in a fresh process: what it gives back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from jobq_magic.errors import JobFailed, ResultError
+
+
+def test_names_that_the_cell_binds_and_its_last_value_come_back(local):
+    run, snapshot = local.run("x = 1\ny = [x, x]\nx + 41", outs=["x", "y"])
+    outcome = local.outcome(run)
+    assert (snapshot.phase, snapshot.result) == ("succeeded", "ready")
+    assert outcome.names == {"x": 1, "y": [1, 1]}
+    assert outcome.value == 42
+
+
+def test_a_semicolon_silences_the_last_value(local):
+    run, _ = local.run("1 + 1;")
+    assert local.outcome(run).value is None
+
+
+def test_what_names_share_stays_shared(local):
+    run, _ = local.run("a = [1]\nb = a\nc = {'a': a}", outs=["a", "b", "c"])
+    names = local.outcome(run).names
+    assert names["a"] is names["b"] is names["c"]["a"]
+
+
+def test_a_shipped_value_that_was_changed_in_place_comes_back_and_an_unchanged_one_does_not(local):
+    values = [{"grown": [1], "same": "s"}, {"array": np.arange(6.0)}, {"read": np.ones(3)}]
+    run, _ = local.run("grown.append(2)\narray[2:4] *= 10\nread.sum()", values=values)
+    changed = local.outcome(run).changed
+    assert changed["grown"] == [1, 2]
+    assert changed["array"].tolist() == [0, 1, 20, 30, 4, 5]
+    assert "read" not in changed
+
+
+def test_arrays_are_writable_there_and_here(local):
+    run, _ = local.run("a[0] = 7\nb = a * 2", values=[{"a": np.zeros(4)}], outs=["b"])
+    outcome = local.outcome(run)
+    outcome.names["b"][1] = 3
+    outcome.changed["a"][1] = 3
+    assert outcome.names["b"].tolist() == [14, 3, 0, 0]
+
+
+def test_a_name_that_cannot_come_back_is_told_with_its_reason_and_the_others_come(local):
+    run, _ = local.run("import threading\nlock = threading.Lock()\nx = 1", outs=["lock", "x"])
+    outcome = local.outcome(run)
+    assert outcome.names == {"x": 1}
+    assert outcome.skipped[0]["name"] == "lock"
+    assert "cannot pickle '_thread.lock'" in outcome.skipped[0]["reason"]
+
+
+def test_a_last_value_that_cannot_come_back_is_shown_as_the_runner_rendered_it(local):
+    run, _ = local.run("import threading\nthreading.Lock()")
+    shown = local.outcome(run).shown
+    assert shown is not None
+    assert shown[0]["text/plain"].startswith("<unlocked _thread.lock")
+
+
+def test_an_exception_comes_back_as_itself_with_the_frames_of_the_user_alone(local):
+    run, snapshot = local.run("def g():\n    raise KeyError('k')\ng()")
+    error = local.outcome(run).error
+    assert isinstance(error, KeyError)
+    assert snapshot.facts["error"] == "KeyError: 'k'"
+    text = "\n".join(error._render_traceback_())
+    assert 'File "Cell [7]", line 3' in text
+    assert 'File "Cell [7]", line 2, in g' in text
+    assert "_jobq_runtime" not in text
+
+
+def test_an_exception_that_does_not_survive_pickling_keeps_its_name_and_its_traceback(local):
+    definitions = "class A(Exception):\n    def __init__(self, x, y):\n        super().__init__('boo')\n"
+    run, _ = local.run("raise A(1, 2)", definitions=definitions)
+    error = local.outcome(run).error
+    assert isinstance(error, JobFailed)
+    assert error.what == "A: boo"
+    assert error._render_traceback_()[-1] == "A: boo"
+
+
+def test_notes_and_causes_of_an_exception_are_told(local):
+    cell = "try:\n    1/0\nexcept ZeroDivisionError as e:\n    f = ValueError('v')\n    f.add_note('look here')\n    raise f from e"
+    run, _ = local.run(cell)
+    error = local.outcome(run).error
+    assert error.__notes__ == ["look here"]
+    text = "\n".join(error._render_traceback_())
+    assert "ZeroDivisionError" in text
+    assert "look here" in text
+
+
+def test_top_level_await_works(local):
+    run, _ = local.run("import asyncio\nx = [await asyncio.sleep(0, i) for i in range(3)]\nx", outs=["x"])
+    assert local.outcome(run).value == [0, 1, 2]
+
+
+def test_main_holds_nothing_but_what_the_user_put_there(local):
+    run, _ = local.run("sorted(n for n in globals() if not n.startswith('__'))", values=[{"a": 1}])
+    assert local.outcome(run).value == ["a"]
+
+
+def test_exit_zero_is_success_and_another_status_fails(local):
+    _, well = local.run("import sys\nsys.exit(0)")
+    _, badly = local.run("import sys\nsys.exit(3)")
+    assert well.phase == "succeeded"
+    assert (badly.phase, badly.facts["error"]) == ("failed", "SystemExit: 3")
+
+
+def test_a_result_that_was_changed_on_disk_is_refused(local):
+    run, _ = local.run("x = 1", outs=["x"])
+    path = run.paths.attempt(1).result
+    path.write_bytes(path.read_bytes().replace(b'"x"', b'"y"', 1))
+    with pytest.raises(ResultError, match="was changed after the run wrote it"):
+        local.outcome(run)
+
+
+def test_a_value_that_was_changed_on_disk_is_refused_before_it_is_unpickled(local, tmp_path):
+    run, _ = local.run("x = list(range(50))", outs=["x"])
+    (group,) = run.paths.attempt(1).values.iterdir()
+    evil = b"cos\nsystem\n(S'touch %s'\ntR." % str(tmp_path / "ran").encode()
+    data = group.read_bytes()
+    group.write_bytes(data[: len(data) - len(evil)] + evil)
+    with pytest.raises(ResultError, match="was changed"):
+        local.outcome(run)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_result_of_another_run_does_not_pass(local):
+    one, _ = local.run("x = 1", outs=["x"])
+    other, _ = local.run("x = 2", outs=["x"])
+    one.paths.attempt(1).result.write_bytes(other.paths.attempt(1).result.read_bytes())
+    with pytest.raises(ResultError):
+        local.outcome(one)
