@@ -20,6 +20,7 @@ import shlex
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -30,14 +31,16 @@ from jobq_magic.options import flag_of
 from jobq_magic.profiles import Profiles, load_profiles
 from jobq_magic.spec import LATER_MODES, JobSpec, declared, read, shown
 
-__all__ = ["Origin", "Resolved", "Setting", "config_table", "refuse_unhonoured", "resolve", "secret_values"]
+__all__ = ["Origin", "Resolved", "Setting", "config_table", "refuse_unhonoured", "resolve"]
 
 HEADLESS_TIMEOUT = 6 * 3600
 """Where no person sits in front, something must end a cell that hangs."""
 
 _MERGED = ("env", "secret", "label")
 # Variables of ours that are no settings.
-_OTHER_VARIABLES = frozenset({"HOME", "RUNTIME_DIR", "INTERACTIVE", "RANK", "WORLD_SIZE", "WORKER_CPUS"})
+_OTHER_VARIABLES = frozenset(
+    {"GOLDEN", "HOME", "INTERACTIVE", "RANK", "RUN", "RUNTIME_DIR", "WORKER_CPUS", "WORKER_GPUS", "WORLD_SIZE"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,10 @@ def resolve(
     profiles = load_profiles(cwd, environ, mistakes)
     forced = _Layer("forced", _variables(environ, "JOBQ_FORCE_", mistakes))
     option = _Layer("option", _options(options, mistakes))
-    environment = _Layer("environment", _variables(environ, "JOBQ_", mistakes))
+    settings = _variables(environ, "JOBQ_", mistakes)
+    if "JOBQ_RUN" in environ:
+        settings.pop("workers", None)  # inside a job JOBQ_WORKERS says how many it has, not how many to ask for
+    environment = _Layer("environment", settings)
     magic = _Layer("magics", _settings(magics or {}, "%config JobqMagics", mistakes))
     project = _Layer("project", profiles.project.values, profiles.project.place)
     above = [forced, option, environment]
@@ -195,23 +201,6 @@ def refuse_unhonoured(
         return tuple(sorted(mistake.what for mistake in mistakes))
     refuse(sorted(mistakes, key=lambda mistake: mistake.what))
     return ()
-
-
-def secret_values(spec: JobSpec, environ: Mapping[str, str]) -> dict[str, str]:
-    """The secrets of a job that runs on this machine, from the environment.
-
-    Raises:
-        OptionError: one is not there.
-    """
-    found, mistakes = {}, []
-    for name, reference in spec.secret.items():
-        if (value := environ.get(reference or name)) is not None:
-            found[name] = value
-            continue
-        what = f"--secret {name}: there is no variable {reference or name} here"
-        mistakes.append(OptionError("missing-secret", what, do="Set it before the notebook is started, or %env"))
-    refuse(mistakes)
-    return found
 
 
 def config_table(resolved: Resolved) -> tuple[Setting, ...]:
@@ -353,7 +342,7 @@ def _target(spec: JobSpec) -> dict[str, Any]:
     if spec.mode == "ray" and spec.address:
         return {"backend": "ray", "where": f"Ray at {urlsplit(spec.address).netloc}", "address": spec.address}
     if spec.mode == "ray":
-        return {"backend": "ray", "where": "Ray on this machine"}
+        return {"backend": "ray", "where": "Ray on this machine", "here": True}
     return {"backend": spec.mode, "where": spec.mode}
 
 
@@ -364,11 +353,11 @@ def _notes(layers: Sequence[_Layer], environ: Mapping[str, str]) -> tuple[str, .
         loser = next((layer for layer in lower if name in layer.values), None)
         if loser and read(name, loser.values[name], "") != read(name, forced.values[name], ""):
             notes.append(f"{forced.subject(name)}: {loser.subject(name)} is not used")
-    settings = {f"JOBQ_{name.upper()}" for name, option in declared().items() if option.setting}
+    settings = [name.upper() for name, option in declared().items() if option.setting]
     for variable in environ:
-        strange = variable.startswith("JOBQ_") and not variable.startswith("JOBQ_FORCE_") and variable not in settings
-        if strange and variable.removeprefix("JOBQ_") not in _OTHER_VARIABLES:
-            near = closest(variable, settings)
-            if near.startswith("Did"):
-                notes.append(f"{variable} is no setting. {near}")
+        name = variable.removeprefix("JOBQ_")
+        if name == variable or name.startswith("FORCE_") or name in _OTHER_VARIABLES or name in settings:
+            continue
+        if near := get_close_matches(name, settings, n=1, cutoff=0.75):
+            notes.append(f"{variable} is no setting. Did you mean JOBQ_{near[0]}?")
     return tuple(notes)

@@ -52,7 +52,7 @@ def submit(
     """
     spec = resolved.spec.model_dump(mode="json")
     backend = plugins.backend(resolved.target["backend"])
-    refuse_unhonoured(resolved.spec, resolved.spec.model_fields_set, backend.honours)
+    void = refuse_unhonoured(resolved.spec, resolved.asked, backend.honours, forced=resolved.forced)
     backend.check(spec, resolved.target)
     run = store.open(
         spec=spec,
@@ -64,17 +64,20 @@ def submit(
     try:
         run.paths.bundle.mkdir(mode=0o700)
         bundle = capture(source, run.paths.bundle, _capture_options(resolved))
+        for note in void:
+            store.append(run, note=note)
+        for note in notes:
+            store.append(run, note=note)
         store.append(run, phase=Phase.SUBMITTING)
         if backend.supervised:
             store.set_handle(run, backend.submit(run, 1))
     except JobqError as error:
         _note_refusal(store, run, error)
         raise
-    except OSError as error:
+    except OSError as error:  # the disk of the store, in the middle of the capture
         with store.writing():
             _note_refusal(store, run, StoreError("store-unusable", str(error)))
             raise
-        raise
     except KeyboardInterrupt:
         store.append(run, phase=Phase.CANCELLED, reason="interrupted")
         raise
@@ -88,7 +91,7 @@ def explain(resolved: Resolved, source: Source, folder: Path) -> Bundle:
         JobqError: it would be refused.
     """
     backend = plugins.backend(resolved.target["backend"])
-    refuse_unhonoured(resolved.spec, resolved.spec.model_fields_set, backend.honours)
+    refuse_unhonoured(resolved.spec, resolved.asked, backend.honours, forced=resolved.forced)
     backend.check(resolved.spec.model_dump(mode="json"), resolved.target)
     return capture(source, folder, _capture_options(resolved))
 
@@ -252,6 +255,14 @@ def _note_refusal(store: Store, run: Run, error: JobqError, **mark: Any) -> None
         store.append(run, phase=Phase.FAILED, reason="refused", facts={"error": error.what, "code": error.code, "lines": error.lines()}, **mark)
     except StoreError:
         return  # the store is what refuses: its own error is on its way to the user
+
+
+def _checked(resolved: Resolved) -> tuple[Backend, tuple[str, ...]]:
+    """The place, and what has no effect there; refused where the place cannot take the cell."""
+    backend = plugins.backend(resolved.target["backend"])
+    notes = refuse_unhonoured(resolved.spec, resolved.asked, backend.honours, forced=resolved.forced)
+    backend.check(resolved.spec.model_dump(mode="json"), resolved.target)
+    return backend, notes
 
 
 def _capture_options(resolved: Resolved) -> CaptureOptions:

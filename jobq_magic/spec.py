@@ -158,7 +158,7 @@ class JobSpec(BaseModel):
         0, description="how often the cell is tried again when it fails"
     )
     wait: Annotated[bool | None, _reader(readers.flag), Option("course", opposite="--no-wait", notebook=True)] = Field(
-        None, description="wait for the job in the cell; so it is where no person sits in front of the notebook"
+        None, description="wait for the job in the cell, or let the notebook go on"
     )
     debug: Annotated[_Flag, Option("course", setting=False)] = Field(
         False, description="run the cell inside the kernel, with breakpoints"

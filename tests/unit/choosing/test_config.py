@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from jobq_magic.config import HEADLESS_TIMEOUT, config_table, refuse_unhonoured, resolve, secret_values
+from jobq_magic.config import HEADLESS_TIMEOUT, config_table, refuse_unhonoured, resolve
 from jobq_magic.errors import OptionError, OptionErrors
 from jobq_magic.spec import JobSpec, declared
 
@@ -269,8 +269,6 @@ def test_a_range_or_a_type_that_the_place_cannot_tell_apart_is_refused():
     assert refuse_unhonoured(spec, {"workers"}, {"workers", "max_workers", "gpus", "gpu_type"}) == ()
 
 
-def test_secrets_come_from_the_environment_or_are_missed_by_name():
-    spec = JobSpec(secret=["A_TOKEN", "B=OTHER"])
-    assert secret_values(spec, {"A_TOKEN": "1", "OTHER": "2"}) == {"A_TOKEN": "1", "B": "2"}
-    with pytest.raises(OptionError, match="--secret B: there is no variable OTHER here"):
-        secret_values(spec, {"A_TOKEN": "1"})
+def test_inside_a_job_the_number_of_its_workers_is_no_setting(here):
+    assert here(environ={"JOBQ_WORKERS": "3"}).spec.workers == 3
+    assert here(environ={"JOBQ_WORKERS": "3", "JOBQ_RUN": "pi-1a2b3c4d"}).spec.workers is None
