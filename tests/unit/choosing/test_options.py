@@ -1,4 +1,8 @@
+import json
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from jobq_magic.errors import JobqError, OptionError, OptionErrors
 from jobq_magic.options import complete, flag_of, help_text, parse, table
@@ -145,3 +149,34 @@ def test_the_help_names_every_flag_in_narrow_lines():
     for row in table():
         for flag in row.flags:
             assert any(line.startswith("  ") and flag in line.replace(",", " ").split() for line in lines), flag
+
+
+WORDS = st.one_of(
+    st.sampled_from(
+        [*(flag for row in table() for flag in row.flags), "=", " ", "'", '"', "{", "}", "{{", "\\", "{n}"]
+    ),
+    st.text(max_size=5),
+)
+
+
+@given(st.lists(WORDS, max_size=8).map(" ".join), st.booleans())
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_typed_is_read_or_refused_in_words(line, expands):
+    try:
+        parsed = parse(line, {"n": 4} if expands else None)
+    except OptionError as error:
+        assert str(error)
+    else:
+        assert parsed.options.keys() <= declared().keys()
+
+
+@given(st.fixed_dictionaries({}, optional={name: st.one_of(st.text(), st.integers(), st.lists(st.text()), st.none(),
+       st.floats(), st.dictionaries(st.text(), st.text()), st.booleans()) for name in declared()}))  # fmt: skip
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_asked_becomes_a_spec_that_json_keeps_or_is_refused_in_words(asked):
+    try:
+        spec = JobSpec(**asked)
+    except OptionError as error:
+        assert error.lines()
+    else:
+        assert JobSpec(**json.loads(spec.model_dump_json())) == spec
