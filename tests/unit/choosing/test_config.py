@@ -213,7 +213,7 @@ def test_a_variable_that_looks_like_a_misspelt_setting_is_noted_and_our_others_a
 
 
 def test_ray_without_an_address_is_ray_on_this_machine(here):
-    assert here({"mode": "ray"}).target == {"backend": "ray", "where": "Ray on this machine"}
+    assert here({"mode": "ray"}).target == {"backend": "ray", "where": "Ray on this machine", "here": True}
 
 
 def test_ray_with_an_address_is_named_by_its_host(here, write):
