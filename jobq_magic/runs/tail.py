@@ -85,11 +85,17 @@ class Tail:
         self._attempt = 1
         self._reader = self._open(1)
         self._done = False
+        self._behind = True
 
     @property
     def done(self) -> bool:
         """Whether the run has ended and all was given."""
         return self._done
+
+    @property
+    def behind(self) -> bool:
+        """Whether the last poll left something that was there already."""
+        return self._behind
 
     @property
     def attempt(self) -> int:
@@ -109,10 +115,12 @@ class Tail:
         ended = snapshot.final or snapshot.attempt > self._attempt
         with self._store.reading():
             items = self._reader.take(ended)
+        self._behind = self._reader.full
         if ended and self._reader.exhausted:
             if snapshot.attempt > self._attempt:
                 self._attempt += 1
                 self._reader = self._open(self._attempt)
+                self._behind = True
                 return items or self.poll()
             self._done = True
         return items
@@ -132,18 +140,23 @@ class _Reader:
         self._samples: deque[tuple[int, int, int]] = deque()
         self._waiting: float | None = None
         self.exhausted = False
+        self.full = False
 
     def take(self, ended: bool) -> list[Item]:
         batch = _Batch()
+        self._fill(batch, ended)
+        self.full = batch.full
+        return batch.items()
+
+    def _fill(self, batch: _Batch, ended: bool) -> None:
         with _Files(self._paths, self._at) as files:
             while not batch.full and (self._samples or self._more_samples()):
                 if not self._reach(self._samples[0], files, batch, ended):
-                    return batch.items()
+                    return
                 self._samples.popleft()
                 self._waiting = None
             if not batch.full:
                 self._beyond(files, batch, ended)
-        return batch.items()
 
     def _more_samples(self) -> bool:
         lines, self._order = whole_lines(self._paths.order, self._order)

@@ -1,0 +1,254 @@
+"""What CLI and `%jobq` share: what may be asked of runs, as data. Nothing here prints, and nothing unpickles."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from jobq_magic import follower
+from jobq_magic.errors import JobqError, ResultError
+from jobq_magic.run import Run
+from jobq_magic.runs.store import Store
+from jobq_magic.runs.tail import Item, Tail
+from jobq_magic.snapshot import Phase, Snapshot
+from jobq_magic.words import say
+
+__all__ = [
+    "Result",
+    "as_json",
+    "attach",
+    "config",
+    "list_runs",
+    "logs",
+    "looks",
+    "ray_status",
+    "ray_stop",
+    "rerun",
+    "result",
+    "status",
+    "stop",
+    "watch",
+]
+
+PERIOD = 0.02
+"""Seconds between two looks at a run's folder while somebody waits for it."""
+SLOW = 0.2
+"""The same after a while in which nothing happened."""
+_TEND = 1.0
+
+
+def status(store: Store, run: Run) -> Snapshot:
+    """Where a run stands; one that is live is seen to be looked after."""
+    snapshot = store.snapshot(run)
+    if snapshot.final:
+        return snapshot
+    try:
+        follower.tend(store, run)
+    except (JobqError, OSError) as error:  # its interpreter is gone, its place is not installed here: say so, and go on
+        why = error.lines()[0] if isinstance(error, JobqError) else str(error)
+        return replace(snapshot, notes=(*snapshot.notes, f"Nobody looks after it: {why}"))
+    return store.snapshot(run)
+
+
+def list_runs(store: Store, *, live: bool = False, limit: int | None = None) -> list[Snapshot]:
+    """The runs, newest first; those that are live are seen to be looked after."""
+    seen = [status(store, run) for run in store.list(live=live, limit=limit)]
+    return [snapshot for snapshot in seen if not (live and snapshot.final)]
+
+
+def looks(store: Store, run: Run) -> Iterator[Snapshot]:
+    """Where a run stands, again and again until its end; the caller waits between. The run is seen to be looked after."""
+    tended = float("-inf")
+    while True:
+        if time.monotonic() - tended > _TEND:
+            snapshot, tended = status(store, run), time.monotonic()
+        else:
+            snapshot = store.snapshot(run)
+        yield snapshot
+        if snapshot.final:
+            return
+
+
+def watch(store: Store, run: Run) -> Iterator[list[Item]]:
+    """What a run writes, look by look, until it has ended and all was given; an empty list where nothing is new.
+
+    It waits between looks, and sees to it that the run is looked after.
+    """
+    tail, tended, idle = Tail(store, run), float("-inf"), 0
+    while True:
+        if time.monotonic() - tended > _TEND:
+            status(store, run)
+            tended = time.monotonic()
+        items = tail.poll()
+        idle = 0 if items else idle + 1
+        yield items
+        if tail.done:
+            return
+        if not items:
+            time.sleep(PERIOD if idle < 100 else SLOW)
+
+
+def attach(store: Store, run: Run) -> Iterator[Item | Snapshot]:
+    """What a run writes, from its beginning to its end, and a Snapshot whenever its phase or its reason changes."""
+    known: object = None
+    for items in watch(store, run):
+        yield from items
+        snapshot = store.snapshot(run)
+        if known != (known := (snapshot.phase, snapshot.reason, snapshot.attempt)) and not snapshot.final:
+            yield snapshot
+    yield store.snapshot(run)
+
+
+def logs(store: Store, run: Run, *, follow: bool = False) -> Iterator[Item]:
+    """What a run wrote so far, or with `follow`, to its end."""
+    if follow:
+        for items in watch(store, run):
+            yield from items
+        return
+    status(store, run)
+    # What several streams wrote since the last sample has no order yet, but is not held back from who looks only once.
+    tail = Tail(store, run, patience=0)
+    while tail.behind:
+        yield from tail.poll()
+
+
+def stop(store: Store, run: Run, *, wait: float = 0.0) -> Snapshot:
+    """Asks for a run to be stopped; one that has ended is left as it is.
+
+    Args:
+        store: where it is.
+        run: which.
+        wait: seconds to wait for its end.
+
+    Returns:
+        Where it stands: `final` where it ended before, or within the wait.
+    """
+    if (snapshot := store.snapshot(run)).final:
+        return snapshot
+    store.request_stop(run)
+    deadline = time.monotonic() + wait
+    for snapshot in looks(store, run):
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(PERIOD)
+    return snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run left, as the runner told and rendered it."""
+
+    run: str
+    phase: Phase
+    sentence: str
+    advice: str = ""
+    value: Mapping[str, Any] | None = None
+    """The last value, as a MIME bundle."""
+    names: Mapping[str, int] = field(default_factory=dict)
+    """What the cell bound, with sizes in bytes."""
+    changed: Mapping[str, int] = field(default_factory=dict)
+    """What was shipped and changed in place."""
+    skipped: tuple[Mapping[str, str], ...] = ()
+    """`name` and `reason` of what could not come back."""
+    error: str = ""
+    """The traceback."""
+
+
+def result(store: Store, run: Run) -> Result:
+    """What a run left. Its signature is checked; nothing is unpickled.
+
+    Raises:
+        ResultError: the run has not ended (`not-ended`), or its result was changed on disk.
+    """
+    from jobq_magic.results.decode import read
+
+    snapshot = status(store, run)
+    if not snapshot.final:
+        raise ResultError(
+            "not-ended", f"{run.id} has not ended: it is {snapshot.phase}", do=f"jobq attach {run.id} waits for it"
+        )
+    words = say(snapshot)
+    bare = Result(run.id, snapshot.phase, words.sentence, words.advice)
+    if not run.paths.attempt(snapshot.attempt).result.exists():
+        return bare
+    told = read(run, snapshot.attempt, store.key(run))
+    return replace(
+        bare,
+        value=told["value"]["bundle"] if told["value"] else None,
+        names={name: entry["size"] for name, entry in told["names"].items()},
+        changed={name: entry["size"] for name, entry in told["changed"].items()},
+        skipped=tuple(told["skipped"]),
+        error=told["error"]["text"] if told["error"] else "",
+    )
+
+
+def rerun(store: Store, run: Run, *, headless: bool = False) -> Run:
+    """The same once more, as a new run on its way.
+
+    Raises:
+        JobqError: what it took along is gone, or its place refuses it now.
+    """
+    from jobq_magic import pipeline
+
+    again = pipeline.rerun(store, run, headless=headless)
+    follower.tend(store, again)
+    return again
+
+
+def config(given: Sequence[str], *, interactive: bool) -> tuple[tuple[str, str, str], ...]:
+    """Every setting, its value, and where that came from, if a cell were run here with the options `given`.
+
+    Raises:
+        OptionError: an option or a setting cannot be.
+    """
+    import os
+    from pathlib import Path
+
+    from jobq_magic import options
+    from jobq_magic.config import config_table, resolve
+
+    resolved = resolve(options.parse(given).options, cwd=Path.cwd(), environ=os.environ, interactive=interactive)
+    return tuple((row.setting, row.value, row.origin) for row in config_table(resolved))
+
+
+def ray_status() -> list[dict[str, Any]]:
+    """The Ray clusters that live on this machine."""
+    from jobq_magic.backends.ray import pool
+
+    return pool.status()
+
+
+def ray_stop(which: str | None = None) -> list[dict[str, Any]]:
+    """Ends one of them, by the beginning of its id, or all."""
+    from jobq_magic.backends.ray import pool
+
+    return pool.stop(which)
+
+
+def as_json(snapshot: Snapshot) -> dict[str, Any]:
+    """A snapshot for machines, with its sentence and advice."""
+    words = say(snapshot)
+    return {
+        "run": snapshot.run,
+        "name": snapshot.name,
+        "mode": snapshot.mode,
+        "where": snapshot.where,
+        "workers": snapshot.workers,
+        "phase": str(snapshot.phase),
+        "final": snapshot.final,
+        "attempt": snapshot.attempt,
+        "reason": snapshot.reason,
+        "facts": dict(snapshot.facts),
+        "sentence": words.sentence,
+        "advice": words.advice,
+        "created": snapshot.created,
+        "ended": snapshot.ended,
+        "seconds": snapshot.seconds,
+        "result": snapshot.result,
+        "times": [{"phase": str(time.phase), "at": time.at} for time in snapshot.times],
+        "progress": [{"label": one.label, "done": one.done, "total": one.total} for one in snapshot.progress],
+        "links": [{"rel": link.rel, "title": link.title, "href": link.href} for link in snapshot.links],
+        "notes": list(snapshot.notes),
+    }
