@@ -100,7 +100,7 @@ def seconds(value: object) -> int | float:
     text = str(value).strip()
     if isinstance(value, bool) or not _TIME.fullmatch(text):
         raise Refusal("is not a length of time", "Write for example 90s, 5m, 2h or 1d")
-    found = 0.0 + sum(float(number) * _TIMES[unit] for number, unit in re.findall(r"([\d.]+)([smhd]?)", text))
+    found = float(sum(float(number) * _TIMES[unit] for number, unit in re.findall(r"([\d.]+)([smhd]?)", text)))
     if found <= 0:
         raise Refusal("is no time at all", "Write for example 90s, 5m, 2h or 1d")
     return int(found) if found.is_integer() else found
