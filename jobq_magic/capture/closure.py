@@ -1,0 +1,436 @@
+"""The walk from a cell to all that it needs, and the order in which that is made again.
+
+Names are resolved in the live namespace. Each becomes a node: a module, something imported from one, a definition as
+source, or a value. Edges are *hard* where the other must be there before the step is executed, *soft* where it is only
+called later; the order keeps all hard ones, and soft ones where it can.
+"""
+
+from __future__ import annotations
+
+import builtins
+import re
+import sys
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from typing import Any
+
+from jobq_magic.bundle import Traveller
+from jobq_magic.capture.definitions import Definition, DefinitionIndex
+from jobq_magic.capture.drift import drifted
+from jobq_magic.capture.modules import LocalCode
+from jobq_magic.capture.names import Analysis, analyse
+from jobq_magic.capture.secretscan import refuse_secrets, secret_in_source
+from jobq_magic.capture.values import MAIN, Group, Vault
+from jobq_magic.errors import CaptureError
+
+__all__ = ["Node", "Walk"]
+
+_KERNELS_OWN = re.compile(r"_+|_\d+|_i+|_i\d+|_[ido]h|In|Out|get_ipython|exit|quit|open_in_colab|_exit_code")
+_HISTORY = re.compile(r"_{1,3}|_\d+|_i{1,3}|_i\d+|_[ido]h|In|Out")
+_PROVIDED = frozenset({"get_ipython", "display", "__name__", "__doc__", "exit", "quit"})
+_DATA = (dict, list, set, tuple, frozenset, str, bytes, bytearray, int, float, complex, bool, type(None))
+
+
+@dataclass(slots=True)
+class Node:
+    """One step in the making."""
+
+    kind: str
+    """`import`, `source`, `value` or `attributes`."""
+    names: tuple[str, ...]
+    why: str
+    hard: set[str] = field(default_factory=set)
+    soft: set[str] = field(default_factory=set)
+    after: list[Node] = field(default_factory=list)
+    """Nodes that must come first, and have no name."""
+    imported: tuple[str, str | None] | None = None
+    definition: Definition | None = None
+    group: Group | None = None
+    of: str = ""
+
+    @property
+    def key(self) -> tuple[int, str, str]:
+        """Where it stands among those that could come next; independent of when cells were executed."""
+        rank = {"import": 0, "value": 2}.get(self.kind, 1)
+        return rank, self.names[0] if self.names else self.of, self.definition.text if self.definition else ""
+
+
+class Walk:
+    """Resolves names, and what their objects need, until nothing is missing.
+
+    Args:
+        namespace: the notebook's.
+        index: of its definitions.
+        values: folder of value groups.
+        code: of local modules.
+        include: names that may travel although they look like secrets, or are not seen to be needed.
+        exclude: names that must not travel.
+        remake: names that are made anew by the statement that made them.
+        limit: bytes of all values.
+    """
+
+    def __init__(
+        self,
+        namespace: Mapping[str, Any],
+        index: DefinitionIndex,
+        *,
+        values: Path,
+        code: LocalCode,
+        include: frozenset[str],
+        exclude: frozenset[str],
+        remake: frozenset[str],
+        limit: int,
+    ) -> None:
+        self.namespace = namespace
+        self.index = index
+        self.code = code
+        self.insisted = include
+        self.exclude = exclude
+        self.remake = remake
+        self.vault = Vault(values, self, limit)
+        self.nodes: dict[str, Node] = {}
+        self.loose: list[Node] = []
+        """Nodes without a name of their own: sub-modules, attributes, extensions."""
+        self.notes: list[str] = []
+        self.late_stores: set[str] = set()
+        self._queue: deque[tuple[str, str]] = deque()
+        self._values: dict[str, Any] = {}
+        self._definitions: dict[int, str] | None = None
+        self._submodules: set[str] = set()
+        self._by_value: set[str] = set()
+
+    def cell(self, analysis: Analysis) -> None:
+        """Takes the needs of the cell, and follows them.
+
+        Raises:
+            CaptureError: something is missing, or cannot travel.
+        """
+        hard = analysis.hard
+        if analysis.stars:
+            provided = self._starred(analysis.stars)
+            soft = analysis.soft - provided
+        else:
+            soft = analysis.soft
+        for name in sorted(hard | soft):
+            self._refuse_history(name, hard)
+            if name in self.namespace or name in _PROVIDED or hasattr(builtins, name) or name in self.exclude:
+                continue
+            if name in hard:
+                raise self._missing(name)
+        self._uses(analysis, "cell")
+        self._follow()
+
+    def include(self, names: Iterable[str]) -> None:
+        """Takes names that the user asked for.
+
+        Raises:
+            CaptureError: one is missing, or cannot travel.
+        """
+        for name in sorted(names):
+            if name not in self.namespace:
+                raise self._missing(name)
+            self._need(name, "--include")
+        self._follow()
+
+    def reference(self, value: object) -> str | None:
+        """The path under which a definition that travels is found in `__main__`; makes it travel."""
+        if self._definitions is None:
+            self._definitions = {
+                id(self.namespace[name]): name for name in self.index.names() if name in self.namespace
+            }
+        name = self._definitions.get(id(value))
+        if name is not None:
+            return name if self._source(name, value) is not None else None
+        if not isinstance(value, type | FunctionType) or value.__module__ != MAIN or "<locals>" in value.__qualname__:
+            return None
+        top, _, rest = value.__qualname__.partition(".")
+        owner: Any = self.namespace.get(top)
+        if not rest or owner is None or self._source(top, owner) is None:
+            return None
+        for part in rest.split("."):
+            owner = getattr(owner, part, None)
+        return value.__qualname__ if owner is value else None
+
+    def label_of(self, code: CodeType) -> str:
+        """How tracebacks call code that travels by value: its file's name differs from kernel to kernel."""
+        return f"<{code.co_name.strip('<>')}>" if "ipykernel" in code.co_filename else code.co_filename
+
+    def _source(self, name: str, value: object) -> Definition | None:
+        if name in self.exclude or name in self._by_value:
+            return None
+        return self.index.source_of(name, value)
+
+    def _missing(self, name: str) -> CaptureError:
+        near = get_close_matches(name, [known for known in self.namespace if not known.startswith("_")], n=1)
+        return CaptureError(
+            "missing-name",
+            f"name '{name}' is not defined in this notebook",
+            do=f"Did you mean {near[0]}?" if near else "Run the cell that defines it first",
+        )
+
+    def _refuse_history(self, name: str, hard: frozenset[str]) -> None:
+        if name in hard and _HISTORY.fullmatch(name) and name not in self.insisted and name in self.namespace:
+            raise CaptureError(
+                "history-name",
+                f"{name} is this kernel's history, and stays here",
+                do="Give the value a name in a cell of its own, and use that",
+            )
+
+    def _starred(self, modules: Iterable[str]) -> set[str]:
+        names: set[str] = set()
+        for module in modules:
+            live = sys.modules.get(module)
+            if live is not None:
+                public = getattr(live, "__all__", None)
+                names.update(public if public is not None else (name for name in vars(live) if name[0] != "_"))
+        return names
+
+    def _uses(self, analysis: Analysis, why: str) -> None:
+        """Queues what a text needs, with the modules that it imports."""
+        for name in sorted(analysis.hard | analysis.soft):
+            self._need(name, why)
+        for module in sorted(analysis.hints.modules | set(analysis.stars)):
+            self.code.need(module, why)
+        self._chains(analysis)
+
+    def _chains(self, analysis: Analysis) -> None:
+        """Sub-modules that are reached by attributes, and would be missing if only their package was imported."""
+        for chain in sorted(analysis.hints.chains):
+            owner: Any = self.namespace.get(chain[0])
+            for part in chain[1:]:
+                if not isinstance(owner, ModuleType):
+                    break
+                below = sys.modules.get(f"{owner.__name__}.{part}")
+                if below is not None and getattr(owner, part, None) is below:
+                    self._submodule(below.__name__)
+                owner = below
+
+    def _submodule(self, module: str) -> None:
+        if module not in self._submodules:
+            self._submodules.add(module)
+            self.loose.append(Node("import", (), module, imported=(module, None)))
+
+    def _need(self, name: str, why: str) -> None:
+        if name in self.nodes or name in self.exclude or name in self._values or name not in self.namespace:
+            return
+        if _KERNELS_OWN.fullmatch(name) and name not in self.insisted:
+            return
+        self._queue.append((name, why))
+
+    def _follow(self) -> None:
+        while self._queue or self._values:
+            while self._queue:
+                name, why = self._queue.popleft()
+                if name not in self.nodes:
+                    self._resolve(name, self.namespace[name], why)
+            if self._values:
+                self._pickle()
+
+    def _resolve(self, name: str, value: Any, why: str) -> None:
+        if name in self.remake and (definition := self.index.made(name)) is not None:
+            self._define(name, value, definition, why)
+        elif isinstance(value, ModuleType):
+            self._module(name, value, why)
+        elif (definition := self._source(name, value)) is not None:
+            self._define(name, value, definition, why)
+        elif (found := self._imported(name, value)) is not None:
+            if name != "display" or found[0].partition(".")[0] != "IPython":
+                self.code.need(found[0], f"{why} → {name}")
+                self.nodes[name] = Node("import", (name,), why, imported=found)
+        else:
+            if name not in self.insisted:
+                refuse_secrets(name, value, why)
+            self.nodes[name] = Node("value", (name,), why)
+            self._values[name] = value
+
+    def _module(self, name: str, module: ModuleType, why: str) -> None:
+        path = module.__name__
+        if sys.modules.get(path) is not module:
+            raise CaptureError(
+                "cannot-travel",
+                f"{name} is a module that was not imported from anywhere; used by: {why}",
+                do=f"Make it inside the cell, or leave it out with --exclude {name}",
+            )
+        if path == MAIN:
+            self.notes.append(f"{name} is the notebook's own module: names read through it are not seen")
+        self.code.need(path, f"{why} → {name}")
+        self.nodes[name] = Node("import", (name,), why, imported=(path, None))
+        for below in self.index.submodules_of(path):
+            if below in sys.modules:
+                self._submodule(below)
+
+    def _imported(self, name: str, value: Any) -> tuple[str, str | None] | None:
+        """From where a name can be imported so that it holds this very object."""
+        if not isinstance(value, _DATA):
+            for known in self.index.imported_as(name):
+                module = sys.modules.get(known.module)
+                if module is None or not known.attribute or getattr(module, known.attribute, None) is not value:
+                    continue
+                if isinstance(value, type | FunctionType | BuiltinFunctionType) or not _is_data(value):
+                    return known.module, known.attribute
+        if isinstance(value, type | FunctionType | BuiltinFunctionType):
+            path, qualified = getattr(value, "__module__", None), getattr(value, "__qualname__", "")
+            if not isinstance(path, str) or path == MAIN or "<" in qualified:
+                return None
+            found: Any = sys.modules.get(path)
+            for part in qualified.split("."):
+                found = getattr(found, part, None)
+            if found is value:
+                return path, qualified
+        return None
+
+    def _define(self, name: str, value: Any, definition: Definition, why: str) -> None:
+        analysis = analyse(definition.text, definition.flags)
+        lacking = [
+            need
+            for need in analysis.hard
+            if need not in self.namespace and not hasattr(builtins, need) and need != name
+        ]
+        if lacking or any(need in self.exclude for need in analysis.hard):
+            # What its definition read is gone, but the object is still there.
+            self._by_value.add(name)
+            self._resolve(name, value, why)
+            return
+        if (secret := secret_in_source(definition.text, self.insisted)) is not None and name not in self.insisted:
+            raise CaptureError(
+                "secret-in-value",
+                f"line {definition.line + secret[0] - 1} of {definition.label} holds {secret[1]}; used by: {why} → {name}",
+                do=f"Read it from os.environ and pass it with --secret NAME, or insist with --include {name}",
+            )
+        chain = f"{why} → {name}"
+        node = Node("source", (name,), why, definition=definition)
+        node.hard, node.soft = set(analysis.hard) - {name}, set(analysis.soft) - {name}
+        self.nodes[name] = node
+        self.late_stores |= analysis.late_stores
+        for line, call, _ in analysis.hints.asks:
+            self.notes.append(f"{name} calls {call} (line {line}), and nobody will answer in the job")
+        self._uses(analysis, chain)
+        previous = node
+        for extension in self.index.extensions_of(name):
+            more = analyse(extension.text, extension.flags)
+            extra = Node("source", (), chain, set(more.hard), set(more.soft), [previous], definition=extension)
+            extra.hard |= {name}
+            self.loose.append(extra)
+            self._uses(more, chain)
+            previous = extra
+        if name not in self.remake:
+            for path, attributes in drifted(definition, value, self.namespace):
+                self.loose.append(
+                    Node("attributes", (), chain, {name}, of=path, group=self._attributes(path, attributes, chain))
+                )
+
+    def _attributes(self, path: str, attributes: dict[str, Any], why: str) -> Group:
+        name = path.partition(".")[0]
+        if name not in self.insisted:
+            for attribute, value in attributes.items():
+                refuse_secrets(f"{path}.{attribute}", value, why)
+        group = self.vault.write(attributes, lambda _: why)
+        self._refers(group, why)
+        return group
+
+    def _pickle(self) -> None:
+        """Writes the values that were found since the last time; what they refer to is queued."""
+        batch, self._values = self._values, {}
+        same: dict[int, list[str]] = {}
+        for name, value in batch.items():
+            same.setdefault(id(value), []).append(name)
+        for names in same.values():
+            self._write({name: batch[name] for name in names})
+
+    def _write(self, values: dict[str, Any]) -> None:
+        hint = ""
+        first = next(iter(values))
+        if first not in self.remake and (made := self.index.made(first)) is not None and "\n" not in made.text.strip():
+            hint = f"Make it inside the cell, or let the job make it anew with --remake {first}"
+        group = self.vault.write(values, lambda name: self.nodes[name].why if name in self.nodes else "cell", hint=hint)
+        node = self.nodes[first]
+        node.names, node.group = group.names, group
+        for name in group.names:
+            self.nodes[name] = node
+        self._refers(group, f"{node.why} → {first}")
+        node.hard = {path.partition(".")[0] for path in group.refers}
+        node.soft = set(group.reads)
+        for qualified in group.by_value:
+            self.notes.append(f"{qualified} travels by value, as its source is not known (in {', '.join(group.names)})")
+
+    def _refers(self, group: Group, why: str) -> None:
+        for path in sorted(group.refers):
+            self._need(path.partition(".")[0], why)
+        for name in sorted(group.reads):
+            self._need(name, why)
+        for module in sorted(group.modules):
+            self.code.need(module, why)
+
+    def merge(self) -> None:
+        """Writes values that share objects as one group, so that they share them there too."""
+        nodes = {id(node): node for node in self.nodes.values() if node.kind == "value" and node.group is not None}
+        owner: dict[int, int] = {}
+        parent = {key: key for key in nodes}
+
+        def root(key: int) -> int:
+            while parent[key] != key:
+                key = parent[key]
+            return key
+
+        for key, node in nodes.items():
+            for shared in node.group.shared if node.group is not None else ():
+                parent[root(key)] = root(owner.setdefault(shared, key))
+        families: dict[int, list[Node]] = {}
+        for key, node in nodes.items():
+            families.setdefault(root(key), []).append(node)
+        for family in families.values():
+            if len(family) > 1:
+                names = sorted(name for node in family for name in node.names)
+                for node in family:
+                    if node.group is not None:
+                        self.vault.forget(node.group, ())
+                self._write({name: self.namespace[name] for name in names})
+
+    def ordered(self) -> list[Node]:
+        """All nodes, in an order in which each finds what it needs."""
+        nodes = list({id(node): node for node in [*self.nodes.values(), *self.loose]}.values())
+        waiting = sorted(nodes, key=lambda node: node.key)
+        done: set[int] = set()
+        order: list[Node] = []
+
+        def open_needs(node: Node, names: set[str]) -> int:
+            needed = {id(self.nodes[name]) for name in names if name in self.nodes}
+            return len(needed - done - {id(node)})
+
+        while waiting:
+            ready = [
+                node
+                for node in waiting
+                if not open_needs(node, node.hard) and all(id(other) in done for other in node.after)
+            ] or waiting[:1]  # a cycle, made after the definitions; nothing can be right for all
+            chosen = min(ready, key=lambda node: (open_needs(node, node.soft) > 0, node.kind == "value", *node.key))
+            waiting.remove(chosen)
+            done.add(id(chosen))
+            order.append(chosen)
+        return order
+
+    def travellers(self, order: Iterable[Node]) -> list[Traveller]:
+        """What travels, for people."""
+        found = []
+        for node in order:
+            if node.kind == "import" and not node.names:
+                continue
+            origin = node.definition.label if node.definition is not None else ""
+            if node.imported is not None:
+                origin = ".".join(part for part in node.imported if part)
+            size = node.group.size if node.group is not None else None
+            found.append(Traveller(", ".join(node.names) or node.of, node.kind, node.why, size, origin))
+        found += [
+            Traveller(module, "module", why, size, "local code")
+            for module, (why, size) in sorted(self.code.shipped.items())
+        ]
+        return found
+
+
+def _is_data(value: object) -> bool:
+    """Whether an instance is data that cells change, and not a part of the module that it is imported from."""
+    return type(value).__module__.partition(".")[0] in ("numpy", "pandas", "polars", "torch", "collections", "datetime")

@@ -1,0 +1,174 @@
+"""Where a live definition differs from what executing its source now would make: defaults, and attributes set later."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import collections
+from collections.abc import Iterator, Mapping
+from types import FunctionType, ModuleType
+from typing import Any
+
+from jobq_magic.capture.definitions import Definition
+
+__all__ = ["drifted"]
+
+_SIMPLE = (
+    dict,
+    list,
+    set,
+    tuple,
+    frozenset,
+    str,
+    bytes,
+    int,
+    float,
+    complex,
+    bool,
+    type(None),
+    collections.Counter,
+    collections.OrderedDict,
+    collections.defaultdict,
+    collections.deque,
+)
+_PYTHONS = frozenset({"builtins", "typing", "abc"})
+_GIVEN = frozenset(
+    [
+        "__dict__",
+        "__weakref__",
+        "__module__",
+        "__doc__",
+        "__qualname__",
+        "__annotations__",
+        "__annotate_func__",
+        "__annotations_cache__",
+        "__static_attributes__",
+        "__firstlineno__",
+        "__abstractmethods__",
+        "_abc_impl",
+        "__parameters__",
+        "__orig_bases__",
+        "__match_args__",
+        "__hash__",
+        "__slots__",
+        "__type_params__",
+    ]
+)
+
+
+def drifted(
+    definition: Definition, value: object, namespace: Mapping[str, Any]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Attributes to set on a definition after its source was executed, as (path, attributes).
+
+    Only where it is certain what the source alone makes: decorators and metaclasses do as they like.
+    """
+    if definition.decorated:
+        return
+    statement = _statement(definition)
+    if isinstance(value, FunctionType) and isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+        if attributes := {**_defaults(statement.args, value, namespace), **value.__dict__}:
+            yield definition.name, attributes
+    elif isinstance(value, FunctionType) and isinstance(statement, ast.Assign | ast.AnnAssign):
+        if isinstance(statement.value, ast.Lambda) and (
+            attributes := {**_defaults(statement.value.args, value, namespace), **value.__dict__}
+        ):
+            yield definition.name, attributes
+    elif type(value) is type and isinstance(statement, ast.ClassDef):
+        yield from _class(statement, value, definition.name, namespace)
+
+
+def _class(
+    statement: ast.ClassDef, kind: type, path: str, namespace: Mapping[str, Any]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    methods = {
+        inner.name: inner for inner in statement.body if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    classes = {inner.name: inner for inner in statement.body if isinstance(inner, ast.ClassDef)}
+    written = {
+        node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    assigned = {
+        target.id: inner.value
+        for inner in statement.body
+        if isinstance(inner, ast.Assign | ast.AnnAssign) and inner.value is not None
+        for target in (inner.targets if isinstance(inner, ast.Assign) else [inner.target])
+        if isinstance(target, ast.Name)
+    }
+    imported = {
+        alias.asname or alias.name.partition(".")[0]
+        for inner in ast.walk(statement)
+        if isinstance(inner, ast.Import | ast.ImportFrom)
+        for alias in inner.names
+    }
+    # Bases may write into the classes below them.
+    plain = not any("__init_subclass__" in vars(base) for base in kind.__mro__[1:] if base.__module__ not in _PYTHONS)
+    plain = plain and not hasattr(kind, "_fields")
+    attributes: dict[str, Any] = {}
+    for name, value in vars(kind).items():
+        if name in _GIVEN or name in imported:
+            continue
+        if name in methods:
+            if not isinstance(value, FunctionType) or methods[name].decorator_list:
+                continue
+            if value.__qualname__ != f"{path}.{name}":
+                attributes[name] = value  # another was put in its place
+            elif changed := _defaults(methods[name].args, value, namespace):
+                yield f"{path}.{name}", changed
+        elif name in classes:
+            if type(value) is type and not classes[name].decorator_list:
+                yield from _class(classes[name], value, f"{path}.{name}", namespace)
+        elif name in assigned:
+            if type(value) in _SIMPLE and not _makes(assigned[name], value, namespace):
+                attributes[name] = value
+        elif name not in written and plain and not name.startswith("__"):
+            attributes[name] = value
+    if attributes:
+        yield path, attributes
+
+
+def _defaults(arguments: ast.arguments, function: FunctionType, namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """The function's own defaults, where evaluating them again might give others."""
+    changed: dict[str, Any] = {}
+    held = function.__defaults__ or ()
+    if len(held) != len(arguments.defaults) or not all(
+        _makes(node, value, namespace) for node, value in zip(arguments.defaults, held, strict=True)
+    ):
+        changed["__defaults__"] = function.__defaults__
+    given = {
+        argument.arg: default
+        for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+        if default is not None
+    }
+    by_name = function.__kwdefaults__ or {}
+    if given.keys() != by_name.keys() or not all(_makes(given[name], by_name[name], namespace) for name in given):
+        changed["__kwdefaults__"] = function.__kwdefaults__
+    return changed
+
+
+def _makes(node: ast.expr, value: object, namespace: Mapping[str, Any]) -> bool:
+    """Whether evaluating `node` again would give what is held now, as far as can be told without doing so."""
+    if isinstance(node, ast.Name | ast.Attribute):
+        return _looked_up(node, namespace) is value
+    if type(value) not in _SIMPLE:
+        return True  # made by a call, which will make another
+    try:
+        written = ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return False
+    return type(written) is type(value) and repr(written) == repr(value)
+
+
+def _looked_up(node: ast.expr, namespace: Mapping[str, Any]) -> object:
+    if isinstance(node, ast.Name):
+        return namespace.get(node.id, getattr(builtins, node.id, namespace))
+    if isinstance(node, ast.Attribute):
+        owner = _looked_up(node.value, namespace)
+        if isinstance(owner, ModuleType | type):
+            return getattr(owner, node.attr, namespace)
+    return namespace  # nothing is this
+
+
+def _statement(definition: Definition) -> ast.stmt:
+    statement = ast.parse(definition.text).body[0]
+    return statement.body[0] if isinstance(statement, ast.If) else statement

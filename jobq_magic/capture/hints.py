@@ -1,0 +1,164 @@
+"""What only the syntax tree tells: attributes of modules, imports, `eval`, questions to a person, annotations."""
+
+from __future__ import annotations
+import __future__
+
+import ast
+import re
+from dataclasses import dataclass, field
+
+__all__ = ["Hints", "hints_of"]
+
+_LAZY = __future__.annotations.compiler_flag
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_TEXTUAL = frozenset({"query", "eval"})
+_AT_NAME = re.compile(r"@([A-Za-z_]\w*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """Findings that are no matter of scope."""
+
+    flags: int
+    chains: frozenset[tuple[str, ...]]
+    """Attribute chains that start at a name: `np.linalg.norm` is ("np", "linalg", "norm"), and its beginnings too."""
+    modules: frozenset[str]
+    """Modules that it imports, anywhere; with `from a import b` both `a` and `a.b`."""
+    names: frozenset[str]
+    """Names that it may read by other ways: in annotations, constant code, queries of data frames."""
+    dynamic: tuple[str, ...]
+    """Where it reads names that cannot be seen: `eval() on line 3`."""
+    asks: tuple[tuple[int, str, str], ...]
+    """Where it asks a person, as it is executed: line, call, and the name that must be the builtin's or module's."""
+    changed: frozenset[str]
+    """Names whose objects it visibly changes: by storing into them, or by a method called as a statement."""
+
+
+@dataclass(slots=True)
+class _Found:
+    chains: set[tuple[str, ...]] = field(default_factory=set)
+    modules: set[str] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
+    dynamic: list[str] = field(default_factory=list)
+    asks: list[tuple[int, str, str]] = field(default_factory=list)
+    changed: set[str] = field(default_factory=set)
+
+
+def hints_of(tree: ast.AST, flags: int) -> Hints:
+    """The hints of a tree; `flags` are those of `compile` that it was made under."""
+    found = _Found()
+    _visit(tree, found, late=False, lazy=bool(flags & _LAZY))
+    return Hints(
+        flags=flags,
+        chains=frozenset(found.chains),
+        modules=frozenset(found.modules),
+        names=frozenset(found.names),
+        dynamic=tuple(found.dynamic),
+        asks=tuple(found.asks),
+        changed=frozenset(found.changed),
+    )
+
+
+def _visit(node: ast.AST, found: _Found, *, late: bool, lazy: bool) -> None:
+    match node:
+        case ast.Attribute():
+            if (chain := _chain(node)) is not None:
+                found.chains.add(chain)
+        case ast.Import():
+            found.modules.update(alias.name for alias in node.names)
+        case ast.ImportFrom(module=str(module), level=0) if module != "__future__":
+            found.modules.add(module)
+            found.modules.update(f"{module}.{alias.name}" for alias in node.names if alias.name != "*")
+        case ast.Call():
+            _call(node, found, late=late)
+        case ast.Subscript(value=ast.Call(func=ast.Name(id="globals")), slice=ast.Constant(value=str(name))):
+            found.names.add(name)
+            return
+        case ast.arg(annotation=ast.expr() as annotation) | ast.AnnAssign(annotation=annotation):
+            _annotation(annotation, found, lazy=lazy)
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.returns is not None:
+        _annotation(node.returns, found, lazy=lazy)
+    if not late and isinstance(node, ast.stmt):
+        _changes(node, found)
+    for child in ast.iter_child_nodes(node):
+        within = isinstance(node, _FUNCTIONS) and not (isinstance(child, ast.arguments) or _is_decorator(node, child))
+        _visit(child, found, late=late or within, lazy=lazy)
+
+
+def _call(node: ast.Call, found: _Found, *, late: bool) -> None:
+    match node:
+        case ast.Call(func=ast.Name(id="input")) | ast.Call(func=ast.Name(id="getpass")) if not late:
+            found.asks.append((node.lineno, f"{node.func.id}()", node.func.id))  # type: ignore[attr-defined]
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="getpass" as module), attr="getpass")) if not late:
+            found.asks.append((node.lineno, "getpass.getpass()", module))
+        case ast.Call(func=ast.Name(id="eval" | "exec" as name), args=[first, *_]):
+            if not (isinstance(first, ast.Constant) and isinstance(first.value, str)):
+                found.dynamic.append(f"{name}() on line {node.lineno}")
+            else:
+                _parse(first.value, found)
+        case ast.Call(func=ast.Name(id="globals"), args=[]):
+            found.dynamic.append(f"globals() on line {node.lineno}")
+        case ast.Call(func=ast.Name(id="locals" | "vars" | "dir" as name), args=[]) if not late:
+            found.dynamic.append(f"{name}() on line {node.lineno}")
+        case ast.Call(
+            func=ast.Attribute(attr="import_module", value=ast.Name(id="importlib")),
+            args=[ast.Constant(value=str(module)), *_],
+        ):
+            found.modules.add(module)
+        case ast.Call(func=ast.Attribute(attr=method), args=[ast.Constant(value=str(text)), *_]) if method in _TEXTUAL:
+            found.names.update(_AT_NAME.findall(text))
+
+
+def _changes(node: ast.stmt, found: _Found) -> None:
+    targets: list[ast.expr] = []
+    match node:
+        case ast.Assign():
+            targets = node.targets
+        case ast.AugAssign() | ast.AnnAssign():
+            targets = [node.target]
+        case ast.Delete():
+            targets = node.targets
+        case (
+            ast.Expr(value=ast.Call(func=ast.Attribute(value=owner)))
+            | ast.Expr(value=ast.Await(value=ast.Call(func=ast.Attribute(value=owner))))
+        ):
+            if (root := _root(owner)) is not None:
+                found.changed.add(root)
+    for target in targets:
+        for part in target.elts if isinstance(target, ast.Tuple | ast.List) else [target]:
+            if isinstance(part, ast.Subscript | ast.Attribute) and (root := _root(part)) is not None:
+                found.changed.add(root)
+
+
+def _root(node: ast.expr) -> str | None:
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Starred):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def _chain(node: ast.expr) -> tuple[str, ...] | None:
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return (node.id, *reversed(parts)) if isinstance(node, ast.Name) else None
+
+
+def _annotation(node: ast.expr, found: _Found, *, lazy: bool) -> None:
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
+            _parse(inner.value, found)
+        elif lazy and isinstance(inner, ast.Name):
+            found.names.add(inner.id)
+
+
+def _parse(text: str, found: _Found) -> None:
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return
+    found.names.update(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
+
+
+def _is_decorator(node: ast.AST, child: ast.AST) -> bool:
+    return child in getattr(node, "decorator_list", ())

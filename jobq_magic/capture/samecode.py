@@ -1,0 +1,113 @@
+"""Is this object what that text makes? Told by comparing code, for definitions whose execution nobody watched."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import warnings
+from collections.abc import Iterator
+from functools import lru_cache
+from types import CodeType, FunctionType
+from typing import Any
+
+from jobq_magic.capture.bytecode import FUTURES
+
+__all__ = ["matches", "same_code"]
+
+_INNER = ("__wrapped__", "__func__", "func", "fget", "py_func", "_function")
+
+
+def matches(text: str, flags: int, name: str, value: object) -> bool:
+    """Whether executing `text` would make an object like `value`."""
+    module = _code(text, flags)
+    if module is None:
+        return False
+    codes = list(_nested(module))
+    if isinstance(value, type):
+        body = next((code for code in codes if code.co_name == name and not code.co_flags & inspect.CO_OPTIMIZED), None)
+        if body is None:
+            return "class " not in text and value.__name__ == name
+        inner = [code for code in _nested(body) if code.co_flags & inspect.CO_OPTIMIZED]
+        written = set(body.co_names) | {code.co_name for code in inner}
+        return all(
+            attribute in written and any(same_code(function.__code__, code) for code in inner)
+            for attribute, function in _methods(value)
+        )
+    functions = list(_functions(value))
+    if functions:
+        named = [code for code in codes if code.co_name in (name, "<lambda>")]
+        return any(same_code(function.__code__, code) for function in functions for code in named)
+    return type(value).__name__ in ("TypeVar", "ParamSpec", "NewType", "TypeVarTuple", "TypeAliasType")
+
+
+def same_code(one: CodeType, other: CodeType) -> bool:
+    """Whether two code objects do the same; where their lines are does not matter."""
+    return (
+        one.co_code == other.co_code
+        and one.co_names == other.co_names
+        and one.co_varnames == other.co_varnames
+        and one.co_freevars == other.co_freevars
+        and one.co_cellvars == other.co_cellvars
+        and one.co_argcount == other.co_argcount
+        and one.co_kwonlyargcount == other.co_kwonlyargcount
+        and one.co_posonlyargcount == other.co_posonlyargcount
+        and one.co_flags | FUTURES == other.co_flags | FUTURES
+        and len(one.co_consts) == len(other.co_consts)
+        and all(map(_same_constant, one.co_consts, other.co_consts))
+    )
+
+
+def _same_constant(one: Any, other: Any) -> bool:
+    if isinstance(one, CodeType) and isinstance(other, CodeType):
+        return same_code(one, other)
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(map(_same_constant, one, other))
+    if isinstance(one, float | complex):
+        return repr(one) == repr(other)
+    return bool(one == other)
+
+
+@lru_cache(maxsize=512)
+def _code(text: str, flags: int) -> CodeType | None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return compile(  # type: ignore[no-any-return]
+                text, "<cell>", "exec", flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True
+            )
+        except (SyntaxError, ValueError):
+            return None
+
+
+def _nested(code: CodeType) -> Iterator[CodeType]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from _nested(constant)
+
+
+def _functions(value: object, depth: int = 4) -> Iterator[FunctionType]:
+    """The functions in `value`, outermost first, through what decorators put around them."""
+    if isinstance(value, FunctionType):
+        yield value
+    own = getattr(value, "__dict__", None)
+    for key in _INNER if depth else ():
+        inner = own.get(key) if isinstance(own, dict) else None
+        if inner is None and isinstance(value, staticmethod | classmethod | property):
+            inner = getattr(value, key, None)
+        if inner is not None:
+            yield from _functions(inner, depth - 1)
+
+
+def _methods(kind: type) -> Iterator[tuple[str, FunctionType]]:
+    for attribute, value in vars(kind).items():
+        for function in _functions(value):
+            if function.__qualname__.startswith(f"{kind.__qualname__}.") and function.__module__ == kind.__module__:
+                generated = function.__code__.co_filename in ("<string>", "<attrs>") or attribute.startswith(
+                    "__create_fn"
+                )
+                if not generated:
+                    yield function.__name__ if function.__name__ != "<lambda>" else attribute, function
+                break

@@ -1,0 +1,245 @@
+"""Values: pickled with their buffers out of band, in groups by shared identity; and why one cannot travel."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any, Protocol
+
+from jobq_magic.capture.bytecode import global_names
+from jobq_magic.capture.culprit import find_culprit
+from jobq_magic.errors import CaptureError
+from jobq_magic.runtime.wire import TooLarge, write_group
+from jobq_magic.words import size as size_in_words
+
+__all__ = ["Group", "References", "Vault"]
+
+MAIN = "__main__"
+_PLAIN = (str, bytes, int, float, complex, bool, type(None))
+
+
+class References(Protocol):
+    """What the pickler asks about what it meets."""
+
+    def reference(self, value: object) -> str | None:
+        """The path in `__main__` under which a definition travels, if it does."""
+
+    def label_of(self, code: CodeType) -> str:
+        """The name under which tracebacks show code that travels by value."""
+
+
+@dataclass(slots=True)
+class Group:
+    """Names whose values share objects, in one file."""
+
+    names: tuple[str, ...]
+    digest: str
+    size: int
+    refers: set[str] = field(default_factory=set)
+    """Paths of definitions that are referred to by name."""
+    modules: set[str] = field(default_factory=set)
+    """Modules whose functions and classes are referred to by name."""
+    reads: set[str] = field(default_factory=set)
+    """Global names that functions which travel by value read."""
+    by_value: list[str] = field(default_factory=list)
+    """Definitions that travel by value."""
+    shared: dict[int, object] = field(default_factory=dict)
+    """Objects that keep their identity; the reference keeps their ids from being used again."""
+
+
+class Vault:
+    """Writes value groups, and knows how to say why a value cannot be written.
+
+    Args:
+        folder: where the files go.
+        references: what is known of definitions.
+        limit: bytes of all groups together.
+    """
+
+    def __init__(self, folder: Path, references: References, limit: int) -> None:
+        self._folder = folder
+        self._references = references
+        self._limit = limit
+        self._used = 0
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def write(self, values: dict[str, Any], why: Callable[[str], str], *, hint: str = "") -> Group:
+        """Writes values as one group.
+
+        Args:
+            values: by name.
+            why: the chain that needs a name.
+            hint: a way out that only the caller knows.
+
+        Raises:
+            CaptureError: `cannot-travel` or `too-large`.
+        """
+        group = Group(tuple(sorted(values)), "", 0)
+        ordered = {name: values[name] for name in group.names}
+        made: list[Any] = []
+
+        def pickler(*args: Any, **options: Any) -> Any:
+            made.append(self._pickler(group)(*args, **options))
+            return made[-1]
+
+        try:
+            group.digest, group.size = write_group(
+                self._folder, ordered, pickler=pickler, limit=self._limit - self._used
+            )
+        except TooLarge as error:
+            raise self._too_large(group.names, why) from error
+        except RecursionError as error:
+            raise self._cannot(group.names[0], "it is nested too deeply to be pickled", why, hint) from error
+        except Exception as error:
+            raise self._refusal(ordered, error, why, hint) from error
+        if not all(isinstance(value, _PLAIN) for value in values.values()):
+            group.shared = _sharable(made[-1].memo.copy())
+        self._used += group.size
+        return group
+
+    def forget(self, group: Group, kept: Iterable[str]) -> None:
+        """Removes the file of a group that was written anew as part of another."""
+        self._used -= group.size
+        if group.digest not in kept:
+            (self._folder / group.digest).unlink(missing_ok=True)
+
+    def _pickler(self, group: Group) -> type[Any]:
+        return _pickler_for(self._references, group)
+
+    def _too_large(self, names: tuple[str, ...], why: Callable[[str], str]) -> CaptureError:
+        return CaptureError(
+            "too-large",
+            f"{', '.join(names)} would take what travels beyond {size_in_words(self._limit)}; used by: {why(names[0])}",
+            do=f"Load it inside the cell, or leave it out with --exclude {','.join(names)}",
+        )
+
+    def _refusal(self, values: dict[str, Any], error: Exception, why: Callable[[str], str], hint: str) -> CaptureError:
+        def tried(value: object) -> Exception | None:
+            try:
+                self._pickler(Group((), "", 0))(_Nothing(), protocol=5, buffer_callback=lambda _: False).dump(value)
+            except Exception as reason:
+                return reason
+            return None
+
+        for name, value in values.items():
+            if tried(value) is not None:
+                path, what = find_culprit(name, value, tried)
+                return self._cannot(name, f"{path} is {what}", why, hint)
+        return self._cannot(next(iter(values)), str(error), why, hint)
+
+    def _cannot(self, name: str, reason: str, why: Callable[[str], str], hint: str) -> CaptureError:
+        do = hint or f"Make it inside the cell, or leave it out with --exclude {name}"
+        about = "" if reason.startswith(name) else f"{name} cannot travel: "
+        return CaptureError("cannot-travel", f"{about}{reason}; used by: {why(name)}", do=do)
+
+
+class CannotTravel(pickle.PicklingError):
+    """Something that would pickle, and be wrong where it arrives."""
+
+
+class _Nothing:
+    def write(self, data: Any) -> int:
+        return len(data)
+
+
+class _Main:
+    """Stands for the module `__main__` of the job."""
+
+
+class _MainGlobals:
+    """Stands for the namespace of the job."""
+
+
+def _pickler_for(references: References, group: Group) -> type[Any]:
+    import importlib
+
+    from cloudpickle import Pickler  # 40 ms that only values should cost
+
+    class Travelling(Pickler):  # type: ignore[misc]
+        """Definitions by name, functions without source by value but in the job's own namespace."""
+
+        def reducer_override(self, value: Any) -> Any:
+            kind = type(value)
+            if kind is _Main:
+                return importlib.import_module, (MAIN,)
+            if kind is _MainGlobals:
+                return vars, (_Main(),)
+            if isinstance(value, type | FunctionType):
+                return self._definition(value)
+            if kind is CodeType:
+                reduce = self.dispatch_table[CodeType]
+                return reduce(value.replace(co_filename=references.label_of(value)))
+            if kind is ModuleType:
+                group.modules.add(value.__name__)
+            if value is sys.stdout or value is sys.stderr:
+                return getattr, (sys, "stdout" if value is sys.stdout else "stderr")
+            if isinstance(value, io.IOBase) and not isinstance(value, io.BytesIO | io.StringIO):
+                raise CannotTravel(f"cannot pickle {kind.__name__!r} object")
+            if (path := references.reference(value)) is not None:
+                return self._by_path(path)
+            return super().reducer_override(value)
+
+        def _definition(self, value: Any) -> Any:
+            if (path := references.reference(value)) is not None:
+                if path == value.__qualname__ and value.__module__ == MAIN:
+                    group.refers.add(path)
+                    return path
+                return self._by_path(path)
+            module = getattr(value, "__module__", None)
+            if module != MAIN:
+                if isinstance(module, str):
+                    group.modules.add(module)
+                return super().reducer_override(value)
+            group.by_value.append(value.__qualname__)
+            reduced = super().reducer_override(value)
+            if isinstance(value, FunctionType) and isinstance(reduced, tuple) and len(reduced) == 6:
+                group.reads |= global_names(value.__code__)
+                make, (code, _, *rest), (own, slots), *more = reduced
+                return (make, (code, _MainGlobals(), *rest), (own, {**slots, "__globals__": {}}), *more)
+            return reduced
+
+        def _by_path(self, path: str) -> Any:
+            group.refers.add(path)
+            owner, _, last = path.rpartition(".")
+            if not owner:
+                return getattr, (_Main(), last)
+            import operator
+
+            return operator.attrgetter(path), (_Main(),)
+
+    return Travelling
+
+
+def _sharable(memo: dict[int, tuple[int, object]]) -> dict[int, object]:
+    """Of what a pickler met, what two names can share so that it matters: what can change, or is told by identity."""
+    found: dict[int, object] = {}
+    kinds: dict[type, bool] = {}
+    for _, value in memo.values():
+        kind = type(value)
+        if kind not in kinds:
+            kinds[kind] = _matters(kind)
+        if kinds[kind]:
+            found[id(value)] = value
+    return found
+
+
+def _matters(kind: type) -> bool:
+    if issubclass(kind, type | FunctionType | CodeType | tuple | pickle.PickleBuffer) or kind.__name__ in (
+        "builtin_function_or_method",
+        "ufunc",
+        "Logger",
+        "RootLogger",
+        "module",
+        "cell",
+        "_Main",
+        "_MainGlobals",
+    ):
+        return False
+    if any(parent.__module__.startswith("pandas.") and parent.__name__ == "Index" for parent in kind.__mro__):
+        return False  # cannot change, and is passed from frame to frame
+    return kind.__hash__ in (None, object.__hash__)
