@@ -6,9 +6,9 @@
     values/<sha256>     value groups (`runtime.wire`)
     modules/...         local code, as a tree that goes on sys.path
 
-The digest is the sha256 of the manifest, which names the digest of every file: equal content has an equal digest,
-whatever the machine, the folder, the time or the hash seed. Times, paths, execution counts, the run's name and its
-options are not part of it.
+The digest is the sha256 of the manifest, which names the digest of every file, without what says only where things
+stood: labels and lines, working folder and search path. So equal content has an equal digest, whatever the machine, the
+folder, the time or the hash seed. Execution counts, the run's name and its options are no part of it either.
 
 A step is one JSON object; the runner executes them in order in a fresh `__main__`:
 
@@ -19,8 +19,8 @@ A step is one JSON object; the runner executes them in order in a fresh `__main_
     {"kind": "value",  "names": ["a", "b"], "file": "values/<sha256>", "size": 812}   a pickled dict of those names
     {"kind": "attributes", "of": "A.method", "file": "values/<sha256>"}               a pickled dict to setattr
 
-`cell` is {"file": "code/cell.py", "sha256": ..., "label": "Cell [7]", "line": 1, "flags": 0, "outs": [...] | null},
-where `outs` are the names to bring back (null: the names that the cell binds), and `modules` is
+`cell` is {"file": "code/cell.py", "sha256": ..., "label": "Cell [7]", "line": 1, "flags": 0, "outs": [...], "only": false},
+where `outs` are the names to bring back, and with `only` nothing else, whatever else changed in place; `modules` is
 [["pkg/__init__.py", sha256], ...].
 """
 
@@ -36,6 +36,9 @@ from typing import Any
 from jobq_magic.runtime.wire import PROTOCOL, canonical, replace_file
 
 __all__ = ["Bundle", "Traveller"]
+
+_PLACES = frozenset({"cwd", "sys.path"})
+"""State that says where files lie, and not what is in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +80,22 @@ class Bundle:
         notes: tuple[str, ...] = (),
     ) -> Bundle:
         """Writes the manifest beside the files, which are there already, and gives the whole its digest."""
-        manifest = canonical(
-            {"protocol": PROTOCOL, "python": python, "steps": steps, "cell": cell, "modules": sorted(modules)}
-        )
-        replace_file(folder / "manifest.json", manifest)
-        return cls(folder, hashlib.sha256(manifest).hexdigest(), tuple(steps), cell, travellers, notes)
+        known = {"protocol": PROTOCOL, "python": python, "steps": steps, "cell": cell, "modules": sorted(modules)}
+        replace_file(folder / "manifest.json", canonical(known))
+        return cls(folder, _digest(known), tuple(steps), cell, travellers, notes)
 
     @classmethod
     def load(cls, folder: Path) -> Bundle:
         """The bundle in `folder`, without its travellers and notes, which are no part of its content."""
-        manifest = (folder / "manifest.json").read_bytes()
-        known = json.loads(manifest)
-        return cls(folder, hashlib.sha256(manifest).hexdigest(), tuple(known["steps"]), known["cell"])
+        known = json.loads((folder / "manifest.json").read_bytes())
+        return cls(folder, _digest(known), tuple(known["steps"]), known["cell"])
+
+
+def _digest(manifest: Mapping[str, Any]) -> str:
+    steps = [_content(step) for step in manifest["steps"] if step.get("what") not in _PLACES]
+    content = {**manifest, "steps": steps, "cell": _content(manifest["cell"])}
+    return hashlib.sha256(canonical(content)).hexdigest()
+
+
+def _content(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in part.items() if key not in ("label", "line")}
