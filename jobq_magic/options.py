@@ -17,7 +17,7 @@ from jobq_magic import plugins
 from jobq_magic.errors import OptionError, closest, refuse
 from jobq_magic.spec import JobSpec, Option, declared
 
-__all__ = ["Parsed", "Row", "complete", "flag_of", "help_text", "parse", "table"]
+__all__ = ["Parsed", "Row", "complete", "flag_of", "help_text", "parse", "split", "table"]
 
 _GROUPS = {
     "place": "Where it runs",
@@ -67,6 +67,15 @@ def _flags() -> Mapping[str, tuple[str, bool]]:
         if option.opposite:
             found[option.opposite] = (name, False)
     return found
+
+
+def split(line: str) -> list[str]:
+    """The words of a line, as a shell would have them.
+
+    Raises:
+        OptionError: a quote is not closed.
+    """
+    return _words(line, [], marked=False)
 
 
 def parse(line: str | Sequence[str], namespace: Mapping[str, Any] | None = None) -> Parsed:

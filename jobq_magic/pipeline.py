@@ -51,9 +51,7 @@ def submit(
         JobqError: it is refused. The refusal is on record too.
     """
     spec = resolved.spec.model_dump(mode="json")
-    backend = plugins.backend(resolved.target["backend"])
-    void = refuse_unhonoured(resolved.spec, resolved.asked, backend.honours, forced=resolved.forced)
-    backend.check(spec, resolved.target)
+    backend, notes = _checked(resolved)
     run = store.open(
         spec=spec,
         target=resolved.target,
@@ -64,8 +62,6 @@ def submit(
     try:
         run.paths.bundle.mkdir(mode=0o700)
         bundle = capture(source, run.paths.bundle, _capture_options(resolved))
-        for note in void:
-            store.append(run, note=note)
         for note in notes:
             store.append(run, note=note)
         store.append(run, phase=Phase.SUBMITTING)
@@ -90,9 +86,7 @@ def explain(resolved: Resolved, source: Source, folder: Path) -> Bundle:
     Raises:
         JobqError: it would be refused.
     """
-    backend = plugins.backend(resolved.target["backend"])
-    refuse_unhonoured(resolved.spec, resolved.asked, backend.honours, forced=resolved.forced)
-    backend.check(resolved.spec.model_dump(mode="json"), resolved.target)
+    _checked(resolved)
     return capture(source, folder, _capture_options(resolved))
 
 
@@ -268,7 +262,7 @@ def _checked(resolved: Resolved) -> tuple[Backend, tuple[str, ...]]:
 def _capture_options(resolved: Resolved) -> CaptureOptions:
     spec = resolved.spec
     return CaptureOptions(
-        include=tuple(spec.include), exclude=tuple(spec.exclude), outs=tuple(spec.out) if spec.out else None, no_out=spec.no_out
+        include=tuple(spec.include), exclude=tuple(spec.exclude), remake=tuple(spec.remake), outs=tuple(spec.out) if spec.out else None, no_out=spec.no_out
     )
 
 

@@ -118,6 +118,7 @@ def capture(source: Source, folder: Path, options: CaptureOptions | None = None)
             "line": 1,
             "flags": analysis.flags,
             "outs": _outs(analysis, walk, options),
+            "only": options.no_out or options.outs is not None,
         },
         modules=code.files,
         python=f"{sys.version_info.major}.{sys.version_info.minor}",

@@ -12,19 +12,17 @@ from typing import Any
 
 from IPython.display import clear_output, display
 
-from jobq_magic import follower
+from jobq_magic import commands
 from jobq_magic.render import html, text
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
-from jobq_magic.runs.tail import Chunk, Decoder, Item, Tail
+from jobq_magic.runs.tail import Chunk, Decoder, Item
 from jobq_magic.snapshot import Snapshot
 
 __all__ = ["Detached", "Live", "StatusLine", "wait_headless", "wait_interactively"]
 
-PERIOD = 0.02
-"""Seconds between two looks at the run's folder."""
 REDRAW = 0.25
-TEND = 1.0
+"""Seconds between two drawings of the status."""
 _STOP_PATIENCE = 20.0
 
 
@@ -40,19 +38,6 @@ class Detached(KeyboardInterrupt):
 
     def _render_traceback_(self) -> list[str]:
         return self._lines
-
-
-def _items(store: Store, run: Run) -> Iterator[list[Item]]:
-    """What the run writes, look by look, until it has ended and all was given."""
-    tail, tended = Tail(store, run), time.monotonic()
-    while not tail.done:
-        items = tail.poll()
-        yield items
-        if time.monotonic() - tended > TEND:
-            tended = time.monotonic()
-            follower.tend(store, run)
-        if not items:
-            time.sleep(PERIOD)
 
 
 class Emitter:
@@ -83,12 +68,12 @@ def wait_headless(store: Store, run: Run) -> Snapshot:
     emit = Emitter()
     with _sigterm_interrupts():
         try:
-            for items in _items(store, run):
+            for items in commands.watch(store, run):
                 emit(items)
         except KeyboardInterrupt:
             store.request_stop(run, "interrupted")
             deadline = time.monotonic() + _STOP_PATIENCE
-            for items in _items(store, run):
+            for items in commands.watch(store, run):
                 emit(items)
                 if time.monotonic() > deadline:
                     break
@@ -107,7 +92,7 @@ def wait_interactively(store: Store, run: Run) -> Snapshot:
     line = StatusLine(store.snapshot(run))
     emit = Emitter()
     try:
-        for items in _items(store, run):
+        for items in commands.watch(store, run):
             emit(items)
             line.show(store.snapshot(run))
     except KeyboardInterrupt:
@@ -156,7 +141,7 @@ class Live:
 
     def _watch(self) -> None:
         decode, lines = Decoder(), [""]
-        for items in _items(self._store, self._run):
+        for items in commands.watch(self._store, self._run):
             for item in items:
                 if isinstance(item, Chunk):
                     new = (lines[-1] + decode(item)).split("\n")

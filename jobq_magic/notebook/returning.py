@@ -5,27 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jobq_magic.results.decode import Outcome, decode
-from jobq_magic.run import Run
-from jobq_magic.runs.store import Store
-from jobq_magic.errors import JobFailed
-from jobq_magic.snapshot import Phase, Snapshot
-from jobq_magic.words import say
+from jobq_magic.results.decode import Outcome
 
-__all__ = ["bind", "outcome_of"]
-
-
-def outcome_of(store: Store, run: Run, snapshot: Snapshot) -> Outcome:
-    """The values of a run that has ended, or the error that says why there are none.
-
-    Raises:
-        ResultError: there is a result that cannot be used.
-    """
-    if snapshot.result == "ready" or snapshot.phase is Phase.SUCCEEDED:
-        return decode(run, snapshot.attempt, store.key(run))
-    words = say(snapshot)
-    advice = words.advice or ("" if snapshot.phase is Phase.CANCELLED else f"%jobq logs {run.id} shows what it printed")
-    return Outcome(error=JobFailed(snapshot.reason or snapshot.phase, f"{run.id}: {words.sentence}", do=advice))
+__all__ = ["bind"]
 
 
 def bind(outcome: Outcome, namespace: dict[str, Any], shipped: Mapping[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ from jobq_magic.bundle import Bundle
 from jobq_magic.capture import Source
 from jobq_magic.config import Resolved, resolve
 from jobq_magic.errors import CaptureError
+from jobq_magic.job import Job, outcome
 from jobq_magic.notebook import faces, frontend, returning
 from jobq_magic.render import text
 from jobq_magic.run import Run
@@ -86,8 +87,6 @@ class Session:
         for note in submitted.bundle.notes:
             print(note)
         if resolved.spec.job:
-            from jobq_magic.job import Job
-
             self.shell.user_ns[resolved.spec.job] = Job(run.id, self.store)
         if not interactive:
             return self.come_back(run, faces.wait_headless(self.store, run))
@@ -98,17 +97,21 @@ class Session:
 
     def come_back(self, run: Run, snapshot: Snapshot, *, bind: bool = True) -> Any:
         """Binds what a run left, and gives its last value or raises its exception."""
-        outcome = returning.outcome_of(self.store, run, snapshot)
+        found = outcome(self.store, run, snapshot)
         shipped = self._shipped.pop(run.id, {})
-        if outcome.error is not None:
-            raise outcome.error
+        if found.error is not None:
+            raise found.error
         if bind:
-            for note in returning.bind(outcome, self.shell.user_ns, shipped):
+            for note in returning.bind(found, self.shell.user_ns, shipped):
                 print(note)
-        if outcome.shown is not None:
-            data, metadata = outcome.shown
+        if found.shown is not None:
+            data, metadata = found.shown
             display(dict(data), metadata=dict(metadata), raw=True)  # type: ignore[no-untyped-call]
-        return outcome.value
+        return found.value
+
+    def sent(self, run: Run) -> bool:
+        """Whether this session sent the run, and has not bound it yet."""
+        return run.id in self._shipped
 
     def _watch_from_aside(self, run: Run) -> None:
         """Lets the notebook go on; what comes back is bound on the main thread, between two cells."""
@@ -127,23 +130,18 @@ class Session:
         while not self._came_back.empty():
             run, snapshot = self._came_back.get()
             shipped = self._shipped.pop(run.id, {})
-            outcome = returning.outcome_of(self.store, run, snapshot)
-            if outcome.error is None:
-                returning.bind(outcome, self.shell.user_ns, shipped)
+            found = outcome(self.store, run, snapshot)
+            if found.error is None:
+                returning.bind(found, self.shell.user_ns, shipped)
 
     def _source(self, cell: str) -> Source:
-        identity = frontend.cell_identity(self.shell)
-        folders = [Path.cwd()]
-        if notebook := identity.get("notebook"):
-            folders.append(Path(notebook).absolute().parent)
         return Source(
             cell=self.shell.transform_cell(cell),
-            label=identity["label"],
+            label=frontend.cell_identity(self.shell)["label"],
             namespace=self.shell.user_ns,
             index=self._index,
             flags=self.shell.compile.flags,
-            main=self.shell.user_module,
-            folders=tuple(dict.fromkeys(folders)),
+            transform=self.shell.transform_cell,
         )
 
     def _values(self, bundle: Bundle) -> dict[str, Any]:

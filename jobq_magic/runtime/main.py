@@ -112,11 +112,10 @@ def _perform(job: Job, manifest: dict[str, Any], main: ModuleType) -> tuple[dict
             job.note(phase="running")
             value = _cell(job.bundle, cell, main)
             job.note(phase="collecting")
-            outs = cell["outs"] if cell["outs"] is not None else []
-            return back.success(main, outs, watched, value), ENDED_WELL
+            return back.success(main, cell["outs"], [] if cell["only"] else watched, value), ENDED_WELL
     except SystemExit as leaving:
         if leaving.code in (None, 0):
-            return back.success(main, cell["outs"] or [], watched, None), ENDED_WELL
+            return back.success(main, cell["outs"], [] if cell["only"] else watched, None), ENDED_WELL
         return back.failure(leaving, labels), RAISED
     except BaseException as error:  # whatever the user's code raises is the result
         return back.failure(error, labels), RAISED
