@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jobq_magic
 from jobq_magic.backends.ray import launch
 from jobq_magic.backends.ray.client import Api, ApiError
 from jobq_magic.backends.ray.folder import Cluster, locked
@@ -139,7 +138,7 @@ def _short_folder() -> str:
 
 
 def _start_keeper(cluster: Cluster) -> None:
-    package = Path(jobq_magic.__file__).parent.parent
+    package = Path(__file__).parents[3]
     with open(cluster.folder / "keeper.log", "wb") as log:
         keeper = subprocess.Popen(
             [cluster.interpreter, "-P", "-m", "jobq_magic.backends.ray.keeper", str(cluster.folder)],

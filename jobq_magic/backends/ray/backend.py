@@ -1,0 +1,288 @@
+"""`--mode ray`: cells as jobs of Ray's Jobs API, on an embedded cluster of this machine or one that is already there.
+
+All that a run's job is told by is its submission id, which derives from the run, so whoever comes back after a crash
+finds it, and submitting it twice starts one. Every method answers from the run's folder, the cluster's folder and the
+API; what this process remembers only spares work.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jobq_magic.backends.ray.check import check, existing
+from jobq_magic.backends.ray.client import Api, ApiError
+from jobq_magic.backends.ray.folder import Cluster
+from jobq_magic.backends.ray.launch import QUICK
+from jobq_magic.backends.ray.pool import Pool
+from jobq_magic.backends.ray.shape import Shape
+from jobq_magic.backends.ray.versions import installed
+from jobq_magic.errors import BackendError
+from jobq_magic.protocols import Observation
+from jobq_magic.run import Run
+from jobq_magic.runtime import process, supervise
+from jobq_magic.runtime.launch import NAME, job_argv, runtime_folder
+from jobq_magic.runtime.main import Job
+
+__all__ = ["RayBackend"]
+
+_LOOK = 0.25
+"""Seconds between two questions to the API while nothing tells that the job has ended."""
+_ASK_AGAIN = 2.0
+"""Seconds after which a stop is asked for again: Ray says yes to that of a job it has not started, and starts it."""
+_SILENT = 60.0
+"""Seconds without an answer of a Ray that is not ours, after which it is taken for gone."""
+_TAIL = 600
+
+
+@dataclass
+class _Known:
+    """What this process remembers of a job."""
+
+    looked: float = 0.0
+    status: Mapping[str, Any] | None = None
+    said: tuple[str, str] = ("", "")
+    stopping: bool = False
+    asked: float = 0.0
+    answered: float = field(default_factory=time.monotonic)
+
+
+class RayBackend:
+    """Runs jobs on Ray."""
+
+    honours = frozenset({"address", "workers", "cpus", "gpus", "memory", "env", "timeout"})
+    supervised = False
+
+    def __init__(self, pool: Pool | None = None) -> None:
+        self._pool = pool
+        self._jobs: dict[str, _Known] = {}
+
+    def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> None:
+        """Refuses what cannot work: no Ray, or too old a one; an address that is silent, refuses, or is elsewhere."""
+        check(spec, target)
+
+    def submit(self, run: Run, attempt: int) -> Mapping[str, Any]:
+        """Starts or joins a cluster; its job is submitted once the cluster takes it, by `observe` if not now."""
+        submission = f"jobq-{run.id}-{attempt}"
+        if address := run.target.get("address"):
+            handle: dict[str, Any] = {"submission": submission, "api": existing(address).address}
+        else:
+            shape = Shape.of(run.spec)
+            pool = self._pool or Pool.here()
+            version = installed() or ""
+            cluster = pool.acquire(shape, run.interpreter, version, user=run.id, headless=run.headless)
+            handle = {"submission": submission, "cluster": str(cluster.folder)}
+        api = self._api(handle)
+        if api is not None:
+            self._post(api, run, attempt, submission)
+        return handle
+
+    def observe(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> Observation:
+        """What the files, the cluster and the API say, in this order."""
+        known = self._jobs.setdefault(handle["submission"], _Known())
+        seen = self._seen(run, attempt, handle, known)
+        if seen.phase in ("succeeded", "failed", "cancelled", "lost"):
+            self._jobs.pop(handle["submission"], None)
+            _sweep(run, attempt)
+            if (cluster := _cluster(handle)) is not None:
+                cluster.release(run.id)
+        elif seen.phase is not None:
+            if (seen.phase, seen.reason) == known.said:
+                return Observation(links=seen.links)
+            known.said = (seen.phase, seen.reason)
+        return seen
+
+    def stop(self, run: Run, attempt: int, handle: Mapping[str, Any], reason: str) -> None:
+        """Asks Ray to end the job's tree; `observe` asks again until it has."""
+        known = self._jobs.setdefault(handle["submission"], _Known())
+        known.stopping, known.asked = True, 0.0
+        self._ask_to_end(handle, known)
+
+    def _seen(self, run: Run, attempt: int, handle: Mapping[str, Any], known: _Known) -> Observation:
+        job = Job.at(str(run.folder), attempt)
+        if os.path.exists(os.path.join(job.out, "result.json")) and not _driver_lives(job):
+            return _observation(supervise.ending(job, None, ""))
+        cluster = _cluster(handle)
+        if cluster is not None:
+            cluster.touch(run.id, headless=run.headless)
+            if (ended := cluster.ended) is not None or not cluster.keeper_alive():
+                return self._without_cluster(job, cluster, ended)
+        api = self._api(handle)
+        if api is None:
+            if known.stopping:
+                return Observation("cancelled", "stopped")
+            return Observation("queued", "ray-starting")
+        links = (_link(api, handle["submission"]),)
+        if known.stopping:
+            self._ask_to_end(handle, known)
+        now = time.monotonic()
+        if now - known.looked < _LOOK and _driver_lives(job) is not False:
+            return Observation()
+        known.looked = now
+        try:
+            status = api.job(handle["submission"])
+            if status is None:
+                if known.stopping:
+                    return Observation("cancelled", "stopped")
+                self._post(api, run, attempt, handle["submission"])
+                return Observation("starting", "ray-worker-start", links=links)
+        except ApiError as error:
+            silent = now - known.answered
+            if cluster is None and silent > _SILENT:
+                return Observation("lost", "ray-failed", {"error": str(error)})
+            return Observation()
+        except BackendError as error:
+            return Observation("failed", "ray-failed", {"error": error.what})
+        known.answered = now
+        if status["status"] in ("PENDING", "RUNNING"):
+            # Never said once the driver may have begun: what it writes into the record itself knows better.
+            early = status["status"] == "PENDING" and not os.path.exists(job.out)
+            return Observation("starting", "ray-worker-start", links=links) if early else Observation(links=links)
+        return self._ended(job, status, cluster, links)
+
+    def _ended(
+        self, job: Job, status: Mapping[str, Any], cluster: Cluster | None, links: tuple[Mapping[str, str], ...]
+    ) -> Observation:
+        if supervise.result_of(job) is not None:
+            return _observation(supervise.ending(job, None, ""), links)
+        if status["status"] == "STOPPED":
+            return Observation("cancelled", "stopped", links=links)
+        if cluster is not None and not _vital(cluster):
+            return Observation()  # the job is not what failed: its keeper will say so in a moment
+        code = status.get("driver_exit_code")
+        if code is None or not os.path.exists(os.path.join(job.out, "stdout")):
+            return Observation("failed", "ray-failed", {"error": _message(status)}, links)
+        if code < 0:
+            reason = "killed" if -code == signal.SIGKILL else "signal"
+            return Observation("failed", reason, {"signal": -code}, links)
+        return Observation("failed", "exit" if code else "no-result", {"exit_code": code}, links)
+
+    def _without_cluster(self, job: Job, cluster: Cluster, ended: Mapping[str, Any] | None) -> Observation:
+        if ended is None:  # its keeper was killed: the kernel ends the cluster, and we what that leaves
+            if _driver_lives(job) or _vital(cluster):
+                return Observation()
+            (self._pool or Pool.here()).clusters()
+            return Observation()
+        if ended["why"] == "failed":
+            return Observation("failed", "ray-failed", {"error": ended["error"] or "it did not start"})
+        if supervise.result_of(job) is not None:
+            return _observation(supervise.ending(job, None, ""))
+        return Observation("lost", "ray-died")
+
+    def _ask_to_end(self, handle: Mapping[str, Any], known: _Known) -> None:
+        if time.monotonic() - known.asked < _ASK_AGAIN and known.asked:
+            return
+        if (api := self._api(handle)) is None:
+            return
+        known.asked, known.looked = time.monotonic(), 0.0
+        try:
+            api.stop(handle["submission"])
+        except ApiError:  # `observe` sees why
+            return
+
+    def _api(self, handle: Mapping[str, Any]) -> Api | None:
+        if "api" in handle:
+            return existing(handle["api"])
+        cluster = Cluster.load(Path(handle["cluster"])) if os.path.isdir(handle["cluster"]) else None
+        ready = cluster.ready if cluster is not None else None
+        return Api(ready["dashboard"], cluster.token) if cluster is not None and ready is not None else None
+
+    def _post(self, api: Api, run: Run, attempt: int, submission: str) -> None:
+        try:
+            api.submit(submission, _entrypoint(run, attempt), _runtime_env(run, attempt))
+        except ApiError as error:
+            raise BackendError("ray-refused", f"Ray did not take the job: {error}", do="See %jobq ray status") from error
+
+
+def _entrypoint(run: Run, attempt: int) -> str:
+    """The command of the job. `exec`: its exit status is the driver's own, and the shell's pid its pid."""
+    out = run.paths.attempt(attempt).folder
+    command = shlex.join(job_argv(run.interpreter, run.folder, attempt))
+    return f"mkdir -p {shlex.quote(str(out))}; echo $$ > {shlex.quote(str(out / 'driver.pid'))}; exec {command}"
+
+
+def _runtime_env(run: Run, attempt: int) -> Mapping[str, Any]:
+    given = {name: os.environ.get(name) if value is None else value for name, value in _items(run.spec.get("env"))}
+    folder = runtime_folder(run.folder.parent.parent / "runtime")
+    return {
+        "env_vars": {
+            **{name: value for name, value in given.items() if value is not None},
+            **Shape.of(run.spec).environment,
+            "PYTHONPATH": os.pathsep.join([str(folder), str(QUICK)]),
+            "JOBQ_RAY": "1",
+            "JOBQ_RUN": run.id,
+            "JOBQ_ATTEMPT": str(attempt),
+            "JOBQ_BUNDLE": str(run.paths.bundle),
+            # Every line once, as it was printed.
+            "RAY_DEDUP_LOGS": "0",
+            "RAY_COLOR_PREFIX": "0",
+        },
+        "worker_process_setup_hook": f"{NAME}.rayworker.setup",
+    }
+
+
+def _items(env: Mapping[str, str | None] | None) -> list[tuple[str, str | None]]:
+    return list((env or {}).items())
+
+
+def _cluster(handle: Mapping[str, Any]) -> Cluster | None:
+    if "cluster" not in handle:
+        return None
+    folder = Path(handle["cluster"])
+    try:
+        return Cluster.load(folder)
+    except (OSError, ValueError):  # swept long ago
+        shape = Shape(1)
+        return Cluster(folder, "", shape, sys.executable, "", "", 0, 0, 0)
+
+
+def _vital(cluster: Cluster) -> bool:
+    """Whether the processes without which Ray is not Ray live."""
+    ready = cluster.ready
+    return ready is None or all(process.alive(known) for known in ready["processes"])
+
+
+def _driver_lives(job: Job) -> bool | None:
+    """Whether the process of the job lives; None where it is not known yet."""
+    try:
+        with open(os.path.join(job.out, "driver.pid")) as file:
+            pid = int(file.read())
+    except (OSError, ValueError):
+        return None
+    return process.started(pid) is not None
+
+
+def _observation(event: Mapping[str, Any], links: tuple[Mapping[str, str], ...] = ()) -> Observation:
+    return Observation(event["phase"], event.get("reason", ""), event.get("facts", {}), links)
+
+
+def _link(api: Api, submission: str) -> Mapping[str, str]:
+    return {"rel": "ray-dashboard", "title": "Ray dashboard", "href": f"{api.address}/#/jobs/{submission}"}
+
+
+def _message(status: Mapping[str, Any]) -> str:
+    """What Ray says of a job that did not start: the end of it, where the reason stands."""
+    text = (status.get("message") or status.get("error_type") or "it gave no reason").strip()
+    return text if len(text) <= _TAIL else "…" + text[-_TAIL:]
+
+
+def _sweep(run: Run, attempt: int) -> None:
+    """Ends what the job left running in sessions of its own, told by its environment."""
+    mark = f"JOBQ_RUN={run.id}".encode()
+    left = []
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark in entry.read_bytes().split(b"\0"):
+                left.append(int(entry.parent.name))
+        except OSError:
+            continue
+    for pid in left:
+        if pid != os.getpid():
+            process.end_tree(pid, 1.0)

@@ -1,0 +1,170 @@
+"""A cell on Ray: what makes its definitions mean the same on the driver and on the workers.
+
+Each worker process loads the definitions of the bundle into a fresh `__main__` before its first task (`setup`), so that
+what goes by reference resolves there. Functions and classes of `__main__` go by value all the same; both sides therefore
+enter the classes in cloudpickle's tracker under equal ids, and what arrives is then the class that is there already:
+`isinstance` and `is` hold across the wire.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from . import parallel
+from .afterimport import after_import
+from .main import fresh_main, load_steps
+
+SECOND_NAME = "_jobq_main"
+"""`__main__` under a name that cloudpickle does not take for one whose things must go by value."""
+_PICKLERS = ("ray.cloudpickle.cloudpickle", "cloudpickle.cloudpickle")
+# State that tasks need to find their files and to be as quiet as the cell. Not the random generators: all workers would
+# draw the same numbers. Not the options of packages: they would be imported by every worker.
+_STATE = ("sys.path", "cwd", "warnings")
+_OF_A_NEW_CLUSTER = ("num_cpus", "num_gpus", "resources", "labels", "object_store_memory", "_system_config")
+_former_main: list[ModuleType] = []
+
+
+def setup() -> None:
+    """Loads the definitions of the bundle, as `worker_process_setup_hook` of Ray.
+
+    Never raises: a hook that does makes every task die of something else, after minutes of retries. What cannot be
+    loaded is told on stderr, which Ray shows to the driver; a task that needs it then fails by itself.
+    """
+    try:
+        bundle = os.environ["JOBQ_BUNDLE"]
+        with open(os.path.join(bundle, "manifest.json"), "rb") as file:
+            text = file.read()
+        _former_main.append(sys.modules["__main__"])  # Ray goes on using it
+        main = fresh_main()
+        _load(bundle, json.loads(text)["steps"], main)
+        share(main, hashlib.sha256(text).hexdigest())
+    except BaseException:
+        _complain("this worker could not load the definitions of the notebook", traceback.format_exc())
+
+
+def _load(bundle: str, steps: list[dict[str, Any]], main: ModuleType) -> None:
+    values = {name: step for step in steps if step["kind"] == "value" for name in step["names"]}
+    for step in steps:
+        if step["kind"] in ("import", "source") or (step["kind"] == "state" and step["what"] in _STATE):
+            _load_step(bundle, step, main, values)
+    defined = [name for step in steps if step["kind"] == "source" for name in step["names"]]
+    # An object around a function goes by reference and the function in it reads what is here.
+    for name in defined:
+        inner = getattr(main.__dict__.get(name), "__wrapped__", None)
+        if inner is not None and not isinstance(main.__dict__[name], FunctionType | type):
+            for read in _reads(getattr(inner, "__code__", None)):
+                _load_value(bundle, values, read, main)
+    sys.path[:] = dict.fromkeys(sys.path)
+
+
+def _load_step(bundle: str, step: dict[str, Any], main: ModuleType, values: dict[str, dict[str, Any]]) -> None:
+    while True:
+        try:
+            return load_steps(bundle, [step], main)
+        except NameError as error:  # a default, a decorator, a class attribute that reads a value
+            if error.name is None or not _load_value(bundle, values, error.name, main):
+                return _complain(f"{_title(step)} could not be loaded in a worker", traceback.format_exc())
+        except BaseException:
+            return _complain(f"{_title(step)} could not be loaded in a worker", traceback.format_exc())
+
+
+def _load_value(bundle: str, values: dict[str, dict[str, Any]], name: str, main: ModuleType) -> bool:
+    step = values.get(name)
+    if step is None or name in main.__dict__:
+        return False
+    try:
+        load_steps(bundle, [step], main)
+    except Exception:
+        _complain(f"{name} could not be loaded in a worker", traceback.format_exc())
+    return name in main.__dict__
+
+
+def _reads(code: CodeType | None) -> Iterator[str]:
+    if code is not None:
+        yield from code.co_names
+        for constant in code.co_consts:
+            if isinstance(constant, CodeType):
+                yield from _reads(constant)
+
+
+def _title(step: dict[str, Any]) -> str:
+    return ", ".join(step.get("names") or [step.get("module") or step.get("what") or step["kind"]])
+
+
+def _complain(what: str, text: str) -> None:
+    print(f"jobq: {what}\n{text}", file=sys.stderr, flush=True)
+
+
+def share(main: ModuleType, digest: str) -> None:
+    """Makes the definitions in `main` the same things in every process that calls this with the same digest."""
+    classes = {f"jobq-{digest}-{name}": found for name, found in _classes(main.__dict__, "")}
+    for pickler in _PICKLERS:
+        after_import(pickler, functools.partial(_track, classes))
+    sys.modules[SECOND_NAME] = main
+    for value in list(main.__dict__.values()):
+        # A `singledispatch` function holds what cannot be pickled: it must go by reference.
+        if isinstance(value, FunctionType) and value.__module__ == "__main__" and hasattr(value, "registry"):
+            value.__module__ = SECOND_NAME
+
+
+def _classes(namespace: Any, prefix: str) -> Iterator[tuple[str, type]]:
+    for name, value in list(namespace.items()):
+        if isinstance(value, type) and value.__module__ == "__main__" and value.__qualname__ == prefix + name:
+            yield value.__qualname__, value
+            yield from _classes(vars(value), f"{value.__qualname__}.")
+
+
+def _track(classes: dict[str, type], pickler: ModuleType) -> None:
+    # Private names of cloudpickle, there since 1.2: without them classes merely have no identity.
+    with contextlib.suppress(AttributeError), pickler._DYNAMIC_CLASS_TRACKER_LOCK:
+        for key, found in classes.items():
+            pickler._DYNAMIC_CLASS_TRACKER_BY_CLASS[found] = key
+            pickler._DYNAMIC_CLASS_TRACKER_BY_ID[key] = found
+
+
+@contextlib.contextmanager
+def driver(main: ModuleType, manifest: dict[str, Any], bundle: str) -> Iterator[Callable[[], None]]:
+    """Around steps, cell and results of a job on Ray; yields what to call once the steps are loaded.
+
+    At the end it disconnects from Ray, which waits for the last lines of the workers.
+    """
+    after_import("ray", _join_the_cluster)
+
+    def loaded() -> None:
+        with open(os.path.join(bundle, "manifest.json"), "rb") as file:
+            share(main, hashlib.file_digest(file, "sha256").hexdigest())
+
+    try:
+        yield loaded
+    finally:
+        ray = sys.modules.get("ray")
+        if ray is not None and getattr(ray, "is_initialized", bool)():
+            ray.shutdown()
+
+
+def _join_the_cluster(ray: ModuleType) -> None:
+    """Lets a `ray.init` that was written for a Ray of its own join the one that the job runs on."""
+    plain = ray.init
+
+    @functools.wraps(plain)
+    def init(address: str | None = None, **options: Any) -> Any:
+        if address in (None, "auto", os.environ.get("RAY_ADDRESS")):
+            void = {name: options.pop(name) for name in _OF_A_NEW_CLUSTER if options.get(name) is not None}
+            if void:
+                told = ", ".join(f"{name}={value!r}" for name, value in void.items())
+                print(f"jobq: {told} of ray.init has no effect: the job runs on a Ray that is there", file=sys.stderr)
+            if parallel.connected:
+                parallel.connected = False
+                options["ignore_reinit_error"] = True
+        return plain(address, **options)
+
+    ray.init = init  # type: ignore[attr-defined]
