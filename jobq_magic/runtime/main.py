@@ -107,8 +107,9 @@ def _perform(job: Job, manifest: dict[str, Any], main: ModuleType) -> tuple[dict
     back = returns.Returns(job.out, pickler)
     watched: list[Watched] = []
     try:
-        with _on_ray(job, main, manifest):
+        with _on_ray(job, main, manifest) as loaded:
             load_steps(job.bundle, manifest["steps"], main, on_values=lambda *group: _watch(watched, group, pickler))
+            loaded()
             job.note(phase="running")
             value = _cell(job.bundle, cell, main)
             job.note(phase="collecting")
@@ -220,14 +221,14 @@ def _share_modules() -> None:
 
 
 @contextlib.contextmanager
-def _on_ray(job: Job, main: ModuleType, manifest: dict[str, Any]) -> Iterator[None]:
+def _on_ray(job: Job, main: ModuleType, manifest: dict[str, Any]) -> Iterator[Callable[[], None]]:
     if "JOBQ_RAY" not in os.environ:
-        yield
+        yield lambda: None
         return
     from . import rayworker
 
-    with rayworker.driver(main, manifest, job.bundle):
-        yield
+    with rayworker.driver(main, manifest, job.bundle) as loaded:
+        yield loaded
 
 
 def leave(status: int) -> None:
