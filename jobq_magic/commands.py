@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from jobq_magic import follower
 from jobq_magic.errors import JobqError, ResultError
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
@@ -45,6 +44,9 @@ def status(store: Store, run: Run) -> Snapshot:
     if snapshot.final:
         return snapshot
     try:
+        # Only a live run needs the pipeline, with all that comes with it.
+        from jobq_magic import follower
+
         follower.tend(store, run)
     except (JobqError, OSError) as error:  # its interpreter is gone, its place is not installed here: say so, and go on
         why = error.lines()[0] if isinstance(error, JobqError) else str(error)
@@ -59,7 +61,7 @@ def list_runs(store: Store, *, live: bool = False, limit: int | None = None) -> 
 
 
 def looks(store: Store, run: Run) -> Iterator[Snapshot]:
-    """Where a run stands, again and again until its end; the caller waits between. The run is seen to be looked after."""
+    """Where a run stands, again and again until its end; the caller waits between. It is seen to be looked after."""
     tended = float("-inf")
     while True:
         if time.monotonic() - tended > _TEND:
@@ -130,7 +132,7 @@ def stop(store: Store, run: Run, *, wait: float = 0.0) -> Snapshot:
     store.request_stop(run)
     deadline = time.monotonic() + wait
     for snapshot in looks(store, run):
-        if time.monotonic() >= deadline:
+        if snapshot.final or time.monotonic() >= deadline:
             break
         time.sleep(PERIOD)
     return snapshot
@@ -190,7 +192,7 @@ def rerun(store: Store, run: Run, *, headless: bool = False) -> Run:
     Raises:
         JobqError: what it took along is gone, or its place refuses it now.
     """
-    from jobq_magic import pipeline
+    from jobq_magic import follower, pipeline
 
     again = pipeline.rerun(store, run, headless=headless)
     follower.tend(store, again)

@@ -111,7 +111,9 @@ class Job:
         import asyncio
 
         period = commands.PERIOD
-        for _ in commands.looks(self._store, self.run):
+        for snapshot in commands.looks(self._store, self.run):
+            if snapshot.final:
+                break
             await asyncio.sleep(period)
             period = min(period * 1.02, commands.SLOW)
         return self.result()

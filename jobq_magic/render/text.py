@@ -40,13 +40,13 @@ def final(snapshot: Snapshot) -> str:
         line += f": {say(snapshot).sentence}"
     elif snapshot.result == "lost":
         line += ", result lost"
-    return _one_line(line)
+    return one_line(line)
 
 
 def status(snapshot: Snapshot, *, now: float) -> str:
     """One line: icon, phase, run, place, time."""
     parts = [f"{ICONS[snapshot.phase]} {_phase(snapshot)}", snapshot.run, place(snapshot), _elapsed(snapshot, now)]
-    return _one_line("  ".join(parts))
+    return one_line("  ".join(parts))
 
 
 def live(snapshot: Snapshot, *, now: float) -> str:
@@ -55,13 +55,13 @@ def live(snapshot: Snapshot, *, now: float) -> str:
     lines = [status(snapshot, now=now)]
     sentence = words.sentence if snapshot.phase is not Phase.SUCCEEDED else ""
     if told := " ".join(_closed(part) for part in (sentence, words.advice) if part):
-        lines.append(f"  {_one_line(told)}")
+        lines.append(f"  {one_line(told)}")
     if not snapshot.final:
         lines += [f"  {_bar(state)}" for state in snapshot.progress]
     elif times := spent(snapshot):
         lines.append("  " + " · ".join(f"{what} {how_long}" for what, how_long in times))
-    lines += [f"  {_one_line(link.title)}: {_one_line(link.href)}" for link in snapshot.links if not snapshot.final]
-    lines += [f"  {_one_line(note)}" for note in snapshot.notes]
+    lines += [f"  {one_line(link.title)}: {one_line(link.href)}" for link in snapshot.links if not snapshot.final]
+    lines += [f"  {one_line(note)}" for note in snapshot.notes]
     return "\n".join(lines)
 
 
@@ -100,7 +100,7 @@ def table(snapshots: Iterable[Snapshot], *, now: float) -> str:
 
 def columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Rows under their heads, aligned."""
-    cells = [tuple(heads), *(tuple(map(_one_line, row)) for row in rows)]
+    cells = [tuple(heads), *(tuple(map(one_line, row)) for row in rows)]
     widths = [max(len(line[number]) for line in cells) for number in range(len(heads))]
     return "\n".join(
         "  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells
@@ -138,7 +138,7 @@ def _elapsed(snapshot: Snapshot, now: float) -> str:
 def progress(state: Progress) -> str:
     """How far, in words: `fit 6,412 / 10,000`."""
     done = _number(state.done) + (f" / {_number(state.total)}" if state.total else "")
-    return _one_line(f"{state.label} {done}".strip())
+    return one_line(f"{state.label} {done}".strip())
 
 
 def _bar(state: Progress) -> str:
@@ -156,5 +156,6 @@ def _closed(sentence: str) -> str:
     return sentence if sentence.endswith((".", "?", "!", ")")) else f"{sentence}."
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """The same without what would move a terminal's cursor."""
     return _CONTROL.sub("", text.replace("\n", " ").replace("\t", " "))

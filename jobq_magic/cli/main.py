@@ -1,0 +1,114 @@
+"""`jobq`: the runs from a terminal. A verb parses, asks `commands`, and shows."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
+
+from jobq_magic._version import __version__
+from jobq_magic.errors import JobqError, OptionError, closest
+
+__all__ = ["main"]
+
+OK, JOB_FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+
+EPILOG = """\
+RUN is an id, its unique beginning, a name (its newest run), or -1 for the last, -2 for the one before.
+--json, after any verb, prints one JSON document.
+
+exit status:
+  0    it worked; for status, logs -f, attach and result: the job ended well, or goes on
+  1    the job failed, was stopped, or is lost
+  2    the command was refused; one or two lines on stderr say why
+  130  interrupted; jobs go on
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Refuses as everything here does, with one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        raise OptionError("bad-command", f"{self.prog}: {message}", do=f"{self.prog} --help shows what there is")
+
+
+def _summaries() -> Mapping[str, str]:
+    return {
+        "status": "where a run stands",
+        "logs": "what a run printed",
+        "stop": "stop runs",
+        "list": "the runs, newest first",
+        "attach": "follow a run to its end",
+        "result": "what a run left",
+        "rerun": "run the same once more",
+        "prune": "remove ended runs",
+        "config": "every setting, and where it comes from",
+        "ray": "the Ray clusters on this machine",
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Performs one command.
+
+    Args:
+        argv: the words after `jobq`; by default those of the command line.
+
+    Returns:
+        The exit status; see `EPILOG`.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        status = _perform(words)
+        sys.stdout.flush()
+        return status
+    except JobqError as error:
+        print("\n  ".join(error.lines()), file=sys.stderr)
+        return REFUSED
+    except BrokenPipeError:  # the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except KeyboardInterrupt as interrupt:
+        for line in interrupt.args:
+            print(line, file=sys.stderr)
+        return INTERRUPTED
+
+
+def _perform(words: list[str]) -> int:
+    verbs = _summaries()
+    if words[:1] == ["--version"]:
+        print(f"jobq {__version__}")
+        return OK
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_help(verbs))
+        return OK
+    verb, *rest = words
+    if verb not in verbs:
+        kind = "option" if verb.startswith("-") else "command"
+        raise OptionError(f"unknown-{kind}", f"jobq has no {kind} {verb}", do=closest(verb, list(verbs)))
+    from jobq_magic.cli import verbs as room
+
+    parser = _Parser(
+        prog=f"jobq {verb}",
+        description=verbs[verb].capitalize() + ".",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    run: Callable[[argparse.Namespace], int] = room.VERBS[verb](parser)
+    try:
+        # `config` takes the options of a cell, which are not argparse's to judge.
+        known, others = parser.parse_known_args(rest) if verb == "config" else (parser.parse_args(rest), [])
+    except SystemExit:  # --help, which has been printed
+        return OK
+    known.others = others
+    return run(known)
+
+
+def _help(verbs: Mapping[str, str]) -> str:
+    lines = [f"  {verb:8} {summary}" for verb, summary in verbs.items()]
+    return "\n".join(
+        ["usage: jobq VERB [RUN] [options]", "", *lines, "", "  --version", "  VERB --help", "", EPILOG.rstrip()]
+    )

@@ -1,0 +1,322 @@
+"""The verbs of `jobq`: for each, its arguments, and what is done with them."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from argparse import ArgumentParser, Namespace
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
+
+from jobq_magic import commands
+from jobq_magic.cli import tables
+from jobq_magic.cli.main import JOB_FAILED, OK
+from jobq_magic.errors import OptionError
+from jobq_magic.render import text
+from jobq_magic.run import Run
+from jobq_magic.runs.store import Store
+from jobq_magic.runs.tail import Chunk, Display, Item
+from jobq_magic.snapshot import Phase, Snapshot
+from jobq_magic.words import duration, size
+
+__all__ = ["VERBS"]
+
+Verb: TypeAlias = Callable[[Namespace], int]
+
+
+def _status(parser: ArgumentParser) -> Verb:
+    _takes_run(parser)
+
+    def perform(args: Namespace) -> int:
+        store, run = _found(args)
+        snapshot = commands.status(store, run)
+        if args.json:
+            return _json(commands.as_json(snapshot), snapshot)
+        print(text.live(snapshot, now=time.time()))
+        return _judged(snapshot)
+
+    return perform
+
+
+def _logs(parser: ArgumentParser) -> Verb:
+    _takes_run(parser)
+    parser.add_argument("-f", "--follow", action="store_true", help="go on to the end of the run")
+    parser.add_argument("-n", "--lines", type=int, metavar="N", help="only the last N lines")
+
+    def perform(args: Namespace) -> int:
+        store, run = _found(args)
+        if args.lines is not None and (args.follow or args.lines < 0):
+            raise OptionError("bad-command", "--lines takes a number of 0 or more, and does not go with --follow")
+        items = commands.logs(store, run, follow=args.follow)
+        if args.json:
+            for item in items:
+                print(json.dumps(_item_json(item)), flush=True)
+        elif args.lines is not None:
+            _write_last(items, args.lines)
+        else:
+            _follow(run, items)
+        return _judged(store.snapshot(run)) if args.follow else OK
+
+    return perform
+
+
+def _stop(parser: ArgumentParser) -> Verb:
+    parser.add_argument("run", nargs="*", metavar="RUN", help="which runs; by default the last")
+    parser.add_argument("--all", action="store_true", help="every run that has not ended")
+    parser.add_argument("--wait", type=float, default=10.0, metavar="SECONDS", help="for their end (10)")
+
+    def perform(args: Namespace) -> int:
+        store = Store()
+        runs = store.list(live=True) if args.all else [store.find(ref) for ref in args.run or ["-1"]]
+        over = {run.id for run in runs if store.snapshot(run).final}
+        for run in runs:
+            if run.id not in over:
+                store.request_stop(run)
+        seen = [commands.stop(store, run, wait=args.wait) for run in runs]
+        if args.json:
+            return _json([commands.as_json(snapshot) for snapshot in seen])
+        for snapshot in seen:
+            told = "had ended before" if snapshot.run in over else "" if snapshot.final else "asked to stop"
+            print(text.status(snapshot, now=time.time()) + (f"  ({told})" if told else ""))
+        if not seen:
+            print("No runs to stop")
+        return OK
+
+    return perform
+
+
+def _list(parser: ArgumentParser) -> Verb:
+    parser.add_argument("--live", action="store_true", help="only runs that have not ended")
+    parser.add_argument("-n", "--limit", type=int, default=20, metavar="N", help="at most N runs (20); 0 for all")
+
+    def perform(args: Namespace) -> int:
+        if args.limit < 0:
+            raise OptionError("bad-command", "--limit takes a number of 0 or more")
+        seen = commands.list_runs(Store(), live=args.live, limit=args.limit or None)
+        if args.json:
+            return _json([commands.as_json(snapshot) for snapshot in seen])
+        tables.show(text.COLUMNS, [text.row(snapshot, now=time.time()) for snapshot in seen], empty="No runs")
+        return OK
+
+    return perform
+
+
+def _attach(parser: ArgumentParser) -> Verb:
+    _takes_run(parser)
+
+    def perform(args: Namespace) -> int:
+        store, run = _found(args)
+        items = commands.attach(store, run)
+        if args.json:
+            for item in items:
+                shown = (
+                    {"type": "snapshot", **commands.as_json(item)} if isinstance(item, Snapshot) else _item_json(item)
+                )
+                print(json.dumps(shown), flush=True)
+        else:
+            _follow(run, items)
+            left = commands.result(store, run)
+            if left.error:
+                print(left.error.rstrip(), file=sys.stderr)
+            elif left.value:
+                print(_plain(left.value))
+        return _judged(store.snapshot(run))
+
+    return perform
+
+
+def _result(parser: ArgumentParser) -> Verb:
+    _takes_run(parser)
+
+    def perform(args: Namespace) -> int:
+        store, run = _found(args)
+        left = commands.result(store, run)
+        if args.json:
+            _json({name: getattr(left, name) for name in left.__slots__})
+        elif left.error:
+            print(left.error.rstrip())
+        else:
+            if left.phase is not Phase.SUCCEEDED:
+                print(f"{run.id}: {left.sentence}")
+            if left.value:
+                print(_plain(left.value))
+            rows = [(name, size(count), "") for name, count in left.names.items()]
+            rows += [(name, size(count), "changed in place") for name, count in left.changed.items()]
+            rows += [(entry["name"], "", f"did not come back: {entry['reason']}") for entry in left.skipped]
+            if rows:
+                tables.show(("name", "size", ""), rows)
+        return OK if left.phase is Phase.SUCCEEDED else JOB_FAILED
+
+    return perform
+
+
+def _rerun(parser: ArgumentParser) -> Verb:
+    _takes_run(parser)
+
+    def perform(args: Namespace) -> int:
+        store, run = _found(args)
+        again = commands.rerun(store, run)
+        if args.json:
+            return _json(commands.as_json(store.snapshot(again)))
+        print(again.id)
+        return OK
+
+    return perform
+
+
+def _prune(parser: ArgumentParser) -> Verb:
+    parser.add_argument("run", nargs="*", metavar="RUN", help="these runs, instead of those beyond the limits")
+    parser.add_argument("--days", type=float, metavar="N", help="remove runs that ended more than N days ago (30)")
+    parser.add_argument("--runs", type=int, metavar="N", help="keep at most N runs (1000)")
+    parser.add_argument("--size", metavar="BYTES", help="keep at most so much, for example 20G (20G)")
+    parser.add_argument("--values", action="store_true", help="keep records and logs; remove only values")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+
+    def perform(args: Namespace) -> int:
+        from jobq_magic.quantities import Refusal, amount
+        from jobq_magic.runs.retention import Limits, prune
+
+        usual = Limits()
+        try:
+            limits = Limits(
+                usual.days if args.days is None else args.days,
+                usual.runs if args.runs is None else args.runs,
+                usual.size if args.size is None else amount(args.size),
+            )
+        except Refusal as refusal:
+            raise OptionError("bad-size", f"--size {args.size} {refusal.problem}", do=refusal.do) from refusal
+        store = Store()
+        commands.list_runs(store, live=True)  # a run that nobody looked at since its process died has ended
+        chosen = [store.find(ref) for ref in args.run] or None
+        done = prune(store, limits=limits, chosen=chosen, values_only=args.values, dry_run=args.dry_run)
+        if args.json:
+            return _json({"runs": done.runs, "freed": done.freed, "dry_run": args.dry_run})
+        what = f"{'the values of ' * args.values}{len(done.runs)} run{'s' * (len(done.runs) != 1)}"
+        print(f"{'Would remove' if args.dry_run else 'Removed'} {what}: {size(done.freed)}")
+        return OK
+
+    return perform
+
+
+def _config(parser: ArgumentParser) -> Verb:
+    parser.usage = "jobq config [--json] [options of a cell]"
+
+    def perform(args: Namespace) -> int:
+        rows = commands.config(args.others, interactive=sys.stdin.isatty())
+        if args.json:
+            return _json({setting: {"value": value, "origin": origin} for setting, value, origin in rows})
+        tables.show(("setting", "value", "from"), rows)
+        return OK
+
+    return perform
+
+
+def _ray(parser: ArgumentParser) -> Verb:
+    parser.add_argument("action", choices=["status", "stop"], nargs="?", default="status")
+    parser.add_argument("cluster", nargs="?", metavar="ID", help="for stop: the beginning of its id; by default all")
+
+    def perform(args: Namespace) -> int:
+        rows = commands.ray_stop(args.cluster) if args.action == "stop" else commands.ray_status()
+        if args.json:
+            return _json(rows)
+        if args.action == "stop":
+            for row in rows:
+                print(f"{row['id']} ({row['shape']}) {'ended' if row['ended'] else 'was asked to end'}")
+            if not rows:
+                print("No Ray cluster to stop" + (f" begins with {args.cluster}" if args.cluster else ""))
+            return OK
+        heads = ("id", "state", "shape", "used by", "ends in", "dashboard")
+        tables.show(heads, [_cluster(row) for row in rows], empty="No Ray on this machine")
+        return OK
+
+    return perform
+
+
+VERBS: Mapping[str, Callable[[ArgumentParser], Verb]] = {
+    "status": _status,
+    "logs": _logs,
+    "stop": _stop,
+    "list": _list,
+    "attach": _attach,
+    "result": _result,
+    "rerun": _rerun,
+    "prune": _prune,
+    "config": _config,
+    "ray": _ray,
+}
+
+
+def _takes_run(parser: ArgumentParser) -> None:
+    parser.add_argument("run", nargs="?", default="-1", metavar="RUN", help="which run; by default the last")
+
+
+def _found(args: Namespace) -> tuple[Store, Run]:
+    store = Store()
+    return store, store.find(args.run)
+
+
+def _judged(snapshot: Snapshot) -> int:
+    return JOB_FAILED if snapshot.final and snapshot.phase is not Phase.SUCCEEDED else OK
+
+
+def _json(value: object, snapshot: Snapshot | None = None) -> int:
+    print(json.dumps(value, indent=1, default=str))
+    return OK if snapshot is None else _judged(snapshot)
+
+
+def _follow(run: Run, items: Iterable[Item | Snapshot]) -> None:
+    try:
+        _write(items)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"\nDetached from {run.id}: it goes on.",
+            f"  jobq attach {run.id} shows it again; jobq stop {run.id} ends it.",
+        ) from None
+
+
+def _write(items: Iterable[Item | Snapshot]) -> None:
+    """The run's own bytes on the streams where it wrote them; what it displayed as plain text; changes on stderr."""
+    for item in items:
+        if isinstance(item, Chunk):
+            stream = sys.stdout if item.stream == "stdout" else sys.stderr
+            stream.flush()
+            stream.buffer.write(item.data)
+            stream.buffer.flush()
+        elif isinstance(item, Snapshot):
+            print(text.status(item, now=time.time()), file=sys.stderr, flush=True)
+        elif (shown := _plain(item.bundle)) is not None:
+            print(shown, flush=True)
+
+
+def _write_last(items: Iterable[Item], count: int) -> None:
+    kept: deque[bytes] = deque(maxlen=count)
+    partial = {"stdout": b"", "stderr": b""}
+    for item in items:
+        if isinstance(item, Chunk):
+            *whole, partial[item.stream] = (partial[item.stream] + item.data).split(b"\n")
+            kept.extend(line + b"\n" for line in whole)
+        elif (shown := _plain(item.bundle)) is not None:
+            kept.append(shown.encode() + b"\n")
+    kept.extend(rest for rest in partial.values() if rest)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(b"".join(kept))
+    sys.stdout.buffer.flush()
+
+
+def _plain(bundle: Mapping[str, Any]) -> str | None:
+    plain = bundle.get("text/plain")
+    return "".join(plain) if isinstance(plain, list) else plain
+
+
+def _item_json(item: Item) -> dict[str, Any]:
+    if isinstance(item, Display):
+        shown = {"type": item.kind, "data": item.bundle, "metadata": item.metadata, "transient": item.transient}
+        return {**shown, **({"wait": item.wait} if item.kind == "clear_output" else {})}
+    return {"type": "stream", "name": item.stream, "text": item.data.decode("utf-8", "backslashreplace")}
+
+
+def _cluster(row: Mapping[str, Any]) -> tuple[str, ...]:
+    ends = "" if row["ends_in"] is None else duration(row["ends_in"])
+    return row["id"], row["state"], row["shape"], ", ".join(row["users"]), ends, row["dashboard"] or ""
