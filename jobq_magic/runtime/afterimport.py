@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.machinery
 import sys
-from collections.abc import Callable, Sequence
-from importlib.abc import MetaPathFinder
-from types import ModuleType
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any
 
 
 def after_import(name: str, action: Callable[[ModuleType], Any]) -> None:
@@ -20,7 +22,7 @@ def after_import(name: str, action: Callable[[ModuleType], Any]) -> None:
             sys.meta_path.insert(0, _watch)
 
 
-class _Watch(MetaPathFinder):
+class _Watch:
     """Finds nothing itself: has the others find, and adds to what they do."""
 
     def __init__(self) -> None:
@@ -28,7 +30,7 @@ class _Watch(MetaPathFinder):
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
+    ) -> ModuleSpec | None:
         if name not in self.actions:
             return None
         for finder in sys.meta_path:

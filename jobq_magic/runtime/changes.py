@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import mmap
-import pickle
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import pickle
+    from collections.abc import Callable, Iterable
+    from typing import Any
 
 _CHUNK = 1 << 20
 _FROZEN = (str, bytes, int, float, complex, bool, type(None), range)
 
 
-@dataclass(frozen=True)
-class Watched:
+class Watched(NamedTuple):
     """One shipped group: its names, the objects that they held, and how they looked when they were loaded."""
 
     names: tuple[str, ...]

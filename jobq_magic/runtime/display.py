@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import importlib.abc
-import importlib.machinery
+import binascii
+import os
 import sys
-import uuid
-from collections.abc import Callable, Sequence
-from types import ModuleType
-from typing import Any
+
+from .afterimport import after_import
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import ModuleType
+    from typing import Any
 
 _METHODS = {
     "text/html": "_repr_html_",
@@ -51,7 +54,7 @@ def bundle(value: object) -> tuple[dict[str, Any], dict[str, Any]]:
             continue
         if isinstance(made, tuple):
             made, metadata[mime] = made
-        data[mime] = base64.b64encode(made).decode() if isinstance(made, bytes) else made
+        data[mime] = binascii.b2a_base64(made, newline=False).decode() if isinstance(made, bytes) else made
     return data, metadata
 
 
@@ -100,7 +103,7 @@ def display(
     if clear:
         clear_output(wait=True)
     if display_id is True:
-        display_id = uuid.uuid4().hex
+        display_id = os.urandom(16).hex()
     transient = {**(transient or {}), **({"display_id": display_id} if display_id else {})}
     for value in values:
         data, own = (value, {}) if raw else bundle(value)
@@ -113,7 +116,7 @@ class Handle:
     """What `display(..., display_id=...)` returns."""
 
     def __init__(self, display_id: str | None = None) -> None:
-        self.display_id = display_id or uuid.uuid4().hex
+        self.display_id = display_id or os.urandom(16).hex()
 
     def display(self, value: object, **options: Any) -> None:
         """Displays once more under the same id."""
@@ -152,34 +155,18 @@ def _send(kind: str, **content: Any) -> None:
     sink({"type": kind, **content})
 
 
-class _Patch(importlib.abc.MetaPathFinder):
-    """Puts the functions above in IPython's place when the job imports `IPython.display`, and costs nothing before.
+_TAKEN_OVER = ("display", "update_display", "publish_display_data", "clear_output")
 
-    Without a shell in the process IPython's own `display` only prints (IPython.core.display_functions).
-    """
 
-    target = "IPython.core.display_functions"
-    names = ("display", "update_display", "publish_display_data", "clear_output")
-
-    def find_spec(self, name: str, path: Any = None, target: ModuleType | None = None) -> Any:
-        if name != self.target:
-            return None
-        spec = importlib.machinery.PathFinder.find_spec(name, path)
-        if spec is not None and spec.loader is not None:
-            run = spec.loader.exec_module
-
-            def exec_module(module: ModuleType) -> None:
-                run(module)
-                for each in self.names:
-                    setattr(module, each, globals()[each])
-                module.DisplayHandle = Handle  # type: ignore[attr-defined]
-
-            spec.loader.exec_module = exec_module  # type: ignore[method-assign]
-        return spec
+def _take_over(module: ModuleType) -> None:
+    """Puts the functions above in the place of IPython's own, which only print where no shell is in the process."""
+    for name in _TAKEN_OVER:
+        setattr(module, name, globals()[name])
+    module.DisplayHandle = Handle  # type: ignore[attr-defined]
 
 
 def install(to: Callable[[dict[str, Any]], None]) -> None:
     """Sends displays to `to`, from now on, also those made through IPython's own functions."""
     global sink
     sink = to
-    sys.meta_path.insert(0, _Patch())
+    after_import("IPython.core.display_functions", _take_over)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sys
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -25,16 +26,21 @@ def runtime_folder(base: Path) -> Path:
     Args:
         base: where such folders may be kept; made where missing.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(str(sys.implementation.cache_tag).encode())
     for name, text in _content().items():
         digest.update(f"{name}\0{len(text)}\0".encode() + text)
     folder = base / digest.hexdigest()[:16]
     if not folder.is_dir():
+        import compileall
+        import py_compile
+
         base.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(dir=base))
         (made / NAME).mkdir()
         for name, text in _content().items():
             (made / NAME / name).write_bytes(text)
+        # Where PYTHONDONTWRITEBYTECODE is set, every job would compile the runtime anew: 50 ms before its first line.
+        compileall.compile_dir(made, quiet=2, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
         made.chmod(0o755)
         try:
             os.rename(made, folder)

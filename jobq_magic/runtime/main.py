@@ -10,10 +10,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import NamedTuple
 
 from . import display, figures, outputs, progress, returns
 from .changes import Watched, watch
@@ -21,11 +19,15 @@ from .execute import execute, register
 from .shell import Shell
 from .wire import PROTOCOL, append_event, read_group, replace_file, seal
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
 ENDED_WELL, RAISED, UNFIT = 0, 1, 2
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """Where one attempt finds its parts."""
 
     run: str

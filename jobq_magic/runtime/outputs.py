@@ -19,9 +19,12 @@ import os
 import sys
 import threading
 import time
-from typing import Any
 
 from .spill import Spill
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 SAMPLE_PERIOD = 0.05
 

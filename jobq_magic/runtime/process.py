@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import subprocess
 import time
-from collections.abc import Iterable
 from functools import cache
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
 
 @cache
@@ -21,6 +22,7 @@ def _boot() -> str:
         with open("/proc/sys/kernel/random/boot_id") as file:
             return file.read().strip()
     except OSError:  # macOS
+        import subprocess
         from uuid import getnode
 
         try:
@@ -35,7 +37,7 @@ def this_host() -> dict[str, str]:
         namespace = os.readlink("/proc/self/ns/pid")
     except OSError:
         namespace = ""
-    return {"host": socket.gethostname(), "boot": _boot(), "pidns": namespace}
+    return {"host": os.uname().nodename, "boot": _boot(), "pidns": namespace}
 
 
 def started(pid: int) -> str | None:
@@ -47,6 +49,8 @@ def started(pid: int) -> str | None:
     except OSError:
         if os.path.exists("/proc/self/stat"):
             return None
+    import subprocess
+
     listed = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True).stdout.split()
     return " ".join(listed[1:]) if listed and not listed[0].startswith("Z") else None
 
@@ -80,6 +84,8 @@ def children() -> dict[int, list[int]]:
                     continue
                 tree.setdefault(parent, []).append(int(entry))
         return tree
+    import subprocess
+
     for line in subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True).stdout.splitlines():
         pid, parent = map(int, line.split())
         tree.setdefault(parent, []).append(pid)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import pickle
-import traceback
-from collections.abc import Callable, Iterable
-from types import FunctionType, ModuleType, TracebackType
-from typing import Any
+from types import FunctionType, ModuleType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import traceback
+    from collections.abc import Callable, Iterable
+    from types import TracebackType
+    from typing import Any
 
 from .changes import Watched, changed
 from .wire import PROTOCOL, read_group, write_group
@@ -108,6 +112,8 @@ class Returns:
 
     def failure(self, error: BaseException, labels: Iterable[str]) -> dict[str, Any]:
         """The result of a cell that raised. Nothing that it bound goes back."""
+        import traceback
+
         known = frozenset(labels)
         told = without_frames_of_ours(traceback.TracebackException.from_exception(error, capture_locals=False))
         frames = [
@@ -157,6 +163,7 @@ def without_frames_of_ours(told: traceback.TracebackException) -> traceback.Trac
 def print_exception(kind: type[BaseException], error: BaseException, _: TracebackType | None = None) -> None:
     """`sys.excepthook` without our frames."""
     import sys
+    import traceback
 
     told = without_frames_of_ours(traceback.TracebackException(kind, error, error.__traceback__))
     print("".join(told.format()), end="", file=sys.stderr)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
-import subprocess
 import sys
 import time
-from typing import Any
 
-_FIELD = re.compile(r"\{([^{}]+)\}|\$\$|\$(\w+)")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import re
+    from typing import Any
+
+_FIELD = r"\{([^{}]+)\}|\$\$|\$(\w+)"
 
 
 class Shell:
@@ -23,6 +25,7 @@ class Shell:
 
     def expand(self, line: str) -> str:
         """`{expr}` and `$name` by their values; what cannot be evaluated stays, as in IPython."""
+        import re
 
         def value(match: re.Match[str]) -> str:
             if match[0] == "$$":
@@ -32,14 +35,18 @@ class Shell:
             except Exception:
                 return match[0]
 
-        return _FIELD.sub(value, line)
+        return re.sub(_FIELD, value, line)
 
     def system(self, command: str) -> None:
         """`!command`: its output goes where the job's goes."""
+        import subprocess
+
         self.user_ns["_exit_code"] = subprocess.call(self.expand(command), shell=True)
 
     def getoutput(self, command: str) -> list[str]:
         """`lines = !command`."""
+        import subprocess
+
         done = subprocess.run(self.expand(command), shell=True, stdout=subprocess.PIPE, text=True, errors="replace")
         self.user_ns["_exit_code"] = done.returncode
         return done.stdout.splitlines()
@@ -105,6 +112,8 @@ class Shell:
             self.user_ns[name] = SimpleNamespace(stdout=out.getvalue(), stderr=err.getvalue(), outputs=[])
 
     def _bash_magic(self, line: str, cell: str | None, shell: str = "bash") -> None:
+        import subprocess
+
         subprocess.run([shell, *line.split()], input=self.expand(cell or ""), text=True, check=True)
 
     def _sh_magic(self, line: str, cell: str | None) -> None:

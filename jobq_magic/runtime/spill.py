@@ -18,8 +18,11 @@ import os
 import struct
 import sys
 import threading
-from collections.abc import Callable
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 _HEAD = struct.Struct("<QQQ")
 _SIZE = 1 << 20

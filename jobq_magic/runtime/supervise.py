@@ -13,10 +13,13 @@ import os
 import select
 import signal
 import time
-from typing import Any
 
 from . import outputs, process, spill, wire
 from .main import RAISED, Job, leave, run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 HEARTBEAT = 5.0
 """Seconds between two signs of life for other hosts; `backends.local` counts on it."""

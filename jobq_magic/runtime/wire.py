@@ -26,8 +26,11 @@ import os
 import pickle
 import struct
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
 PROTOCOL = 1
 """Raised when a runtime of one version could misread a bundle of another."""

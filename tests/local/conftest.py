@@ -43,7 +43,7 @@ class Local:
             digest, size = write_group(folder / "values", group)
             steps.append({"kind": "value", "names": list(group), "file": f"values/{digest}", "size": size})
         (folder / "code/cell.py").write_text(cell)
-        told = {"file": "code/cell.py", "label": "Cell [7]", "line": 1, "flags": 0, "outs": list(outs)}
+        told = {"file": "code/cell.py", "label": "Cell [7]", "line": 1, "flags": 0, "outs": list(outs), "only": False}
         Bundle.write(folder, steps=steps, cell=told, python="3.11")
         self.store.append(run, phase="submitting")
         self.store.set_handle(run, LocalBackend().submit(run, 1))
