@@ -119,7 +119,7 @@ class Walk:
             self._refuse_history(name, hard)
             if name in self.namespace or name in _PROVIDED or hasattr(builtins, name) or name in self.exclude:
                 continue
-            if name in hard:
+            if name in hard and not self._made_by_a_call(name):
                 raise self._missing(name)
         self._uses(analysis, "cell")
         self._follow()
@@ -163,6 +163,14 @@ class Walk:
         if name in self.exclude or name in self._by_value:
             return None
         return self.index.source_of(name, value)
+
+    def _made_by_a_call(self, name: str) -> bool:
+        """Whether a function of the notebook binds a name by `global`."""
+        for owner in self.index.names():
+            if owner in self.namespace and (definition := self._source(owner, self.namespace[owner])) is not None:
+                if name in analyse(definition.text, definition.flags).late_stores:
+                    return True
+        return False
 
     def _missing(self, name: str) -> CaptureError:
         near = get_close_matches(name, [known for known in self.namespace if not known.startswith("_")], n=1)
@@ -319,18 +327,16 @@ class Walk:
             previous = extra
         if name not in self.remake:
             for path, attributes in drifted(definition, value, self.namespace):
-                self.loose.append(
-                    Node("attributes", (), chain, {name}, of=path, group=self._attributes(path, attributes, chain))
-                )
+                self._set_later(path, attributes, chain)
 
-    def _attributes(self, path: str, attributes: dict[str, Any], why: str) -> Group:
+    def _set_later(self, path: str, attributes: dict[str, Any], why: str) -> None:
         name = path.partition(".")[0]
         if name not in self.insisted:
             for attribute, value in attributes.items():
                 refuse_secrets(f"{path}.{attribute}", value, why)
         group = self.vault.write(attributes, lambda _: why)
-        self._refers(group, why)
-        return group
+        needed = self._refers(group, why)
+        self.loose.append(Node("attributes", (), why, {name} | needed, set(group.reads), of=path, group=group))
 
     def _pickle(self) -> None:
         """Writes the values that were found since the last time; what they refer to is queued."""
@@ -351,19 +357,21 @@ class Walk:
         node.names, node.group = group.names, group
         for name in group.names:
             self.nodes[name] = node
-        self._refers(group, f"{node.why} → {first}")
-        node.hard = {path.partition(".")[0] for path in group.refers}
+        node.hard = self._refers(group, f"{node.why} → {first}")
         node.soft = set(group.reads)
         for qualified in group.by_value:
             self.notes.append(f"{qualified} travels by value, as its source is not known (in {', '.join(group.names)})")
 
-    def _refers(self, group: Group, why: str) -> None:
-        for path in sorted(group.refers):
-            self._need(path.partition(".")[0], why)
+    def _refers(self, group: Group, why: str) -> set[str]:
+        """Queues what a group refers to; the names that must be there when it is loaded."""
+        tops = {path.partition(".")[0] for path in group.refers}
+        for name in sorted(tops):
+            self._need(name, why)
         for name in sorted(group.reads):
             self._need(name, why)
         for module in sorted(group.modules):
             self.code.need(module, why)
+        return tops
 
     def merge(self) -> None:
         """Writes values that share objects as one group, so that they share them there too."""

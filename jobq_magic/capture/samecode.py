@@ -28,14 +28,17 @@ def matches(text: str, flags: int, name: str, value: object) -> bool:
         if body is None:
             return "class " not in text and value.__name__ == name
         inner = [code for code in _nested(body) if code.co_flags & inspect.CO_OPTIMIZED]
-        written = set(body.co_names) | {code.co_name for code in inner}
+        # What the body does not bind was generated, or set later.
         return all(
-            attribute in written and any(same_code(function.__code__, code) for code in inner)
-            for attribute, function in _methods(value)
+            any(same_code(function.__code__, code) for function in functions for code in inner)
+            for attribute, functions in _methods(value)
+            if attribute in body.co_names
         )
     functions = list(_functions(value))
     if functions:
         named = [code for code in codes if code.co_name in (name, "<lambda>")]
+        if not codes and not isinstance(value, FunctionType):
+            return True  # `fast = lru_cache(slow)`: no code of its own; the newest such statement counts
         return any(same_code(function.__code__, code) for function in functions for code in named)
     return type(value).__name__ in ("TypeVar", "ParamSpec", "NewType", "TypeVarTuple", "TypeAliasType")
 
@@ -101,13 +104,8 @@ def _functions(value: object, depth: int = 4) -> Iterator[FunctionType]:
             yield from _functions(inner, depth - 1)
 
 
-def _methods(kind: type) -> Iterator[tuple[str, FunctionType]]:
+def _methods(kind: type) -> Iterator[tuple[str, list[FunctionType]]]:
     for attribute, value in vars(kind).items():
-        for function in _functions(value):
-            if function.__qualname__.startswith(f"{kind.__qualname__}.") and function.__module__ == kind.__module__:
-                generated = function.__code__.co_filename in ("<string>", "<attrs>") or attribute.startswith(
-                    "__create_fn"
-                )
-                if not generated:
-                    yield function.__name__ if function.__name__ != "<lambda>" else attribute, function
-                break
+        own = [function for function in _functions(value) if function.__qualname__.startswith(f"{kind.__qualname__}.")]
+        if own and own[0].__module__ == kind.__module__:
+            yield attribute, own
