@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import argparse
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from jobq_magic.errors import JobqError, ResultError
+from jobq_magic.errors import JobqError, OptionError, ResultError
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
 from jobq_magic.runs.tail import Item, Tail
 from jobq_magic.snapshot import Phase, Snapshot
 from jobq_magic.words import say
 
+if TYPE_CHECKING:
+    from jobq_magic.runs.retention import Pruned
+
 __all__ = [
+    "Parser",
     "Result",
     "as_json",
     "attach",
@@ -22,6 +27,7 @@ __all__ = [
     "list_runs",
     "logs",
     "looks",
+    "prune_words",
     "ray_status",
     "ray_stop",
     "rerun",
@@ -36,6 +42,18 @@ PERIOD = 0.02
 SLOW = 0.2
 """The same after a while in which nothing happened."""
 _TEND = 1.0
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that refuses as everything here does, with one sentence, and ends no process."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuses.
+
+        Raises:
+            OptionError: always.
+        """
+        raise OptionError("bad-command", f"{self.prog}: {message}", do=f"{self.prog} --help shows what there is")
 
 
 def status(store: Store, run: Run) -> Snapshot:
@@ -197,6 +215,39 @@ def rerun(store: Store, run: Run, *, headless: bool = False) -> Run:
     again = pipeline.rerun(store, run, headless=headless)
     follower.tend(store, again)
     return again
+
+
+def prune_words(parser: Parser) -> Callable[[Store, argparse.Namespace], Pruned]:
+    """Adds the arguments of `prune` to a parser.
+
+    Returns:
+        What performs it with the arguments that were parsed.
+    """
+    parser.add_argument("run", nargs="*", metavar="RUN", help="these runs, instead of those beyond the limits")
+    parser.add_argument("--days", type=float, metavar="N", help="remove runs that ended more than N days ago (30)")
+    parser.add_argument("--runs", type=int, metavar="N", help="keep at most N runs (1000)")
+    parser.add_argument("--size", metavar="BYTES", help="keep at most so much, for example 20G (20G)")
+    parser.add_argument("--values", action="store_true", help="keep records and logs; remove only values")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+
+    def perform(store: Store, args: argparse.Namespace) -> Pruned:
+        from jobq_magic.quantities import Refusal, amount
+        from jobq_magic.runs.retention import Limits, prune
+
+        usual = Limits()
+        try:
+            limits = Limits(
+                usual.days if args.days is None else args.days,
+                usual.runs if args.runs is None else args.runs,
+                usual.size if args.size is None else amount(args.size),
+            )
+        except Refusal as refusal:
+            raise OptionError("bad-size", f"--size {args.size} {refusal.problem}", do=refusal.do) from refusal
+        list_runs(store, live=True)  # a run that nobody looked at since its process died has ended
+        chosen = [store.find(ref) for ref in args.run] or None
+        return prune(store, limits=limits, chosen=chosen, values_only=args.values, dry_run=args.dry_run)
+
+    return perform
 
 
 def config(given: Sequence[str], *, interactive: bool) -> tuple[tuple[str, str, str], ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+import warnings
 from pathlib import Path
 
 from jobq_magic.errors import StoreError
@@ -34,7 +35,10 @@ def runtime_dir() -> Path:
     from platformdirs import user_runtime_path
 
     try:
-        return _private(user_runtime_path("jobq", appauthor=False))
+        with warnings.catch_warnings():  # that the session has no such folder is nothing that a user need know
+            warnings.simplefilter("ignore")
+            usual = user_runtime_path("jobq", appauthor=False)
+        return _private(usual)
     except (OSError, StoreError):
         return _private(Path(tempfile.gettempdir()) / f"jobq-{os.getuid()}")
 

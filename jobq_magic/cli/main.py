@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import NoReturn
 
 from jobq_magic._version import __version__
 from jobq_magic.errors import JobqError, OptionError, closest
@@ -25,13 +24,6 @@ exit status:
   2    the command was refused; one or two lines on stderr say why
   130  interrupted; jobs go on
 """
-
-
-class _Parser(argparse.ArgumentParser):
-    """Refuses as everything here does, with one sentence."""
-
-    def error(self, message: str) -> NoReturn:
-        raise OptionError("bad-command", f"{self.prog}: {message}", do=f"{self.prog} --help shows what there is")
 
 
 def _summaries() -> Mapping[str, str]:
@@ -87,9 +79,10 @@ def _perform(words: list[str]) -> int:
     if verb not in verbs:
         kind = "option" if verb.startswith("-") else "command"
         raise OptionError(f"unknown-{kind}", f"jobq has no {kind} {verb}", do=closest(verb, list(verbs)))
+    from jobq_magic import commands
     from jobq_magic.cli import verbs as room
 
-    parser = _Parser(
+    parser = commands.Parser(
         prog=f"jobq {verb}",
         description=verbs[verb].capitalize() + ".",
         epilog=EPILOG,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
@@ -19,14 +19,14 @@ from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
 from jobq_magic.runs.tail import Chunk, Display, Item
 from jobq_magic.snapshot import Phase, Snapshot
-from jobq_magic.words import duration, size
+from jobq_magic.words import size
 
 __all__ = ["VERBS"]
 
 Verb: TypeAlias = Callable[[Namespace], int]
 
 
-def _status(parser: ArgumentParser) -> Verb:
+def _status(parser: commands.Parser) -> Verb:
     _takes_run(parser)
 
     def perform(args: Namespace) -> int:
@@ -40,7 +40,7 @@ def _status(parser: ArgumentParser) -> Verb:
     return perform
 
 
-def _logs(parser: ArgumentParser) -> Verb:
+def _logs(parser: commands.Parser) -> Verb:
     _takes_run(parser)
     parser.add_argument("-f", "--follow", action="store_true", help="go on to the end of the run")
     parser.add_argument("-n", "--lines", type=int, metavar="N", help="only the last N lines")
@@ -62,7 +62,7 @@ def _logs(parser: ArgumentParser) -> Verb:
     return perform
 
 
-def _stop(parser: ArgumentParser) -> Verb:
+def _stop(parser: commands.Parser) -> Verb:
     parser.add_argument("run", nargs="*", metavar="RUN", help="which runs; by default the last")
     parser.add_argument("--all", action="store_true", help="every run that has not ended")
     parser.add_argument("--wait", type=float, default=10.0, metavar="SECONDS", help="for their end (10)")
@@ -87,7 +87,7 @@ def _stop(parser: ArgumentParser) -> Verb:
     return perform
 
 
-def _list(parser: ArgumentParser) -> Verb:
+def _list(parser: commands.Parser) -> Verb:
     parser.add_argument("--live", action="store_true", help="only runs that have not ended")
     parser.add_argument("-n", "--limit", type=int, default=20, metavar="N", help="at most N runs (20); 0 for all")
 
@@ -103,7 +103,7 @@ def _list(parser: ArgumentParser) -> Verb:
     return perform
 
 
-def _attach(parser: ArgumentParser) -> Verb:
+def _attach(parser: commands.Parser) -> Verb:
     _takes_run(parser)
 
     def perform(args: Namespace) -> int:
@@ -127,7 +127,7 @@ def _attach(parser: ArgumentParser) -> Verb:
     return perform
 
 
-def _result(parser: ArgumentParser) -> Verb:
+def _result(parser: commands.Parser) -> Verb:
     _takes_run(parser)
 
     def perform(args: Namespace) -> int:
@@ -152,7 +152,7 @@ def _result(parser: ArgumentParser) -> Verb:
     return perform
 
 
-def _rerun(parser: ArgumentParser) -> Verb:
+def _rerun(parser: commands.Parser) -> Verb:
     _takes_run(parser)
 
     def perform(args: Namespace) -> int:
@@ -166,41 +166,20 @@ def _rerun(parser: ArgumentParser) -> Verb:
     return perform
 
 
-def _prune(parser: ArgumentParser) -> Verb:
-    parser.add_argument("run", nargs="*", metavar="RUN", help="these runs, instead of those beyond the limits")
-    parser.add_argument("--days", type=float, metavar="N", help="remove runs that ended more than N days ago (30)")
-    parser.add_argument("--runs", type=int, metavar="N", help="keep at most N runs (1000)")
-    parser.add_argument("--size", metavar="BYTES", help="keep at most so much, for example 20G (20G)")
-    parser.add_argument("--values", action="store_true", help="keep records and logs; remove only values")
-    parser.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+def _prune(parser: commands.Parser) -> Verb:
+    prune = commands.prune_words(parser)
 
     def perform(args: Namespace) -> int:
-        from jobq_magic.quantities import Refusal, amount
-        from jobq_magic.runs.retention import Limits, prune
-
-        usual = Limits()
-        try:
-            limits = Limits(
-                usual.days if args.days is None else args.days,
-                usual.runs if args.runs is None else args.runs,
-                usual.size if args.size is None else amount(args.size),
-            )
-        except Refusal as refusal:
-            raise OptionError("bad-size", f"--size {args.size} {refusal.problem}", do=refusal.do) from refusal
-        store = Store()
-        commands.list_runs(store, live=True)  # a run that nobody looked at since its process died has ended
-        chosen = [store.find(ref) for ref in args.run] or None
-        done = prune(store, limits=limits, chosen=chosen, values_only=args.values, dry_run=args.dry_run)
+        done = prune(Store(), args)
         if args.json:
-            return _json({"runs": done.runs, "freed": done.freed, "dry_run": args.dry_run})
-        what = f"{'the values of ' * args.values}{len(done.runs)} run{'s' * (len(done.runs) != 1)}"
-        print(f"{'Would remove' if args.dry_run else 'Removed'} {what}: {size(done.freed)}")
+            return _json({"runs": done.runs, "freed": done.freed, "dry_run": done.dry_run})
+        print(text.pruned(len(done.runs), done.freed, values_only=done.values_only, dry_run=done.dry_run))
         return OK
 
     return perform
 
 
-def _config(parser: ArgumentParser) -> Verb:
+def _config(parser: commands.Parser) -> Verb:
     parser.usage = "jobq config [--json] [options of a cell]"
 
     def perform(args: Namespace) -> int:
@@ -213,7 +192,7 @@ def _config(parser: ArgumentParser) -> Verb:
     return perform
 
 
-def _ray(parser: ArgumentParser) -> Verb:
+def _ray(parser: commands.Parser) -> Verb:
     parser.add_argument("action", choices=["status", "stop"], nargs="?", default="status")
     parser.add_argument("cluster", nargs="?", metavar="ID", help="for stop: the beginning of its id; by default all")
 
@@ -222,19 +201,15 @@ def _ray(parser: ArgumentParser) -> Verb:
         if args.json:
             return _json(rows)
         if args.action == "stop":
-            for row in rows:
-                print(f"{row['id']} ({row['shape']}) {'ended' if row['ended'] else 'was asked to end'}")
-            if not rows:
-                print("No Ray cluster to stop" + (f" begins with {args.cluster}" if args.cluster else ""))
-            return OK
-        heads = ("id", "state", "shape", "used by", "ends in", "dashboard")
-        tables.show(heads, [_cluster(row) for row in rows], empty="No Ray on this machine")
+            print(text.clusters(rows, stopped=True))
+        else:
+            tables.show(text.CLUSTER_COLUMNS, [text.cluster_row(row) for row in rows], empty=text.clusters([]))
         return OK
 
     return perform
 
 
-VERBS: Mapping[str, Callable[[ArgumentParser], Verb]] = {
+VERBS: Mapping[str, Callable[[commands.Parser], Verb]] = {
     "status": _status,
     "logs": _logs,
     "stop": _stop,
@@ -248,7 +223,7 @@ VERBS: Mapping[str, Callable[[ArgumentParser], Verb]] = {
 }
 
 
-def _takes_run(parser: ArgumentParser) -> None:
+def _takes_run(parser: commands.Parser) -> None:
     parser.add_argument("run", nargs="?", default="-1", metavar="RUN", help="which run; by default the last")
 
 
@@ -315,8 +290,3 @@ def _item_json(item: Item) -> dict[str, Any]:
         shown = {"type": item.kind, "data": item.bundle, "metadata": item.metadata, "transient": item.transient}
         return {**shown, **({"wait": item.wait} if item.kind == "clear_output" else {})}
     return {"type": "stream", "name": item.stream, "text": item.data.decode("utf-8", "backslashreplace")}
-
-
-def _cluster(row: Mapping[str, Any]) -> tuple[str, ...]:
-    ends = "" if row["ends_in"] is None else duration(row["ends_in"])
-    return row["id"], row["state"], row["shape"], ", ".join(row["users"]), ends, row["dashboard"] or ""

@@ -99,10 +99,11 @@ def _rerun(session: Session, words: Sequence[str]) -> Any:
 
 
 def _prune(session: Session, words: Sequence[str]) -> None:
-    """[--all] [--older-than TIME]: removes runs that have ended."""
-    from jobq_magic.cli.main import pruned
-
-    print(pruned(session.store, words))
+    """[RUN ...] [--days N] [--runs N] [--size BYTES] [--values] [--dry-run]: removes runs that have ended."""
+    parser = commands.Parser(prog="%jobq prune", add_help=False, allow_abbrev=False)
+    prune = commands.prune_words(parser)
+    done = prune(session.store, parser.parse_args(words))
+    print(text.pruned(len(done.runs), done.freed, values_only=done.values_only, dry_run=done.dry_run))
 
 
 def _config(session: Session, words: Sequence[str]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from jobq_magic.bundle import Bundle
 from jobq_magic.errors import JobqError
@@ -11,13 +12,18 @@ from jobq_magic.snapshot import Phase, Progress, Snapshot
 from jobq_magic.words import ICONS, SPENT, ago, duration, say, size
 
 __all__ = [
+    "CLUSTER_COLUMNS",
     "COLUMNS",
+    "cluster_row",
+    "clusters",
     "columns",
     "error",
     "final",
     "live",
+    "one_line",
     "place",
     "progress",
+    "pruned",
     "row",
     "spent",
     "status",
@@ -27,6 +33,8 @@ __all__ = [
 
 COLUMNS = ("run", "phase", "where", "created", "took")
 """Heads of the list of runs; see `row`."""
+CLUSTER_COLUMNS = ("id", "state", "shape", "used by", "ends in", "dashboard")
+"""Heads of the list of Ray clusters; see `cluster_row`."""
 
 _BAR = 24
 # What a name, an error's text or a label may hold besides text would move a terminal's cursor.
@@ -117,6 +125,26 @@ def travellers(bundle: Bundle) -> str:
     lines = [columns(("name", "kind", "size", "from", "needed by"), rows)] if rows else ["Nothing but the cell itself"]
     lines += [f"{len(rows)} thing{'s' * (len(rows) != 1)}, {size(total)}"] if rows else []
     return "\n".join([*lines, *bundle.notes])
+
+
+def clusters(found: Sequence[Mapping[str, Any]], *, stopped: bool = False) -> str:
+    """The Ray clusters on this machine, or with `stopped`, those that were asked to end."""
+    if not stopped:
+        return columns(CLUSTER_COLUMNS, [cluster_row(one) for one in found]) if found else "No Ray on this machine"
+    told = [f"{one['id']} ({one['shape']}) {'ended' if one['ended'] else 'was asked to end'}" for one in found]
+    return "\n".join(told) or "No Ray cluster to stop"
+
+
+def cluster_row(one: Mapping[str, Any]) -> tuple[str, ...]:
+    """What is said about a Ray cluster, under `CLUSTER_COLUMNS`."""
+    ends = "" if one["ends_in"] is None else duration(one["ends_in"])
+    return one["id"], one["state"], one["shape"], ", ".join(one["users"]), ends, one["dashboard"] or ""
+
+
+def pruned(count: int, freed: int, *, values_only: bool = False, dry_run: bool = False) -> str:
+    """What a prune took away, or would take: `Removed 3 runs: 1.2 GB`."""
+    verb = "Would remove" if dry_run else "Removed"
+    return f"{verb} {'the values of ' * values_only}{count} run{'s' * (count != 1)}: {size(freed)}"
 
 
 def error(problem: JobqError) -> str:

@@ -36,6 +36,8 @@ class Pruned:
     runs: tuple[str, ...]
     freed: int
     """Bytes; what a rerun shares with another run is not freed before both are gone."""
+    values_only: bool = False
+    dry_run: bool = False
 
 
 def prune(
@@ -86,7 +88,7 @@ def prune(
                 index.resized(run)
             else:
                 store.discard(run)
-        return Pruned(tuple(gone), freed)
+        return Pruned(tuple(gone), freed, values_only, dry_run)
 
 
 def daily(store: Store) -> Pruned | None:
