@@ -351,7 +351,7 @@ class Walk:
         hint = ""
         first = next(iter(values))
         if first not in self.remake and (made := self.index.made(first)) is not None and "\n" not in made.text.strip():
-            hint = f"Make it inside the cell, or let the job make it anew with --remake {first}"
+            hint = f"let the job make it anew with --remake {first}, "
         group = self.vault.write(values, lambda name: self.nodes[name].why if name in self.nodes else "cell", hint=hint)
         node = self.nodes[first]
         node.names, node.group = group.names, group

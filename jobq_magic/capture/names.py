@@ -123,15 +123,23 @@ class _Flow:
         flags: of `compile`.
         classes: the class bodies around, outermost first; their names are a namespace of their own.
         outer: what is bound outside of them.
+        around: the flow outside of them.
     """
 
     def __init__(
-        self, flags: int, *, magic: bool = False, classes: tuple[ast.ClassDef, ...] = (), outer: Bound = _NONE
+        self,
+        flags: int,
+        *,
+        magic: bool = False,
+        classes: tuple[ast.ClassDef, ...] = (),
+        outer: Bound = _NONE,
+        around: _Flow | None = None,
     ) -> None:
         self.flags = flags
         self.magic = magic
         self.classes = classes
         self.outer = outer
+        self.around = around
         self.found = _Found()
         self.loops: list[_Loop] = []
         self.depth = 0  # how many branches are around
@@ -197,11 +205,12 @@ class _Flow:
         if self.magic:
             for call in calls(node):
                 self.found.soft.update(self._expressions(shell_names(call.line if call.body is None else "")))
-                for setup in (call.setup, call.body):
-                    if setup and (body := _parsed(setup)) is not None:
+                within = bound
+                for text in (call.setup, call.body):
+                    if text and (body := _parsed(text)) is not None:
                         with self._mute(not call.binds):
-                            after = self.block(body, bound)
-                        bound = after if after is not None and call.binds else bound
+                            within = self.block(body, within) or within
+                bound = within if call.binds else bound
                 for name in call.captured:
                     self._bind(name, "value")
                     bound |= {name}
@@ -286,6 +295,7 @@ class _Flow:
             magic=self.magic,
             classes=(*self.classes, node),
             outer=self.outer if self.classes else bound,
+            around=self.around if self.classes else self,
         )
         inner.block(node.body, _NONE)
         if not self.classes or not self.muted:
@@ -311,7 +321,8 @@ class _Flow:
         certain = frozenset(touched.stores) - _conditional(node)
         unsure = (touched.after - certain - visible) | (touched.late - (self.outer if self.classes else bound))
         for name in missing:
-            (found.soft if self._perhaps(name) else found.hard).add(name)
+            flow = self.around if name in touched.outright and self.around is not None else self
+            (found.soft if flow.perhaps(name) else found.hard).add(name)
         found.soft.update(unsure)
         found.late_stores |= touched.late_stores
         for name in touched.deletes:
@@ -321,10 +332,12 @@ class _Flow:
             self._bind(name, kind)
         return frozenset(touched.stores)
 
-    def _perhaps(self, name: str) -> bool:
+    def perhaps(self, name: str) -> bool:
         """Whether a name that is not bound for certain may be bound, or be missing without harm."""
         found = self.found
         if found.stars or self.forgiving or name in found.values or name in found.imports | found.definitions:
+            return True
+        if self.around is not None and self.around.perhaps(name):
             return True
         # `if i: use(last)` and then `last = x`: bound by an earlier round.
         return any(name in loop.stores and self.depth > loop.depth for loop in self.loops)

@@ -74,7 +74,7 @@ class Vault:
         Args:
             values: by name.
             why: the chain that needs a name.
-            hint: a way out that only the caller knows.
+            hint: another way out, with a comma after it.
 
         Raises:
             CaptureError: `cannot-travel` or `too-large`.
@@ -96,6 +96,8 @@ class Vault:
         except RecursionError as error:
             raise self._cannot(group.names[0], "it is nested too deeply to be pickled", why, hint) from error
         except Exception as error:
+            if isinstance(error.__cause__, RecursionError):  # as cloudpickle translates it
+                raise self._cannot(group.names[0], "it is nested too deeply to be pickled", why, hint) from error
             raise self._refusal(ordered, error, why, hint) from error
         if not all(isinstance(value, _PLAIN) for value in values.values()):
             group.shared = _sharable(made[-1].memo.copy())
@@ -133,7 +135,7 @@ class Vault:
         return self._cannot(next(iter(values)), str(error), why, hint)
 
     def _cannot(self, name: str, reason: str, why: Callable[[str], str], hint: str) -> CaptureError:
-        do = hint or f"Make it inside the cell, or leave it out with --exclude {name}"
+        do = f"Make it inside the cell, {hint}or leave it out with --exclude {name}"
         about = "" if reason.startswith(name) else f"{name} cannot travel: "
         return CaptureError("cannot-travel", f"{about}{reason}; used by: {why(name)}", do=do)
 
