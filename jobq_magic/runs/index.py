@@ -18,8 +18,7 @@ from typing import TypeVar
 from jobq_magic.errors import StoreError
 from jobq_magic.places import runtime_dir
 from jobq_magic.run import Run
-from jobq_magic.runtime.wire import read_events
-from jobq_magic.snapshot import FINAL
+from jobq_magic.runs.log import picture
 
 __all__ = ["Index"]
 
@@ -33,7 +32,6 @@ create table if not exists runs (
 create index if not exists by_time on runs (created desc, id);
 create index if not exists by_name on runs (name, created desc);
 """
-_ENDS = frozenset(phase.value for phase in FINAL)
 
 
 class Index:
@@ -72,11 +70,10 @@ class Index:
             rows = connection.execute(
                 "select id, identity from runs where ended = 0 order by created desc, id"
             ).fetchall()
-            over = [(identity,) for identity, _ in rows if self._has_ended(identity)]
-            if over:
-                connection.executemany("update runs set ended = 1 where id = ?", over)
-            gone = {identity for (identity,) in over}
-            return self._made([row for row in rows if row[0] not in gone])
+            runs = self._made(rows)
+            over = {run.id for run in runs if picture(run).final}
+            connection.executemany("update runs set ended = 1 where id = ?", [(identity,) for identity in over])
+            return [run for run in runs if run.id not in over]
 
         return self._with(look)
 
@@ -149,9 +146,3 @@ class Index:
 
     def _made(self, rows: list[tuple[str, str]]) -> list[Run]:
         return [Run(**json.loads(text), folder=self._runs / identity) for identity, text in rows]
-
-    def _has_ended(self, identity: str) -> bool:
-        # A phase of the end counts only if the table of transitions admits it; the store's snapshot is the judge of
-        # what is given, so this only has to be right when it says yes: from every phase there is a way to every bad
-        # end, and `succeeded` is never written before the cell was handed over.
-        return any(event.get("phase") in _ENDS for event in read_events(self._runs / identity / "record.jsonl"))

@@ -1,12 +1,29 @@
-"""Bounded reads of append-only files."""
+"""What is read of append-only files: a record as a whole, and anything longer in bounded pieces."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-__all__ = ["whole_lines"]
+from jobq_magic.run import Run
+from jobq_magic.runtime.wire import read_events
+from jobq_magic.snapshot import Phase, Snapshot, fold
+
+__all__ = ["picture", "whole_lines"]
+
+_PHASES = frozenset(phase.value for phase in Phase)
 
 _BLOCK = 1 << 16
+
+
+def picture(run: Run) -> Snapshot:
+    """What the record of a run amounts to. Phases of a newer version, which this one does not know, are passed over."""
+    return fold(run.picture(), (event for event in read_events(run.paths.record) if _understood(event)))
+
+
+def _understood(event: Mapping[str, Any]) -> bool:
+    return "phase" not in event or (event["phase"] in _PHASES and "at" in event)
 
 
 def whole_lines(path: Path, start: int, *, block: int = _BLOCK) -> tuple[list[bytes], int]:

@@ -13,11 +13,9 @@ from pathlib import Path
 from jobq_magic.errors import StoreError
 from jobq_magic.run import Run
 from jobq_magic.runs.index import Index
-from jobq_magic.runs.store import Store
+from jobq_magic.runs.store import DAY, Store
 
 __all__ = ["Limits", "Pruned", "daily", "prune"]
-
-DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)

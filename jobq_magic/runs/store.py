@@ -25,9 +25,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from jobq_magic.errors import StoreError
 from jobq_magic.places import runtime_dir, store_root
 from jobq_magic.run import Run, RunPaths
+from jobq_magic.runs import log
 from jobq_magic.runtime.process import this_host
-from jobq_magic.runtime.wire import append_event, read_events, replace_file
-from jobq_magic.snapshot import Phase, Progress, Snapshot, fold
+from jobq_magic.runtime.wire import append_event, replace_file
+from jobq_magic.snapshot import Phase, Progress, Snapshot
 
 if TYPE_CHECKING:
     from jobq_magic.runs.index import Index
@@ -36,8 +37,9 @@ __all__ = ["Store", "runtime_dir"]
 
 _Runs: TypeAlias = list[Run]  # inside Store, `list` is its method
 
-_PHASES = frozenset(phase.value for phase in Phase)
 _ID = re.compile(r"[a-z0-9][a-z0-9-]*")
+DAY = 86_400.0
+"""Seconds between two prunes that nobody asked for."""
 _REMEMBERED = 256
 """Snapshots kept by a Store, so that a face that asks four times a second reads only what is new."""
 
@@ -88,7 +90,9 @@ class Store:
                     self._make(run)
                 except FileExistsError:
                     continue
-                return run
+                break
+            self._prune_daily()
+        return run
 
     def _make(self, run: Run) -> None:
         """Makes the folder beside, then renames it: a reader sees a whole run or none."""
@@ -111,6 +115,25 @@ class Store:
 
             shutil.rmtree(beside.folder, ignore_errors=True)
             raise
+
+    def _prune_daily(self) -> None:
+        """Once a day, lets retention do its work aside; opening a run is when the disk grows."""
+        mark = self.root / "pruned"
+        try:
+            if time.time() - mark.stat().st_mtime < DAY:
+                return
+        except FileNotFoundError:  # a new store: the first time is tomorrow
+            mark.touch()
+            return
+        import threading
+
+        from jobq_magic.runs.retention import daily
+
+        def work() -> None:
+            with contextlib.suppress(StoreError):  # whoever next needs the store is told
+                daily(self)
+
+        threading.Thread(target=work, name="jobq-prune", daemon=True).start()
 
     # Asking
 
@@ -179,8 +202,7 @@ class Store:
             if kept and kept[0] == record:
                 picture = kept[1]
             else:
-                events = (event for event in read_events(run.paths.record) if _understood(event))
-                picture = fold(run.picture(), events)
+                picture = log.picture(run)
                 while len(self._pictures) >= _REMEMBERED:
                     self._pictures.pop(next(iter(self._pictures)))
                 self._pictures[run.id] = (record, picture)
@@ -301,11 +323,6 @@ def _refusal(error: OSError, root: Path) -> StoreError:
 def _slug(name: str) -> str:
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain)[:20].strip("-") or "run"
-
-
-def _understood(event: Mapping[str, Any]) -> bool:
-    """Whether this version knows the event's phase; a newer one may have written others."""
-    return "phase" not in event or (event["phase"] in _PHASES and "at" in event)
 
 
 def _signature(path: Path) -> tuple[int, int, int] | None:

@@ -8,6 +8,7 @@ import pytest
 from jobq_magic.errors import StoreError
 from jobq_magic.runs.retention import DAY, Limits, daily, prune
 from jobq_magic.runs.store import Store
+from tests.support import eventually
 
 
 @pytest.fixture
@@ -85,9 +86,21 @@ def test_what_is_shared_with_another_run_counts_once(store, ended):
     assert prune(store, chosen=[first]).freed < 50_000
 
 
+def test_opening_a_run_prunes_once_a_day(store, opened, ended):
+    old = ended("old", days_ago=31)
+    opened("new")
+    assert old.folder.exists(), "a new store is not a day old"
+    os.utime(store.root / "pruned", (0, 0))
+    opened("newer")
+    eventually(lambda: not old.folder.exists())
+    eventually(lambda: names(store) == ["newer", "new"])
+
+
 def test_once_a_day_is_enough(store, ended):
     assert daily(store) is None, "there is no store yet"
     ended("old", days_ago=31)
+    assert daily(store) is None, "the store is new"
+    os.utime(store.root / "pruned", (0, 0))
     assert len(daily(store).runs) == 1
     ended("older", days_ago=31)
     assert daily(store) is None
@@ -97,6 +110,7 @@ def test_once_a_day_is_enough(store, ended):
 
 def test_the_daily_prune_leaves_the_last_day_alone(store, ended, monkeypatch):
     ended("huge")
+    os.utime(store.root / "pruned", (0, 0))
     monkeypatch.setattr(Limits.__init__, "__defaults__", (30, 0, 0))
     assert daily(store).runs == ()
     assert names(store) == ["huge"]

@@ -66,6 +66,14 @@ def test_live_lists_only_what_has_not_ended(store, opened):
     assert store.list(live=True, limit=5) == [first]
 
 
+def test_a_run_that_only_an_overtaken_follower_calls_ended_stays_live(store, opened):
+    run = opened()
+    store.append(run, phase="submitting", gen=2)
+    store.append(run, phase="lost", gen=1)
+    assert store.list(live=True) == [run]
+    assert store.list(live=True) == [run]
+
+
 def test_a_run_is_found_by_id_beginning_name_and_number(store, opened):
     first = opened("pi")
     second = opened("pi")
