@@ -121,7 +121,7 @@ class JobSpec(BaseModel):
     exclude: Annotated[_Names, Option("travels", "NAMES", many="commas", setting=False, notebook=True)] = Field(
         (), description="names that do not travel"
     )
-    remake: Annotated[_Names, Option("travels", "NAMES", many="commas", setting=False)] = Field(
+    remake: Annotated[_Names, Option("travels", "NAMES", many="commas", setting=False, notebook=True)] = Field(
         (), description="names that are made anew by the cells that made them, instead of travelling"
     )
     requirement: Annotated[
