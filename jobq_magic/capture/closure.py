@@ -156,8 +156,8 @@ class Walk:
         return value.__qualname__ if owner is value else None
 
     def label_of(self, code: CodeType) -> str:
-        """How tracebacks call code that travels by value: its file's name differs from kernel to kernel."""
-        return f"<{code.co_name.strip('<>')}>" if "ipykernel" in code.co_filename else code.co_filename
+        """How tracebacks call code that travels by value: the names of cells differ from kernel to kernel."""
+        return code.co_filename if Path(code.co_filename).is_file() else f"<{code.co_name.strip('<>')}>"
 
     def _source(self, name: str, value: object) -> Definition | None:
         if name in self.exclude or name in self._by_value:

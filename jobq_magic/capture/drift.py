@@ -156,7 +156,10 @@ def _makes(node: ast.expr, value: object, namespace: Mapping[str, Any]) -> bool:
         written = ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return False
-    return type(written) is type(value) and repr(written) == repr(value)
+    if type(written) is not type(value):
+        return False
+    # The order of a set is no matter of its content; of anything else, what is shown tells 1 from True and from 1.0.
+    return written == value if isinstance(value, set | frozenset) else repr(written) == repr(value)
 
 
 def _looked_up(node: ast.expr, namespace: Mapping[str, Any]) -> object:

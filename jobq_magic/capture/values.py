@@ -221,13 +221,24 @@ def _sharable(memo: dict[int, tuple[int, object]]) -> dict[int, object]:
     """Of what a pickler met, what two names can share so that it matters: what can change, or is told by identity."""
     found: dict[int, object] = {}
     kinds: dict[type, bool] = {}
+    inner: list[object] = []
     for _, value in memo.values():
         kind = type(value)
         if kind not in kinds:
             kinds[kind] = _matters(kind)
         if kinds[kind]:
             found[id(value)] = value
+        elif _is_index(kind):
+            inner.append(getattr(value, "_data", None))
+            inner += getattr(inner[-1], "__dict__", {}).values()
+    for part in inner:
+        found.pop(id(part), None)
     return found
+
+
+def _is_index(kind: type) -> bool:
+    """Whether it is an index of pandas, which cannot change, and is passed on from frame to frame."""
+    return any(parent.__name__ == "Index" and parent.__module__.startswith("pandas.") for parent in kind.__mro__)
 
 
 def _matters(kind: type) -> bool:
@@ -242,6 +253,4 @@ def _matters(kind: type) -> bool:
         "_MainGlobals",
     ):
         return False
-    if any(parent.__module__.startswith("pandas.") and parent.__name__ == "Index" for parent in kind.__mro__):
-        return False  # cannot change, and is passed from frame to frame
-    return kind.__hash__ in (None, object.__hash__)
+    return not _is_index(kind) and kind.__hash__ in (None, object.__hash__)
