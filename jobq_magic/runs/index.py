@@ -12,6 +12,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,7 +25,6 @@ __all__ = ["Index"]
 
 T = TypeVar("T")
 
-_VERSION = 1
 _SCHEMA = """
 create table if not exists runs (
   id text primary key, name text not null, created real not null, identity text not null,
@@ -101,19 +101,26 @@ class Index:
         return self._with(lambda connection: self._made(connection.execute(query, values).fetchall()))
 
     def _with(self, question: Callable[[sqlite3.Connection], T]) -> T:
-        with contextlib.suppress(sqlite3.Error, StoreError), self._connected(self._path()) as connection:
-            return question(connection)
-        # Damaged, locked for long, or no local disk: it is no loss.
-        with contextlib.suppress(OSError, StoreError):
-            self._path().unlink(missing_ok=True)
-        with contextlib.suppress(sqlite3.Error, StoreError), self._connected(self._path()) as connection:
-            return question(connection)
+        for _ in range(2):
+            try:
+                with self._connected(self._path()) as connection:
+                    return question(connection)
+            except (sqlite3.OperationalError, StoreError):  # locked for long, or no local disk
+                break
+            except sqlite3.DatabaseError:  # damaged; it is no loss
+                self._delete()
         with self._connected(Path(":memory:")) as connection:
             return question(connection)
 
+    def _delete(self) -> None:
+        path = self._path()
+        for each in (path, path.with_name(path.name + "-journal")):
+            with contextlib.suppress(OSError):
+                each.unlink(missing_ok=True)
+
     def _path(self) -> Path:
-        place = hashlib.sha256(os.fsencode(self._runs)).hexdigest()[:16]
-        return runtime_dir() / f"index-{_VERSION}-{place}.sqlite"
+        what = ",".join([_SCHEMA, *(field.name for field in fields(Run)), str(self._runs)])
+        return runtime_dir() / f"index-{hashlib.sha256(os.fsencode(what)).hexdigest()[:16]}.sqlite"
 
     @contextlib.contextmanager
     def _connected(self, path: Path) -> Iterator[sqlite3.Connection]:

@@ -103,7 +103,7 @@ class Lock:
         if self._held and self.beat():
             return True
         self.path.mkdir(mode=0o700, exist_ok=True)
-        claim = self.path / f".claim-{os.getpid()}-{time.monotonic_ns()}"
+        claim = self.path / f".claim-{os.getpid()}-{id(self)}-{time.monotonic_ns()}"
         claim.write_text(json.dumps(self._identity), encoding="utf-8")
         try:
             now = claim.stat().st_mtime

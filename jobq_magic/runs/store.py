@@ -15,6 +15,7 @@ import os
 import re
 import secrets
 import sys
+import threading
 import time
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -54,6 +55,7 @@ class Store:
     def __init__(self, root: Path | None = None) -> None:
         self.root = root.absolute() if root is not None else store_root()
         self.runs = self.root / "runs"
+        self._remembering = threading.Lock()
         self._pictures: dict[str, tuple[object, Snapshot]] = {}
 
     def open(
@@ -125,8 +127,6 @@ class Store:
         except FileNotFoundError:  # a new store: the first time is tomorrow
             mark.touch()
             return
-        import threading
-
         from jobq_magic.runs.retention import daily
 
         def work() -> None:
@@ -203,9 +203,10 @@ class Store:
                 picture = kept[1]
             else:
                 picture = log.picture(run)
-                while len(self._pictures) >= _REMEMBERED:
-                    self._pictures.pop(next(iter(self._pictures)))
-                self._pictures[run.id] = (record, picture)
+                with self._remembering:  # the follower's threads share a store
+                    while len(self._pictures) >= _REMEMBERED:
+                        self._pictures.pop(next(iter(self._pictures)))
+                    self._pictures[run.id] = (record, picture)
             progress = _progress(run.paths.attempt(picture.attempt).progress)
         return replace(picture, progress=progress) if progress else picture
 
@@ -257,7 +258,8 @@ class Store:
             with contextlib.suppress(FileNotFoundError):
                 run.folder.rename(gone)
             shutil.rmtree(gone, ignore_errors=True)
-        self._pictures.pop(run.id, None)
+        with self._remembering:
+            self._pictures.pop(run.id, None)
 
     # Words
 
