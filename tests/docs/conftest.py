@@ -1,0 +1,104 @@
+"""Documents as notebooks: a Python block is a cell, and the text block right below is what it shows."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).parents[2]
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass
+class Block:
+    """One fenced block."""
+
+    language: str
+    text: str
+    line: int
+    shows: str | None = None
+    """The text block right below."""
+
+
+@dataclass
+class Document:
+    """A markdown file and its blocks."""
+
+    path: Path
+    blocks: list[Block] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, path: Path) -> Document:
+        """Its blocks; a text block with nothing but blank lines above it belongs to the block before."""
+        text, found, end = path.read_text(encoding="utf-8"), cls(path), 0
+        for match in _BLOCK.finditer(text):
+            language, body, line = match[1], match[2], text.count("\n", 0, match.start()) + 1
+            if language == "text" and found.blocks and not text[end : match.start()].strip():
+                found.blocks[-1].shows = body
+            else:
+                found.blocks.append(Block(language, body, line))
+            end = match.end()
+        return found
+
+    def of(self, language: str) -> list[Block]:
+        """The blocks in one language."""
+        return [block for block in self.blocks if block.language == language]
+
+
+def shown(cell: nbformat.NotebookNode) -> str:
+    """What a cell shows, as text."""
+    parts = []
+    for output in cell.outputs:
+        if output.output_type == "stream":
+            parts.append(output.text)
+        elif output.output_type == "error":
+            parts.append("\n".join(output.traceback) + "\n")
+        else:
+            parts.append(output.data["text/plain"] + "\n")
+    return _ANSI.sub("", "".join(parts))
+
+
+def alike(expected: str, found: str) -> bool:
+    """Whether a text is what the document says; `...` stands for anything on its line."""
+    lines, seen = expected.strip().splitlines(), found.strip().splitlines()
+    if len(lines) != len(seen):
+        return False
+    patterns = [".*".join(map(re.escape, re.sub(r" +", " ", line.rstrip()).split("..."))) for line in lines]
+    return all(re.fullmatch(pattern, re.sub(r" +", " ", line.rstrip())) for pattern, line in zip(patterns, seen, strict=True))
+
+
+@dataclass
+class Workshop:
+    """A folder as a reader of the documents has it, and the commands of this environment."""
+
+    folder: Path
+
+    def execute(self, blocks: list[Block]) -> list[str]:
+        """Runs blocks as the cells of one notebook; what each shows."""
+        book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(block.text.rstrip("\n")) for block in blocks])
+        resources = {"metadata": {"path": str(self.folder)}}
+        NotebookClient(book, timeout=100, allow_errors=True, resources=resources).execute()
+        return [shown(cell) for cell in book.cells]
+
+    def shell(self, command: str) -> subprocess.CompletedProcess[str]:
+        """Runs one command line."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return subprocess.run(
+            ["bash", "-c", command], cwd=self.folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=100
+        )
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    """A folder with the examples in it."""
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    return Workshop(tmp_path)

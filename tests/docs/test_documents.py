@@ -1,0 +1,84 @@
+"""What README and docs show is what happens."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.docs.conftest import ROOT, Document, alike
+
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md"))]
+# What cannot be tried inside a test: it would be `make test` again, or change the environment.
+_ONLY_NAMED = ("make", "pip install")
+
+
+def _having(language: str) -> list:
+    found = [path for path in DOCUMENTS if Document.read(path).of(language)]
+    return [pytest.param(path, id=path.name) for path in found]
+
+
+@pytest.mark.parametrize("path", _having("python"))
+def test_its_cells_show_what_it_says_and_its_commands_work(path, workshop):
+    document = Document.read(path)
+    cells = document.of("python")
+    for block, found in zip(cells, workshop.execute(cells), strict=True):
+        where = f"{path.name}, line {block.line}"
+        if block.shows is None:
+            assert "Traceback" not in found and "Error: " not in found, f"{where}:\n{found}"
+        else:
+            assert alike(_without_status(block.shows), _without_status(found)), f"{where} shows:\n{found}"
+    # In the store of these very runs.
+    for line in (line for block in document.of("sh") for line in block.text.splitlines()):
+        command = line.partition("#")[0].strip()
+        if command and not command.startswith(_ONLY_NAMED):
+            done = workshop.shell(command)
+            assert done.returncode == 0, f"{path.name}: {command}\n{done.stdout}{done.stderr}"
+
+
+def _without_status(text: str) -> str:
+    """The same without the last line of each headless cell, where a document leaves it out."""
+    return re.sub(r"^cell \[\w+\] succeeded\n", "", text, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", [pytest.param(path, id=path.name) for path in DOCUMENTS])
+def test_the_make_targets_that_it_names_are_there(path):
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    text = path.read_text()
+    named = set(re.findall(r"`make ([a-z-]+)`", text)) | set(re.findall(r"^make ([a-z-]+)", text, re.MULTILINE))
+    assert named <= targets
+
+
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, id=path.name) for path in [*DOCUMENTS, ROOT / "CHANGELOG.md", *ROOT.glob("docs/decisions/*.md")]]
+)
+def test_what_it_links_to_is_there(path):
+    links = re.findall(r"\]\(([^)#]+)", path.read_text())
+    assert [link for link in links if "://" not in link and not (path.parent / link).exists()] == []
+
+
+def test_every_decision_is_in_their_list():
+    folder = ROOT / "docs/decisions"
+    listed = re.findall(r"^\| \[(\d{4})\]\(([^)]+)\) \| (.+) \|$", (folder / "README.md").read_text(), re.MULTILINE)
+    there = {}
+    for path in sorted(folder.glob("0*.md")):
+        number, _, title = path.read_text().partition("\n")[0].removeprefix("# ").partition(" ")
+        there[path.name] = (number, title)
+    assert {file: (number, title) for number, file, title in listed} == there
+
+
+def test_the_readme_names_every_verb_and_no_other():
+    from jobq_magic.cli.verbs import VERBS
+    from jobq_magic.notebook.verbs import VERBS as LINE_VERBS
+
+    text = (ROOT / "README.md").read_text()
+    table = re.findall(r"^\| `%jobq (\w+)` \| `jobq (\w+)` \|", text, re.MULTILINE)
+    assert {first for first, _ in table} == set(LINE_VERBS)
+    assert {second for _, second in table} == set(VERBS)
+
+
+def test_the_readme_names_the_public_functions():
+    import jobq_magic
+
+    text = (ROOT / "README.md").read_text()
+    assert [name for name in jobq_magic.__all__ if name not in text and name not in ("__version__", "JobqError")] == []

@@ -1,0 +1,39 @@
+"""docs/options.md is what the options say of themselves."""
+
+from __future__ import annotations
+
+import os
+
+from jobq_magic.options import Row, table
+from tests.docs.conftest import ROOT
+
+PATH = ROOT / "docs/options.md"
+MARK = "<!-- generated from here on -->\n"
+
+
+def _generated() -> str:
+    lines: list[str] = []
+    group = ""
+    for row in table():
+        if row.group != group:
+            group = row.group
+            lines += ["", f"## {group}", "", "| option | | setting |", "|---|---|---|"]
+        lines.append(_line(row))
+    return "\n".join([*lines[1:], ""])
+
+
+def _line(row: Row) -> str:
+    flags = ", ".join(f"`{flag}`" for flag in row.flags)
+    value = f" `{row.metavar}`".replace("|", "\\|") if row.metavar else ""
+    default = f" (default: `{row.default}`)" if row.default else ""
+    setting = f"`{row.field}`" if row.setting else ""
+    return f"| {flags}{value} | {row.help}{default} | {setting} |"
+
+
+def test_the_table_is_the_one_that_the_options_give():
+    written, mark, rest = PATH.read_text(encoding="utf-8").partition(MARK)
+    assert mark
+    if os.environ.get("JOBQ_GOLDEN") == "write":
+        PATH.write_text(written + MARK + "\n" + _generated(), encoding="utf-8")
+        return
+    assert rest == "\n" + _generated(), "JOBQ_GOLDEN=write renews it"
