@@ -39,8 +39,8 @@ __all__ = [
 
 PERIOD = 0.02
 """Seconds between two looks at a run's folder while somebody waits for it."""
-SLOW = 0.2
-"""The same after a while in which nothing happened."""
+SLOW = 0.04
+"""The same after a while in which nothing happened; an end must still be noticed within 50 ms."""
 _TEND = 1.0
 
 
