@@ -283,19 +283,23 @@ def _task() -> Callable[..., Any]:
                 break
         return time.perf_counter() - began, outcomes
 
-    def _portable(error: Exception) -> tuple[Exception, str]:
-        """The exception if it survives pickling, else one that says the same; and its traceback as text."""
+    def _portable(error: Exception) -> tuple[Any, str]:
+        """The exception in parts that can be pickled, and its traceback as text."""
         import traceback
 
         from ray import cloudpickle
 
         frames = error.__traceback__.tb_next if error.__traceback__ is not None else None
         text = "".join(traceback.format_exception(type(error), error, frames)).rstrip()
-        try:
-            cloudpickle.loads(cloudpickle.dumps(error))
-        except Exception:
-            error = RuntimeError(f"{type(error).__name__}: {error}")
-        return error.with_traceback(None), text
+        error.with_traceback(None).__context__ = error.__cause__ = None
+        # As it is; or by its parts, for one whose __init__ takes other arguments than it hands on; or in words.
+        for parts in ((error,), (type(error), error.args, vars(error))):
+            try:
+                cloudpickle.loads(cloudpickle.dumps(parts))
+            except Exception:
+                continue
+            return parts, text
+        return (RuntimeError(f"{type(error).__name__}: {error}"),), text
 
     return parallel_map
 
@@ -375,7 +379,8 @@ class _Flight:
                 self.results[number] = outcome if fine else self._failed(*outcome)
         self.work.say(len(self.results), self.total)
 
-    def _failed(self, error: BaseException, text: str) -> BaseException:
+    def _failed(self, parts: tuple[Any, ...], text: str) -> BaseException:
+        error = _assembled(*parts)
         error.add_note(f"On the worker:\n{text}")
         if not self.work.return_exceptions:
             raise error from None
@@ -390,6 +395,15 @@ class _Flight:
                 self.ray.cancel(reference, recursive=True)
             except (ValueError, RuntimeError):  # it ended meanwhile, or Ray did
                 continue
+
+
+def _assembled(error: Any, arguments: tuple[Any, ...] = (), state: Mapping[str, Any] | None = None) -> BaseException:
+    if state is not None:
+        kind, error = error, error.__new__(error, *arguments)
+        assert isinstance(error, kind)
+        error.__dict__.update(state)
+    made: BaseException = error
+    return made
 
 
 def _own(error: Exception) -> Exception:

@@ -1,8 +1,8 @@
 """A cell on Ray: what makes its definitions mean the same on the driver and on the workers.
 
 Each worker process loads the definitions of the bundle into a fresh `__main__` before its first task (`setup`), so that
-what goes by reference resolves there. Functions and classes of `__main__` go by value all the same; both sides therefore
-enter the classes in cloudpickle's tracker under equal ids, and what arrives is then the class that is there already:
+what goes by reference resolves there. Functions and classes of `__main__` go by value all the same; both sides
+therefore enter the classes in cloudpickle's tracker under equal ids, and what arrives is then the class that is there already:
 `isinstance` and `is` hold across the wire.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import io
 import json
 import os
 import sys
@@ -30,6 +31,8 @@ _PICKLERS = ("ray.cloudpickle.cloudpickle", "cloudpickle.cloudpickle")
 # draw the same numbers. Not the options of packages: they would be imported by every worker.
 _STATE = ("sys.path", "cwd", "warnings")
 _OF_A_NEW_CLUSTER = ("num_cpus", "num_gpus", "resources", "labels", "object_store_memory", "_system_config")
+_RAYS_WORDS = (":task_name:", ":actor_name:", ":job_id:")
+_RAYS_BAR = "__ray_tqdm_magic_token__"
 _former_main: list[ModuleType] = []
 
 
@@ -37,9 +40,11 @@ def setup() -> None:
     """Loads the definitions of the bundle, as `worker_process_setup_hook` of Ray.
 
     Never raises: a hook that does makes every task die of something else, after minutes of retries. What cannot be
-    loaded is told on stderr, which Ray shows to the driver; a task that needs it then fails by itself.
+    loaded is told on stderr; a task that needs it then fails by itself.
     """
     try:
+        if out := os.environ.get("JOBQ_OUT"):
+            _write_to(out)
         bundle = os.environ["JOBQ_BUNDLE"]
         with open(os.path.join(bundle, "manifest.json"), "rb") as file:
             text = file.read()
@@ -49,6 +54,41 @@ def setup() -> None:
         share(main, hashlib.sha256(text).hexdigest())
     except BaseException:
         _complain("this worker could not load the definitions of the notebook", traceback.format_exc())
+
+
+class _Stream(io.TextIOWrapper):
+    """A worker's standard stream that goes into the file of the job, one `write` a line; Ray's own words do not."""
+
+    def __init__(self, number: int, path: str) -> None:
+        self._ray = os.fdopen(os.dup(number), "w", encoding="utf-8", errors="backslashreplace")
+        self._passed = False
+        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        os.dup2(file, number)
+        os.close(file)
+        raw = io.FileIO(number, "wb", closefd=False)
+        super().__init__(io.BufferedWriter(raw, 1 << 16), encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+    def write(self, text: str) -> int:
+        if text.startswith(_RAYS_WORDS) or _RAYS_BAR in text:
+            self._ray.write(text if text.endswith("\n") else f"{text}\n")
+            self._ray.flush()
+            self._passed = not text.endswith("\n")
+            return len(text)
+        if self._passed:
+            self._passed = False
+            if text == "\n":
+                return 1
+        return super().write(text)
+
+
+def _write_to(folder: str) -> None:
+    """Makes the files of the job the standard streams of this worker.
+
+    Ray would carry the lines from file to file to the driver: late, out of order with the driver's own, and the last
+    ones not at all where the driver ends first.
+    """
+    sys.stdout = _Stream(1, os.path.join(folder, "stdout"))
+    sys.stderr = _Stream(2, os.path.join(folder, "stderr"))
 
 
 def _load(bundle: str, steps: list[dict[str, Any]], main: ModuleType) -> None:
@@ -135,7 +175,7 @@ def _track(classes: dict[str, type], pickler: ModuleType) -> None:
 def driver(main: ModuleType, manifest: dict[str, Any], bundle: str) -> Iterator[Callable[[], None]]:
     """Around steps, cell and results of a job on Ray; yields what to call once the steps are loaded.
 
-    At the end it disconnects from Ray, which waits for the last lines of the workers.
+    At the end it disconnects from Ray, which ends the workers of the job.
     """
     after_import("ray", _join_the_cluster)
 

@@ -220,7 +220,8 @@ def _runtime_env(run: Run, attempt: int) -> Mapping[str, Any]:
             "JOBQ_RUN": run.id,
             "JOBQ_ATTEMPT": str(attempt),
             "JOBQ_BUNDLE": str(run.paths.bundle),
-            # Every line once, as it was printed.
+            "JOBQ_OUT": str(run.paths.attempt(attempt).folder),
+            # What Ray itself has to say: every line once, as it is.
             "RAY_DEDUP_LOGS": "0",
             "RAY_COLOR_PREFIX": "0",
         },

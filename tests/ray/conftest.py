@@ -1,0 +1,171 @@
+"""Cells on a real embedded Ray: bundles made by hand, one cluster for all tests, the follower played by the test."""
+
+from __future__ import annotations
+
+import ast
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobq_magic.backends.ray import pool as pools
+from jobq_magic.backends.ray.backend import RayBackend
+from jobq_magic.backends.ray.pool import Pool
+from jobq_magic.bundle import Bundle
+from jobq_magic.protocols import Observation
+from jobq_magic.results.decode import Outcome, decode
+from jobq_magic.run import Run
+from jobq_magic.runs.store import Store
+from jobq_magic.runtime.wire import write_group
+from tests.support import eventually
+
+WORKERS = 2
+ENDS = ("succeeded", "failed", "cancelled", "lost")
+
+
+@dataclass
+class Cell:
+    """A cell on its way, and what the backend said of it."""
+
+    place: Place
+    run: Run
+    handle: Mapping[str, Any]
+    seen: list[Observation] = field(default_factory=list)
+
+    def look(self) -> Observation:
+        """One look of a follower."""
+        self.seen.append(self.place.backend.observe(self.run, 1, self.handle))
+        return self.seen[-1]
+
+    def end(self, timeout: float = 60) -> Observation:
+        """Follows it to its end."""
+        return eventually(lambda: seen if (seen := self.look()).phase in ENDS else None, timeout)
+
+    def until(self, line: str, timeout: float = 60) -> None:
+        """Follows it until it has printed a line."""
+        eventually(lambda: (self.look(), line in self.stdout.splitlines())[1], timeout)
+
+    def stop(self, reason: str = "stopped") -> None:
+        """Asks for its end."""
+        self.place.backend.stop(self.run, 1, self.handle, reason)
+
+    @property
+    def stdout(self) -> str:
+        """What it has printed."""
+        return _text(self.run.paths.attempt(1).stdout)
+
+    @property
+    def stderr(self) -> str:
+        """What it has complained."""
+        return _text(self.run.paths.attempt(1).stderr)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What came back."""
+        return decode(self.run, 1, self.place.store.key(self.run))
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The names that it bound."""
+        return dict(self.outcome.names)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""
+
+
+@dataclass
+class Place:
+    """Starts cells as runs of the Ray backend."""
+
+    store: Store
+    pool: Pool
+    backend: RayBackend
+
+    def open(
+        self,
+        cell: str,
+        *,
+        definitions: str = "",
+        values: Mapping[str, Any] | None = None,
+        outs: tuple[str, ...] = (),
+        target: Mapping[str, Any] | None = None,
+        headless: bool = False,
+        **spec: Any,
+    ) -> Run:
+        """A run of `cell` whose bundle is there, and that is not submitted."""
+        spec = {"mode": "ray", "workers": WORKERS, "env": {}, "secret": {}, "timeout": None, **spec}
+        target = {"backend": "ray", "where": "Ray on this machine", **(target or {})}
+        run = self.store.open(spec=spec, target=target, name="cell", headless=headless)
+        folder = run.paths.bundle
+        for part in ("code", "values"):
+            (folder / part).mkdir(parents=True)
+        steps: list[dict[str, Any]] = []
+        if values:
+            digest, size = write_group(folder / "values", dict(values))
+            steps.append({"kind": "value", "names": list(values), "file": f"values/{digest}", "size": size})
+        for number, statement in enumerate(ast.parse(definitions).body, 1):
+            (folder / f"code/{number:03}.py").write_text(ast.unparse(statement))
+            names = [statement.name] if hasattr(statement, "name") else []
+            file = f"code/{number:03}.py"
+            steps.append({"kind": "source", "names": names, "file": file, "label": f"Cell [{number}]", "line": 1, "flags": 0})
+        (folder / "code/cell.py").write_text(cell)
+        told = {"file": "code/cell.py", "label": "Cell [7]", "line": 1, "flags": 0, "outs": list(outs), "only": False}
+        Bundle.write(folder, steps=steps, cell=told, python="3.11")
+        self.store.append(run, phase="submitting")
+        return run
+
+    def start(self, cell: str, **how: Any) -> Cell:
+        """A cell on its way."""
+        run = self.open(cell, **how)
+        return Cell(self, run, self.backend.submit(run, 1))
+
+    def run(self, cell: str, **how: Any) -> Cell:
+        """A cell that ended well."""
+        started = self.start(cell, **how)
+        end = started.end()
+        assert end.phase == "succeeded", (end, started.stdout, started.stderr)
+        return started
+
+
+@pytest.fixture(scope="session")
+def shared_pool() -> Iterator[Pool]:
+    """One pool for all tests that do not end clusters; most of them use one shape, and so one cluster."""
+    with tempfile.TemporaryDirectory(prefix="jq-", ignore_cleanup_errors=True) as folder:
+        pool = Pool(Path(folder) / "ray")
+        yield pool
+        assert all(cluster["ended"] for cluster in pools.stop(pool=pool))
+
+
+@pytest.fixture
+def place(shared_pool: Pool) -> Place:
+    """The Ray backend over a store of its own, on the shared cluster."""
+    return Place(Store(), shared_pool, RayBackend(shared_pool))
+
+
+@pytest.fixture
+def own_pool() -> Iterator[Pool]:
+    """A pool for a test that ends clusters."""
+    with tempfile.TemporaryDirectory(prefix="jq-", ignore_cleanup_errors=True) as folder:
+        pool = Pool(Path(folder) / "ray")
+        yield pool
+        assert all(cluster["ended"] for cluster in pools.stop(pool=pool))
+
+
+@pytest.fixture
+def own(own_pool: Pool) -> Place:
+    """The Ray backend over a store and a pool of its own."""
+    return Place(Store(), own_pool, RayBackend(own_pool))
+
+
+def alive(pid: int) -> bool:
+    """Whether a process lives."""
+    from jobq_magic.runtime.process import started
+
+    return started(pid) is not None
