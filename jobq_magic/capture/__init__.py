@@ -87,7 +87,7 @@ def capture(source: Source, folder: Path, options: CaptureOptions | None = None)
             f"line {secret[0]} of the cell holds {secret[1]}",
             do="Read it from os.environ and pass it with --secret NAME, or insist with --include and the name it has",
         )
-    code = LocalCode(folder / "modules", frozenset(options.include))
+    code = LocalCode(folder / "modules", frozenset(options.include), here=options.here)
     walk = Walk(
         source.namespace,
         source.index,
@@ -98,6 +98,9 @@ def capture(source: Source, folder: Path, options: CaptureOptions | None = None)
         remake=frozenset(options.remake),
         limit=options.limit,
     )
+    for name in (*options.exclude, *options.remake):
+        if name not in analysis.bound:
+            walk.check(name)
     walk.cell(analysis)
     walk.include(name for name in options.include if name in source.namespace or name not in analysis.bound)
     walk.merge()

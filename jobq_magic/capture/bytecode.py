@@ -1,6 +1,7 @@
 """Which names does a piece of code read and bind? The compiler decides; this reads its decision off the bytecode."""
 
 from __future__ import annotations
+import __future__
 
 import ast
 import copy
@@ -11,8 +12,8 @@ from types import CodeType
 
 __all__ = ["FUTURES", "Touched", "compiled", "global_names", "names_of"]
 
-FUTURES = 0x1FF0000 & ~0x2000
-"""The bits of `co_flags` and of `compile`'s flags that future statements set."""
+FUTURES = sum({getattr(__future__, name).compiler_flag for name in __future__.all_feature_names} - {0, 0x10})
+"""The bits of `co_flags` and of `compile`'s flags that future statements set; 0x10 was one, and now means another."""
 
 _READS = frozenset(
     dis.opmap[name] for name in ("LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "DELETE_NAME") if name in dis.opmap

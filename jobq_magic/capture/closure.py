@@ -31,7 +31,8 @@ __all__ = ["Node", "Walk"]
 
 _KERNELS_OWN = re.compile(r"_+|_\d+|_i+|_i\d+|_[ido]h|In|Out|get_ipython|exit|quit|open_in_colab|_exit_code")
 _HISTORY = re.compile(r"_{1,3}|_\d+|_i{1,3}|_i\d+|_[ido]h|In|Out")
-_PROVIDED = frozenset({"get_ipython", "display", "__name__", "__doc__", "exit", "quit"})
+_PROVIDED = frozenset({"get_ipython", "display", "open", "__name__", "__doc__", "exit", "quit"})
+_SCALARS = (str, bytes, int, float, complex, bool, type(None))
 _DATA = (dict, list, set, tuple, frozenset, str, bytes, bytearray, int, float, complex, bool, type(None))
 
 
@@ -40,7 +41,7 @@ class Node:
     """One step in the making."""
 
     kind: str
-    """`import`, `source`, `value` or `attributes`."""
+    """`import`, `source`, `value`, `attributes`, or `none` for what the job has anyhow."""
     names: tuple[str, ...]
     why: str
     hard: set[str] = field(default_factory=set)
@@ -102,6 +103,15 @@ class Walk:
         self._definitions: dict[int, str] | None = None
         self._submodules: set[str] = set()
         self._by_value: set[str] = set()
+
+    def check(self, name: str) -> None:
+        """Refuses a name that the notebook does not have.
+
+        Raises:
+            CaptureError: `missing-name`.
+        """
+        if name not in self.namespace and not hasattr(builtins, name):
+            raise self._missing(name)
 
     def cell(self, analysis: Analysis) -> None:
         """Takes the needs of the cell, and follows them.
@@ -167,9 +177,9 @@ class Walk:
     def _made_by_a_call(self, name: str) -> bool:
         """Whether a function of the notebook binds a name by `global`."""
         for owner in self.index.names():
-            if owner in self.namespace and (definition := self._source(owner, self.namespace[owner])) is not None:
-                if name in analyse(definition.text, definition.flags).late_stores:
-                    return True
+            definition = self._source(owner, self.namespace[owner]) if owner in self.namespace else None
+            if definition is not None and name in analyse(definition.text, definition.flags).late_stores:
+                return True
         return False
 
     def _missing(self, name: str) -> CaptureError:
@@ -208,13 +218,14 @@ class Walk:
     def _chains(self, analysis: Analysis) -> None:
         """Sub-modules that are reached by attributes, and would be missing if only their package was imported."""
         for chain in sorted(analysis.hints.chains):
-            owner: Any = self.namespace.get(chain[0])
+            owner = self.namespace.get(chain[0])
             for part in chain[1:]:
                 if not isinstance(owner, ModuleType):
                     break
-                below = sys.modules.get(f"{owner.__name__}.{part}")
+                path = f"{owner.__name__}.{part}"
+                below = sys.modules.get(path)
                 if below is not None and getattr(owner, part, None) is below:
-                    self._submodule(below.__name__)
+                    self._submodule(path)
                 owner = below
 
     def _submodule(self, module: str) -> None:
@@ -239,21 +250,31 @@ class Walk:
                 self._pickle()
 
     def _resolve(self, name: str, value: Any, why: str) -> None:
-        if name in self.remake and (definition := self.index.made(name)) is not None:
-            self._define(name, value, definition, why)
+        if name in self.remake:
+            self._define(name, value, self._made(name), why)
+        elif name in _PROVIDED and _is_ipythons(value):
+            self.nodes[name] = Node("none", (name,), why)
         elif isinstance(value, ModuleType):
             self._module(name, value, why)
         elif (definition := self._source(name, value)) is not None:
             self._define(name, value, definition, why)
         elif (found := self._imported(name, value)) is not None:
-            if name != "display" or found[0].partition(".")[0] != "IPython":
-                self.code.need(found[0], f"{why} → {name}")
-                self.nodes[name] = Node("import", (name,), why, imported=found)
+            self.code.need(found[0], f"{why} → {name}")
+            self.nodes[name] = Node("import", (name,), why, imported=found)
         else:
             if name not in self.insisted:
                 refuse_secrets(name, value, why)
             self.nodes[name] = Node("value", (name,), why)
             self._values[name] = value
+
+    def _made(self, name: str) -> Definition:
+        if (definition := self.index.made(name)) is None:
+            raise CaptureError(
+                "cannot-remake",
+                f"{name} cannot be made anew: no statement of the form `{name} = ...` was executed",
+                do="Make it inside the cell",
+            )
+        return definition
 
     def _module(self, name: str, module: ModuleType, why: str) -> None:
         path = module.__name__
@@ -306,7 +327,8 @@ class Walk:
         if (secret := secret_in_source(definition.text, self.insisted)) is not None and name not in self.insisted:
             raise CaptureError(
                 "secret-in-value",
-                f"line {definition.line + secret[0] - 1} of {definition.label} holds {secret[1]}; used by: {why} → {name}",
+                f"line {definition.line + secret[0] - 1} of {definition.label} holds {secret[1]}; "
+                f"used by: {why} → {name}",
                 do=f"Read it from os.environ and pass it with --secret NAME, or insist with --include {name}",
             )
         chain = f"{why} → {name}"
@@ -341,9 +363,10 @@ class Walk:
     def _pickle(self) -> None:
         """Writes the values that were found since the last time; what they refer to is queued."""
         batch, self._values = self._values, {}
-        same: dict[int, list[str]] = {}
+        same: dict[int | str, list[str]] = {}
         for name, value in batch.items():
-            same.setdefault(id(value), []).append(name)
+            # Small numbers and texts are one object for reasons of Python's own.
+            same.setdefault(name if isinstance(value, _SCALARS) else id(value), []).append(name)
         for names in same.values():
             self._write({name: batch[name] for name in names})
 
@@ -400,13 +423,13 @@ class Walk:
 
     def ordered(self) -> list[Node]:
         """All nodes, in an order in which each finds what it needs."""
-        nodes = list({id(node): node for node in [*self.nodes.values(), *self.loose]}.values())
+        nodes = list({id(node): node for node in [*self.nodes.values(), *self.loose] if node.kind != "none"}.values())
         waiting = sorted(nodes, key=lambda node: node.key)
         done: set[int] = set()
         order: list[Node] = []
 
         def open_needs(node: Node, names: set[str]) -> int:
-            needed = {id(self.nodes[name]) for name in names if name in self.nodes}
+            needed = {id(self.nodes[name]) for name in names if name in self.nodes and self.nodes[name].kind != "none"}
             return len(needed - done - {id(node)})
 
         while waiting:
@@ -437,6 +460,11 @@ class Walk:
             for module, (why, size) in sorted(self.code.shipped.items())
         ]
         return found
+
+
+def _is_ipythons(value: object) -> bool:
+    """`open` and `display` of a kernel are IPython's own; a job has its own."""
+    return str(getattr(value, "__module__", "")).partition(".")[0] in ("IPython", "ipykernel")
 
 
 def _is_data(value: object) -> bool:

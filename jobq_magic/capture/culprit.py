@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Callable, Iterator
-from types import CellType, FunctionType, MethodType
+from types import FunctionType, MethodType
+
+from jobq_magic.capture.inside import attributes_of, items_of
 
 __all__ = ["find_culprit"]
 
@@ -72,33 +75,26 @@ def describe(value: object, error: Exception | None) -> str:
 
 
 def _parts(value: object) -> Iterator[tuple[str, object]]:
-    if isinstance(value, dict):
-        for key, part in list(value.items())[:_MOST_TRIED]:
-            yield f"[{key!r}]", part
-        return
-    if isinstance(value, list | tuple | set | frozenset):
-        for at, part in enumerate(list(value)[:_MOST_TRIED]):
-            yield f"[{at}]", part
-        return
-    if isinstance(value, MethodType):
-        yield ".__self__", value.__self__
-    if isinstance(value, FunctionType):
-        for free, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=False):
-            if isinstance(cell, CellType):
-                try:
-                    yield f".<{free}>", cell.cell_contents
-                except ValueError:
-                    continue  # the cell is empty
-        for default in (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()):
-            yield ".<default>", default
-    if isinstance(value, io.IOBase):
-        return
-    own = getattr(value, "__dict__", None)
-    if isinstance(own, dict) and not isinstance(value, type):
-        for key, part in list(own.items()):
+    if (items := items_of(value, _MOST_TRIED)) is not None:
+        for step, _, part in items:
+            yield step, part
+    elif isinstance(value, FunctionType):
+        yield from _parts_of_function(value)
+    elif not isinstance(value, io.IOBase):
+        if isinstance(value, MethodType):
+            yield ".__self__", value.__self__
+        for key, part in list(attributes_of(value).items()):
             yield f".{key}", part
-    for kind in type(value).__mro__:
-        slots = kind.__dict__.get("__slots__", ())
-        for slot in (slots,) if isinstance(slots, str) else slots:
-            if slot not in ("__dict__", "__weakref__") and hasattr(value, slot):
-                yield f".{slot}", getattr(value, slot)
+        for kind in type(value).__mro__:
+            slots = kind.__dict__.get("__slots__", ())
+            for slot in (slots,) if isinstance(slots, str) else slots:
+                if slot not in ("__dict__", "__weakref__") and hasattr(value, slot):
+                    yield f".{slot}", getattr(value, slot)
+
+
+def _parts_of_function(value: FunctionType) -> Iterator[tuple[str, object]]:
+    for free, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=False):
+        with contextlib.suppress(ValueError):  # the cell is empty
+            yield f".<{free}>", cell.cell_contents
+    for default in (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()):
+        yield ".<default>", default

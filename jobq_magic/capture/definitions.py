@@ -1,7 +1,7 @@
 """Where is the source of what a name holds? And is it the source of that very object?
 
-The index is told of each executed cell and remembers which object every definition in it bound. Its source for a name is
-right if and only if the name still holds that object: decorators, redefinitions, and edits that were not run need
+The index is told of each executed cell and remembers which object every definition in it bound. Its source for a name
+is right if and only if the name still holds that object: decorators, redefinitions, and edits that were not run need
 no thought. Only for cells that ran before the index was there, code objects are compared.
 """
 
@@ -16,13 +16,14 @@ from types import FunctionType
 from typing import Any
 
 from jobq_magic.capture.bytecode import FUTURES
+from jobq_magic.capture.inside import attributes_of
 from jobq_magic.capture.magics import calls
 from jobq_magic.capture.samecode import matches
 
 __all__ = ["Definition", "DefinitionIndex", "ImportedName"]
 
 _KEPT = 4
-"""How many definitions of one name are remembered: an older one counts while another branch or cell may have bound it."""
+"""How many definitions of one name are remembered: an older one counts where another branch or cell bound the name."""
 _SETTERS = {
     "random": re.compile(r"\brandom\.(seed|setstate)\s*\("),
     "numpy": re.compile(r"\b(np|numpy)\.random\.(seed|set_state)\s*\("),
@@ -139,6 +140,7 @@ class DefinitionIndex:
         for what, pattern in _SETTERS.items():
             if pattern.search(source):
                 self.setters.add(what)
+        flags &= FUTURES
         for statement in tree.body:
             if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
                 flags |= compile(ast.Module([statement], []), label, "exec", dont_inherit=True).co_flags & FUTURES
@@ -272,17 +274,12 @@ def _is_definition(value: object, namespace: Mapping[str, Any]) -> bool:
     if isinstance(value, FunctionType):
         return value.__name__ == "<lambda>" and value.__closure__ is None
     if isinstance(value, type):
-        return value.__module__ == namespace.get("__name__", "__main__")
+        return bool(value.__module__ == namespace.get("__name__", "__main__"))
     if isinstance(value, kinds) or type(value).__name__ == "TypeAliasType":
         return True
     # lru_cache(f), ray.remote(f), njit(f): objects around a function, which pickle by a name that is not there.
-    try:
-        own = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return False
-    return isinstance(own, dict) and any(
-        isinstance(own.get(key), FunctionType) for key in ("__wrapped__", "py_func", "_function")
-    )
+    own = attributes_of(value)
+    return any(isinstance(own.get(key), FunctionType) for key in ("__wrapped__", "py_func", "_function"))
 
 
 def _extended(statement: ast.stmt) -> str | None:

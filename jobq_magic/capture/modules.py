@@ -12,11 +12,13 @@ import os
 import site
 import sys
 import sysconfig
+import time
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
+from jobq_magic.capture.samecode import still_makes
 from jobq_magic.capture.secretscan import secret_in_text
 from jobq_magic.errors import CaptureError
 
@@ -30,6 +32,8 @@ _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "dist-pack
 _PRIVATE_NAMES = frozenset({"id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "kubeconfig", "credentials.json"})
 _PRIVATE_SUFFIXES = (".pem", ".key", ".p12", ".pfx", ".pyc", ".pyo")
 _OWN = "jobq_magic"
+_STARTED = time.time()
+"""Files that are older were not edited since they were imported, as far as that matters."""
 
 
 def home_of(name: str) -> tuple[str, Path | None]:
@@ -96,11 +100,13 @@ class LocalCode:
     Args:
         folder: the root of the tree.
         insisted: names whose look of a secret is meant.
+        here: the job sees this machine's files, so that what need not be copied can be imported from where it lies.
     """
 
-    def __init__(self, folder: Path, insisted: frozenset[str] = frozenset()) -> None:
+    def __init__(self, folder: Path, insisted: frozenset[str] = frozenset(), *, here: bool = False) -> None:
         self._folder = folder
         self._insisted = insisted
+        self._here = here
         self._known: dict[str, str] = {}
         self._size = 0
         self.files: list[tuple[str, str]] = []
@@ -118,17 +124,37 @@ class LocalCode:
         home, path = home_of(top)
         self._known[top] = home
         self.seen.add(top)
-        if home == "local" and path is not None:
+        if home == "local" and path is not None and not self._stays(top, path):
             before, imported = self._size, set()
-            if path.is_dir():
-                for file in self._tree(path):
-                    imported |= self._copy(file, Path(top) / file.relative_to(path))
-            else:
-                imported |= self._copy(path, Path(path.name))
+            for file in self._tree(path) if path.is_dir() else [path]:
+                imported |= self._copy(file, Path(top) / file.relative_to(path) if path.is_dir() else Path(path.name))
             self.shipped[top] = (why, self._size - before)
+            if (edited := edited_since_import(top)) is not None:
+                self.notes.append(f"{edited} was edited after it was imported here; the job runs it as it is now")
             for other in sorted(imported):
                 self.need(other, f"{why} → {top}")
         return home
+
+    def _stays(self, top: str, path: Path) -> bool:
+        """Whether a module is imported from where it lies, because it looks for files there, or is too large."""
+        if path.is_dir():
+            files = list(self._tree(path))
+            large = len(files) > _MOST_FILES or sum(file.stat().st_size for file in files) > _LARGEST_TREE
+            if large and not self._here:
+                raise CaptureError(
+                    "too-large",
+                    f"the local code of {top} is too large to travel",
+                    why=f"More than {_MOST_FILES} files or 200 MiB lie in its folder",
+                    do="Install it as a package, or move its data elsewhere",
+                )
+            if large:
+                self.notes.append(f"{top} is large, and was left where it is: the job sees later changes to it")
+            return large
+        if path.suffix != ".py" or b"__file__" not in path.read_bytes():
+            return False
+        if not self._here:
+            self.notes.append(f"{top} may look for files beside itself, which do not travel; add them with --files")
+        return self._here
 
     def _tree(self, root: Path) -> Iterator[Path]:
         for folder, folders, files in os.walk(root):
@@ -137,10 +163,10 @@ class LocalCode:
                 if name.startswith(".") or name in _PRIVATE_NAMES or name.endswith(_PRIVATE_SUFFIXES):
                     continue
                 path = Path(folder, name)
-                if path.stat().st_size > _LARGEST_FILE:
+                if path.stat().st_size <= _LARGEST_FILE:
+                    yield path
+                else:
                     self.notes.append(f"{path.relative_to(root.parent)} did not travel: it is larger than 10 MiB")
-                    continue
-                yield path
 
     def _copy(self, source: Path, relative: Path) -> set[str]:
         """Copies one file; the top-level modules that it imports."""
@@ -149,27 +175,34 @@ class LocalCode:
         except OSError as error:
             raise CaptureError("cannot-travel", f"{source} cannot be read: {error.strerror}") from error
         self._size += len(data)
-        if len(self.files) >= _MOST_FILES or self._size > _LARGEST_TREE:
+        found = secret_in_text(data.decode("utf-8", "replace")) if len(data) <= _LARGEST_SCANNED else None
+        if found is not None and relative.parts[0].removesuffix(".py") not in self._insisted:
+            top = relative.parts[0].removesuffix(".py")
             raise CaptureError(
-                "too-large",
-                f"the local code of {relative.parts[0]} is too large to travel",
-                why=f"More than {_MOST_FILES} files or 200 MiB lie beside it",
-                do="Install it as a package, or move its data elsewhere",
+                "secret-in-value",
+                f"{source.name}, which travels with {top}, holds {found}",
+                do=f"Take it out of the file and pass it with --secret NAME, or insist with --include {top}",
             )
-        if len(data) <= _LARGEST_SCANNED and b"\0" not in data:
-            found = secret_in_text(data.decode("utf-8", "replace"))
-            if found is not None and relative.parts[0].removesuffix(".py") not in self._insisted:
-                raise CaptureError(
-                    "secret-in-value",
-                    f"{source.name}, which travels with {relative.parts[0]}, holds {found}",
-                    do="Take it out of the file and pass it with --secret NAME, or insist with --include "
-                    + relative.parts[0].removesuffix(".py"),
-                )
         target = self._folder / relative
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
         self.files.append((relative.as_posix(), hashlib.sha256(data).hexdigest()))
         return set(_imports(data)) if source.suffix == ".py" else set()
+
+
+def edited_since_import(top: str) -> str | None:
+    """The name of a loaded file of a module whose text makes other functions now than the loaded ones."""
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None) if name == top or name.startswith(f"{top}.") else None
+        if file is None or not file.endswith(".py"):
+            continue
+        try:
+            path = Path(file)
+            if path.stat().st_mtime > _STARTED and not still_makes(path.read_text(encoding="utf-8"), module):
+                return path.name
+        except (OSError, ValueError):
+            continue
+    return None
 
 
 @lru_cache(maxsize=512)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from jobq_magic.capture.bytecode import compiled, names_of
+from jobq_magic.capture.bytecode import FUTURES, compiled, names_of
 from jobq_magic.capture.hints import Hints, hints_of
 from jobq_magic.capture.magics import calls, shell_names
 
@@ -62,7 +62,7 @@ def analyse(text: str, flags: int = 0) -> Analysis:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tree = ast.parse(text)
-        flags |= _futures(tree)
+        flags = (flags & FUTURES) | _futures(tree)
         compiled(tree.body, flags)  # the whole first: some mistakes are none in a single statement
         flow = _Flow(flags, magic="get_ipython" in text)
         flow.block(tree.body, _NONE)
@@ -158,24 +158,6 @@ class _Flow:
     def statement(self, node: ast.stmt, bound: Bound) -> Bound | None:
         """What is bound after one statement."""
         match node:
-            case ast.If():
-                return self._if(node, bound)
-            case ast.For() | ast.AsyncFor():
-                return self._for(node, bound)
-            case ast.While():
-                return self._while(node, bound)
-            case ast.Try() | ast.TryStar():
-                return self._try(node, bound)
-            case ast.With() | ast.AsyncWith():
-                for item in node.items:
-                    bound = self._expression(item.context_expr, bound)
-                    if item.optional_vars is not None:
-                        bound |= self._target(item.optional_vars, bound)
-                return self.block(node.body, bound)
-            case ast.Match():
-                return self._match(node, bound)
-            case ast.ClassDef():
-                return self._class(node, bound)
             case ast.Break() | ast.Continue():
                 if self.loops:
                     (self.loops[-1].breaks if isinstance(node, ast.Break) else self.loops[-1].continues).append(bound)
@@ -187,16 +169,33 @@ class _Flow:
                 self.found.stars.append(node.module or "")
                 return bound
             case ast.Import() | ast.ImportFrom():
-                names = self._scan(node, bound, kind="import")
-                return bound | names
+                return bound | self._scan(node, bound, kind="import")
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 return bound | self._scan(node, bound, kind="definition")
             case ast.Delete():
                 self._scan(node, bound)
-                gone = {target.id for target in node.targets if isinstance(target, ast.Name)}
-                return bound - gone
+                return bound - {target.id for target in node.targets if isinstance(target, ast.Name)}
             case ast.Pass() | ast.Global() | ast.Nonlocal():
                 return bound
+            case _:
+                return self._compound(node, bound)
+
+    def _compound(self, node: ast.stmt, bound: Bound) -> Bound | None:
+        match node:
+            case ast.If():
+                return self._if(node, bound)
+            case ast.For() | ast.AsyncFor():
+                return self._for(node, bound)
+            case ast.While():
+                return self._while(node, bound)
+            case ast.Try() | ast.TryStar():
+                return self._try(node, bound)
+            case ast.With() | ast.AsyncWith():
+                return self._with(node, bound)
+            case ast.Match():
+                return self._match(node, bound)
+            case ast.ClassDef():
+                return self._class(node, bound)
             case _:
                 return self._simple(node, bound)
 
@@ -244,6 +243,13 @@ class _Flow:
         if normal is not None:
             normal = self.block(node.orelse, normal)
         return _join(normal, *loop.breaks)
+
+    def _with(self, node: ast.With | ast.AsyncWith, bound: Bound) -> Bound | None:
+        for item in node.items:
+            bound = self._expression(item.context_expr, bound)
+            if item.optional_vars is not None:
+                bound |= self._target(item.optional_vars, bound)
+        return self.block(node.body, bound)
 
     def _try(self, node: ast.Try | ast.TryStar, bound: Bound) -> Bound | None:
         with self._branch(forgiving=any(_catches_missing(handler.type) for handler in node.handlers)):

@@ -7,12 +7,13 @@ import inspect
 import warnings
 from collections.abc import Iterator
 from functools import lru_cache
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from jobq_magic.capture.bytecode import FUTURES
+from jobq_magic.capture.inside import attributes_of
 
-__all__ = ["matches", "same_code"]
+__all__ = ["matches", "same_code", "still_makes"]
 
 _INNER = ("__wrapped__", "__func__", "func", "fget", "py_func", "_function")
 
@@ -41,6 +42,25 @@ def matches(text: str, flags: int, name: str, value: object) -> bool:
             return True  # `fast = lru_cache(slow)`: no code of its own; the newest such statement counts
         return any(same_code(function.__code__, code) for function in functions for code in named)
     return type(value).__name__ in ("TypeVar", "ParamSpec", "NewType", "TypeVarTuple", "TypeAliasType")
+
+
+def still_makes(text: str, module: ModuleType) -> bool:
+    """Whether a file's text still has the code of every function and method that a module made from it has."""
+    code = _code(text, 0)
+    if code is None:
+        return False
+    codes = list(_nested(code))
+    functions = [
+        function
+        for value in vars(module).values()
+        for function in ([one for _, own in _methods(value) for one in own] if isinstance(value, type) else [value])
+        if isinstance(function, FunctionType) and function.__module__ == module.__name__
+    ]
+    return all(
+        any(same_code(function.__code__, one) for one in codes)
+        for function in functions
+        if function.__code__.co_filename == module.__file__
+    )
 
 
 def same_code(one: CodeType, other: CodeType) -> bool:
@@ -95,9 +115,9 @@ def _functions(value: object, depth: int = 4) -> Iterator[FunctionType]:
     """The functions in `value`, outermost first, through what decorators put around them."""
     if isinstance(value, FunctionType):
         yield value
-    own = getattr(value, "__dict__", None)
+    own = attributes_of(value)
     for key in _INNER if depth else ():
-        inner = own.get(key) if isinstance(own, dict) else None
+        inner = own.get(key)
         if inner is None and isinstance(value, staticmethod | classmethod | property):
             inner = getattr(value, key, None)
         if inner is not None:

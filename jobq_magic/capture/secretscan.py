@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from itertools import islice
 
+from jobq_magic.capture.inside import attributes_of, items_of
 from jobq_magic.errors import CaptureError
 
 __all__ = ["refuse_secrets", "secret_in_source", "secret_in_text", "secret_in_value"]
@@ -124,12 +126,10 @@ def _walk(name: str, value: object) -> Iterator[tuple[str, str, object]]:
         if id(inner) in seen or depth > 6:
             continue
         seen.add(id(inner))
-        if isinstance(inner, dict):
-            pairs = [(f"{path}[{key!r}]", str(key), part) for key, part in list(inner.items())[:_MOST]]
-        elif type(inner) in (list, tuple, set, frozenset):
-            pairs = [(f"{path}[{at}]", last, part) for at, part in enumerate(list(inner)[:_MOST])]  # type: ignore[call-overload]
-        elif isinstance(own := getattr(inner, "__dict__", None), dict) and not isinstance(inner, type):
-            pairs = [(f"{path}.{key}", str(key), part) for key, part in list(own.items())[:_MOST]]
+        pairs: list[tuple[str, str, object]] = []
+        if (items := items_of(inner, _MOST)) is not None:
+            pairs = [(path + step, key if key is not None else last, part) for step, key, part in items]
         else:
-            continue
+            own = islice(attributes_of(inner).items(), _MOST)
+            pairs = [(f"{path}.{key}", str(key), part) for key, part in own]
         queue += [(*pair, depth + 1) for pair in reversed(pairs)]

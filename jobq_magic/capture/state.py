@@ -62,7 +62,7 @@ def _extra_paths() -> list[str]:
     here = str(Path.cwd())
     found: dict[str, None] = {}
     for entry in sys.path:
-        if not isinstance(entry, str) or entry.startswith(installed) or entry.endswith(".zip"):
+        if entry.startswith(installed) or entry.endswith(".zip"):
             continue
         if Path(entry).name in ("site-packages", "dist-packages"):
             continue

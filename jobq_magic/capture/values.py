@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import io
+import operator
 import pickle
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -124,7 +126,7 @@ class Vault:
         def tried(value: object) -> Exception | None:
             try:
                 self._pickler(Group((), "", 0))(_Nothing(), protocol=5, buffer_callback=lambda _: False).dump(value)
-            except Exception as reason:
+            except Exception as reason:  # noqa: BLE001  # the exception is what is asked for
                 return reason
             return None
 
@@ -157,64 +159,73 @@ class _MainGlobals:
     """Stands for the namespace of the job."""
 
 
-def _pickler_for(references: References, group: Group) -> type[Any]:
-    import importlib
+class _Travelling:
+    """Definitions by name; functions without source by value, but in the job's own namespace. A mixin of `Pickler`."""
 
+    references: References
+    group: Group
+    dispatch_table: Mapping[type, Callable[[Any], Any]]
+
+    def reducer_override(self, value: Any) -> Any:
+        """How to pickle what is no plain container; see `pickle.Pickler.reducer_override`."""
+        kind = type(value)
+        if isinstance(value, type | FunctionType):
+            return self._definition(value)
+        if kind in _STAND_INS:
+            return _STAND_INS[kind]
+        if kind is CodeType:
+            return self.dispatch_table[CodeType](value.replace(co_filename=self.references.label_of(value)))
+        # Objects that pickle by name (an `lru_cache` of a module) need their module too.
+        module = getattr(value, "__name__" if kind is ModuleType else "__module__", None)
+        if isinstance(module, str):
+            self.group.modules.add(module)
+        if value is sys.stdout or value is sys.stderr:
+            return getattr, (sys, "stdout" if value is sys.stdout else "stderr")
+        if isinstance(value, io.IOBase) and not isinstance(value, io.BytesIO | io.StringIO):
+            raise CannotTravel(f"cannot pickle {kind.__name__!r} object")
+        if (path := self.references.reference(value)) is not None:
+            return self._by_path(path)
+        return self._otherwise(value)
+
+    def _definition(self, value: Any) -> Any:
+        path = self.references.reference(value)
+        if path is not None:
+            if path == value.__qualname__ and value.__module__ == MAIN:
+                self.group.refers.add(path)
+                return path
+            return self._by_path(path)
+        module = getattr(value, "__module__", None)
+        if module != MAIN:
+            if isinstance(module, str):
+                self.group.modules.add(module)
+            return self._otherwise(value)
+        self.group.by_value.append(value.__qualname__)
+        reduced = self._otherwise(value)
+        if isinstance(value, FunctionType) and isinstance(reduced, tuple) and len(reduced) == 6:
+            # Of cloudpickle's reduction all is kept but the globals: there the function has the job's, and shares them.
+            self.group.reads |= global_names(value.__code__)
+            make, (code, _, *rest), (own, slots), *more = reduced
+            return (make, (code, _MainGlobals(), *rest), (own, {**slots, "__globals__": {}}), *more)
+        return reduced
+
+    def _by_path(self, path: str) -> Any:
+        self.group.refers.add(path)
+        return operator.attrgetter(path), (_Main(),)
+
+    def _otherwise(self, value: Any) -> Any:
+        return super().reducer_override(value)  # type: ignore[misc]  # cloudpickle's
+
+
+_STAND_INS: dict[type, Any] = {
+    _Main: (importlib.import_module, (MAIN,)),
+    _MainGlobals: (vars, (_Main(),)),
+}
+
+
+def _pickler_for(references: References, group: Group) -> type[Any]:
     from cloudpickle import Pickler  # 40 ms that only values should cost
 
-    class Travelling(Pickler):  # type: ignore[misc]
-        """Definitions by name, functions without source by value but in the job's own namespace."""
-
-        def reducer_override(self, value: Any) -> Any:
-            kind = type(value)
-            if kind is _Main:
-                return importlib.import_module, (MAIN,)
-            if kind is _MainGlobals:
-                return vars, (_Main(),)
-            if isinstance(value, type | FunctionType):
-                return self._definition(value)
-            if kind is CodeType:
-                reduce = self.dispatch_table[CodeType]
-                return reduce(value.replace(co_filename=references.label_of(value)))
-            if kind is ModuleType:
-                group.modules.add(value.__name__)
-            if value is sys.stdout or value is sys.stderr:
-                return getattr, (sys, "stdout" if value is sys.stdout else "stderr")
-            if isinstance(value, io.IOBase) and not isinstance(value, io.BytesIO | io.StringIO):
-                raise CannotTravel(f"cannot pickle {kind.__name__!r} object")
-            if (path := references.reference(value)) is not None:
-                return self._by_path(path)
-            return super().reducer_override(value)
-
-        def _definition(self, value: Any) -> Any:
-            if (path := references.reference(value)) is not None:
-                if path == value.__qualname__ and value.__module__ == MAIN:
-                    group.refers.add(path)
-                    return path
-                return self._by_path(path)
-            module = getattr(value, "__module__", None)
-            if module != MAIN:
-                if isinstance(module, str):
-                    group.modules.add(module)
-                return super().reducer_override(value)
-            group.by_value.append(value.__qualname__)
-            reduced = super().reducer_override(value)
-            if isinstance(value, FunctionType) and isinstance(reduced, tuple) and len(reduced) == 6:
-                group.reads |= global_names(value.__code__)
-                make, (code, _, *rest), (own, slots), *more = reduced
-                return (make, (code, _MainGlobals(), *rest), (own, {**slots, "__globals__": {}}), *more)
-            return reduced
-
-        def _by_path(self, path: str) -> Any:
-            group.refers.add(path)
-            owner, _, last = path.rpartition(".")
-            if not owner:
-                return getattr, (_Main(), last)
-            import operator
-
-            return operator.attrgetter(path), (_Main(),)
-
-    return Travelling
+    return type("Travelling", (_Travelling, Pickler), {"references": references, "group": group})
 
 
 def _sharable(memo: dict[int, tuple[int, object]]) -> dict[int, object]:
@@ -226,11 +237,12 @@ def _sharable(memo: dict[int, tuple[int, object]]) -> dict[int, object]:
         kind = type(value)
         if kind not in kinds:
             kinds[kind] = _matters(kind)
+        inner.append(getattr(kind, "_metadata", None))  # which frames of pandas pickle with themselves
         if kinds[kind]:
             found[id(value)] = value
         elif _is_index(kind):
             inner.append(getattr(value, "_data", None))
-            inner += getattr(inner[-1], "__dict__", {}).values()
+            inner += [getattr(inner[-1], name, None) for name in ("_ndarray", "_pa_array")]
     for part in inner:
         found.pop(id(part), None)
     return found
@@ -238,12 +250,16 @@ def _sharable(memo: dict[int, tuple[int, object]]) -> dict[int, object]:
 
 def _is_index(kind: type) -> bool:
     """Whether it is an index of pandas, which cannot change, and is passed on from frame to frame."""
-    return any(parent.__name__ == "Index" and parent.__module__.startswith("pandas.") for parent in kind.__mro__)
+    return any(
+        parent.__name__ == "Index" and parent.__module__.partition(".")[0] == "pandas" for parent in kind.__mro__
+    )
 
 
 def _matters(kind: type) -> bool:
     if issubclass(kind, type | FunctionType | CodeType | tuple | pickle.PickleBuffer) or kind.__name__ in (
         "builtin_function_or_method",
+        "cython_function_or_method",
+        "slice",
         "ufunc",
         "Logger",
         "RootLogger",

@@ -1,4 +1,4 @@
-"""A notebook without a kernel, and jobs without a backend: what travels is loaded in a process that knows nothing of it."""
+"""A notebook without a kernel, jobs without a backend: what travels is loaded by a process that knows nothing of it."""
 
 from __future__ import annotations
 

@@ -77,7 +77,11 @@ def test_the_manifest_names_the_digest_of_every_file(notebook):
     for step in [*manifest["steps"], manifest["cell"]]:
         if "file" in step:
             named[step["file"]] = step.get("sha256", step["file"].rpartition("/")[2])
-    files = {str(p.relative_to(bundle.folder)): p for p in bundle.folder.rglob("*") if p.is_file() and p.name != "manifest.json"}
+    files = {
+        str(p.relative_to(bundle.folder)): p
+        for p in bundle.folder.rglob("*")
+        if p.is_file() and p.name != "manifest.json"
+    }
     assert named.keys() == files.keys()
     for name, path in files.items():
         assert hashlib.sha256(path.read_bytes()).hexdigest() == named[name]
@@ -124,7 +128,8 @@ def test_what_travels_is_told_with_its_reason_and_size(notebook):
     assert rows["train"].why == "cell"
     assert rows["train"].origin == "Cell [2]"
     assert rows["n"].why == "cell → train"
-    assert rows["n"].size and rows["n"].kind == "value"
+    assert rows["n"].kind == "value"
+    assert rows["n"].size > 0
     assert rows["M"].why == "cell → train → m"
     assert rows["math"].kind == "import"
 
@@ -154,7 +159,9 @@ def test_include_adds_names_that_are_not_seen(notebook):
 
 
 def test_magics_of_the_kernel_are_left_out_and_lines_stay(notebook):
-    bundle = notebook.capture("%matplotlib inline\n%load_ext autoreload\nx = 1\nimport inspect\ninspect.currentframe().f_lineno")
+    bundle = notebook.capture(
+        "%matplotlib inline\n%load_ext autoreload\nx = 1\nimport inspect\ninspect.currentframe().f_lineno"
+    )
     assert notebook.job(bundle)["value"] == "5"
     assert [note.split(" is ")[0] for note in bundle.notes] == ["%matplotlib inline", "%load_ext autoreload"]
 
@@ -200,7 +207,8 @@ def test_the_time_does_not_grow_with_the_namespace(notebook, size):
 
 
 def test_capture_executes_nothing(notebook):
-    notebook.run(textwrap.dedent("""
+    notebook.run(
+        textwrap.dedent("""
         ran = []
         class Loud:
             def __getattr__(self, name):
@@ -213,6 +221,7 @@ def test_capture_executes_nothing(notebook):
         loud = Loud()
         def f():
             ran.append('f')
-        """))
+        """)
+    )
     notebook.capture("f(), loud, Loud")
     assert notebook.names["ran"] == []

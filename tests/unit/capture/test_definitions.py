@@ -71,12 +71,19 @@ def test_decorators_and_their_arguments_belong_to_the_source(notebook):
 
 
 def test_tracebacks_and_inspect_show_the_lines_of_the_cell(notebook):
-    notebook.run("# first line\n\ndef f():\n    import inspect\n    frame = inspect.currentframe()\n    return frame.f_lineno, frame.f_code.co_filename")
+    notebook.run(
+        "# first line\n\ndef f():\n    import inspect\n    frame = inspect.currentframe()\n"
+        "    return frame.f_lineno, frame.f_code.co_filename"
+    )
     notebook.agree("f()")
 
 
 def test_an_object_that_any_decorator_made_is_found_by_identity(notebook):
-    notebook.run("class Remote:\n    def __init__(self, f):\n        self._function = f\n    def __call__(self):\n        return self._function()\n    def __reduce__(self):\n        raise TypeError('cannot be pickled')")
+    notebook.run(
+        "class Remote:\n    def __init__(self, f):\n        self._function = f\n"
+        "    def __call__(self):\n        return self._function()\n    def __reduce__(self):\n"
+        "        raise TypeError('cannot be pickled')"
+    )
     notebook.run("@Remote\ndef f():\n    return 5")
     notebook.run("fs = [f]")
     bundle = notebook.agree("f(), fs[0] is f")

@@ -76,7 +76,13 @@ def test_modules_that_local_modules_import_travel_too(notebook, project):
         unrelated__DOT__py="",
     )
     notebook.run("import first")
-    assert tree(notebook.agree("first.V")) == ["first.py", "pack/__init__.py", "pack/leaf.py", "pack/other.py", "second.py"]
+    assert tree(notebook.agree("first.V")) == [
+        "first.py",
+        "pack/__init__.py",
+        "pack/leaf.py",
+        "pack/other.py",
+        "second.py",
+    ]
 
 
 def test_a_module_that_only_the_cell_imports_travels(notebook, project):
@@ -96,7 +102,12 @@ def test_a_star_import_of_local_code_travels(notebook, project):
 
 
 def test_a_sub_module_of_a_local_package_travels(notebook, project):
-    write(project, deep__SLASH____init____DOT__py="", deep__SLASH__er__SLASH____init____DOT__py="", deep__SLASH__er__SLASH__est__DOT__py="V = 2\n")
+    write(
+        project,
+        deep__SLASH____init____DOT__py="",
+        deep__SLASH__er__SLASH____init____DOT__py="",
+        deep__SLASH__er__SLASH__est__DOT__py="V = 2\n",
+    )
     notebook.run("import deep.er.est")
     notebook.agree("deep.er.est.V")
 
@@ -110,7 +121,9 @@ def test_a_namespace_package_travels(notebook, project):
 def test_data_files_of_a_package_travel_and_rubbish_does_not(notebook, project):
     write(
         project,
-        pack__SLASH____init____DOT__py="from pathlib import Path\nT = (Path(__file__).parent / 'data.txt').read_text()\n",
+        pack__SLASH____init____DOT__py=(
+            "from pathlib import Path\nT = (Path(__file__).parent / 'data.txt').read_text()\n"
+        ),
         pack__SLASH__data__DOT__txt="hello",
         pack__SLASH____DOT__env="A=1",
         pack__SLASH____DOT__git__SLASH__config="x",
@@ -122,6 +135,42 @@ def test_data_files_of_a_package_travel_and_rubbish_does_not(notebook, project):
     bundle = notebook.agree("pack.T")
     assert tree(bundle) == ["pack/__init__.py", "pack/data.txt"]
     assert any("pack/huge.bin did not travel" in note for note in bundle.notes)
+
+
+def test_a_module_that_looks_for_files_beside_itself_is_imported_from_there(notebook, project, monkeypatch):
+    write(project, near__DOT__py="from pathlib import Path\nT = Path(__file__).with_name('near.txt').read_text()\n")
+    write(project, near__DOT__txt="found")
+    notebook.run("import near")
+    assert notebook.job(notebook.capture("near.T", here=True))["value"] == "'found'"
+    assert any("beside itself" in note for note in notebook.capture("1 + len(near.T)").notes)
+
+
+def test_code_too_large_to_travel_is_refused_or_left_in_place(notebook, project, monkeypatch):
+    monkeypatch.setattr("jobq_magic.capture.modules._MOST_FILES", 2)
+    write(project, many__SLASH____init____DOT__py="V = 1\n", many__SLASH__a__DOT__py="", many__SLASH__b__DOT__py="")
+    notebook.run("import many")
+    with pytest.raises(CaptureError) as caught:
+        notebook.capture("many.V")
+    assert caught.value.code == "too-large"
+    bundle = notebook.capture("many.V", here=True)
+    assert notebook.job(bundle)["value"] == "1"
+    assert any("left where it is" in note for note in bundle.notes)
+
+
+def test_code_that_was_edited_after_its_import_is_told(notebook, project):
+    write(project, fresh__DOT__py="class A:\n    def f(self):\n        return 1\n")
+    notebook.run("import fresh")
+    assert notebook.capture("fresh.A().f()").notes == ()
+    write(project, fresh__DOT__py="# another line\nclass A:\n    def f(self):\n        return 1\n")
+    assert notebook.capture("fresh.A().f()").notes == ()
+    write(project, fresh__DOT__py="class A:\n    def f(self):\n        return 2\n")
+    assert any("fresh.py was edited" in note for note in notebook.capture("fresh.A().f()").notes)
+
+
+def test_an_object_that_a_local_module_wrapped_brings_the_module(notebook, project):
+    write(project, cached__DOT__py="from functools import lru_cache\n@lru_cache\ndef f(x):\n    return x + 1\n")
+    notebook.run("import cached\nfs = [cached.f]\ndel cached")
+    assert tree(notebook.agree("fs[0](1)")) == ["cached.py"]
 
 
 def test_a_secret_in_local_code_is_refused(notebook, project):

@@ -22,7 +22,10 @@ REFUSED: dict[str, tuple[list[str], str, str, list[str]]] = {
     ),
     "a lock deep inside": (
         [
-            "import threading\nclass T:\n    pass\nt = T()\nt.parts = [1, {'k': T()}]\nt.parts[1]['k'].guard = threading.Lock()"
+            (
+                "import threading\nclass T:\n    pass\nt = T()\nt.parts = [1, {'k': T()}]\n"
+                "t.parts[1]['k'].guard = threading.Lock()"
+            )
         ],
         "t.parts",
         "cannot-travel",
@@ -128,7 +131,7 @@ def test_an_open_file_is_refused_although_it_would_pickle(notebook, tmp_path):
     notebook.run("class L: pass\nlog = L()")
     with (tmp_path / "f").open() as file:
         notebook.names["log"].file = file
-        with pytest.raises(CaptureError, match="log.file is an open file") as caught:
+        with pytest.raises(CaptureError, match=r"log\.file is an open file") as caught:
             notebook.capture("log")
     assert caught.value.code == "cannot-travel"
 
@@ -159,7 +162,7 @@ def test_what_is_too_large_is_refused_before_it_is_written(notebook, tmp_path):
 def test_the_limit_is_for_all_values_together(notebook):
     notebook.run("a = bytearray(600_000)\nb = bytearray(600_001)")
     notebook.capture("len(a)", limit=1_000_000)
-    with pytest.raises(CaptureError, match="too-large|beyond"):
+    with pytest.raises(CaptureError, match="would take what travels beyond"):
         notebook.capture("len(a) + len(b)", limit=1_000_000)
 
 

@@ -19,10 +19,11 @@ from .conftest import steps
 @pytest.fixture(autouse=True)
 def put_back():
     """This process's own state, as it was."""
-    state = np.random.get_state(), random.getstate(), np.get_printoptions()
+    # The legacy generator is the one that is process-wide.
+    state = np.random.get_state(), random.getstate(), np.get_printoptions()  # noqa: NPY002
     with warnings.catch_warnings(), mpl.rc_context(), pd.option_context("display.max_rows", 60):
         yield
-    np.random.set_state(state[0])
+    np.random.set_state(state[0])  # noqa: NPY002
     random.setstate(state[1])
     np.set_printoptions(**{key: value for key, value in state[2].items() if key != "override_repr"})
 
@@ -48,20 +49,24 @@ def test_print_options_of_numpy_travel(notebook):
 
 
 def test_parameters_of_matplotlib_travel(notebook):
-    notebook.run("import matplotlib.pyplot as plt, matplotlib\nplt.rcParams['figure.figsize'] = (3, 2)\nplt.rcParams['axes.prop_cycle'] = plt.cycler(color=['r', 'k'])")
+    notebook.run(
+        "import matplotlib.pyplot as plt, matplotlib\nplt.rcParams['figure.figsize'] = (3, 2)\n"
+        "plt.rcParams['axes.prop_cycle'] = plt.cycler(color=['r', 'k'])"
+    )
     notebook.agree("plt.rcParams['figure.figsize'], plt.rcParams['axes.prop_cycle'].by_key()")
 
 
 def test_filters_of_warnings_travel(notebook):
     notebook.run("import warnings\nwarnings.filterwarnings('error', message='loud.*')")
-    bundle = notebook.capture(
-        "try:\n    warnings.warn('loud one')\nexcept UserWarning as e:\n    got = str(e)\ngot"
-    )
+    bundle = notebook.capture("try:\n    warnings.warn('loud one')\nexcept UserWarning as e:\n    got = str(e)\ngot")
     assert notebook.job(bundle)["value"] == "'loud one'"
 
 
 def test_generators_that_were_seeded_travel(notebook):
-    notebook.run("import random, numpy as np\ndef seed_everything():\n    random.seed(3)\n    np.random.seed(3)\nseed_everything()")
+    notebook.run(
+        "import random, numpy as np\ndef seed_everything():\n    random.seed(3)\n    np.random.seed(3)\n"
+        "seed_everything()"
+    )
     notebook.agree("random.random(), np.random.rand()")
 
 

@@ -96,7 +96,10 @@ CASES: dict[str, tuple[list[str], str]] = {
     ),
     "a dataclass with postponed annotations": (
         [
-            "from __future__ import annotations\nfrom dataclasses import dataclass\nimport typing\n@dataclass\nclass Node:\n    next: Node | None = None"
+            (
+                "from __future__ import annotations\nfrom dataclasses import dataclass\nimport typing\n"
+                "@dataclass\nclass Node:\n    next: Node | None = None"
+            )
         ],
         "typing.get_type_hints(Node)['next'] == (Node | None)",
     ),
@@ -131,7 +134,10 @@ CASES: dict[str, tuple[list[str], str]] = {
     ),
     "a metaclass": (
         [
-            "class Meta(type):\n    def __new__(m, n, b, d):\n        d['tag'] = n.lower()\n        return super().__new__(m, n, b, d)",
+            (
+                "class Meta(type):\n    def __new__(m, n, b, d):\n        d['tag'] = n.lower()\n"
+                "        return super().__new__(m, n, b, d)"
+            ),
             "class K(metaclass=Meta):\n    pass",
         ],
         "K.tag",
@@ -142,14 +148,20 @@ CASES: dict[str, tuple[list[str], str]] = {
     ),
     "slots and properties": (
         [
-            "class S:\n    __slots__ = ('v',)\n    def __init__(self):\n        self.v = 2\n    @property\n    def w(self):\n        return self.v + 1",
+            (
+                "class S:\n    __slots__ = ('v',)\n    def __init__(self):\n        self.v = 2\n    @property\n"
+                "    def w(self):\n        return self.v + 1"
+            ),
             "s = S()",
         ],
         "s.w",
     ),
     "static and class methods": (
         [
-            "class S:\n    n = 3\n    @staticmethod\n    def a():\n        return 1\n    @classmethod\n    def b(cls):\n        return cls.n"
+            (
+                "class S:\n    n = 3\n    @staticmethod\n    def a():\n        return 1\n    @classmethod\n"
+                "    def b(cls):\n        return cls.n"
+            )
         ],
         "S.a(), S.b()",
     ),
@@ -252,7 +264,10 @@ CASES: dict[str, tuple[list[str], str]] = {
     "a definition in a branch": (
         [
             "import sys",
-            "if sys.version_info > (3,):\n    def f():\n        '''multi\n        line'''\n        return f.__doc__\nelse:\n    def f():\n        return 0",
+            (
+                "if sys.version_info > (3,):\n    def f():\n        '''multi\n        line'''\n"
+                "        return f.__doc__\nelse:\n    def f():\n        return 0"
+            ),
         ],
         "f()",
     ),
@@ -269,7 +284,10 @@ CASES: dict[str, tuple[list[str], str]] = {
     "loops and their leftovers": (["xs = [3, 4]"], "for i, x in enumerate(xs):\n    last = x\ni, last"),
     "with, try, match": (
         ["import io\ncmd = ('go', 3)"],
-        "with io.StringIO() as _f:\n    _f.write('a')\n    t = _f.getvalue()\nmatch cmd:\n    case ('go', n):\n        r = n\nt, r",
+        (
+            "with io.StringIO() as _f:\n    _f.write('a')\n    t = _f.getvalue()\nmatch cmd:\n"
+            "    case ('go', n):\n        r = n\nt, r"
+        ),
     ),
     "deleting a name": (["a = 1\nb = 2"], "del a\nb"),
     "top-level await": (

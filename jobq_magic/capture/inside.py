@@ -1,0 +1,31 @@
+"""What is inside an object, looked at without executing any code of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+__all__ = ["attributes_of", "items_of"]
+
+
+def attributes_of(value: object) -> dict[str, Any]:
+    """The instance's own attributes; empty where it has none, and for classes."""
+    if isinstance(value, type):
+        return {}
+    try:
+        own = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return {}
+    return own if isinstance(own, dict) else {}
+
+
+def items_of(value: object, most: int) -> Iterator[tuple[str, str | None, object]] | None:
+    """Parts of a plain container, as (subscript, key where it is a text, part); None for anything else."""
+    if isinstance(value, dict):
+        return (
+            (f"[{key!r}]", key if isinstance(key, str) else None, part) for key, part in islice(value.items(), most)
+        )
+    if isinstance(value, list | tuple | set | frozenset):
+        return ((f"[{at}]", None, part) for at, part in enumerate(islice(value, most)))
+    return None
