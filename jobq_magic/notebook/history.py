@@ -19,17 +19,25 @@ class History:
     def __init__(self, shell: Any) -> None:
         self._shell = shell
         self.index = DefinitionIndex()
+        self._unnumbered = 0
         parsed = shell.history_manager.input_hist_parsed
         before = [(f"Cell [{number}]", text) for number, text in enumerate(parsed) if number and text]
         # The cell that loads the extension is running; it is recorded when it has ended.
-        self.index.bootstrap(before[:-1] if before else [])
+        self.index.bootstrap(before[:-1] if before else [], shell.compile.flags)
+
+    @property
+    def label(self) -> str:
+        """How the cell that is running is called: by its number, as the notebook shows it."""
+        return f"Cell [{self._shell.execution_count + self._unnumbered}]"
 
     def post_run_cell(self, result: Any) -> None:
         """After each cell: what it defined, and which objects its names hold now."""
         info = result.info
-        if info is None or info.silent or not info.store_history:
+        if info is None or info.silent:
             return
-        count = result.execution_count
-        parsed = self._shell.history_manager.input_hist_parsed
-        if count is not None and count < len(parsed):
-            self.index.record(parsed[count], f"Cell [{count}]", self._shell.user_ns, count)
+        label = f"Cell [{result.execution_count}]" if info.store_history else self.label
+        if not info.store_history:  # nbval executes all cells so, and IPython counts none of them
+            self._unnumbered += 1
+        if result.error_before_exec is None:
+            text = getattr(info, "transformed_cell", None) or self._shell.transform_cell(info.raw_cell)
+            self.index.record(text, label, self._shell.user_ns, flags=self._shell.compile.flags)
