@@ -23,11 +23,11 @@ def interactive(shell: Any) -> bool:
     return bool(_request(shell).get("content", {}).get("allow_stdin", False))
 
 
-def cell_identity(shell: Any) -> dict[str, Any]:
+def cell_identity(shell: Any, label: str) -> dict[str, Any]:
     """What is known of the cell that is running: for going back to it, never for making it work."""
     request = _request(shell)
     known = {
-        "label": f"Cell [{shell.execution_count}]",
+        "label": label,
         "notebook": os.environ.get("JPY_SESSION_NAME") or shell.user_ns.get("__session__"),
         "cell_id": request.get("metadata", {}).get("cellId"),
     }

@@ -36,8 +36,8 @@ class History:
         if info is None or info.silent:
             return
         label = f"Cell [{result.execution_count}]" if info.store_history else self.label
-        if not info.store_history:  # nbval executes all cells so, and IPython counts none of them
-            self._unnumbered += 1
+        if not info.store_history and self._shell.execution_count == 1:
+            self._unnumbered += 1  # nbval executes all cells so, and IPython counts none of them
         if result.error_before_exec is None:
             text = getattr(info, "transformed_cell", None) or self._shell.transform_cell(info.raw_cell)
             self.index.record(text, label, self._shell.user_ns, flags=self._shell.compile.flags)

@@ -46,7 +46,7 @@ class JobqMagics(Magics):
         if self._session is None:
             from jobq_magic.notebook.session import Session
 
-            self._session = Session(self.shell, self.history.index, self.settings)
+            self._session = Session(self.shell, self.history, self.settings)
         return self._session
 
     @no_var_expand

@@ -17,6 +17,7 @@ from jobq_magic.config import Resolved, resolve
 from jobq_magic.errors import CaptureError
 from jobq_magic.job import Job, outcome
 from jobq_magic.notebook import faces, frontend, returning
+from jobq_magic.notebook.history import History
 from jobq_magic.render import text
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
@@ -30,14 +31,14 @@ class Session:
 
     Args:
         shell: the IPython shell.
-        index: which definition each name holds.
+        history: what its cells executed.
         settings: what `%config` says now.
     """
 
-    def __init__(self, shell: Any, index: Any, settings: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, shell: Any, history: History, settings: Callable[[], Mapping[str, Any]]) -> None:
         self.shell = shell
         self.store = Store()
-        self._index = index
+        self._history = history
         self._settings = settings
         self._shipped: dict[str, dict[str, Any]] = {}
         self._came_back: queue.SimpleQueue[tuple[Run, Snapshot]] = queue.SimpleQueue()
@@ -76,7 +77,11 @@ class Session:
             return self._explain(resolved, source)
         interactive = frontend.interactive(self.shell)
         submitted = pipeline.submit(
-            resolved, source, self.store, headless=not interactive, cell=frontend.cell_identity(self.shell)
+            resolved,
+            source,
+            self.store,
+            headless=not interactive,
+            cell=frontend.cell_identity(self.shell, source.label),
         )
         return self._follow(submitted, resolved, interactive)
 
@@ -137,9 +142,9 @@ class Session:
     def _source(self, cell: str) -> Source:
         return Source(
             cell=self.shell.transform_cell(cell),
-            label=frontend.cell_identity(self.shell)["label"],
+            label=self._history.label,
             namespace=self.shell.user_ns,
-            index=self._index,
+            index=self._history.index,
             flags=self.shell.compile.flags,
             transform=self.shell.transform_cell,
         )
