@@ -22,7 +22,7 @@ from jobq_magic.capture.magics import settle
 from jobq_magic.capture.modules import LocalCode
 from jobq_magic.capture.names import Analysis, analyse
 from jobq_magic.capture.secretscan import secret_in_source
-from jobq_magic.capture.state import collect
+from jobq_magic.capture.state import collect, left_behind
 from jobq_magic.errors import CaptureError
 
 __all__ = ["Analysis", "CaptureOptions", "DefinitionIndex", "Source", "capture", "free"]
@@ -107,7 +107,10 @@ def capture(source: Source, folder: Path, options: CaptureOptions | None = None)
     order = walk.ordered()
     if analysis.hints.dynamic and not options.include:
         walk.notes.append(f"{analysis.hints.dynamic[0]} may read names that are not seen; add them with --include")
-    states = collect(frozenset(code.seen), frozenset(source.index.setters), here=options.here)
+    used, setters = frozenset(code.seen), frozenset(source.index.setters)
+    for module in left_behind(used, setters):
+        walk.notes.append(f"what earlier cells set in {module} does not travel; set it in the cell where it matters")
+    states = collect(used, setters, here=options.here)
     steps = [{"kind": "state", "what": what, "data": data} for what, data in states]
     (folder / "code").mkdir(exist_ok=True)
     steps += [_step(node, folder, number) for number, node in enumerate(order, 1)]

@@ -191,12 +191,20 @@ class Walk:
         )
 
     def _refuse_history(self, name: str, hard: frozenset[str]) -> None:
-        if name in hard and _HISTORY.fullmatch(name) and name not in self.insisted and name in self.namespace:
+        if name in hard and name in self.namespace and _HISTORY.fullmatch(name) and self._is_kernels(name):
             raise CaptureError(
                 "history-name",
                 f"{name} is this kernel's history, and stays here",
                 do="Give the value a name in a cell of its own, and use that",
             )
+
+    def _is_kernels(self, name: str) -> bool:
+        """Whether a name is the kernel's own, and not one that the user gave a value."""
+        if name in self.insisted or not _KERNELS_OWN.fullmatch(name):
+            return False
+        out = self.namespace.get("Out")
+        shown = ["", *out.values()] if isinstance(out, dict) else [""]
+        return name != "_" or any(self.namespace[name] is value for value in shown)
 
     def _starred(self, modules: Iterable[str]) -> set[str]:
         names: set[str] = set()
@@ -236,7 +244,7 @@ class Walk:
     def _need(self, name: str, why: str) -> None:
         if name in self.nodes or name in self.exclude or name in self._values or name not in self.namespace:
             return
-        if _KERNELS_OWN.fullmatch(name) and name not in self.insisted:
+        if self._is_kernels(name):
             return
         self._queue.append((name, why))
 
@@ -383,6 +391,8 @@ class Walk:
         node.hard = self._refers(group, f"{node.why} → {first}")
         node.soft = set(group.reads)
         for qualified in group.by_value:
+            if "<" in qualified:
+                continue  # a lambda, or made by a function: these have no source of their own
             self.notes.append(f"{qualified} travels by value, as its source is not known (in {', '.join(group.names)})")
 
     def _refers(self, group: Group, why: str) -> set[str]:
@@ -398,6 +408,8 @@ class Walk:
 
     def merge(self) -> None:
         """Writes values that share objects as one group, so that they share them there too."""
+        if sum(node.kind == "value" for node in self.nodes.values()) < 2:
+            return
         nodes = {id(node): node for node in self.nodes.values() if node.kind == "value" and node.group is not None}
         owner: dict[int, int] = {}
         parent = {key: key for key in nodes}
@@ -408,7 +420,7 @@ class Walk:
             return key
 
         for key, node in nodes.items():
-            for shared in node.group.shared if node.group is not None else ():
+            for shared in node.group.shared() if node.group is not None else ():
                 parent[root(key)] = root(owner.setdefault(shared, key))
         families: dict[int, list[Node]] = {}
         for key, node in nodes.items():
@@ -464,7 +476,9 @@ class Walk:
 
 def _is_ipythons(value: object) -> bool:
     """`open` and `display` of a kernel are IPython's own; a job has its own."""
-    return str(getattr(value, "__module__", "")).partition(".")[0] in ("IPython", "ipykernel")
+    # Its `open` says that it is of `io`, by `functools.wraps`.
+    made_in = value.__globals__.get("__name__") if isinstance(value, FunctionType) else None
+    return str(made_in or getattr(value, "__module__", "")).partition(".")[0] in ("IPython", "ipykernel")
 
 
 def _is_data(value: object) -> bool:

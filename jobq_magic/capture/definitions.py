@@ -29,6 +29,10 @@ _SETTERS = {
     "numpy": re.compile(r"\b(np|numpy)\.random\.(seed|set_state)\s*\("),
     "seeds": re.compile(r"\b(?!random\.|np\.random\.|numpy\.random\.)(seed_\w+|set_seed|seed_everything)\s*\("),
     "warnings": re.compile(r"\b(filterwarnings|simplefilter|resetwarnings)\s*\("),
+    "logging": re.compile(r"\blogging\.(basicConfig|disable)\s*\("),
+    "locale": re.compile(r"\blocale\.setlocale\s*\("),
+    "decimal": re.compile(r"\b(decimal\.)?getcontext\s*\("),
+    "torch": re.compile(r"\btorch\.(manual_seed|set_default_\w+|set_num_threads)\s*\("),
 }
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -79,7 +83,8 @@ class DefinitionIndex:
         self._submodules: dict[str, dict[str, None]] = {}
         self._extensions: dict[str, dict[str, Definition]] = {}
         self.setters: set[str] = set()
-        """What executed cells set process-wide: `random`, `numpy`, `seeds` (by a helper), `warnings`."""
+        """What executed cells set process-wide: `random`, `numpy`, `seeds` (by a helper), `warnings`, or the settings of a
+    module."""
 
     def record(
         self,

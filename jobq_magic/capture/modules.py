@@ -51,7 +51,8 @@ def home_of(name: str) -> tuple[str, Path | None]:
     file = _file_of(top)
     if file is None:
         return ("installed" if top in sys.modules else "unknown"), None
-    return ("installed" if _is_installed(str(file)) else "local"), file
+    # What lies in an archive has no file of its own.
+    return ("installed" if _is_installed(str(file)) or not file.exists() else "local"), file
 
 
 def _file_of(top: str) -> Path | None:

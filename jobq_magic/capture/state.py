@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["collect"]
+__all__ = ["collect", "left_behind"]
 
 _NUMPY_PRINTS = {
     "edgeitems": 3,
@@ -24,6 +24,7 @@ _NUMPY_PRINTS = {
 }
 # The kernel's own choices of where figures go.
 _BACKEND = frozenset({"backend", "backend_fallback", "interactive", "toolbar", "webagg.port", "webagg.address"})
+_UNTRAVELLED = frozenset({"decimal", "locale", "logging", "torch"})
 _JSON = (str, int, float, bool, type(None))
 
 
@@ -54,6 +55,11 @@ def collect(used: frozenset[str], setters: frozenset[str], *, here: bool) -> Ite
     ):
         if package in used and package in sys.modules and (changed := options(sys.modules[package])):
             yield what, changed
+
+
+def left_behind(used: frozenset[str], setters: frozenset[str]) -> Iterator[str]:
+    """Modules that the cell uses, whose settings earlier cells changed, and which do not travel."""
+    yield from sorted(setters & used & _UNTRAVELLED)
 
 
 def _extra_paths() -> list[str]:

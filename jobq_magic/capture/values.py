@@ -50,8 +50,12 @@ class Group:
     """Global names that functions which travel by value read."""
     by_value: list[str] = field(default_factory=list)
     """Definitions that travel by value."""
-    shared: dict[int, object] = field(default_factory=dict)
-    """Objects that keep their identity; the reference keeps their ids from being used again."""
+    pickler: Any = None
+    """What wrote it: its memo holds all that it met, so that no id in it is used again."""
+
+    def shared(self) -> set[int]:
+        """Ids of the objects in it whose identity matters."""
+        return _sharable(self.pickler.memo.copy()) if self.pickler is not None else set()
 
 
 class Vault:
@@ -102,7 +106,7 @@ class Vault:
                 raise self._cannot(group.names[0], "it is nested too deeply to be pickled", why, hint) from error
             raise self._refusal(ordered, error, why, hint) from error
         if not all(isinstance(value, _PLAIN) for value in values.values()):
-            group.shared = _sharable(made[-1].memo.copy())
+            group.pickler = made[-1]
         self._used += group.size
         return group
 
@@ -228,9 +232,9 @@ def _pickler_for(references: References, group: Group) -> type[Any]:
     return type("Travelling", (_Travelling, Pickler), {"references": references, "group": group})
 
 
-def _sharable(memo: dict[int, tuple[int, object]]) -> dict[int, object]:
+def _sharable(memo: dict[int, tuple[int, object]]) -> set[int]:
     """Of what a pickler met, what two names can share so that it matters: what can change, or is told by identity."""
-    found: dict[int, object] = {}
+    found: set[int] = set()
     kinds: dict[type, bool] = {}
     inner: list[object] = []
     for _, value in memo.values():
@@ -239,13 +243,11 @@ def _sharable(memo: dict[int, tuple[int, object]]) -> dict[int, object]:
             kinds[kind] = _matters(kind)
         inner.append(getattr(kind, "_metadata", None))  # which frames of pandas pickle with themselves
         if kinds[kind]:
-            found[id(value)] = value
+            found.add(id(value))
         elif _is_index(kind):
             inner.append(getattr(value, "_data", None))
             inner += [getattr(inner[-1], name, None) for name in ("_ndarray", "_pa_array")]
-    for part in inner:
-        found.pop(id(part), None)
-    return found
+    return found - set(map(id, inner))
 
 
 def _is_index(kind: type) -> bool:

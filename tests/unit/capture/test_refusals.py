@@ -137,7 +137,7 @@ def test_an_open_file_is_refused_although_it_would_pickle(notebook, tmp_path):
 
 
 def test_the_kernels_history_is_refused(notebook):
-    notebook.names.update(_=3, _2=4, Out={2: 4}, In=["", "x"])
+    notebook.names.update(_=4, _2=4, Out={2: 4}, In=["", "x"])
     for cell in ("_ + 1", "Out[2]", "_2", "In[1]"):
         with pytest.raises(CaptureError) as caught:
             notebook.capture(cell)
@@ -148,6 +148,28 @@ def test_an_underscore_that_the_cell_binds_is_its_own(notebook):
     notebook.names["_"] = 3
     bundle = notebook.capture("for _ in range(2): pass\na, _ = 1, 2\n_")
     assert [step["kind"] for step in bundle.steps] == []
+
+
+def test_an_underscore_that_the_user_gave_a_value_travels(notebook):
+    notebook.names.update(_=str.upper, Out={1: "other"})
+    notebook.run("def f():\n    return _('a')")
+    assert notebook.job(notebook.capture("_('b') + f()"))["value"] == "'BA'"
+    notebook.names.update(_="other")
+    assert [row.name for row in notebook.capture("f").travellers] == ["f"]
+
+
+def test_a_mistyped_option_is_told(notebook):
+    notebook.run("model = 1")
+    for option in ("exclude", "include", "remake"):
+        with pytest.raises(CaptureError, match="Did you mean model"):
+            notebook.capture("1", **{option: ("modl",)})
+
+
+def test_what_no_statement_made_cannot_be_made_anew(notebook):
+    notebook.run("a, b = 1, 2")
+    with pytest.raises(CaptureError) as caught:
+        notebook.capture("a", remake=("a",))
+    assert caught.value.code == "cannot-remake"
 
 
 def test_what_is_too_large_is_refused_before_it_is_written(notebook, tmp_path):

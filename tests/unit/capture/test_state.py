@@ -83,6 +83,13 @@ def test_a_job_on_this_machine_has_the_working_folder_and_the_path(notebook, tmp
     assert list(there["shows"].values()) == ["True"]
 
 
+def test_settings_that_do_not_travel_are_told(notebook):
+    notebook.run("import logging\nlogging.disable(10)")
+    notebook.run("logging.disable(0)")
+    assert any("set in logging does not travel" in note for note in notebook.capture("logging.INFO").notes)
+    assert notebook.capture("1").notes == ()
+
+
 def test_the_environment_never_travels(notebook, monkeypatch):
     monkeypatch.setenv("JOBQ_CANARY", "sings-in-the-mine")
     notebook.run("import os")
