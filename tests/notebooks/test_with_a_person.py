@@ -1,0 +1,116 @@
+"""`%%jobq` with a person in front: a status that is kept up to date, and an interrupt that only detaches."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.notebooks.conftest import opened
+from tests.support import eventually
+
+
+def folders(environment) -> set[Path]:
+    """The folders of all runs."""
+    return set(Path(environment["JOBQ_HOME"], "runs").glob("[!.]*"))
+
+
+def phases(folder: Path) -> list[str]:
+    """The phases that a run went through."""
+    events = [json.loads(line) for line in (folder / "record.jsonl").read_text().splitlines()]
+    return [event["phase"] for event in events if "phase" in event]
+
+
+def begun(notebook, environment, cell: str) -> tuple[str, Path]:
+    """Sends a cell, and waits until its code runs; the request, and the folder of its run."""
+    before = folders(environment)
+    request = notebook.start(cell)
+    (folder,) = eventually(lambda: folders(environment) - before)
+    eventually(lambda: "running" in phases(folder), timeout=20)
+    return request, folder
+
+
+def test_a_status_line_is_updated_in_place_and_output_comes_as_it_is_made(attended):
+    reply = attended.run("%%jobq\nprint('said')\nimport time\ntime.sleep(0.6)\n'value'")
+    assert (reply.stdout, reply.value) == ("said\n", "'value'")
+    assert len(reply.displays) == 1
+    assert "✓ succeeded" in reply.updates[-1]["text/plain"]
+    assert "this machine" in reply.displays[0]["text/plain"]
+
+
+def test_an_interrupt_detaches_and_attach_brings_it_back(attended, environment):
+    cell, folder = begun(
+        attended,
+        environment,
+        "%%jobq\nimport os, time\nprint('up')\nwhile not os.path.exists('go'): time.sleep(0.02)\nlate = 5\nlate",
+    )
+    attended.manager.interrupt_kernel()
+    reply = attended.reply(cell)
+    assert reply.error == "Detached"
+    assert f"%jobq attach {folder.name}" in reply.traceback
+    attended.run("open('go', 'w').close()")
+    again = attended.run("%jobq attach -1")
+    assert (again.stdout, again.value) == ("up\n", "5")
+    assert attended.run("print(late)").stdout == "5\n"
+    attended.run("os = __import__('os'); os.remove('go')")
+
+
+def test_no_wait_returns_at_once_and_binds_between_cells(attended, environment):
+    reply = attended.run("%%jobq --no-wait\nimport os, time\nwhile not os.path.exists('go2'): time.sleep(0.02)\naside = 7")
+    assert reply.error is None
+    assert attended.run("aside").error == "NameError"
+    attended.run("open('go2', 'w').close()")
+    eventually(lambda: attended.run("print(globals().get('aside'))").stdout == "7\n", timeout=20)
+    attended.run("__import__('os').remove('go2')")
+
+
+def test_stop_ends_a_run(attended, environment):
+    request, _ = begun(attended, environment, "%%jobq --no-wait --name sleeper\nimport time\ntime.sleep(100)")
+    attended.reply(request)
+    assert "■ cancelled" in attended.run("%jobq stop sleeper").stdout
+
+
+def test_verbs_tell_of_runs(attended):
+    attended.run("%%jobq --name told\nprint('line')\nseen = 3\nseen")
+    assert "told-" in attended.run("%jobq list").stdout
+    assert "✓ succeeded" in attended.run("%jobq status told").stdout
+    assert attended.run("%jobq logs told").stdout == "line\n"
+    result = attended.run("%jobq result told")
+    assert (result.value, "seen:" in result.stdout) == ("3", True)
+    again = attended.run("%jobq rerun told")
+    assert (again.stdout, again.value) == ("line\n", "3")
+    assert "setting" in attended.run("%jobq config").stdout
+    assert "--workers" in attended.run("%jobq --help").stdout
+
+
+def test_a_kernel_that_is_killed_leaves_its_run_going_and_another_attaches(environment):
+    with opened(environment, person=True) as first:
+        _, folder = begun(
+            first,
+            environment,
+            "%%jobq --name orphan\nimport os, time\nwhile not os.path.exists('go3'): time.sleep(0.02)\nfound = [1]\n'end'",
+        )
+        os.kill(first.manager.provisioner.pid, signal.SIGKILL)
+        with opened(environment, person=True) as second:
+            assert second.run("%jobq list --live").stdout.count("orphan-") == 1
+            Path("go3").touch()
+            assert second.run("%jobq attach orphan").value == "'end'"
+            assert second.run("found").error == "NameError", "attach in another kernel binds only when asked"
+            second.run("%jobq attach orphan --bind")
+            assert second.run("print(found)").stdout == "[1]\n"
+    assert phases(folder)[-1] == "succeeded"
+
+
+@pytest.mark.parametrize("how", ["interrupt", "sigterm"])
+def test_headless_an_interrupt_or_sigterm_stops_the_run(environment, how):
+    with opened(environment, person=False) as notebook:
+        cell, folder = begun(notebook, environment, "%%jobq\nimport time\ntime.sleep(100)")
+        if how == "interrupt":
+            notebook.manager.interrupt_kernel()
+        else:
+            os.kill(notebook.manager.provisioner.pid, signal.SIGTERM)
+        assert notebook.reply(cell).error == "KeyboardInterrupt"
+        assert phases(folder)[-2:] == ["stopping", "cancelled"]
