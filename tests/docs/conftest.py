@@ -6,12 +6,16 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
+from jobq_magic.backends.ray import pool
+from jobq_magic.places import runtime_dir
 
 ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -73,7 +77,9 @@ def alike(expected: str, found: str) -> bool:
     if len(lines) != len(seen):
         return False
     patterns = [".*".join(map(re.escape, re.sub(r" +", " ", line.rstrip()).split("..."))) for line in lines]
-    return all(re.fullmatch(pattern, re.sub(r" +", " ", line.rstrip())) for pattern, line in zip(patterns, seen, strict=True))
+    return all(
+        re.fullmatch(pattern, re.sub(r" +", " ", line.rstrip())) for pattern, line in zip(patterns, seen, strict=True)
+    )
 
 
 @dataclass
@@ -93,12 +99,19 @@ class Workshop:
         """Runs one command line."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         return subprocess.run(
-            ["bash", "-c", command], cwd=self.folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=100
+            ["bash", "-c", command],
+            cwd=self.folder,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            timeout=100,
         )
 
 
 @pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
+def workshop(tmp_path: Path) -> Iterator[Workshop]:
     """A folder with the examples in it."""
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    return Workshop(tmp_path)
+    yield Workshop(tmp_path)
+    if (runtime_dir() / "ray").exists():
+        pool.stop()

@@ -50,7 +50,11 @@ def test_the_make_targets_that_it_names_are_there(path):
 
 
 @pytest.mark.parametrize(
-    "path", [pytest.param(path, id=path.name) for path in [*DOCUMENTS, ROOT / "CHANGELOG.md", *ROOT.glob("docs/decisions/*.md")]]
+    "path",
+    [
+        pytest.param(path, id=path.name)
+        for path in [*DOCUMENTS, ROOT / "CHANGELOG.md", *ROOT.glob("docs/decisions/*.md")]
+    ],
 )
 def test_what_it_links_to_is_there(path):
     links = re.findall(r"\]\(([^)#]+)", path.read_text())
