@@ -83,8 +83,7 @@ class DefinitionIndex:
         self._submodules: dict[str, dict[str, None]] = {}
         self._extensions: dict[str, dict[str, Definition]] = {}
         self.setters: set[str] = set()
-        """What executed cells set process-wide: `random`, `numpy`, `seeds` (by a helper), `warnings`, or the settings of a
-    module."""
+        """What executed cells set process-wide: `random`, `numpy`, `seeds` (by a helper), `warnings`, other modules."""
 
     def record(
         self,

@@ -342,6 +342,151 @@ CASES: dict[str, tuple[list[str], str]] = {
         "with cm() as v:\n    w = v\nw",
     ),
     "two definitions on one line": (["f = lambda: 1; g = lambda: 2"], "f(), g()"),
+    "a model of pydantic": (
+        ["from pydantic import BaseModel\nclass M(BaseModel):\n    x: int\n    tags: list[str] = []", "m=M(x=1)"],
+        "type(m) is M, m, M(x='3').x",
+    ),
+    "a figure": (
+        [
+            "import matplotlib\nmatplotlib.use('agg')\nimport matplotlib.pyplot as plt",
+            "fig, ax = plt.subplots()\n_=ax.plot([1,2])",
+        ],
+        "len(fig.axes[0].lines)",
+    ),
+    "a closure over a data frame": (
+        [
+            "import pandas as pd",
+            "df = pd.DataFrame({'a':[1]})",
+            "def mk(d):\n    def f():\n        return d.a.sum() + off\n    return f\noff = 2\nf = mk(df)",
+        ],
+        "int(f())",
+    ),
+    "a lambda in a defaultdict": (
+        ["from collections import defaultdict\ndd = defaultdict(lambda: [0])", "dd['a'][0] = 3"],
+        "dd['b'], dd['a']",
+    ),
+    "a lambda as a key": (["rows=[3,1]", "key = lambda r: -r"], "sorted(rows, key=key)"),
+    "a decorated class": (
+        ["def reg(c):\n    c.extra = 1\n    return c", "@reg\nclass A:\n    pass", "A.more = 2"],
+        "A.extra",
+    ),
+    "a cycle of instances": (
+        ["class N:\n    def __init__(s, v, nxt=None):\n        s.v, s.nxt = v, nxt", "n = N(1); n.nxt = N(2, n)"],
+        "n.nxt.nxt is n",
+    ),
+    "a lambda put into a class": (["class A:\n    pass\nA.f = lambda self: 3"], "A().f()"),
+    "a class made by exec": (
+        ["exec('class E:\\n    def f(self):\\n        return helper()')\ndef helper():\n    return 5"],
+        "E().f()",
+    ),
+    "a class made by a function": (
+        ["def mk(n):\n    class K:\n        v = n\n    return K", "K3 = mk(3)\nk = K3()"],
+        "type(k) is K3, k.v",
+    ),
+    "a class made by type": (["T = type('T', (), {'v': 1})", "t = T()"], "type(t) is T, t.v"),
+    "decorators with arguments, twice": (
+        [
+            (
+                "import functools\ndef retry(n):\n    def d(f):\n        @functools.wraps(f)\n"
+                "        def w(*a, **k):\n            return [f(*a, **k) for _ in range(n)]\n"
+                "        return w\n    return d"
+            ),
+            "@retry(2)\ndef g(x: int = 3) -> int:\n    'doc'\n    return x",
+            "h = retry(3)(g)",
+        ],
+        "g(), h(), g.__doc__",
+    ),
+    "a protocol": (
+        [
+            "from typing import Protocol\nclass P(Protocol):\n    def f(self) -> int: ...",
+            "class I:\n    def f(self): return 1",
+        ],
+        "I().f()",
+    ),
+    "an alias of a type": (["Vec = list[float]", "def f(v: Vec) -> Vec: return v"], "f([1.0]), Vec"),
+    "an optional type": (["from typing import Optional\nMaybe = Optional[int]"], "Maybe"),
+    "names imported from numpy": (
+        ["from numpy import sin, float32, ndarray", "from numpy.linalg import norm"],
+        "float(sin(0)), float32(1), norm([3,4]), ndarray",
+    ),
+    "a base class that writes into its subclasses": (
+        [
+            (
+                "class A:\n    def __init_subclass__(cls, tag='', **k):\n"
+                "        super().__init_subclass__(**k)\n        cls.tag = tag"
+            ),
+            "class B(A, tag='t'): pass",
+        ],
+        "B.tag",
+    ),
+    "values of the standard library": (
+        [
+            (
+                "import datetime as dt, decimal, fractions, uuid, zoneinfo\n"
+                "d = [dt.datetime(2020,1,1,tzinfo=zoneinfo.ZoneInfo('UTC')), "
+                "decimal.Decimal('1.5'), fractions.Fraction(1,3), uuid.UUID(int=1)]"
+            )
+        ],
+        "d",
+    ),
+    "two functions over one cell": (
+        [
+            (
+                "def mk():\n    n = [0]\n    def inc():\n        n[0] += 1\n    def get():\n"
+                "        return n[0]\n    return inc, get\ninc, get = mk()"
+            )
+        ],
+        "inc()\nget()",
+    ),
+    "a class and a function that need each other": (
+        ["class A:\n    def make(self):\n        return build()\ndef build():\n    return A()"],
+        "type(A().make()) is A",
+    ),
+    "a default that is a value too": (["import numpy as np\nw = np.ones(3)\ndef f(x=w):\n    return x is w"], "f()"),
+    "a class that holds an instance of itself": (["class A:\n    pass\nA.root = A()"], "type(A.root) is A"),
+    "flags": (
+        ["import enum\nclass F(enum.Flag):\n    A = enum.auto()\n    B = enum.auto()\nx = F.A | F.B"],
+        "x, x == F.A|F.B",
+    ),
+    "a list that a function appends to": (["log = []\ndef note(x):\n    log.append(x)"], "note(1)\nlog"),
+    "arrays in data": (["import numpy as np\nbig = {'a': np.zeros(3), 'b': [np.ones(2)]}"], "big['b'][0].tolist()"),
+    "an asynchronous generator": (["async def ag():\n    yield 1"], "[x async for x in ag()]"),
+    "starred arguments": (["args=[1,2]; kw={'sep':'-'}"], "'{}{}'.format(*args), dict(**kw)"),
+    "a walrus in a comprehension": (["xs=[1,2,3]"], "[y for x in xs if (y := x*2) > 2]\ny"),
+    "an import that fell back": (["try:\n    import nonexist as q\nexcept ImportError:\n    q = None"], "q is None"),
+    "a property put in later": (
+        ["class A:\n    def __init__(s): s._v = 1", "A.v = property(lambda s: s._v + 1)"],
+        "A().v",
+    ),
+    "getters of operator": (
+        ["import operator as op\nget = op.itemgetter('a')\nimport functools\nadd=functools.reduce"],
+        "get({'a':2}), add(op.add,[1,2])",
+    ),
+    "a metaclass that keeps a registry": (
+        [
+            (
+                "class Meta(type):\n    reg = {}\n    def __init__(c, n, b, d):\n        Meta.reg[n] = c\n"
+                "class X(metaclass=Meta): pass"
+            )
+        ],
+        "sorted(Meta.reg)",
+    ),
+    "definitions that need values and each other": (
+        [
+            "base = 2",
+            "class C:\n    k = base ** 2\n    def f(self, p=base): return p",
+            "class D(C):\n    j = C.k + base",
+        ],
+        "D.j, D().f()",
+    ),
+    "instances as keys": (
+        ["from dataclasses import dataclass\n@dataclass(frozen=True)\nclass K:\n    a: int", "m = {K(1): 'x'}"],
+        "m[K(1)]",
+    ),
+    "a dataclass with slots": (
+        ["from dataclasses import dataclass\n@dataclass(slots=True)\nclass K:\n    a: int\nk=K(2)"],
+        "k, type(k) is K",
+    ),
 }
 
 MAGIC = {name for name in CASES if "magic" in name}
