@@ -34,11 +34,20 @@ def _script(text: str, env: dict[str, str]) -> list[str]:
     return [sys.executable, str(path)]
 
 
+_LOAD = """
+import time
+t = time.perf_counter()
+from IPython.core.interactiveshell import InteractiveShell
+s = InteractiveShell.instance()
+u = time.perf_counter()
+s.run_line_magic('load_ext', 'jobq_magic')
+print(u - t, time.perf_counter() - u)
+"""
+
+
 def load_ext(env: dict[str, str]) -> Row:
     """The extension, beside the start of IPython."""
-    start = "import time\nt = time.perf_counter()\nfrom IPython.core.interactiveshell import InteractiveShell\ns = InteractiveShell.instance()\n"
-    load = "u = time.perf_counter()\ns.run_line_magic('load_ext', 'jobq_magic')\nprint(u - t, time.perf_counter() - u)\n"
-    command = _script(start + load, env)
+    command = _script(_LOAD, env)
     times = [tuple(map(float, subprocess.check_output(command, env=env).split())) for _ in range(11)][1:]
     ipython, ours = (statistics.median(column) for column in zip(*times, strict=True))
     return Row("%load_ext jobq_magic", ours, ipython, ours / ipython, "ours <= 0.100 s", ours <= 0.1)
@@ -80,30 +89,37 @@ def _first(k: Kernel, cell: str) -> float:
 
 _WATCH = """
 import threading, time
-def _watch(name):
-    while name not in get_ipython().user_ns: time.sleep(0.0005)
-    globals()['_bound_at'] = time.time()
+def _watch(names, name, file):
+    while name not in names: time.sleep(0.0005)
+    at = time.time()
+    open(file, 'w').write(str(at))
 """
 
 
 def bound(env: dict[str, str]) -> Row:
     """From the end of the job's process to its name bound in an idle kernel."""
+    mark = Path(env["BENCH"], "bound")
     with kernel(env, stdin=True) as k:
         k.run("%load_ext jobq_magic\n" + _WATCH)
 
         def ours() -> float:
-            k.run("globals().pop('x', 0); threading.Thread(target=_watch, args=('x',), daemon=True).start()")
-            k.run("%%jobq --no-wait\nx = 1")
-            ask = "while 'x' not in globals(): await __import__('asyncio').sleep(0.01)\nprint(_bound_at)"
-            bound_at = float(k.run("import asyncio\n" + ask)["text"])
-            newest = max(Path(env["JOBQ_HOME"], "runs").iterdir(), key=lambda path: path.stat().st_mtime)
+            mark.unlink(missing_ok=True)
+            start = f"threading.Thread(target=_watch, args=(globals(), 'x', {str(mark)!r}), daemon=True).start()"
+            k.run(f"globals().pop('x', 0)\n{start}")
+            k.run("%%jobq --no-wait\nimport time\ntime.sleep(0.2)\nx = 1")
+            while not (mark.exists() and mark.read_text()):
+                time.sleep(0.01)
+            newest = max(Path(env["JOBQ_HOME"], "runs").glob("[!.]*"), key=lambda path: path.stat().st_ctime)
             events = [json.loads(line) for line in (newest / "record.jsonl").read_text().splitlines()]
-            return bound_at - next(event["at"] for event in events if event.get("phase") == "succeeded")
+            return float(mark.read_text()) - next(e["at"] for e in events if e.get("phase") == "succeeded")
 
         def peer() -> float:
             target = Path(env["BENCH"], "result.json")
             target.unlink(missing_ok=True)
-            write = f"import time, os\ntime.sleep(0.2)\nopen({str(target)!r} + '.p', 'w').write(str(time.time()))\nos.rename({str(target)!r} + '.p', {str(target)!r})"
+            write = (
+                f"import time, os\ntime.sleep(0.2)\nt = {str(target)!r}\n"
+                "open(t + '.p', 'w').write(str(time.time()))\nos.rename(t + '.p', t)"
+            )
             with subprocess.Popen([sys.executable, "-c", write], env=env):
                 while not target.exists():
                     time.sleep(0.02)

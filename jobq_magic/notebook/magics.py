@@ -49,6 +49,11 @@ class JobqMagics(Magics):
             self._session = Session(self.shell, self.history, self.settings)
         return self._session
 
+    def close(self) -> None:
+        """Ends the session, if there is one."""
+        if self._session is not None:
+            self._session.close()
+
     @no_var_expand
     @line_cell_magic
     def jobq(self, line: str, cell: str | None = None) -> Any:
@@ -83,6 +88,7 @@ def unload(shell: Any) -> None:
         shell.events.unregister("post_run_cell", magics.history.post_run_cell)
     with suppress(ValueError):
         shell.input_transformers_cleanup.remove(_let_empty_cells_reach_us)
+    magics.close()
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("jobq", None)
     if magics in shell.configurables:

@@ -42,6 +42,17 @@ class Session:
         self._settings = settings
         self._shipped: dict[str, dict[str, Any]] = {}
         self._came_back: queue.SimpleQueue[tuple[Run, Snapshot]] = queue.SimpleQueue()
+        self._cell_active = True  # a session is made by the first cell that needs it
+        for event, callback in self._callbacks():
+            shell.events.register(event, callback)
+
+    def _callbacks(self) -> tuple[tuple[str, Callable[..., None]], ...]:
+        return ("pre_run_cell", self._before_cell), ("post_run_cell", self._after_cell)
+
+    def close(self) -> None:
+        """Takes what it registered out of the shell."""
+        for event, callback in self._callbacks():
+            self.shell.events.unregister(event, callback)
 
     def resolve(self, given: Mapping[str, Any]) -> Resolved:
         """The spec and the target that options and settings amount to, here and now."""
@@ -125,13 +136,25 @@ class Session:
         def ended(run: Run, snapshot: Snapshot) -> None:
             self._came_back.put((run, snapshot))
             if loop is not None:
-                loop.add_callback(self.bind_what_came_back)
+                loop.add_callback(self._between_cells)
 
-        self.shell.events.register("pre_run_cell", self.bind_what_came_back)
         faces.Live(self.store, run, ended)
 
-    def bind_what_came_back(self, *_: Any) -> None:
-        """Binds the runs that ended while nobody waited for them. Called on the main thread only."""
+    def _before_cell(self, *_: Any) -> None:
+        self._bind_what_came_back()
+        self._cell_active = True
+
+    def _after_cell(self, *_: Any) -> None:
+        self._cell_active = False
+        self._bind_what_came_back()
+
+    def _between_cells(self) -> None:
+        """On the main thread's loop; a cell that awaits lets it run too, and must not see its names change."""
+        if not self._cell_active:
+            self._bind_what_came_back()
+
+    def _bind_what_came_back(self) -> None:
+        """Binds the runs that ended while nobody waited for them. On the main thread only."""
         while not self._came_back.empty():
             run, snapshot = self._came_back.get()
             shipped = self._shipped.pop(run.id, {})
