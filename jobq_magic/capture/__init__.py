@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from jobq_magic.bundle import Bundle
-from jobq_magic.capture.closure import Node, Walk
+from jobq_magic.capture.closure import Walk
 from jobq_magic.capture.definitions import DefinitionIndex
 from jobq_magic.capture.magics import settle
 from jobq_magic.capture.modules import LocalCode
 from jobq_magic.capture.names import Analysis, analyse
+from jobq_magic.capture.order import Node
 from jobq_magic.capture.secretscan import secret_in_source
 from jobq_magic.capture.state import collect, left_behind
 from jobq_magic.errors import CaptureError

@@ -1,8 +1,7 @@
-"""The walk from a cell to all that it needs, and the order in which that is made again.
+"""The walk from a cell to all that it needs.
 
-Names are resolved in the live namespace. Each becomes a node: a module, something imported from one, a definition as
-source, or a value. Edges are *hard* where the other must be there before the step is executed, *soft* where it is only
-called later; the order keeps all hard ones, and soft ones where it can.
+Names are resolved in the live namespace. Each becomes a node (`order.Node`): a module, something imported from one, a
+definition as source, or a value.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import re
 import sys
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
@@ -23,41 +21,18 @@ from jobq_magic.capture.definitions import Definition, DefinitionIndex
 from jobq_magic.capture.drift import drifted
 from jobq_magic.capture.modules import LocalCode
 from jobq_magic.capture.names import Analysis, analyse
+from jobq_magic.capture.order import Node, in_order
 from jobq_magic.capture.secretscan import refuse_secrets, secret_in_source
 from jobq_magic.capture.values import MAIN, Group, Vault
 from jobq_magic.errors import CaptureError
 
-__all__ = ["Node", "Walk"]
+__all__ = ["Walk"]
 
 _KERNELS_OWN = re.compile(r"_+|_\d+|_i+|_i\d+|_[ido]h|In|Out|get_ipython|exit|quit|open_in_colab|_exit_code")
 _HISTORY = re.compile(r"_{1,3}|_\d+|_i{1,3}|_i\d+|_[ido]h|In|Out")
 _PROVIDED = frozenset({"get_ipython", "display", "open", "__name__", "__doc__", "exit", "quit"})
 _SCALARS = (str, bytes, int, float, complex, bool, type(None))
 _DATA = (dict, list, set, tuple, frozenset, str, bytes, bytearray, int, float, complex, bool, type(None))
-
-
-@dataclass(slots=True)
-class Node:
-    """One step in the making."""
-
-    kind: str
-    """`import`, `source`, `value`, `attributes`, or `none` for what the job has anyhow."""
-    names: tuple[str, ...]
-    why: str
-    hard: set[str] = field(default_factory=set)
-    soft: set[str] = field(default_factory=set)
-    after: list[Node] = field(default_factory=list)
-    """Nodes that must come first, and have no name."""
-    imported: tuple[str, str | None] | None = None
-    definition: Definition | None = None
-    group: Group | None = None
-    of: str = ""
-
-    @property
-    def key(self) -> tuple[int, str, str]:
-        """Where it stands among those that could come next; independent of when cells were executed."""
-        rank = {"import": 0, "value": 2}.get(self.kind, 1)
-        return rank, self.names[0] if self.names else self.of, self.definition.text if self.definition else ""
 
 
 class Walk:
@@ -435,26 +410,7 @@ class Walk:
 
     def ordered(self) -> list[Node]:
         """All nodes, in an order in which each finds what it needs."""
-        nodes = list({id(node): node for node in [*self.nodes.values(), *self.loose] if node.kind != "none"}.values())
-        waiting = sorted(nodes, key=lambda node: node.key)
-        done: set[int] = set()
-        order: list[Node] = []
-
-        def open_needs(node: Node, names: set[str]) -> int:
-            needed = {id(self.nodes[name]) for name in names if name in self.nodes and self.nodes[name].kind != "none"}
-            return len(needed - done - {id(node)})
-
-        while waiting:
-            ready = [
-                node
-                for node in waiting
-                if not open_needs(node, node.hard) and all(id(other) in done for other in node.after)
-            ] or waiting[:1]  # a cycle, made after the definitions; nothing can be right for all
-            chosen = min(ready, key=lambda node: (open_needs(node, node.soft) > 0, node.kind == "value", *node.key))
-            waiting.remove(chosen)
-            done.add(id(chosen))
-            order.append(chosen)
-        return order
+        return in_order(self.nodes, self.loose)
 
     def travellers(self, order: Iterable[Node]) -> list[Traveller]:
         """What travels, for people."""
