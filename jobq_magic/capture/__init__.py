@@ -2,65 +2,23 @@
 
 This room knows no notebook: it is given source, namespace and an index of definitions, and reads nothing else but
 loaded modules and their files. Nothing is executed.
+
+An index is kept from the first cell on, so this much is light to import; what captures is loaded by the first capture.
 """
 
 from __future__ import annotations
 
-import ast
-import builtins
-import hashlib
-import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from jobq_magic.bundle import Bundle
-from jobq_magic.capture.closure import Walk
 from jobq_magic.capture.definitions import DefinitionIndex
-from jobq_magic.capture.magics import settle
-from jobq_magic.capture.modules import LocalCode
-from jobq_magic.capture.names import Analysis, analyse
-from jobq_magic.capture.order import Node
-from jobq_magic.capture.secretscan import secret_in_source
-from jobq_magic.capture.state import collect, left_behind
-from jobq_magic.errors import CaptureError
+from jobq_magic.capture.source import CaptureOptions, Source
 
-__all__ = ["Analysis", "CaptureOptions", "DefinitionIndex", "Source", "capture", "free"]
+if TYPE_CHECKING:
+    from jobq_magic.bundle import Bundle
+    from jobq_magic.capture.names import Analysis
 
-DEFAULT_LIMIT = 2 << 30
-"""Bytes of values: what a local disk takes without a thought."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """A cell, and the notebook that it stands in."""
-
-    cell: str
-    """Plain Python: IPython's syntax already transformed."""
-    label: str
-    """How tracebacks call it: `Cell [7]`."""
-    namespace: Mapping[str, Any]
-    index: DefinitionIndex = field(default_factory=DefinitionIndex)
-    flags: int = 0
-    """Of `compile`: future statements in force."""
-    transform: Callable[[str], str] | None = None
-    """IPython's transformation, for the bodies of cell magics, which arrive raw."""
-
-
-@dataclass(frozen=True)
-class CaptureOptions:
-    """What the user said about what travels."""
-
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    remake: tuple[str, ...] = ()
-    outs: tuple[str, ...] | None = None
-    """Names to bring back; None: those that the cell binds."""
-    no_out: bool = False
-    limit: int = DEFAULT_LIMIT
-    here: bool = True
-    """The job sees this machine's files: working folder and `sys.path` travel."""
+__all__ = ["CaptureOptions", "DefinitionIndex", "Source", "capture", "free"]
 
 
 def free(cell: str, flags: int = 0) -> Analysis:
@@ -69,6 +27,8 @@ def free(cell: str, flags: int = 0) -> Analysis:
     Raises:
         SyntaxError: it does not compile.
     """
+    from jobq_magic.capture.names import analyse
+
     return analyse(cell, flags)
 
 
@@ -78,137 +38,6 @@ def capture(source: Source, folder: Path, options: CaptureOptions | None = None)
     Raises:
         CaptureError: the cell, or something that it needs, cannot travel.
     """
-    options = options if options is not None else CaptureOptions()
-    text, notes, analysis = _read(source)
-    folder.mkdir(parents=True, exist_ok=True)
-    _refuse_questions(analysis, source.namespace)
-    if (secret := secret_in_source(text, frozenset(options.include))) is not None:
-        raise CaptureError(
-            "secret-in-value",
-            f"line {secret[0]} of the cell holds {secret[1]}",
-            do="Read it from os.environ and pass it with --secret NAME, or insist with --include and the name it has",
-        )
-    code = LocalCode(folder / "modules", frozenset(options.include), here=options.here)
-    walk = Walk(
-        source.namespace,
-        source.index,
-        values=folder / "values",
-        code=code,
-        include=frozenset(options.include),
-        exclude=frozenset(options.exclude),
-        remake=frozenset(options.remake),
-        limit=options.limit,
-    )
-    for name in (*options.exclude, *options.remake):
-        if name not in analysis.bound:
-            walk.check(name)
-    walk.cell(analysis)
-    walk.include(name for name in options.include if name in source.namespace or name not in analysis.bound)
-    walk.merge()
-    order = walk.ordered()
-    if analysis.hints.dynamic and not options.include:
-        walk.notes.append(f"{analysis.hints.dynamic[0]} may read names that are not seen; add them with --include")
-    used, setters = frozenset(code.seen), frozenset(source.index.setters)
-    for module in left_behind(used, setters):
-        walk.notes.append(f"what earlier cells set in {module} does not travel; set it in the cell where it matters")
-    states = collect(used, setters, here=options.here)
-    steps = [{"kind": "state", "what": what, "data": data} for what, data in states]
-    (folder / "code").mkdir(exist_ok=True)
-    steps += [_step(node, folder, number) for number, node in enumerate(order, 1)]
-    return Bundle.write(
-        folder,
-        steps=steps,
-        cell={
-            "file": "code/cell.py",
-            "sha256": _text(folder / "code/cell.py", text),
-            "label": source.label,
-            "line": 1,
-            "flags": analysis.flags,
-            "outs": _outs(analysis, walk, options),
-            "only": options.no_out or options.outs is not None,
-        },
-        modules=code.files,
-        python=f"{sys.version_info.major}.{sys.version_info.minor}",
-        travellers=tuple(walk.travellers(order)),
-        notes=tuple(dict.fromkeys([*notes, *walk.notes, *code.notes])),
-    )
+    from jobq_magic.capture.gather import gather
 
-
-def _read(source: Source) -> tuple[str, list[str], Analysis]:
-    """The cell as it travels, what to say about that, and what it needs."""
-    try:
-        if not ast.parse(source.cell).body:
-            raise CaptureError("empty-cell", "the cell is empty: there is nothing to run")
-        text, notes = settle(source.cell, source.transform)
-        return text, notes, analyse(text, source.flags)
-    except SyntaxError as error:
-        where = f" (line {error.lineno})" if error.lineno else ""
-        raise CaptureError("syntax-error", f"the cell does not compile: {error.msg}{where}") from error
-    except ValueError as error:  # null bytes
-        raise CaptureError("syntax-error", f"the cell does not compile: {error}") from error
-
-
-def _refuse_questions(analysis: Analysis, namespace: Mapping[str, Any]) -> None:
-    for line, call, name in analysis.hints.asks:
-        own = name in analysis.bound or (name == "input" and namespace.get(name, builtins.input) is not builtins.input)
-        if not own or name == "getpass":
-            raise CaptureError(
-                "input-in-cell",
-                f"{call} on line {line} asks a question, and nobody can answer in a job",
-                do="Ask in a cell of its own, and use the answer here",
-            )
-
-
-def _outs(analysis: Analysis, walk: Walk, options: CaptureOptions) -> list[str]:
-    """The names to bring back.
-
-    Raises:
-        CaptureError: `unknown-out`.
-    """
-    if options.no_out:
-        return []
-    if options.outs is not None:
-        for name in options.outs:
-            if name not in analysis.bound and name not in walk.nodes and not analysis.hints.dynamic:
-                raise CaptureError(
-                    "unknown-out",
-                    f"the cell does not bind '{name}'",
-                    do=f"It binds: {', '.join(analysis.stores)}" if analysis.stores else "It binds nothing",
-                )
-        return list(options.outs)
-    late = sorted(name for name in analysis.late_stores | walk.late_stores if not name.startswith("_"))
-    return list(dict.fromkeys([*analysis.stores, *late]))
-
-
-def _step(node: Node, folder: Path, number: int) -> dict[str, Any]:
-    if node.imported is not None:
-        module, attribute = node.imported
-        return {
-            "kind": "import",
-            "module": module,
-            "attribute": attribute,
-            "name": node.names[0] if node.names else None,
-        }
-    if node.definition is not None:
-        definition = node.definition
-        file = f"code/{number:03}.py"
-        return {
-            "kind": "source",
-            "names": list(node.names),
-            "file": file,
-            "sha256": _text(folder / file, definition.text),
-            "label": definition.label,
-            "line": definition.line,
-            "flags": definition.flags,
-        }
-    assert node.group is not None
-    file = f"values/{node.group.digest}"
-    if node.kind == "attributes":
-        return {"kind": "attributes", "of": node.of, "file": file}
-    return {"kind": "value", "names": list(node.names), "file": file, "size": node.group.size}
-
-
-def _text(path: Path, text: str) -> str:
-    data = text.encode("utf-8", "surrogatepass")
-    path.write_bytes(data)
-    return hashlib.sha256(data).hexdigest()
+    return gather(source, folder, options if options is not None else CaptureOptions())

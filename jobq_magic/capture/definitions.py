@@ -17,8 +17,6 @@ from typing import Any
 
 from jobq_magic.capture.bytecode import FUTURES
 from jobq_magic.capture.inside import attributes_of
-from jobq_magic.capture.magics import calls
-from jobq_magic.capture.samecode import matches
 
 __all__ = ["Definition", "DefinitionIndex", "ImportedName"]
 
@@ -66,11 +64,14 @@ class _Entry:
     sure: bool = True
 
     def is_of(self, value: object) -> bool:
-        if self.held is None:
-            return matches(self.definition.text, self.definition.flags, self.definition.name, value)
-        if self.held() is not value:
+        if self.held is not None and self.held() is not value:
             return False
-        return self.sure or matches(self.definition.text, self.definition.flags, self.definition.name, value)
+        return (self.held is not None and self.sure) or self._matches(value)
+
+    def _matches(self, value: object) -> bool:
+        from jobq_magic.capture.samecode import matches
+
+        return matches(self.definition.text, self.definition.flags, self.definition.name, value)
 
 
 class DefinitionIndex:
@@ -157,6 +158,8 @@ class DefinitionIndex:
                 seen[definition.name] = seen.get(definition.name, 0) + 1
                 self._define(definition, statement, namespace, again=seen[definition.name] > 1)
         if "get_ipython" in source:
+            from jobq_magic.capture.magics import calls
+
             for magic in calls(tree):
                 if magic.body and magic.binds:
                     self._read(magic.body, label, flags, namespace)
