@@ -19,7 +19,10 @@ A step is one JSON object; the runner executes them in order in a fresh `__main_
     {"kind": "value",  "names": ["a", "b"], "file": "values/<sha256>", "size": 812}   a pickled dict of those names
     {"kind": "attributes", "of": "A.method", "file": "values/<sha256>"}               a pickled dict to setattr
 
-`cell` is {"file": "code/cell.py", "sha256": ..., "label": "Cell [7]", "line": 1, "flags": 0, "outs": [...], "only": false},
+`cell` is
+
+    {"file": "code/cell.py", "sha256": ..., "label": "Cell [7]", "line": 1, "flags": 0, "outs": [...], "only": false}
+
 where `outs` are the names to bring back, and with `only` nothing else, whatever else changed in place; `modules` is
 [["pkg/__init__.py", sha256], ...].
 """

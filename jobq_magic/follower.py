@@ -49,15 +49,14 @@ def ensure(store: Store, interpreter: str = sys.executable) -> None:
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = os.open(place / "log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
-        with open(os.devnull) as nothing:
-            child = subprocess.Popen(
-                [interpreter, "-P", "-m", "jobq_magic.follower", str(store.root)],
-                stdin=nothing,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                env={**os.environ, "JOBQ_RUNTIME_DIR": str(runtime_dir())},
-            )
+        child = subprocess.Popen(
+            [interpreter, "-P", "-m", "jobq_magic.follower", str(store.root)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, "JOBQ_RUNTIME_DIR": str(runtime_dir())},
+        )
     finally:
         os.close(log)
     threading.Thread(target=child.wait, name="jobq-follower-wait", daemon=True).start()
@@ -136,13 +135,12 @@ def _advance(store: Store, run: Run) -> None:
         return
     try:
         pipeline.advance(store, run, lock)
-    except Exception as error:  # one run that goes wrong must not end the others
+    except Exception as error:  # noqa: BLE001 - one run that goes wrong must not end the others
         import traceback
 
         traceback.print_exc()
-        store.append(
-            run, phase="lost", reason="follower-error", facts={"error": f"{type(error).__name__}: {error}"}, gen=lock.generation
-        )
+        facts = {"error": f"{type(error).__name__}: {error}"}
+        store.append(run, phase="lost", reason="follower-error", facts=facts, gen=lock.generation)
     finally:
         lock.release()
 

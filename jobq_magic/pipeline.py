@@ -38,6 +38,8 @@ class Submitted:
 
     run: Run
     bundle: Bundle
+    notes: tuple[str, ...] = ()
+    """What has no effect in the place where it went."""
 
 
 def submit(
@@ -77,7 +79,7 @@ def submit(
     except KeyboardInterrupt:
         store.append(run, phase=Phase.CANCELLED, reason="interrupted")
         raise
-    return Submitted(run, bundle)
+    return Submitted(run, bundle, notes)
 
 
 def explain(resolved: Resolved, source: Source, folder: Path) -> Bundle:
@@ -133,7 +135,7 @@ def look_after(store: Store, run: Run) -> None:
     backend = plugins.backend(run.target["backend"])
     seen = backend.observe(run, snapshot.attempt, handle)
     if seen.phase is not None and not store.snapshot(run).final:
-        # The supervisor may have written the end between the look at it and now; then its word is the first, and counts.
+        # The supervisor may have written the end between the look at it and now; then its word is first, and counts.
         _note(store, run, seen, {})
 
 
@@ -194,7 +196,8 @@ class _Ending:
         cause = self._cause or self._reason()
         if cause and time.monotonic() - self._asked > _RETURN_FROM_STOP:
             if not self._cause:
-                self._store.append(self._run, phase=Phase.STOPPING, reason=cause, facts=self._facts(cause), **self._mark)
+                facts = self._facts(cause)
+                self._store.append(self._run, phase=Phase.STOPPING, reason=cause, facts=facts, **self._mark)
             self._cause, self._asked = cause, time.monotonic()
             self._backend.stop(self._run, self._attempt, self._handle, cause)
 
@@ -217,9 +220,7 @@ class _Ending:
         return {"seconds": self._run.spec["timeout"]} if cause == "deadline" else {}
 
 
-def _start(
-    store: Store, run: Run, attempt: int, backend: Backend, mark: Mapping[str, Any]
-) -> Mapping[str, Any] | None:
+def _start(store: Store, run: Run, attempt: int, backend: Backend, mark: Mapping[str, Any]) -> Mapping[str, Any] | None:
     if run.paths.stop.exists():
         store.append(run, phase=Phase.CANCELLED, reason=run.paths.stop.read_text().strip() or "stopped", **mark)
         return None
@@ -239,14 +240,14 @@ def _note(store: Store, run: Run, seen: Observation, mark: Mapping[str, Any]) ->
             store.append(run, note=note, **mark)
     if seen.phase is not None and (seen.phase, seen.reason) != (known.phase, known.reason):
         ready = {"result": "ready"} if run.paths.attempt(known.attempt).result.exists() else {}
-        store.append(
-            run, phase=seen.phase, **({"reason": seen.reason} if seen.reason else {}), facts=dict(seen.facts), **ready, **mark
-        )
+        reason = {"reason": seen.reason} if seen.reason else {}
+        store.append(run, phase=seen.phase, facts=dict(seen.facts), **reason, **ready, **mark)
 
 
 def _note_refusal(store: Store, run: Run, error: JobqError, **mark: Any) -> None:
+    facts = {"error": error.what, "code": error.code, "lines": error.lines()}
     try:
-        store.append(run, phase=Phase.FAILED, reason="refused", facts={"error": error.what, "code": error.code, "lines": error.lines()}, **mark)
+        store.append(run, phase=Phase.FAILED, reason="refused", facts=facts, **mark)
     except StoreError:
         return  # the store is what refuses: its own error is on its way to the user
 
@@ -262,7 +263,11 @@ def _checked(resolved: Resolved) -> tuple[Backend, tuple[str, ...]]:
 def _capture_options(resolved: Resolved) -> CaptureOptions:
     spec = resolved.spec
     return CaptureOptions(
-        include=tuple(spec.include), exclude=tuple(spec.exclude), remake=tuple(spec.remake), outs=tuple(spec.out) if spec.out else None, no_out=spec.no_out
+        include=tuple(spec.include),
+        exclude=tuple(spec.exclude),
+        remake=tuple(spec.remake),
+        outs=tuple(spec.out) if spec.out else None,
+        no_out=spec.no_out,
     )
 
 

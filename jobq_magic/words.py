@@ -88,7 +88,8 @@ _REASONS: Mapping[str, Words] = {
     "ray-failed": Words("Ray could not run it: {error}"),
     "ray-died": Words("Ray on this machine ended while the cell ran", "Run it again with %jobq rerun {run}"),
     "follower-error": Words(
-        "Following it failed: {error}", "This is a defect of jobq-magic; the job may still run. Run it again with %jobq rerun {run}"
+        "Following it failed: {error}",
+        "This is a defect of jobq-magic; the job may still run. Run it again with %jobq rerun {run}",
     ),
     "bundle-damaged": Words("What was captured was changed on disk after the capture: {error}", "Run the cell again"),
 }

@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from jobq_magic.errors import BackendError
 from jobq_magic.protocols import Observation
@@ -45,16 +45,14 @@ class LocalBackend:
     def submit(self, run: Run, attempt: int) -> Mapping[str, Any]:
         """Starts the supervisor, which starts the job; a second supervisor of the same attempt ends at once."""
         base = run.folder.parent.parent / "runtime"
-        with open(os.devnull) as nothing:
-            supervisor = subprocess.Popen(
-                supervisor_argv(run.interpreter, run.folder, attempt),
-                env=_environment(run, runtime_folder(base)),
-                stdin=nothing,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-                close_fds=True,
-            )
+        supervisor = subprocess.Popen(
+            supervisor_argv(run.interpreter, run.folder, attempt),
+            env=_environment(run, runtime_folder(base)),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         _Children.add(supervisor)
         return {"supervisor": process.identify(supervisor.pid)}
 
@@ -67,7 +65,7 @@ class LocalBackend:
         if lives:
             return Observation()
         if lives is None:
-            return self._from_afar(job, known)
+            return self._from_afar(run, attempt, known)
         works = process.alive(known["job"]) if "job" in known else False
         if works:
             self.submit(run, attempt)
@@ -82,11 +80,12 @@ class LocalBackend:
     def stop(self, run: Run, attempt: int, handle: Mapping[str, Any], reason: str) -> None:
         """Nothing to do: the supervisor reads the request in the run's folder."""
 
-    def _from_afar(self, job: Job, known: Mapping[str, Any]) -> Observation:
+    def _from_afar(self, run: Run, attempt: int, known: Mapping[str, Any]) -> Observation:
         try:
-            silent = time.time() - os.stat(os.path.join(job.out, "supervisor.json")).st_mtime
+            sign = run.paths.attempt(attempt).supervisor.stat()
         except OSError:
-            silent = time.time() - os.stat(job.folder).st_mtime
+            sign = run.folder.stat()
+        silent = time.time() - sign.st_mtime
         if silent < LEASE:
             return Observation()
         return Observation("lost", "host-silent", {"host": known["supervisor"]["host"], "seconds": silent})
@@ -94,9 +93,8 @@ class LocalBackend:
 
 def _environment(run: Run, runtime: Path) -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_OF_THE_KERNEL)}
-    for name, value in (run.spec.get("env") or {}).items():
-        if value is not None:  # without a value it is the one of this environment, which goes along anyway
-            environment[name] = value
+    # Without a value, a name means the one of this environment, which goes along anyway.
+    environment |= {name: value for name, value in (run.spec.get("env") or {}).items() if value is not None}
     for name, reference in (run.spec.get("secret") or {}).items():
         environment[name] = os.environ.get(reference or name, "")
     paths = [str(runtime), *filter(None, [environment.get("PYTHONPATH")])]
@@ -109,7 +107,7 @@ def _environment(run: Run, runtime: Path) -> dict[str, str]:
 class _Children:
     """Supervisors that this process started and has to bury: nobody waits for them."""
 
-    _all: list[subprocess.Popen[bytes]] = []
+    _all: ClassVar[list[subprocess.Popen[bytes]]] = []
 
     @classmethod
     def add(cls, child: subprocess.Popen[bytes]) -> None:

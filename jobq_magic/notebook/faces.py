@@ -55,8 +55,13 @@ class Emitter:
             elif item.kind == "clear_output":
                 clear_output(wait=item.wait)
             else:
-                update = item.kind == "update_display_data"
-                display(dict(item.bundle), metadata=dict(item.metadata), transient=dict(item.transient), raw=True, update=update)  # type: ignore[no-untyped-call]
+                display(
+                    dict(item.bundle),
+                    metadata=dict(item.metadata),
+                    transient=dict(item.transient),
+                    raw=True,
+                    update=item.kind == "update_display_data",
+                )
 
 
 def wait_headless(store: Store, run: Run) -> Snapshot:
@@ -79,7 +84,7 @@ def wait_headless(store: Store, run: Run) -> Snapshot:
                     break
             raise
     snapshot = store.snapshot(run)
-    display({"text/plain": text.final(snapshot), "text/html": html.final(snapshot)}, raw=True)  # type: ignore[no-untyped-call]
+    display({"text/plain": text.final(snapshot), "text/html": html.final(snapshot)}, raw=True)
     return snapshot
 
 
@@ -105,10 +110,10 @@ def wait_interactively(store: Store, run: Run) -> Snapshot:
 class StatusLine:
     """One display of where a run stands, redrawn in place at most four times a second."""
 
-    def __init__(self, snapshot: Snapshot, **extra: Any) -> None:
+    def __init__(self, snapshot: Snapshot) -> None:
         self._shown = self._drawn(snapshot)
         self._at = time.monotonic()
-        self._handle: Any = display(self._shown, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        self._handle: Any = display(self._shown, raw=True, display_id=True)
 
     def show(self, snapshot: Snapshot, *, now: bool = False, tail: str = "") -> None:
         """Draws a snapshot, unless the last drawing is too fresh or looks the same."""

@@ -10,7 +10,7 @@ __all__ = ["History"]
 
 
 class History:
-    """Records executed cells of a shell into a `DefinitionIndex`, from now on and, as far as it can be told, from before.
+    """Records the executed cells of a shell into a `DefinitionIndex`: from now on, and from before as far as is known.
 
     Args:
         shell: the IPython shell.

@@ -15,7 +15,7 @@ _NAME = "_jobq_magics"
 
 @magics_class
 class JobqMagics(Magics):
-    """The settings of a notebook session: `%config JobqMagics.mode = "ray"`. `%jobq config` says what they amount to."""
+    """Settings of a notebook session: `%config JobqMagics.mode = "ray"`. `%jobq config` says what they amount to."""
 
     mode = Unicode(None, allow_none=True, help="where cells run: local, ray, ...").tag(config=True)
     profile = Unicode(None, allow_none=True, help="settings of a place, by name").tag(config=True)
@@ -29,7 +29,7 @@ class JobqMagics(Magics):
     wait = Bool(None, allow_none=True, help="wait for jobs in the cell").tag(config=True)
 
     def __init__(self, shell: Any) -> None:
-        super().__init__(shell)  # type: ignore[no-untyped-call]
+        super().__init__(shell)
         from jobq_magic.notebook.history import History
 
         self.history = History(shell)

@@ -100,7 +100,7 @@ class Session:
         run = submitted.run
         self._shipped[run.id] = self._values(submitted.bundle)
         follower.tend(self.store, run)
-        for note in submitted.bundle.notes:
+        for note in (*(() if interactive else submitted.notes), *submitted.bundle.notes):
             print(note)
         if resolved.spec.job:
             self.shell.user_ns[resolved.spec.job] = Job(run.id, self.store)
@@ -122,7 +122,7 @@ class Session:
                 print(note)
         if found.shown is not None:
             data, metadata = found.shown
-            display(dict(data), metadata=dict(metadata), raw=True)  # type: ignore[no-untyped-call]
+            display(dict(data), metadata=dict(metadata), raw=True)
         return found.value
 
     def sent(self, run: Run) -> bool:
@@ -183,4 +183,3 @@ class Session:
         with tempfile.TemporaryDirectory(prefix="jobq-") as folder:
             bundle = pipeline.explain(resolved, source, Path(folder))
         print(text.travellers(bundle))
-

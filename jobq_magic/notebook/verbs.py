@@ -1,4 +1,4 @@
-"""`%jobq VERB ...`: what may be asked of runs from a notebook. Each verb prints plainly, or gives what it is asked for."""
+"""`%jobq VERB ...`: what may be asked of runs from a notebook. A verb prints plainly, or gives what it is asked for."""
 
 from __future__ import annotations
 
@@ -112,8 +112,8 @@ def _config(session: Session, words: Sequence[str]) -> None:
     print(text.columns(("setting", "value", "origin"), [(row.setting, row.value, row.origin) for row in rows]))
 
 
-def _ray(session: Session, words: Sequence[str]) -> None:
-    """status | stop: the Ray clusters that are kept warm on this machine."""
+def _ray(_: Session, words: Sequence[str]) -> None:
+    """[status | stop [ID]]: the Ray clusters that are kept warm on this machine."""
     action = words[0] if words else "status"
     if action not in ("status", "stop"):
         raise OptionError("unknown-verb", f"%jobq ray knows no {action}", do=closest(action, ["status", "stop"]))
@@ -138,8 +138,9 @@ VERBS: dict[str, Callable[[Session, Sequence[str]], Any]] = {
 def help_text() -> str:
     """Help of `%jobq` and `%%jobq`."""
     verbs = [_usage(verb) for verb in VERBS]
+    heading = "Of runs, in a cell of its own:"
     told = "RUN is an id, the beginning of one, a name, or -1 for the last, which is the default."
-    return "\n".join([options.help_text(), "", "Of runs, in a cell of its own:", *(f"  {verb}" for verb in verbs), told])
+    return "\n".join([options.help_text(), "", heading, *(f"  {verb}" for verb in verbs), told])
 
 
 def _usage(verb: str) -> str:

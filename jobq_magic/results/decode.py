@@ -41,7 +41,8 @@ def read(run: Run, attempt: int, key: bytes) -> dict[str, Any]:
     try:
         return unseal(path.read_bytes(), key, run=run.id, attempt=attempt)
     except FileNotFoundError:
-        raise ResultError("no-result", f"{run.id} left no result", do=f"%jobq logs {run.id} shows what it printed") from None
+        advice = f"%jobq logs {run.id} shows what it printed"
+        raise ResultError("no-result", f"{run.id} left no result", do=advice) from None
     except OSError as error:
         raise ResultError("result-unreadable", f"The result of {run.id} cannot be read", why=str(error)) from error
     except Damaged as error:
@@ -57,7 +58,7 @@ def decode(run: Run, attempt: int, key: bytes) -> Outcome:
     result = read(run, attempt, key)
     groups = _Groups(run, attempt)
     if result["error"] is not None:
-        return Outcome(error=_error(run, result["error"], groups), skipped=tuple(result["skipped"]))
+        return Outcome(error=_error(result["error"], groups), skipped=tuple(result["skipped"]))
     value = result["value"]
     fits = value is not None and value["group"] is not None
     return Outcome(
@@ -81,8 +82,9 @@ class _Groups:
             try:
                 self._read[group] = read_group(path, digest=group)
             except FileNotFoundError:
+                run = self._run.id
                 raise ResultError(
-                    "result-pruned", f"The values of {self._run.id} are no longer kept", do=f"%jobq rerun {self._run.id}"
+                    "result-pruned", f"The values of {run} are no longer kept", do=f"%jobq rerun {run}"
                 ) from None
             except Damaged as error:
                 raise _refused(self._run, path, error) from error
@@ -96,12 +98,12 @@ class _Groups:
         return self._read[group][name]
 
 
-def _error(run: Run, told: Mapping[str, Any], groups: _Groups) -> BaseException:
+def _error(told: Mapping[str, Any], groups: _Groups) -> BaseException:
     lines = [*told["text"].rstrip().splitlines()]
     if told["group"] is not None:
         try:
-            error = groups.value(told["group"], "exception")
-            error._render_traceback_ = lambda: lines
+            error: BaseException = groups.value(told["group"], "exception")
+            error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # IPython asks for it
             return error
         except (ResultError, AttributeError) as unfit:
             if isinstance(unfit, ResultError) and unfit.code == "result-damaged":

@@ -141,7 +141,8 @@ def publish_display_data(
     **_: Any,
 ) -> None:
     """`IPython.display.publish_display_data`, in the job."""
-    _send("update_display_data" if update else "display_data", data=data, metadata=metadata or {}, transient=transient or {})
+    kind = "update_display_data" if update else "display_data"
+    _send(kind, data=data, metadata=metadata or {}, transient=transient or {})
 
 
 def clear_output(wait: bool = False) -> None:

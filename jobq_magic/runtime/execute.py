@@ -55,7 +55,7 @@ def _run_async(code: Any, tail: Any, namespace: dict[str, Any]) -> Any:
     import asyncio  # 25 ms that few cells need
 
     async def body() -> Any:
-        value = None
+        value: Any = None
         for part in (code, tail):
             value = eval(part, namespace) if part is not None else None
             if part is not None and part.co_flags & _COROUTINE:

@@ -44,4 +44,3 @@ def at_end_of_cell() -> None:
     matplotlib = sys.modules.get("matplotlib")
     if matplotlib is not None and dict.__getitem__(matplotlib.rcParams, "backend") == BACKEND:
         show()
-

@@ -108,9 +108,14 @@ def _perform(job: Job, manifest: dict[str, Any], main: ModuleType) -> tuple[dict
     pickler = returns.pickler_for(main, definitions(manifest["steps"]))
     back = returns.Returns(job.out, pickler)
     watched: list[Watched] = []
+
+    def note(names: list[str], values: dict[str, Any], path: str) -> None:
+        if (seen := watch(names, values, path, pickler)) is not None:
+            watched.append(seen)
+
     try:
         with _on_ray(job, main, manifest) as loaded:
-            load_steps(job.bundle, manifest["steps"], main, on_values=lambda *group: _watch(watched, group, pickler))
+            load_steps(job.bundle, manifest["steps"], main, on_values=note)
             loaded()
             job.note(phase="running")
             value = _cell(job.bundle, cell, main)
@@ -122,11 +127,6 @@ def _perform(job: Job, manifest: dict[str, Any], main: ModuleType) -> tuple[dict
         return back.failure(leaving, labels), RAISED
     except BaseException as error:  # whatever the user's code raises is the result
         return back.failure(error, labels), RAISED
-
-
-def _watch(watched: list[Watched], group: tuple[Any, ...], pickler: Callable[..., Any]) -> None:
-    if (seen := watch(*group, pickler)) is not None:
-        watched.append(seen)
 
 
 def _cell(bundle: str, cell: dict[str, Any], main: ModuleType) -> Any:
@@ -240,4 +240,3 @@ def leave(status: int) -> None:
     atexit._run_exitfuncs()
     outputs.flush_stdout()
     os._exit(status)
-

@@ -1,14 +1,13 @@
 """What the job prints and displays, as append-only files that outlive whoever writes them.
 
 File descriptors 1 and 2 are files opened for appending. What `print` wrote is safe before it returns, also when the job
-is killed (`spill`). Beside them `order` says how the streams and the
-displays lie to each other: each line is a sample
+is killed (`spill`). Beside them `order` says how the streams and the displays lie to each other: each line is a sample
 
     <seconds since the epoch> <size of stdout> <size of stderr> <size of displays.jsonl>
 
 which says that at that time the three files were that long. Where only one of them grew between two samples their
-order is exact; that is so for everything that goes through `sys.stdout`, `sys.stderr` and displays. What is written past
-them (child processes, C code) is placed by the samples that `sample` takes every 50 ms.
+order is exact; that is so for everything that goes through `sys.stdout`, `sys.stderr` and displays. What is written
+past them (child processes, C code) is placed by the samples that `sample` takes every 50 ms.
 """
 
 from __future__ import annotations
@@ -35,7 +34,8 @@ class Order:
     def __init__(self, folder: str) -> None:
         append = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         # stdout last: a reader that sees stdout longer than its sample says knows that it grew afterwards.
-        self._files = [os.open(os.path.join(folder, name), append, 0o600) for name in ("stdout", "stderr", "displays.jsonl")]
+        names = ("stdout", "stderr", "displays.jsonl")
+        self._files = [os.open(os.path.join(folder, name), append, 0o600) for name in names]
         self._order = os.open(os.path.join(folder, "order"), append, 0o600)
         self._last: list[int] = [0, 0, 0]
         self._lock = threading.RLock()
@@ -98,9 +98,10 @@ def take_over(folder: str) -> Order:
         os.dup2(nothing.fileno(), 0)
     for number in (1, 2):
         os.dup2(order._files[number - 1], number)
-    sys.stdin = open(0, closefd=False)
-    sys.stdout = io.TextIOWrapper(_buffer(folder), encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[type-var]
-    stderr = _Stderr(io.FileIO(2, "wb", closefd=False), encoding="utf-8", errors="backslashreplace", write_through=True)  # type: ignore[type-var]
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - it stays open
+    sys.stdout = io.TextIOWrapper(_buffer(folder), encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    unbuffered = io.FileIO(2, "wb", closefd=False)
+    stderr = _Stderr(unbuffered, encoding="utf-8", errors="backslashreplace", write_through=True)
     stderr.order = order
     sys.stderr = stderr
     sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc]

@@ -22,13 +22,19 @@ def _boot() -> str:
         with open("/proc/sys/kernel/random/boot_id") as file:
             return file.read().strip()
     except OSError:  # macOS
-        import subprocess
         from uuid import getnode
 
         try:
-            return subprocess.run(["sysctl", "-n", "kern.bootsessionuuid"], capture_output=True, text=True).stdout.strip()
+            return _told("sysctl", "-n", "kern.bootsessionuuid").strip()
         except OSError:
             return f"node-{getnode():x}"
+
+
+def _told(*command: str) -> str:
+    """What a program prints: how it is asked where there is no /proc."""
+    import subprocess
+
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def this_host() -> dict[str, str]:
@@ -49,9 +55,7 @@ def started(pid: int) -> str | None:
     except OSError:
         if os.path.exists("/proc/self/stat"):
             return None
-    import subprocess
-
-    listed = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True).stdout.split()
+    listed = _told("ps", "-o", "stat=,lstart=", "-p", str(pid)).split()
     return " ".join(listed[1:]) if listed and not listed[0].startswith("Z") else None
 
 
@@ -84,9 +88,7 @@ def children() -> dict[int, list[int]]:
                     continue
                 tree.setdefault(parent, []).append(int(entry))
         return tree
-    import subprocess
-
-    for line in subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True).stdout.splitlines():
+    for line in _told("ps", "-axo", "pid=,ppid=").splitlines():
         pid, parent = map(int, line.split())
         tree.setdefault(parent, []).append(pid)
     return tree

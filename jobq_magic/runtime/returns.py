@@ -6,15 +6,15 @@ import os
 import pickle
 from types import FunctionType, ModuleType
 
+from .changes import Watched, changed
+from .wire import PROTOCOL, read_group, write_group
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import traceback
     from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import Any
-
-from .changes import Watched, changed
-from .wire import PROTOCOL, read_group, write_group
 
 
 def pickler_for(main: ModuleType, shipped: Iterable[str]) -> Callable[..., Any]:
@@ -47,7 +47,7 @@ def pickler_for(main: ModuleType, shipped: Iterable[str]) -> Callable[..., Any]:
 
         return Plain
 
-    class ByValue(Base):  # type: ignore[misc, valid-type]
+    class ByValue(Base):  # type: ignore[misc]  # cloudpickle has no types
         def reducer_override(self, value: Any) -> Any:
             return by_name(value) or super().reducer_override(value)
 
@@ -64,7 +64,7 @@ class Returns:
         os.makedirs(self._folder, exist_ok=True)
 
     def group(self, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        """All values as one group, so that what they share stays shared; those that cannot go are named in `skipped`."""
+        """All values as one group, so that what they share stays shared; those that cannot go are in `skipped`."""
         if not values:
             return {}
         try:

@@ -21,6 +21,7 @@ class Shell:
         self.user_ns = namespace
 
     def __call__(self) -> Shell:
+        """`get_ipython()` gives the shell that it is."""
         return self
 
     def expand(self, line: str) -> str:
@@ -47,7 +48,9 @@ class Shell:
         """`lines = !command`."""
         import subprocess
 
-        done = subprocess.run(self.expand(command), shell=True, stdout=subprocess.PIPE, text=True, errors="replace")
+        done = subprocess.run(
+            self.expand(command), shell=True, stdout=subprocess.PIPE, text=True, errors="replace", check=False
+        )
         self.user_ns["_exit_code"] = done.returncode
         return done.stdout.splitlines()
 
@@ -65,7 +68,7 @@ class Shell:
             raise NameError(f"{mark}{name} does not work in a job")
         return method
 
-    def _run(self, code: str, mode: str = "exec") -> Any:
+    def _run(self, code: str) -> Any:
         from .execute import execute
 
         return execute(code, "<magic>", self.user_ns)
@@ -119,7 +122,7 @@ class Shell:
     def _sh_magic(self, line: str, cell: str | None) -> None:
         self._bash_magic(line, cell, "sh")
 
-    def _env_magic(self, line: str, cell: str | None) -> Any:
+    def _env_magic(self, line: str, _: str | None) -> Any:
         name, equals, value = line.partition("=") if "=" in line else line.partition(" ")
         if not line.strip():
             return dict(os.environ)

@@ -44,6 +44,8 @@ class Spill:
     closed = False
     mode = "wb"
     name = "<stdout>"
+    _drained: int
+    """Up to where the mapping is drained."""
 
     def __init__(self, path: str, file: int) -> None:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -215,7 +217,7 @@ def recover(folder: str) -> None:
         try:
             if end:  # killed in the middle of a drain: how much of it arrived?
                 arrived = os.pread(stdout, end - drained, before)
-                drained += len(os.path.commonprefix([arrived, data[drained:end]]))
+                drained += len(os.path.commonprefix([arrived, data[drained:end]]))  # noqa: RUF071 - bytes, no paths
             left = data[max(drained, _HEAD.size) :].rstrip(b"\0")
             if left:
                 _write(stdout, memoryview(left))

@@ -1,8 +1,8 @@
 """The supervisor of a local job: its parent, which keeps its record, and ends its tree.
 
-It holds a lock on the attempt for as long as it lives, so there is never a second one. If it is killed, the job goes on,
-and whoever notices starts another, which adopts the job: it then watches a process that is not its child, whose exit
-status it cannot have; what the job left tells how it ended.
+It holds a lock on the attempt for as long as it lives, so there is never a second one. If it is killed, the job goes
+on, and whoever notices starts another, which adopts the job: it then watches a process that is not its child, whose
+exit status it cannot have; what the job left tells how it ended.
 """
 
 from __future__ import annotations
@@ -194,4 +194,3 @@ def read(job: Job) -> dict[str, Any] | None:
 
 def _write(job: Job, known: dict[str, Any]) -> None:
     wire.replace_file(os.path.join(job.out, "supervisor.json"), json.dumps(known).encode())
-

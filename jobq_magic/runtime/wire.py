@@ -3,13 +3,13 @@
 **Value group** (`values/<sha256>`): one pickle of protocol 5 with its buffers out of band. All integers are
 little-endian u64.
 
-    "JOBQVAL1" | length of head | number n of buffers | n x (offset, length) | head | zeros | buffer | zeros | buffer ...
+    "JOBQVAL1" | length of head | number n of buffers | n x (offset, length) | head | zeros | buffer | zeros | ...
 
 Each buffer starts at a multiple of 64 bytes, so that a mapping of the file gives aligned arrays without a copy.
 
-**Result**: `result.json` is one JSON object on the first line, and the HMAC-SHA256 of that line on the second. The key is
-the run's own; the object names run and attempt and the sha256 of each file beside it, so nothing of another run, or of
-another attempt, passes.
+**Result**: `result.json` is one JSON object on the first line, and the HMAC-SHA256 of that line on the second. The key
+is the run's own; the object names run and attempt and the sha256 of each file beside it, so nothing of another run, or
+of another attempt, passes.
 
 **Record**: one JSON object a line, written by one `write` to a file opened for appending. A reader ignores a last line
 without its end.
