@@ -32,7 +32,9 @@ def write(folder: Path, **files: str) -> None:
 
 def tree(bundle) -> list[str]:
     root = bundle.folder / "modules"
-    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+    # Jobs that were here left bytecode.
+    files = (path for path in root.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    return sorted(path.relative_to(root).as_posix() for path in files)
 
 
 def test_homes():
