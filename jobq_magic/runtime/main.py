@@ -114,7 +114,7 @@ def _perform(job: Job, manifest: dict[str, Any], main: ModuleType) -> tuple[dict
             watched.append(seen)
 
     try:
-        with _on_ray(job, main, manifest) as loaded:
+        with _on_ray(job, main) as loaded:
             load_steps(job.bundle, manifest["steps"], main, on_values=note)
             loaded()
             job.note(phase="running")
@@ -223,13 +223,13 @@ def _share_modules() -> None:
 
 
 @contextlib.contextmanager
-def _on_ray(job: Job, main: ModuleType, manifest: dict[str, Any]) -> Iterator[Callable[[], None]]:
+def _on_ray(job: Job, main: ModuleType) -> Iterator[Callable[[], None]]:
     if "JOBQ_RAY" not in os.environ:
         yield lambda: None
         return
     from . import rayworker
 
-    with rayworker.driver(main, manifest, job.bundle) as loaded:
+    with rayworker.driver(main, job.bundle) as loaded:
         yield loaded
 
 
