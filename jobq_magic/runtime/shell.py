@@ -86,19 +86,22 @@ class Shell:
         import statistics
         import timeit
 
+        asked, line = _options(line, "n:r:tcp:qov:")
         setup, statement = (line, cell) if cell is not None else ("pass", line)
-        timer = timeit.Timer(statement, setup or "pass", globals=self.user_ns)
-        number, _ = timer.autorange()
-        runs = [took / number for took in timer.repeat(7, number)]
+        timer = timeit.Timer(statement, setup.strip() or "pass", globals=self.user_ns)
+        number = int(asked.get("n", 0)) or timer.autorange()[0]
+        repeat = int(asked.get("r", 7))
+        runs = [took / number for took in timer.repeat(repeat, number)]
         print(
             f"{_span(statistics.mean(runs))} ± {_span(statistics.pstdev(runs))} per loop "
-            f"(mean ± std. dev. of 7 runs, {number:,} loop{'s' if number > 1 else ''} each)"
+            f"(mean ± std. dev. of {repeat} run{'s' * (repeat > 1)}, {number:,} loop{'s' * (number > 1)} each)"
         )
 
     def _prun_magic(self, line: str, cell: str | None) -> None:
         import cProfile
         import pstats
 
+        _, line = _options(line, "l:s:T:D:rq")
         profile = cProfile.Profile()
         profile.runctx(cell if cell is not None else line, self.user_ns, self.user_ns)
         pstats.Stats(profile, stream=sys.stdout).sort_stats("tottime").print_stats(30)
@@ -115,9 +118,20 @@ class Shell:
             self.user_ns[name] = SimpleNamespace(stdout=out.getvalue(), stderr=err.getvalue(), outputs=[])
 
     def _bash_magic(self, line: str, cell: str | None, shell: str = "bash") -> None:
+        import shlex
         import subprocess
 
-        subprocess.run([shell, *line.split()], input=self.expand(cell or ""), text=True, check=True)
+        words, streams, check = shlex.split(line), {"--out": "", "--err": ""}, True
+        while words and words[0].startswith("--"):
+            option, _, value = words.pop(0).partition("=")
+            if option in streams:
+                streams[option] = value or words.pop(0)
+            check = check and option != "--no-raise-error"
+        piped = [subprocess.PIPE if name else None for name in streams.values()]
+        done = subprocess.run([shell, *words], input=cell, text=True, check=check, stdout=piped[0], stderr=piped[1])
+        for name, text in zip(streams.values(), (done.stdout, done.stderr), strict=True):
+            if name:
+                self.user_ns[name] = text
 
     def _sh_magic(self, line: str, cell: str | None) -> None:
         self._bash_magic(line, cell, "sh")
@@ -131,6 +145,18 @@ class Shell:
         os.environ[name.strip()] = self.expand(value.strip())
         print(f"env: {name.strip()}={os.environ[name.strip()]}")
         return None
+
+
+def _options(line: str, known: str) -> tuple[dict[str, str], str]:
+    """The short options that a magic's line begins with, and the rest of the line as it is."""
+    found: dict[str, str] = {}
+    while (line := line.lstrip()).startswith("-") and (at := known.find(line[1:2])) >= 0 and line[1:2].isalpha():
+        letter, line = line[1], line[2:]
+        if known[at + 1 : at + 2] == ":":
+            found[letter], _, line = line.lstrip().partition(" ")
+        else:
+            found[letter] = ""
+    return found, line
 
 
 def _span(seconds: float) -> str:

@@ -49,7 +49,8 @@ def test_stop_ends_children_that_left_the_tree(local):
 
 
 def test_stop_kills_what_ignores_sigterm_and_says_so(local, monkeypatch):
-    run = local.start("import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('deaf')\ntime.sleep(100)")
+    deaf = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('deaf')\ntime.sleep(100)"
+    run = local.start(deaf)
     eventually(lambda: run.paths.attempt(1).stdout.exists() and run.paths.attempt(1).stdout.read_bytes())
     local.store.request_stop(run)
     snapshot = local.end(run)
@@ -63,7 +64,7 @@ def test_what_the_cell_left_running_ends_with_it(local):
 
 
 def test_a_run_whose_supervisor_was_killed_goes_on_under_another(local):
-    run = local.start("import time\nprint('up')\nwhile not __import__('os').path.exists('go'): time.sleep(0.02)\n'done'")
+    run = local.start("import os, time\nprint('up')\nwhile not os.path.exists('go'): time.sleep(0.02)\n'done'")
     known = local.processes(run)
     eventually(lambda: local.store.snapshot(run).phase == "running")
     os.kill(known["supervisor"]["pid"], signal.SIGKILL)

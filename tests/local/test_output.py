@@ -15,14 +15,17 @@ def test_prints_to_both_streams_and_displays_keep_their_order(local):
 
 
 def test_what_children_and_c_code_write_comes_in_its_place(local):
-    run, _ = local.run("import subprocess\nprint('a')\nsubprocess.run(['echo', 'b'])\nprint('c')\nget_ipython().system('echo d')")
+    run, _ = local.run(
+        "import subprocess\nprint('a')\nsubprocess.run(['echo', 'b'])\nprint('c')\nget_ipython().system('echo d')"
+    )
     assert local.wrote(run) == [("stdout", "a\nb\nc\nd\n")]
 
 
 def test_forked_children_print_each_line_once(local):
     cell = (
         "import os\nprint('before')\n"
-        "for i in range(3):\n    if not os.fork():\n        print('child', i)\n        os._exit(0)\n    os.wait()\nprint('after')"
+        "for i in range(3):\n    if not os.fork():\n        print('child', i)\n        os._exit(0)\n    os.wait()\n"
+        "print('after')"
     )
     run, _ = local.run(cell)
     assert local.wrote(run) == [("stdout", "before\nchild 0\nchild 1\nchild 2\nafter\n")]
@@ -31,7 +34,8 @@ def test_forked_children_print_each_line_once(local):
 def test_threads_that_print_lose_nothing(local):
     cell = (
         "import threading\ndef say(n):\n    for i in range(5000):\n        print(f'{n} {i} ' + 'x' * 100)\n"
-        "ts = [threading.Thread(target=say, args=(n,)) for n in range(4)]\n[t.start() for t in ts]; [t.join() for t in ts];"
+        "ts = [threading.Thread(target=say, args=(n,)) for n in range(4)]\n"
+        "[t.start() for t in ts]; [t.join() for t in ts];"
     )
     run, _ = local.run(cell)
     lines = run.paths.attempt(1).stdout.read_text().split("\n")
@@ -51,7 +55,9 @@ def test_text_that_is_no_unicode_and_bytes_that_are_no_text_arrive(local):
 
 
 def test_figures_are_displayed_on_show_and_at_the_end_of_the_cell(local):
-    run, _ = local.run("import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nprint('between')\nplt.plot([2, 3]);")
+    run, _ = local.run(
+        "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nprint('between')\nplt.plot([2, 3]);"
+    )
     kinds = [(kind, sorted(what) if kind == "display_data" else what) for kind, what in local.wrote(run)]
     figure = ("display_data", ["image/png", "text/plain"])
     assert kinds == [figure, ("stdout", "between\n"), figure]
@@ -63,7 +69,8 @@ def test_ipythons_own_display_functions_work(local):
         "h = display('a', display_id='d')\nh.update('b')\nclear_output(wait=True)"
     )
     run, _ = local.run(cell)
-    assert [kind for kind, _ in local.wrote(run)] == ["display_data", "display_data", "update_display_data", "clear_output"]
+    kinds = [kind for kind, _ in local.wrote(run)]
+    assert kinds == ["display_data", "display_data", "update_display_data", "clear_output"]
     assert local.wrote(run)[0][1]["text/html"] == "<b>x</b>"
 
 
@@ -73,5 +80,5 @@ def test_input_finds_nobody(local):
 
 
 def test_progress_is_kept_beside_the_output(local):
-    run, snapshot = local.run("from jobq_magic import progress\nfor _ in progress(range(4), label='steps'): pass")
+    _, snapshot = local.run("from jobq_magic import progress\nfor _ in progress(range(4), label='steps'): pass")
     assert [(p.label, p.done, p.total) for p in snapshot.progress] == [("steps", 4, 4)]

@@ -80,7 +80,10 @@ def test_an_exception_that_does_not_survive_pickling_keeps_its_name_and_its_trac
 
 
 def test_notes_and_causes_of_an_exception_are_told(local):
-    cell = "try:\n    1/0\nexcept ZeroDivisionError as e:\n    f = ValueError('v')\n    f.add_note('look here')\n    raise f from e"
+    cell = (
+        "try:\n    1/0\nexcept ZeroDivisionError as e:\n"
+        "    f = ValueError('v')\n    f.add_note('look here')\n    raise f from e"
+    )
     run, _ = local.run(cell)
     error = local.outcome(run).error
     assert error.__notes__ == ["look here"]
