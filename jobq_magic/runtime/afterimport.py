@@ -28,9 +28,7 @@ class _Watch:
     def __init__(self) -> None:
         self.actions: dict[str, list[Callable[[ModuleType], Any]]] = {}
 
-    def find_spec(
-        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         if name not in self.actions:
             return None
         for finder in sys.meta_path:

@@ -232,8 +232,8 @@ def _ray() -> Any:
 
 def _on_ray(work: _Work, calls: Iterator[tuple[Any, ...]], total: int | None) -> list[Any]:
     ray = _ray()
-    cpus = work.num_cpus if work.num_cpus is not None else float(os.environ.get("JOBQ_WORKER_CPUS", 1))
-    gpus = work.num_gpus if work.num_gpus is not None else float(os.environ.get("JOBQ_WORKER_GPUS", 0))
+    cpus = work.num_cpus if work.num_cpus is not None else float(os.environ.get("JOBQ_WORKER_CPUS", "1"))
+    gpus = work.num_gpus if work.num_gpus is not None else float(os.environ.get("JOBQ_WORKER_GPUS", "0"))
     slots = _slots(ray, {"CPU": cpus, "GPU": gpus})
     if work.max_concurrency is None:
         window = 2 * slots  # the next batch lies ready where one ends
@@ -296,7 +296,7 @@ def _task() -> Callable[..., Any]:
         for parts in ((error,), (type(error), error.args, vars(error))):
             try:
                 cloudpickle.loads(cloudpickle.dumps(parts))
-            except Exception:
+            except Exception:  # noqa: S112  any that pickling raises: the next form is tried
                 continue
             return parts, text
         return (RuntimeError(f"{type(error).__name__}: {error}"),), text
@@ -348,9 +348,7 @@ class _Flight:
             while True:
                 while len(self.flying) < window and (batch := self.batches.next()):
                     calls = [call for _, call in batch]
-                    reference = self.remote.remote(
-                        self.shared, calls, LONGEST_SECONDS, not self.work.return_exceptions
-                    )
+                    reference = self.remote.remote(self.shared, calls, LONGEST_SECONDS, not self.work.return_exceptions)
                     self.flying[reference] = batch
                 if not self.flying:
                     break

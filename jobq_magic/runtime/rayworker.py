@@ -2,8 +2,8 @@
 
 Each worker process loads the definitions of the bundle into a fresh `__main__` before its first task (`setup`), so that
 what goes by reference resolves there. Functions and classes of `__main__` go by value all the same; both sides
-therefore enter the classes in cloudpickle's tracker under equal ids, and what arrives is then the class that is there already:
-`isinstance` and `is` hold across the wire.
+therefore enter the classes in cloudpickle's tracker under equal ids, and what arrives is the class that is there
+already: `isinstance` and `is` hold across the wire.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ class _Stream(io.TextIOWrapper):
         os.dup2(file, number)
         os.close(file)
         raw = io.FileIO(number, "wb", closefd=False)
-        super().__init__(io.BufferedWriter(raw, 1 << 16), encoding="utf-8", errors="backslashreplace", line_buffering=True)
+        super().__init__(
+            io.BufferedWriter(raw, 1 << 16), encoding="utf-8", errors="backslashreplace", line_buffering=True
+        )
 
     def write(self, text: str) -> int:
         if text.startswith(_RAYS_WORDS) or _RAYS_BAR in text:
@@ -172,7 +174,7 @@ def _track(classes: dict[str, type], pickler: ModuleType) -> None:
 
 
 @contextlib.contextmanager
-def driver(main: ModuleType, manifest: dict[str, Any], bundle: str) -> Iterator[Callable[[], None]]:
+def driver(main: ModuleType, bundle: str) -> Iterator[Callable[[], None]]:
     """Around steps, cell and results of a job on Ray; yields what to call once the steps are loaded.
 
     At the end it disconnects from Ray, which ends the workers of the job.

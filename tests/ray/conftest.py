@@ -114,7 +114,9 @@ class Place:
             (folder / f"code/{number:03}.py").write_text(ast.unparse(statement))
             names = [statement.name] if hasattr(statement, "name") else []
             file = f"code/{number:03}.py"
-            steps.append({"kind": "source", "names": names, "file": file, "label": f"Cell [{number}]", "line": 1, "flags": 0})
+            steps.append(
+                {"kind": "source", "names": names, "file": file, "label": f"Cell [{number}]", "line": 1, "flags": 0}
+            )
         (folder / "code/cell.py").write_text(cell)
         told = {"file": "code/cell.py", "label": "Cell [7]", "line": 1, "flags": 0, "outs": list(outs), "only": False}
         Bundle.write(folder, steps=steps, cell=told, python="3.11")

@@ -67,7 +67,9 @@ def test_a_submission_made_twice_is_one_job(place, tmp_path):
 
 def test_another_follower_takes_a_job_up_where_it_finds_it(place, tmp_path):
     gate = tmp_path / "gate"
-    cell = place.start(f"import os, time\nprint('in')\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)\nprint('out')")
+    cell = place.start(
+        f"import os, time\nprint('in')\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)\nprint('out')"
+    )
     cell.until("in")
     place.backend = RayBackend(place.pool)
     assert cell.look().phase is None
@@ -130,7 +132,5 @@ def test_what_a_cell_leaves_running_ends_with_it(place, tmp_path):
     )
     place.run(started)
     assert not alive(int(note.read_text()))
-    place.run(
-        f"from jobq_magic import parallel_map\ncode = {started!r}\nparallel_map(lambda _: exec(code, {{}}), [0])"
-    )
+    place.run(f"from jobq_magic import parallel_map\ncode = {started!r}\nparallel_map(lambda _: exec(code, {{}}), [0])")
     assert not alive(int(note.read_text()))

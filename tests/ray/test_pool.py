@@ -8,7 +8,6 @@ import signal
 import stat
 import subprocess
 import sys
-import textwrap
 import threading
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 from jobq_magic.backends.ray import pool as pools
 from jobq_magic.backends.ray.backend import RayBackend
 from jobq_magic.backends.ray.client import Api, Refused
+from jobq_magic.backends.ray.launch import QUICK
 from jobq_magic.backends.ray.shape import Shape
 from jobq_magic.backends.ray.versions import installed
 from jobq_magic.errors import BackendError
@@ -72,7 +72,7 @@ def test_a_cluster_is_private(place):
     token = cluster.folder / "token"
     assert stat.S_IMODE(token.stat().st_mode) == 0o600
     assert stat.S_IMODE(cluster.folder.stat().st_mode) == 0o700
-    assert stat.S_IMODE(os.stat(cluster.temp).st_mode) == 0o700
+    assert stat.S_IMODE(Path(cluster.temp).stat().st_mode) == 0o700
     dashboard = cluster.ready["dashboard"]
     for wrong in ("", "0" * 64):
         with pytest.raises(Refused):
@@ -82,11 +82,12 @@ def test_a_cluster_is_private(place):
 def test_a_plain_ray_of_the_user_does_not_find_it(place, home):
     place.run("1")
     (cluster,) = [one for one in place.pool.clusters() if one.ready]
-    script = "import ray\nray.init(num_cpus=1)\nprint(ray.get_runtime_context().gcs_address, ray.cluster_resources()['CPU'])"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    plain = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)], env=environment, capture_output=True, text=True, check=False
+    script = (
+        "import ray\nray.init(num_cpus=1)\nprint(ray.get_runtime_context().gcs_address, ray.cluster_resources()['CPU'])"
     )
+    environment = os.environ | {"PYTHONPATH": str(QUICK)}
+    plain = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert plain.returncode == 0, plain.stderr
     address, cpus = plain.stdout.split()[-2:]
     assert cpus == "1.0"
     assert address != cluster.ready["address"]
@@ -101,7 +102,7 @@ def test_a_job_outlives_neither_its_cluster_nor_the_truth(own):
     os.kill(raylet, signal.SIGKILL)
     end = cell.end(20)
     assert (end.phase, end.reason) == ("lost", "ray-died")
-    assert gone(cluster, pids)
+    eventually(lambda: gone(cluster, pids), 10)
     # And the next cell gets a new one, whose keeper we kill.
     cell = own.start(FOREVER, workers=1)
     cell.until("in")
@@ -121,7 +122,9 @@ def test_a_cluster_ends_when_nobody_needs_it_but_not_under_a_job(own_pool, tmp_p
     place = Place(Store(), pool, RayBackend(pool))
     gate = tmp_path / "gate"
     cell = place.start(
-        f"import os, time\nprint('in')\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)", headless=True, workers=1
+        f"import os, time\nprint('in')\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)",
+        headless=True,
+        workers=1,
     )
     cell.until("in")
     (cluster,) = pool.clusters()

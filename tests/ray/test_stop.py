@@ -18,7 +18,8 @@ def start():
     note(subprocess.Popen(['sleep', '1000']).pid)
     note(subprocess.Popen(['sleep', '1000'], start_new_session=True).pid)
     # A daemon: its parent is gone, and it has a session of its own.
-    script = 'import os, time, sys\\nif os.fork(): sys.exit()\\nos.setsid()\\nprint(os.getpid(), flush=True)\\ntime.sleep(1000)'
+    script = ('import os, time, sys\\nif os.fork(): sys.exit()\\nos.setsid()\\n'
+              'print(os.getpid(), flush=True)\\ntime.sleep(1000)')
     note(_daemon(script))
 def _daemon(script):
     child = subprocess.Popen(['python3', '-c', script], stdout=subprocess.PIPE, text=True)

@@ -1,12 +1,14 @@
 """Ray: embedded on this machine, kept warm and shared, and driven through its Jobs API.
 
-    shape      how big a cluster is, and which runs can share one
-    folder     one cluster on disk: what pool, keeper and backend know of it
-    launch     the command and the environment that start it
-    keeper     the small process above each cluster, which ends it
-    pool       at most two clusters: find, start, stop, sweep
-    client     Ray's Jobs API
-    backend    the Backend
+- `shape`: how big a cluster is, and which runs can share one
+- `folder`: one cluster on disk: what pool, keeper and backend know of it
+- `launch`: the command and the environment that start it
+- `keeper`: the small process above each cluster, which ends it
+- `pool`: at most two clusters: find, start, stop, sweep
+- `client`: Ray's Jobs API
+- `marks`: the processes of one run
+- `versions`, `check`: what cannot work, refused before anything is started
+- `backend`: the Backend
 """
 
 from __future__ import annotations

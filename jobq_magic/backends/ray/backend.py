@@ -21,13 +21,14 @@ from jobq_magic.backends.ray.check import check, existing
 from jobq_magic.backends.ray.client import Api, ApiError
 from jobq_magic.backends.ray.folder import Cluster
 from jobq_magic.backends.ray.launch import QUICK
+from jobq_magic.backends.ray.marks import end_marked, environment_of, mark
 from jobq_magic.backends.ray.pool import Pool
 from jobq_magic.backends.ray.shape import Shape
 from jobq_magic.backends.ray.versions import installed
 from jobq_magic.errors import BackendError
 from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
-from jobq_magic.runtime import process, supervise
+from jobq_magic.runtime import process, spill, supervise
 from jobq_magic.runtime.launch import NAME, job_argv, runtime_folder
 from jobq_magic.runtime.main import Job
 
@@ -90,7 +91,7 @@ class RayBackend:
         seen = self._seen(run, attempt, handle, known)
         if seen.phase in ("succeeded", "failed", "cancelled", "lost"):
             self._jobs.pop(handle["submission"], None)
-            _sweep(run, attempt)
+            end_marked(run.id)
             if (cluster := _cluster(handle)) is not None:
                 cluster.release(run.id)
         elif seen.phase is not None:
@@ -107,13 +108,14 @@ class RayBackend:
 
     def _seen(self, run: Run, attempt: int, handle: Mapping[str, Any], known: _Known) -> Observation:
         job = Job.at(str(run.folder), attempt)
-        if os.path.exists(os.path.join(job.out, "result.json")) and not _driver_lives(job):
-            return _observation(supervise.ending(job, None, ""))
+        known.stopping = known.stopping or run.paths.stop.exists()
+        if Path(job.out, "result.json").exists() and not _driver_lives(job):
+            return _result(job, known)
         cluster = _cluster(handle)
         if cluster is not None:
             cluster.touch(run.id, headless=run.headless)
             if (ended := cluster.ended) is not None or not cluster.keeper_alive():
-                return self._without_cluster(job, cluster, ended)
+                return self._without_cluster(job, cluster, ended, known)
         api = self._api(handle)
         if api is None:
             if known.stopping:
@@ -143,38 +145,47 @@ class RayBackend:
         known.answered = now
         if status["status"] in ("PENDING", "RUNNING"):
             # Never said once the driver may have begun: what it writes into the record itself knows better.
-            early = status["status"] == "PENDING" and not os.path.exists(job.out)
+            early = status["status"] == "PENDING" and not Path(job.out).exists()
             return Observation("starting", "ray-worker-start", links=links) if early else Observation(links=links)
-        return self._ended(job, status, cluster, links)
+        return self._ended(job, status, cluster, known, links)
 
     def _ended(
-        self, job: Job, status: Mapping[str, Any], cluster: Cluster | None, links: tuple[Mapping[str, str], ...]
+        self,
+        job: Job,
+        status: Mapping[str, Any],
+        cluster: Cluster | None,
+        known: _Known,
+        links: tuple[Mapping[str, str], ...],
     ) -> Observation:
+        spill.recover(job.out)
         if supervise.result_of(job) is not None:
-            return _observation(supervise.ending(job, None, ""), links)
-        if status["status"] == "STOPPED":
+            return _result(job, known)
+        if known.stopping or status["status"] == "STOPPED":
             return Observation("cancelled", "stopped", links=links)
         if cluster is not None and not _vital(cluster):
             return Observation()  # the job is not what failed: its keeper will say so in a moment
         code = status.get("driver_exit_code")
-        if code is None or not os.path.exists(os.path.join(job.out, "stdout")):
+        if code is None or not Path(job.out, "stdout").exists():
             return Observation("failed", "ray-failed", {"error": _message(status)}, links)
         if code < 0:
             reason = "killed" if -code == signal.SIGKILL else "signal"
             return Observation("failed", reason, {"signal": -code}, links)
         return Observation("failed", "exit" if code else "no-result", {"exit_code": code}, links)
 
-    def _without_cluster(self, job: Job, cluster: Cluster, ended: Mapping[str, Any] | None) -> Observation:
-        if ended is None:  # its keeper was killed: the kernel ends the cluster, and we what that leaves
-            if _driver_lives(job) or _vital(cluster):
-                return Observation()
-            (self._pool or Pool.here()).clusters()
+    def _without_cluster(
+        self, job: Job, cluster: Cluster, ended: Mapping[str, Any] | None, known: _Known
+    ) -> Observation:
+        if ended is None:  # its keeper was killed
+            Pool(cluster.folder.parent).clusters()  # sweeps it
             return Observation()
+        if (pid := _driver(job)) is not None:  # the one process that is told by nothing but its pid
+            process.end_tree(pid, 1.0)
         if ended["why"] == "failed":
             return Observation("failed", "ray-failed", {"error": ended["error"] or "it did not start"})
+        spill.recover(job.out)
         if supervise.result_of(job) is not None:
-            return _observation(supervise.ending(job, None, ""))
-        return Observation("lost", "ray-died")
+            return _result(job, known)
+        return Observation("cancelled", "stopped") if known.stopping else Observation("lost", "ray-died")
 
     def _ask_to_end(self, handle: Mapping[str, Any], known: _Known) -> None:
         if time.monotonic() - known.asked < _ASK_AGAIN and known.asked:
@@ -190,7 +201,7 @@ class RayBackend:
     def _api(self, handle: Mapping[str, Any]) -> Api | None:
         if "api" in handle:
             return existing(handle["api"])
-        cluster = Cluster.load(Path(handle["cluster"])) if os.path.isdir(handle["cluster"]) else None
+        cluster = Cluster.load(Path(handle["cluster"])) if Path(handle["cluster"]).is_dir() else None
         ready = cluster.ready if cluster is not None else None
         return Api(ready["dashboard"], cluster.token) if cluster is not None and ready is not None else None
 
@@ -198,7 +209,9 @@ class RayBackend:
         try:
             api.submit(submission, _entrypoint(run, attempt), _runtime_env(run, attempt))
         except ApiError as error:
-            raise BackendError("ray-refused", f"Ray did not take the job: {error}", do="See %jobq ray status") from error
+            raise BackendError(
+                "ray-refused", f"Ray did not take the job: {error}", do="See %jobq ray status"
+            ) from error
 
 
 def _entrypoint(run: Run, attempt: int) -> str:
@@ -252,16 +265,24 @@ def _vital(cluster: Cluster) -> bool:
 
 def _driver_lives(job: Job) -> bool | None:
     """Whether the process of the job lives; None where it is not known yet."""
+    return None if not Path(job.out, "driver.pid").exists() else _driver(job) is not None
+
+
+def _driver(job: Job) -> int | None:
+    """The pid of the job's own process, if it lives. A pid may be another's by now: its environment tells."""
     try:
-        with open(os.path.join(job.out, "driver.pid")) as file:
-            pid = int(file.read())
+        pid = int(Path(job.out, "driver.pid").read_text())
     except (OSError, ValueError):
         return None
-    return process.started(pid) is not None
+    return pid if mark(job.run) in environment_of(pid) else None
 
 
-def _observation(event: Mapping[str, Any], links: tuple[Mapping[str, str], ...] = ()) -> Observation:
-    return Observation(event["phase"], event.get("reason", ""), event.get("facts", {}), links)
+def _result(job: Job, known: _Known) -> Observation:
+    """The end that a job with a result came to."""
+    event = supervise.ending(job, None, "")
+    if known.stopping and event["phase"] != "succeeded":  # the exception is SIGTERM's
+        return Observation("cancelled", "stopped")
+    return Observation(event["phase"], event.get("reason", ""), event.get("facts", {}))
 
 
 def _link(api: Api, submission: str) -> Mapping[str, str]:
@@ -272,18 +293,3 @@ def _message(status: Mapping[str, Any]) -> str:
     """What Ray says of a job that did not start: the end of it, where the reason stands."""
     text = (status.get("message") or status.get("error_type") or "it gave no reason").strip()
     return text if len(text) <= _TAIL else "…" + text[-_TAIL:]
-
-
-def _sweep(run: Run, attempt: int) -> None:
-    """Ends what the job left running in sessions of its own, told by its environment."""
-    mark = f"JOBQ_RUN={run.id}".encode()
-    left = []
-    for entry in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if mark in entry.read_bytes().split(b"\0"):
-                left.append(int(entry.parent.name))
-        except OSError:
-            continue
-    for pid in left:
-        if pid != os.getpid():
-            process.end_tree(pid, 1.0)

@@ -98,7 +98,7 @@ class Api:
             answer = connection.getresponse()
             text = answer.read().decode(errors="replace")
         except (OSError, http.client.HTTPException) as error:
-            raise Unreachable(f"{self.address} does not answer: {error or type(error).__name__}") from error
+            raise Unreachable(f"{self.address} does not answer: {str(error) or type(error).__name__}") from error
         finally:
             connection.close()
         if answer.status in (401, 403):

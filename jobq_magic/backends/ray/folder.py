@@ -137,7 +137,7 @@ class Cluster:
     def release(self, user: str) -> None:
         """Ends the lease of a run."""
         with suppress(FileNotFoundError):
-            os.replace(self.folder / "users" / user, self.folder / "last")
+            (self.folder / "users" / user).replace(self.folder / "last")
             os.utime(self.folder / "last")
 
     def use(self) -> Use:
@@ -175,6 +175,6 @@ def _mentioning(path: str) -> list[int]:
 @contextmanager
 def locked(pool: Path) -> Iterator[None]:
     """Holds the lock of the pool in folder `pool`; on a local disk, and released by the kernel if the holder dies."""
-    with open(pool / "lock", "w") as file:
+    with (pool / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -16,13 +17,12 @@ QUICK = Path(__file__).with_name("quick")
 
 # What a process needs to work on this machine, and nothing that says who the user is elsewhere: a cluster is shared by
 # kernels, and must not hand the credentials of one to the jobs of another. `--env` gives a job what it needs.
-_KEPT = frozenset(
-    "PATH HOME USER LOGNAME SHELL LANG LANGUAGE TZ TMPDIR VIRTUAL_ENV CONDA_PREFIX CONDA_DEFAULT_ENV "
-    "LD_LIBRARY_PATH DYLD_LIBRARY_PATH SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE "
-    "OMP_NUM_THREADS MKL_NUM_THREADS OPENBLAS_NUM_THREADS".split()
+_KEPT = re.compile(
+    "PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_.*|TZ|TMPDIR|VIRTUAL_ENV|CONDA_PREFIX|CONDA_DEFAULT_ENV|XDG_.*"
+    "|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|(OMP|MKL|OPENBLAS)_NUM_THREADS|(CUDA|NVIDIA|ROCR|HIP)_.*"
+    "|SSL_CERT_FILE|SSL_CERT_DIR|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE"
 )
-_KEPT_FAMILIES = ("LC_", "CUDA_", "NVIDIA_", "ROCR_", "HIP_", "XDG_")
-_PROXIES = frozenset("http_proxy https_proxy no_proxy all_proxy".split())
+_PROXY = re.compile("(https?|no|all)_proxy", re.IGNORECASE)
 
 
 def environment(inherited: Mapping[str, str], token: str) -> dict[str, str]:
@@ -30,7 +30,7 @@ def environment(inherited: Mapping[str, str], token: str) -> dict[str, str]:
     kept = {
         name: value
         for name, value in inherited.items()
-        if name in _KEPT or name.startswith(_KEPT_FAMILIES) or (name.lower() in _PROXIES and "@" not in value)
+        if _KEPT.fullmatch(name) or (_PROXY.fullmatch(name) and "@" not in value)
     }
     return kept | {
         "RAY_AUTH_MODE": "token",
@@ -38,6 +38,8 @@ def environment(inherited: Mapping[str, str], token: str) -> dict[str, str]:
         # Children of a worker go with it, also those of a worker that was killed.
         "RAY_process_group_cleanup_enabled": "true",
         "RAY_JOB_STOP_WAIT_TIME_S": "3",
+        # Draining waits up to half a minute for jobs that nobody will move elsewhere.
+        "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
         "RAY_usage_stats_enabled": "0",
         "PYTHONPATH": str(QUICK),
     }
@@ -69,7 +71,7 @@ def argv(cluster: Cluster, gcs: int, dashboard: int, agent: int, client: int) ->
         "--no-monitor",
         "--disable-usage-stats",
         "--node-ip-address=127.0.0.1",
-        f"--temp-dir={cluster.temp}",
+        f"--temp-dir={cluster.temp}/r",  # Ray opens the folder itself to everybody
         f"--port={gcs}",
         "--include-dashboard=true",
         "--dashboard-host=127.0.0.1",

@@ -108,7 +108,7 @@ class Pool:
         folder.mkdir(mode=0o700)
         (folder / "users").mkdir()
         descriptor = os.open(folder / "token", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w") as file:
+        with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_hex(32))
         cluster = Cluster(
             folder=folder,
@@ -128,7 +128,7 @@ class Pool:
 def _short_folder() -> str:
     """A new folder of ours alone, on a disk, with a path that leaves room for Ray's sockets."""
     for base in (tempfile.gettempdir(), "/tmp"):  # noqa: S108  mkdtemp makes a private one below it
-        if len(base) + len("/jobq-ray-12345678") + _SOCKET <= _SOCKET_LIMIT and os.access(base, os.W_OK):
+        if len(base) + len("/jobq-ray-12345678/r") + _SOCKET <= _SOCKET_LIMIT and os.access(base, os.W_OK):
             return tempfile.mkdtemp(prefix="jobq-ray-", dir=base)
     raise BackendError(
         "temporary-folder",
@@ -139,7 +139,7 @@ def _short_folder() -> str:
 
 def _start_keeper(cluster: Cluster) -> None:
     package = Path(__file__).parents[3]
-    with open(cluster.folder / "keeper.log", "wb") as log:
+    with (cluster.folder / "keeper.log").open("wb") as log:
         keeper = subprocess.Popen(
             [cluster.interpreter, "-P", "-m", "jobq_magic.backends.ray.keeper", str(cluster.folder)],
             env=launch.environment(os.environ, "") | {"PYTHONPATH": str(package)},

@@ -75,7 +75,7 @@ def test_an_exception_takes_the_place_of_its_result_where_asked(threads):
 def test_says_how_far_it_is_under_the_name_of_the_function(monkeypatch):
     told = []
     monkeypatch.setattr(progress, "_state", {})
-    monkeypatch.setattr(progress, "sink", lambda state: told.append(state))
+    monkeypatch.setattr(progress, "sink", told.append)
 
     def simulate(x):
         return x
@@ -100,7 +100,10 @@ def test_answers_for_a_process_without_ray():
 
 
 def test_does_not_import_ray():
-    code = "import sys; from jobq_magic.runtime import parallel; parallel.parallel_map(abs, [1]); print('ray' in sys.modules)"
+    code = (
+        "import sys; from jobq_magic.runtime import parallel\n"
+        "parallel.parallel_map(abs, [1]); print('ray' in sys.modules)"
+    )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown == "False\n"
 

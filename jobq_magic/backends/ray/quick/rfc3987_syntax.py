@@ -1,3 +1,4 @@
+# ruff: noqa: INP001, PTH100, PTH120  a folder of its own, and os.path is imported already
 """Stands before the distribution of this name in the processes of an embedded cluster, and loads it when it is used.
 
 Where JupyterLab is installed, `import ray` imports jsonschema, and that this distribution, which compiles a grammar for

@@ -1,0 +1,44 @@
+"""The processes of one run, told by a mark in their environment.
+
+What a cell leaves behind may have a session and a parent of its own by then; its environment it has from the cell.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from jobq_magic.runtime import process
+
+__all__ = ["end_marked", "environment_of", "mark"]
+
+
+def mark(run: str) -> bytes:
+    """What stands in the environment of all processes of a run."""
+    return f"JOBQ_RUN={run}".encode()
+
+
+def environment_of(pid: int) -> frozenset[bytes]:
+    """The environment that a process of ours was started with; nothing if there is none."""
+    if Path("/proc/self").is_dir():
+        try:
+            return frozenset(Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
+        except OSError:
+            return frozenset()
+    command = ["ps", "-E", "-ww", "-o", "command=", "-p", str(pid)]  # macOS
+    shown = subprocess.run(command, capture_output=True, check=False)
+    return frozenset(shown.stdout.split())
+
+
+def end_marked(run: str) -> None:
+    """Ends what a run has left running: SIGTERM, then SIGKILL."""
+    wanted = mark(run)
+    for pid in _all():
+        if pid != os.getpid() and wanted in environment_of(pid):
+            process.end_tree(pid, 1.0)
+
+
+def _all() -> Iterable[int]:
+    return {pid for children in process.children().values() for pid in children}
