@@ -21,7 +21,7 @@ BIG = 50_000_000
 
 
 @contextmanager
-def _place() -> Iterator[dict[str, str]]:
+def place() -> Iterator[dict[str, str]]:
     """An environment with a store of its own, and the bytecode that every user has."""
     with tempfile.TemporaryDirectory(prefix="jobq-bench-") as folder:
         env = {k: v for k, v in os.environ.items() if not k.startswith(("JOBQ_", "PYTHONUNBUF", "PYTHONDONTW"))}
@@ -217,7 +217,7 @@ def main() -> None:
     for bench in (load_ext, ordinary_cell, first_line, bound, big_array, million_lines):
         if sys.argv[1:] and bench.__name__ not in sys.argv[1:]:
             continue
-        with _place() as env:
+        with place() as env:
             made = bench(env)
         rows += made if isinstance(made, tuple) else [made]
     publish("local", rows)
