@@ -108,7 +108,13 @@ def rerun(store: Store, run: Run, *, headless: bool = False) -> Run:
         )  # fmt: skip
     backend = plugins.backend(run.target["backend"])
     backend.check(run.spec, run.target)
-    again = store.open(spec=run.spec, target=run.target, name=run.name, headless=headless, cell=run.cell)
+    again = store.open(
+        spec=run.spec,
+        target=run.target,
+        name=run.name,
+        headless=headless,
+        cell={**run.cell, "kernel": process.identify(_own_pid())},
+    )
     with store.writing():
         shutil.copytree(run.paths.bundle, again.paths.bundle, copy_function=_link)
     store.append(again, phase=Phase.SUBMITTING)
@@ -128,11 +134,16 @@ def look_after(store: Store, run: Run) -> None:
     if snapshot.final:
         return
     handle = store.handle(run)
-    if handle is None:
-        if _never_started(run):
-            store.append(run, phase=Phase.LOST, reason="never-started")
-        return
     backend = plugins.backend(run.target["backend"])
+    if handle is None:
+        if not _never_started(run):
+            return
+        if snapshot.phase is Phase.CAPTURING:
+            store.append(run, phase=Phase.LOST, reason="never-started")
+            return
+        # It was killed while it handed over. Whether the supervisor started by then or not: now there will be one.
+        handle = backend.submit(run, snapshot.attempt)
+        store.set_handle(run, handle)
     seen = backend.observe(run, snapshot.attempt, handle)
     if seen.phase is not None and not store.snapshot(run).final:
         # The supervisor may have written the end between the look at it and now; then its word is first, and counts.
