@@ -154,7 +154,8 @@ def test_a_beginning_that_several_runs_share_is_refused_with_their_ids(headless)
 def test_a_forced_mode_is_told_and_runs_the_notebook_elsewhere(environment):
     with opened({**environment, "JOBQ_FORCE_MODE": "local"}, person=False) as notebook:
         reply = notebook.run("%%jobq --mode ray --workers 4\nprint('ran')")
-    assert reply.stdout == "JOBQ_FORCE_MODE=local: --mode ray is not used\nran\n"
+    told = "JOBQ_FORCE_MODE=local: --mode ray is not used\n--workers 4 has no effect with --mode local\n"
+    assert reply.stdout == told + "ran\n"
 
 
 def test_a_read_only_store_and_a_full_one_refuse_before_anything_starts(environment, tmp_path):

@@ -61,10 +61,11 @@ def test_nbval_which_passes_over_usage_errors_sees_every_refusal(what, tmp_path)
 
 
 def test_an_executed_notebook_compares_clean_with_itself(tmp_path):
-    path = notebook(tmp_path / "book.ipynb", "%%jobq\nimport sys\nprint('out')\nprint('err', file=sys.stderr)\n{'a': [1]}")
+    cell = "%%jobq\nimport sys\nprint('out')\nprint('err', file=sys.stderr)\n{'a': [1]}"
+    path = notebook(tmp_path / "book.ipynb", cell)
     book = nbformat.read(path, as_version=4)
     NotebookClient(book, resources={"metadata": {"path": str(tmp_path)}}).execute()
     nbformat.write(book, path)
-    TOOLS_STRICT = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--nbval", str(path)]
-    done = subprocess.run(TOOLS_STRICT, capture_output=True, text=True, cwd=tmp_path, timeout=110, check=False)
+    strictly = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--nbval", str(path)]
+    done = subprocess.run(strictly, capture_output=True, text=True, cwd=tmp_path, timeout=110, check=False)
     assert done.returncode == 0, done.stdout

@@ -59,7 +59,9 @@ def test_an_interrupt_detaches_and_attach_brings_it_back(attended, environment):
 
 
 def test_no_wait_returns_at_once_and_binds_between_cells(attended, environment):
-    reply = attended.run("%%jobq --no-wait\nimport os, time\nwhile not os.path.exists('go2'): time.sleep(0.02)\naside = 7")
+    reply = attended.run(
+        "%%jobq --no-wait\nimport os, time\nwhile not os.path.exists('go2'): time.sleep(0.02)\naside = 7"
+    )
     assert reply.error is None
     assert attended.run("aside").error == "NameError"
     attended.run("open('go2', 'w').close()")
@@ -91,7 +93,8 @@ def test_a_kernel_that_is_killed_leaves_its_run_going_and_another_attaches(envir
         _, folder = begun(
             first,
             environment,
-            "%%jobq --name orphan\nimport os, time\nwhile not os.path.exists('go3'): time.sleep(0.02)\nfound = [1]\n'end'",
+            "%%jobq --name orphan\nimport os, time\nwhile not os.path.exists('go3'): time.sleep(0.02)\n"
+            "found = [1]\n'end'",
         )
         os.kill(first.manager.provisioner.pid, signal.SIGKILL)
         with opened(environment, person=True) as second:
