@@ -83,7 +83,8 @@ def first_line(env: dict[str, str]) -> Row:
 
 def _first(k: Kernel, cell: str) -> float:
     found = k.run(cell)
-    assert found["error"] is None and found["first"] is not None, found
+    assert found["error"] is None, found
+    assert found["first"] is not None, found
     return float(found["first"])
 
 

@@ -133,7 +133,7 @@ def look_after(store: Store, run: Run) -> None:
     snapshot = store.snapshot(run)
     if snapshot.final:
         return
-    handle = store.handle(run)
+    handle: Mapping[str, Any] | None = store.handle(run)
     backend = plugins.backend(run.target["backend"])
     if handle is None:
         if not _never_started(run):
