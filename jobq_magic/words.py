@@ -54,11 +54,11 @@ _PHASES: Mapping[Phase, Words] = {
     Phase.BUILDING: Words("Assembling the image"),
     Phase.SUBMITTING: Words("Handing the cell over"),
     Phase.QUEUED: Words("Waiting for its turn"),
-    Phase.STARTING: Words("Starting"),
+    Phase.STARTING: Words("Its process is being started"),
     Phase.RUNNING: Words("The cell is running", "It goes on if you close this notebook"),
     Phase.COLLECTING: Words("The cell has ended; fetching what it left"),
-    Phase.STOPPING: Words("Stopping"),
-    Phase.PAUSED: Words("Paused"),
+    Phase.STOPPING: Words("Its processes are being ended"),
+    Phase.PAUSED: Words("It goes on when it is resumed"),
     Phase.SUCCEEDED: Words("Done"),
     Phase.FAILED: Words("Failed"),
     Phase.CANCELLED: Words("Stopped"),
@@ -78,6 +78,10 @@ _REASONS: Mapping[str, Words] = {
     "no-result": Words("The process ended without leaving a result", "The log shows what it printed last"),
     "refused": Words("{error}"),
     "never-started": Words("It was never started: the kernel ended while the cell was collected", "Run the cell again"),
+    "not-started": Words(
+        "It was never started: the process that was to start it ended before it did",
+        "Run it again with %jobq rerun {run}",
+    ),
     "supervisor-lost": Words(
         "Its supervisor and its process are gone, and it left no result", "Run it again with %jobq rerun {run}"
     ),

@@ -28,7 +28,9 @@ class History:
     @property
     def label(self) -> str:
         """How the cell that is running is called: by its number, as the notebook shows it."""
-        return f"Cell [{self._shell.execution_count + self._unnumbered}]"
+        # The input is stored before the cell runs; `execution_count` is already that of the next cell in IPython 9.
+        numbered = len(self._shell.history_manager.input_hist_parsed) - 1
+        return f"Cell [{numbered or self._unnumbered + 1}]"
 
     def post_run_cell(self, result: Any) -> None:
         """After each cell: what it defined, and which objects its names hold now."""

@@ -49,6 +49,14 @@ def test_an_exception_fails_the_cell_as_itself_without_frames_of_ours(headless):
     assert "_jobq_runtime" not in reply.traceback
 
 
+def test_tracebacks_call_cells_by_the_numbers_that_the_notebook_shows(environment):
+    with opened(environment, person=False) as notebook:
+        notebook.run("def broken():\n    1 / 0")
+        lines = notebook.run("%%jobq\nbroken()").traceback.splitlines()
+    assert lines[1] == '  File "Cell [3]", line 1, in <module>'
+    assert lines[3] == '  File "Cell [2]", line 2, in broken'
+
+
 def test_a_killed_job_fails_the_cell_in_words(headless):
     reply = headless.run("%%jobq\nimport os\nprint('last')\nos.kill(os.getpid(), 9)")
     assert (reply.error, reply.stdout) == ("JobFailed", "last\n")
