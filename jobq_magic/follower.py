@@ -15,9 +15,11 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 
 from jobq_magic import pipeline
+from jobq_magic.errors import StoreError
 from jobq_magic.run import Run
 from jobq_magic.runs.lock import LEASE, Lock
 from jobq_magic.runs.store import Store, runtime_dir
@@ -131,13 +133,14 @@ def _ours(store: Store, run: Run) -> bool:
 
 def _advance(store: Store, run: Run) -> None:
     lock = Lock(run.paths.lock)
-    if not lock.acquire():
-        return
     try:
+        with store.writing():
+            if not lock.acquire():
+                return
         pipeline.advance(store, run, lock)
+    except StoreError:  # the disk is full, or the run was removed: it is taken up again while it is on record as live
+        traceback.print_exc()
     except Exception as error:  # noqa: BLE001 - one run that goes wrong must not end the others
-        import traceback
-
         traceback.print_exc()
         facts = {"error": f"{type(error).__name__}: {error}"}
         store.append(run, phase="lost", reason="follower-error", facts=facts, gen=lock.generation)

@@ -6,6 +6,7 @@ and taken up by another process.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ _PERIOD = 0.1
 """Seconds between two looks at a job. Backends answer from what they have, and ask their service less often."""
 _RETURN_FROM_STOP = 30.0
 """Seconds after which a stop that a service did not follow is asked for again."""
+_ABANDONED = 900.0
+"""Seconds for which a process of another host may write nothing while it captures: one huge value takes long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ def submit(
         if backend.supervised:
             store.set_handle(run, backend.submit(run, 1))
     except JobqError as error:
+        _call_off(store, run, "refused")
         _note_refusal(store, run, error)
         raise
     except OSError as error:  # the disk of the store, in the middle of the capture
@@ -77,6 +81,7 @@ def submit(
             _note_refusal(store, run, StoreError("store-unusable", str(error)))
             raise
     except KeyboardInterrupt:
+        _call_off(store, run, "interrupted")
         store.append(run, phase=Phase.CANCELLED, reason="interrupted")
         raise
     return Submitted(run, bundle, notes)
@@ -130,21 +135,16 @@ def supervised(run: Run) -> bool:
 
 def look_after(store: Store, run: Run) -> None:
     """One look at a run that has a supervisor of its own, by whoever sees it live: is everybody still there?"""
-    snapshot = store.snapshot(run)
-    if snapshot.final:
+    if store.snapshot(run).final:
         return
-    handle: Mapping[str, Any] | None = store.handle(run)
+    if store.handle(run) is None and not _abandoned(store, run):
+        return
+    snapshot = store.snapshot(run)  # anew: who submitted it does nothing any more
+    if snapshot.phase is Phase.CAPTURING:
+        store.append(run, phase=Phase.LOST, reason="never-started")
+        return
     backend = plugins.backend(run.target["backend"])
-    if handle is None:
-        if not _never_started(run):
-            return
-        if snapshot.phase is Phase.CAPTURING:
-            store.append(run, phase=Phase.LOST, reason="never-started")
-            return
-        # It was killed while it handed over. Whether the supervisor started by then or not: now there will be one.
-        handle = backend.submit(run, snapshot.attempt)
-        store.set_handle(run, handle)
-    seen = backend.observe(run, snapshot.attempt, handle)
+    seen = backend.observe(run, snapshot.attempt, store.handle(run) or {})
     if seen.phase is not None and not store.snapshot(run).final:
         # The supervisor may have written the end between the look at it and now; then its word is first, and counts.
         _note(store, run, seen, {})
@@ -162,7 +162,7 @@ def advance(store: Store, run: Run, lock: Lock) -> None:
     backend = plugins.backend(run.target["backend"])
     snapshot = store.snapshot(run)
     if snapshot.phase is Phase.CAPTURING:
-        if _never_started(run):
+        if _abandoned(store, run) and store.snapshot(run).phase is Phase.CAPTURING:
             store.append(run, phase=Phase.LOST, reason="never-started", **mark)
         return
     if run.target.get("here") and any(run.host[part] != here for part, here in process.this_host().items()):
@@ -170,6 +170,7 @@ def advance(store: Store, run: Run, lock: Lock) -> None:
         facts = {"host": run.host["host"], "seconds": LEASE}
         store.append(run, phase=Phase.LOST, reason="host-silent", facts=facts, **mark)
         return
+    store.append(run, **mark)  # from here on, what an overtaken holder writes is passed over
     attempt = snapshot.attempt
     try:
         handle = store.handle(run) or _start(store, run, attempt, backend, mark)
@@ -179,7 +180,7 @@ def advance(store: Store, run: Run, lock: Lock) -> None:
     if handle is None:
         return
     ending = _Ending(store, run, backend, attempt, handle, mark)
-    while lock.beat():
+    while _beats(store, lock):
         seen = backend.observe(run, attempt, handle)
         final = seen.phase is not None and Phase(seen.phase) in _FINAL
         _note(store, run, ending.told(seen) if final else seen, mark)
@@ -282,10 +283,32 @@ def _capture_options(resolved: Resolved) -> CaptureOptions:
     )
 
 
-def _never_started(run: Run) -> bool:
-    """Whether the process that opened the run is gone; one of another host is given the benefit of the doubt."""
+def _call_off(store: Store, run: Run, reason: str) -> None:
+    """What was submitted ends without having been submitted; its supervisor may be on its way by now."""
+    with contextlib.suppress(StoreError):
+        store.request_stop(run, reason)
+
+
+def _beats(store: Store, lock: Lock) -> bool:
+    with store.writing():
+        return lock.beat()
+
+
+def _abandoned(store: Store, run: Run) -> bool:
+    """Whether the process that opened the run is gone before it was handed over.
+
+    That of another host cannot be asked: it is taken for gone when it has written nothing into the run for long.
+    """
     kernel = run.cell.get("kernel")
-    return kernel is not None and process.alive(dict(kernel)) is False
+    lives = process.alive(dict(kernel)) if kernel is not None else None
+    if lives is not None:
+        return not lives
+    newest = 0.0
+    with store.reading():
+        for path in (run.folder, *run.folder.rglob("*")):
+            with contextlib.suppress(FileNotFoundError):
+                newest = max(newest, path.stat().st_mtime)
+    return time.time() - newest > _ABANDONED
 
 
 def _own_pid() -> int:

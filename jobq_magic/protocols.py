@@ -56,7 +56,10 @@ class Backend(Protocol):
         """
 
     def observe(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> Observation:
-        """What is known of the job now. Called again and again, so cheap, and never raises for a lost connection."""
+        """What is known of the job now. Called again and again, so cheap, and never raises for a lost connection.
+
+        Of a supervised job the handle is empty where the process that submitted it died before it could keep it.
+        """
 
     def stop(self, run: Run, attempt: int, handle: Mapping[str, Any], reason: str) -> None:
         """Ends the job's whole process tree: SIGTERM, then SIGKILL. Returns when asked, not when ended."""

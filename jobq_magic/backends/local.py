@@ -60,21 +60,25 @@ class LocalBackend:
         """Looks after the supervisor: where it is gone, its job is adopted, or its end is told."""
         _Children.reap()
         job = Job.at(str(run.folder), attempt)
-        known = supervise.read(job) or {"supervisor": handle["supervisor"]}
-        lives = process.alive(known["supervisor"])
+        known = supervise.read(job) or handle
+        lives = process.alive(known["supervisor"]) if known else False
         if lives:
             return Observation()
         if lives is None:
             return self._from_afar(run, attempt, known)
-        works = process.alive(known["job"]) if "job" in known else False
-        if works:
+        if "job" in known and process.alive(known["job"]):
             self.submit(run, attempt)
             return Observation(notes=("Its supervisor was killed; another took over",))
-        event = supervise.ending(job, None, "")
-        if event["reason" if "reason" in event else "phase"] != "no-result":
+        if not supervise.close(job):  # one has come up since we looked
+            return Observation()
+        left = supervise.read(job)
+        if left is None:
+            return Observation("lost", "not-started")
+        event = supervise.ending(job, None, "" if supervise.result_of(job) else supervise.asked(job))
+        if event.get("reason") != "no-result":
             return Observation(event["phase"], event.get("reason", ""), event.get("facts", {}))
-        rebooted = known["supervisor"]["boot"] != process.this_host()["boot"]
-        facts = {"host": known["supervisor"]["host"]}
+        rebooted = left["supervisor"]["boot"] != process.this_host()["boot"]
+        facts = {"host": left["supervisor"]["host"]}
         return Observation("lost", "host-rebooted" if rebooted else "supervisor-lost", facts)
 
     def stop(self, run: Run, attempt: int, handle: Mapping[str, Any], reason: str) -> None:

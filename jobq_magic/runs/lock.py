@@ -1,6 +1,6 @@
 """Lock: who may advance a run; at most one holder, and a generation that tells an overtaken one from its successor.
 
-    lock/<generation>    JSON: who holds it (`runtime.process.identify`), or `{}` after a release
+    lock/<generation>    JSON: who holds it (`runtime.process.identify`); released, where its time is the epoch
 
 The highest generation is the valid one. Taking the lock means to create the next number, which the file system grants
 to one process only (a hard link, which is exclusive on NFS too). Nobody ever writes into a file of another, so there is
@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 from jobq_magic.runtime.process import alive, identify
-from jobq_magic.runtime.wire import replace_file
 
 __all__ = ["LEASE", "Holder", "Lock", "holder"]
 
@@ -41,13 +40,13 @@ class Holder:
 
     generation: int
     identity: Mapping[str, Any]
-    """As `runtime.process.identify`; empty when it was released."""
+    """As `runtime.process.identify`."""
     beat: float
     """When it last gave a sign of life, by the clock of the file system."""
 
     def holds(self, now: float, lease: float) -> bool:
         """Whether it still holds: its process where that can be asked, else its lease."""
-        if not self.identity:
+        if not self.beat:  # released
             return False
         lives = alive(dict(self.identity))
         return now - self.beat < lease if lives is None else lives
@@ -142,8 +141,7 @@ class Lock:
         if self._held:
             self._held = False
             with contextlib.suppress(FileNotFoundError):
-                if _newest(self.path) == self._generation:
-                    replace_file(self.path / str(self._generation), b"{}")
+                os.utime(self.path / str(self._generation), (0, 0))  # needs no room on a full disk
 
     def _sweep(self) -> None:
         for entry in self.path.iterdir():

@@ -13,7 +13,7 @@ import time
 from types import ModuleType
 from typing import NamedTuple
 
-from . import display, figures, outputs, progress, returns
+from . import display, figures, outputs, progress, returns, spill
 from .changes import Watched, watch
 from .execute import execute, register
 from .shell import Shell
@@ -59,7 +59,7 @@ class Job(NamedTuple):
         try:
             append_event(self.record, {"attempt": self.attempt, **event})
         except OSError as error:
-            print(f"jobq: the record could not be written: {error}", file=sys.stderr)
+            outputs.complain(f"the record could not be written: {error}")
 
 
 def run(job: Job, *, supervised: bool = False) -> int:
@@ -94,10 +94,15 @@ def run(job: Job, *, supervised: bool = False) -> int:
     outputs.flush_stdout()
     order.sample()
     data = seal({**result, "run": job.run, "attempt": job.attempt, "ended": time.time()}, key)
+    path = os.path.join(job.out, "result.json")
     try:
-        replace_file(os.path.join(job.out, "result.json"), data)
+        try:
+            replace_file(path, data)
+        except OSError:  # the disk is full: that is what room was kept for
+            spill.give_room(job.out)
+            replace_file(path, data)
     except OSError as error:
-        print(f"jobq: the result could not be written: {error}", file=sys.stderr)
+        outputs.complain(f"the result could not be written: {error}")
         return UNFIT
     return status
 

@@ -12,6 +12,7 @@ past them (child processes, C code) is placed by the samples that `sample` takes
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -19,7 +20,7 @@ import sys
 import threading
 import time
 
-from .spill import Spill
+from .spill import Spill, keep_room
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Order:
         self._files = [os.open(os.path.join(folder, name), append, 0o600) for name in names]
         self._order = os.open(os.path.join(folder, "order"), append, 0o600)
         self._last: list[int] = [0, 0, 0]
+        self._cut = b""
         self._lock = threading.RLock()
 
     def sizes(self) -> list[int]:
@@ -45,19 +47,27 @@ class Order:
         return [os.fstat(file).st_size for file in self._files]
 
     def sample(self) -> None:
-        """Writes a sample, if anything grew since the last one."""
+        """Writes a sample, if anything grew since the last one. A full disk takes none; the next says the same."""
         with self._lock:
             sizes = self.sizes()
             if sizes != self._last:
+                try:
+                    os.write(self._order, b"%.6f %d %d %d\n" % (time.time(), *sizes))
+                except OSError:
+                    return
                 self._last = sizes
-                os.write(self._order, b"%.6f %d %d %d\n" % (time.time(), *sizes))
 
     def display(self, message: dict[str, Any]) -> None:
         """Adds one display at its place."""
         with self._lock:
             flush_stdout()
             self.sample()
-            os.write(self._files[2], json.dumps(message).encode("utf-8", "backslashreplace") + b"\n")
+            line = json.dumps(message).encode("utf-8", "backslashreplace") + b"\n"
+            before = self._cut
+            self._cut = b"\n"  # should this one not get out whole, the next begins on a line of its own
+            if os.write(self._files[2], before + line) < len(before + line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._cut = b""
             self.sample()
 
     def close(self) -> None:
@@ -80,6 +90,25 @@ class _Stderr(io.TextIOWrapper):
         return count
 
 
+class _Whole(io.FileIO):
+    """A raw file that writes all that it is given, or raises: the disk may have room for a part only."""
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data)
+        done = 0
+        while done < len(view):
+            done += super().write(view[done:])
+        return done
+
+
+def complain(text: str) -> None:
+    """Says on stderr what the runtime itself has to say; on a full disk, nobody."""
+    try:
+        print(f"jobq: {text}", file=sys.stderr)
+    except OSError:
+        return
+
+
 def flush_stdout() -> None:
     """Brings what was printed so far to its place among the other outputs."""
     try:
@@ -94,13 +123,14 @@ def flush_stdout() -> None:
 def take_over(folder: str) -> Order:
     """Makes the files of an attempt this process' standard streams, for itself and for all its children."""
     order = Order(folder)
+    keep_room(folder)
     with open(os.devnull) as nothing:
         os.dup2(nothing.fileno(), 0)
     for number in (1, 2):
         os.dup2(order._files[number - 1], number)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115 - it stays open
     sys.stdout = io.TextIOWrapper(_buffer(folder), encoding="utf-8", errors="backslashreplace", line_buffering=True)
-    unbuffered = io.FileIO(2, "wb", closefd=False)
+    unbuffered = _Whole(2, "wb", closefd=False)
     stderr = _Stderr(unbuffered, encoding="utf-8", errors="backslashreplace", write_through=True)
     stderr.order = order
     sys.stderr = stderr
@@ -112,7 +142,7 @@ def _buffer(folder: str) -> Any:
     try:
         return Spill(os.path.join(folder, "spill"), 1)
     except OSError:  # no room, or no mappings on this file system: a write a line, then
-        return io.BufferedWriter(io.FileIO(1, "wb", closefd=False), 1 << 16)
+        return io.BufferedWriter(_Whole(1, "wb", closefd=False), 1 << 16)
 
 
 def sample_in_background(order: Order) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import threading
 import time
 from typing import TypeVar, overload
@@ -101,4 +100,6 @@ def _write() -> None:
     try:
         sink([{"label": label, "done": done, "total": total} for label, (done, total) in _state.items()])
     except OSError as error:  # a full disk must not end the job
-        print(f"jobq: progress could not be written: {error}", file=sys.__stderr__)
+        from .outputs import complain
+
+        complain(f"progress could not be written: {error}")

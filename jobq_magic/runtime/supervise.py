@@ -3,6 +3,10 @@
 It holds a lock on the attempt for as long as it lives, so there is never a second one. If it is killed, the job goes
 on, and whoever notices starts another, which adopts the job: it then watches a process that is not its child, whose
 exit status it cannot have; what the job left tells how it ended.
+
+Whoever finds neither supervisor nor job takes the same lock, and leaves the file `over` (`close`): from then on no
+supervisor starts anything, not even one that was on its way all the time. And a job does nothing before its supervisor
+has said on disk who it is. So an attempt is executed once or not at all, whoever is killed when.
 """
 
 from __future__ import annotations
@@ -25,45 +29,113 @@ HEARTBEAT = 5.0
 """Seconds between two signs of life for other hosts; `backends.local` counts on it."""
 GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""
+PATIENCE = 600.0
+"""Seconds for which an end waits for room on a full disk."""
 
 
 def supervise(job: Job) -> None:
     """Starts the job of an attempt, or adopts it, and stays until its end is on record."""
-    os.makedirs(job.out, exist_ok=True)
-    lock = os.open(os.path.join(job.out, "supervisor.lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # somebody is at it
+    lock = _claim(job)
+    if lock is None or os.path.exists(_over(job)):  # somebody is at it, or it is too late
         return
     process.become_subreaper()
     ready, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if hasattr(os, "pipe2") else os.pipe()
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     known = read(job)
+    adopted = known is not None
     if known is None:
+        if _called_off(job):
+            return
+        if cause := asked(job):
+            job.note(phase="cancelled", reason=cause)
+            return
         job.note(phase="starting")
+        go, began = os.pipe()
         pid = os.fork()
         if pid == 0:
-            _become_job(lock, ready, wake)
+            _become_job(go, lock, ready, wake, began)
             leave(run(job, supervised=True))
+        os.close(go)
         known = {"job": process.identify(pid), "began": time.time()}
-    _write(job, {**known, "supervisor": process.identify(os.getpid())})
-    status, cause = _watch(job, known, ready)
+    try:
+        _write(job, {**known, "supervisor": process.identify(os.getpid())})
+    except OSError:  # no room: an adopted job is watched all the same
+        if not adopted:
+            raise
+    if not adopted:
+        os.write(began, b".")
+        os.close(began)
+    status, cause = _watch(job, known, ready, adopted=adopted)
     for pid in process.descendants(os.getpid()):  # what the cell left running in the background
         process.end_tree(pid, 1.0)
-    job.note(**ending(job, status, cause))
+    _conclude(job, status, cause)
 
 
-def _become_job(lock: int, *pipe: int) -> None:
+def _claim(job: Job) -> int | None:
+    """The lock of an attempt, or None where somebody has it."""
+    os.makedirs(job.out, exist_ok=True)
+    lock = os.open(os.path.join(job.out, "supervisor.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return None
+    return lock
+
+
+def _over(job: Job) -> str:
+    return os.path.join(job.out, "over")
+
+
+def _called_off(job: Job) -> bool:
+    """Whether its end is on record before its beginning: who submitted was interrupted, or had no room."""
+    return any(event.get("phase") in _ENDS for event in wire.read_events(job.record))
+
+
+_ENDS = frozenset({"succeeded", "failed", "cancelled", "lost"})
+
+
+def close(job: Job) -> bool:
+    """Makes sure that nobody executes the attempt from now on, nor is executing it.
+
+    Returns:
+        False where somebody is at it, or where its job works on and wants a supervisor.
+    """
+    lock = _claim(job)
+    if lock is None:
+        return False
+    try:
+        known = read(job)
+        if known is not None and process.alive(known["job"]) is not False:
+            return False
+        os.close(os.open(_over(job), os.O_WRONLY | os.O_CREAT, 0o600))
+        spill.recover(job.out)
+    finally:
+        fcntl.flock(lock, fcntl.LOCK_UN)  # a child that was forked meanwhile would hold it on
+        os.close(lock)
+    return True
+
+
+def _become_job(go: int, *files: int) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    for file in (lock, *pipe):
+    for file in files:
         os.close(file)
+    if not os.read(go, 1):  # the supervisor is gone, and nobody else knows of us
+        os._exit(0)
+    os.close(go)
     os.setpgid(0, 0)
 
 
-def _watch(job: Job, known: dict[str, Any], ready: int) -> tuple[int | None, str]:
+def _watch(job: Job, known: dict[str, Any], ready: int, *, adopted: bool) -> tuple[int | None, str]:
     """Waits for the end of the job.
+
+    Args:
+        job: which.
+        known: its process, and when it began.
+        ready: readable when a child ended.
+        adopted: it is not our child.
 
     Returns:
         Its wait status (None where it was not our child), and why we ended it ("" where we did not).
@@ -72,11 +144,13 @@ def _watch(job: Job, known: dict[str, Any], ready: int) -> tuple[int | None, str
     order = outputs.Order(job.out)
     limit = _identity(job)["spec"].get("timeout")
     beat = time.monotonic()
-    stop_file = os.path.join(job.folder, "stop")
+    stop_file = _stop_file(job)
     cause, hard, deadline = "", False, 0.0
+    statuses: dict[int, int] = {}
     while True:
-        statuses = _bury()
-        if pid in statuses or (not statuses and process.alive(identity) is not True):
+        statuses |= _bury()
+        # Of a child only its wait status counts: it may end between two looks.
+        if pid in statuses or (adopted and process.alive(identity) is not True):
             break
         order.sample()
         now = time.monotonic()
@@ -85,7 +159,7 @@ def _watch(job: Job, known: dict[str, Any], ready: int) -> tuple[int | None, str
             os.utime(os.path.join(job.out, "supervisor.json"))
         if not cause:
             if os.path.exists(stop_file):
-                cause = _word(stop_file)
+                cause = asked(job)
             elif limit is not None and time.time() - known["began"] > float(limit):
                 cause = "deadline"
             if cause:
@@ -97,8 +171,6 @@ def _watch(job: Job, known: dict[str, Any], ready: int) -> tuple[int | None, str
             process.end_tree(pid, 0)
         select.select([ready], [], [], outputs.SAMPLE_PERIOD)
         _drain(ready)
-    spill.recover(job.out)
-    order.sample()
     return statuses.get(pid), f"{cause}-hard" if cause == "stopped" and hard else cause
 
 
@@ -122,12 +194,38 @@ def _drain(file: int) -> None:
         return
 
 
-def _word(path: str) -> str:
+def _stop_file(job: Job) -> str:
+    return os.path.join(job.folder, "stop")
+
+
+def asked(job: Job) -> str:
+    """The reason of the request to stop; "" where there is none."""
     try:
-        with open(path) as file:
+        with open(_stop_file(job)) as file:
             return file.read().strip() or "stopped"
+    except FileNotFoundError:
+        return ""
     except OSError:
         return "stopped"
+
+
+def _conclude(job: Job, status: int | None, cause: str) -> None:
+    """Brings what was printed to its place, and the end onto the record, also where the disk is full for a while."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            spill.recover(job.out)
+            order = outputs.Order(job.out)
+            order.sample()
+            order.close()
+            wire.append_event(job.record, {"attempt": job.attempt, **ending(job, status, cause)})
+            return
+        except FileNotFoundError:  # the run was removed
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                return
+            time.sleep(1.0)
 
 
 def ending(job: Job, status: int | None, cause: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ without its end.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import hmac
@@ -29,7 +30,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
 PROTOCOL = 1
@@ -115,13 +116,7 @@ def write_group(
     name, size = digest.hexdigest(), sum(len(piece) for piece in pieces)
     path = os.path.join(folder, name)
     if not os.path.exists(path):
-        partial = f"{path}.{os.getpid()}.{time.monotonic_ns()}"
-        with open(partial, "wb", buffering=0) as file:
-            for piece in pieces:
-                view = memoryview(piece)
-                while view:
-                    view = view[file.write(view) :]
-        os.replace(partial, path)
+        _put(path, pieces)
     return name, size
 
 
@@ -189,10 +184,22 @@ def canonical(value: object) -> bytes:
 
 def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
     """Writes beside, then renames, so that a reader sees all of it or none."""
-    partial = f"{os.fspath(path)}.{os.getpid()}.{time.monotonic_ns()}"
-    with open(partial, "wb") as file:
-        file.write(data)
-    os.replace(partial, path)
+    _put(os.fspath(path), [data])
+
+
+def _put(path: str, pieces: Iterable[bytes | memoryview]) -> None:
+    partial = f"{path}.{os.getpid()}.{time.monotonic_ns()}"
+    try:
+        with open(partial, "wb", buffering=0) as file:
+            for piece in pieces:
+                view = memoryview(piece)
+                while view:
+                    view = view[file.write(view) :]
+        os.replace(partial, path)
+    except BaseException:  # the disk is full: what does not serve must not fill it
+        with contextlib.suppress(OSError):
+            os.unlink(partial)
+        raise
 
 
 def seal(result: dict[str, Any], key: bytes) -> bytes:
