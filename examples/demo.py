@@ -8,17 +8,14 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.exceptions import CellExecutionError
 from rich.console import Console
 from rich.markup import escape
 
-from jobq_magic.errors import JobqError
 from jobq_magic.render import text
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
@@ -38,23 +35,24 @@ def main() -> int:
     console.print("[dim]The first time, Ray has to start: a few seconds. Later runs find it warm.[/]\n")
     began, since = time.monotonic(), time.time()
     notebook = nbformat.read(SOURCE, as_version=4)
+    store = Store()
+    work = Work(notebook)
+    work.start()
     try:
-        store = Store()
-        with watched(store, since):
-            execute(notebook)
-    except (CellExecutionError, DeadKernelError, JobqError) as error:
-        return failed(error)
+        watch(store, since, work)
     except KeyboardInterrupt:
         if (run := newest(store, since)) is not None:
             store.request_stop(run, "interrupted")
-        return failed(RuntimeError("it was interrupted"))
-    finally:
-        EXECUTED.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(notebook, EXECUTED)
+            work.join(20)
+        return failed(RuntimeError("It was interrupted, and its run is stopped"))
+    EXECUTED.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, EXECUTED)
+    if work.error is not None:
+        return failed(work.error)
     printed = output_of(notebook, CELL)
     run = newest(store, since)
     if "π" not in printed or run is None:
-        return failed(RuntimeError("the notebook ran, and did not print π"))
+        return failed(RuntimeError("The notebook ran, and did not print π"))
     snapshot = store.snapshot(run)
     console.print(f"  [bold green]{escape(printed)}[/]\n")
     for what, how_long in text.spent(snapshot):
@@ -67,42 +65,42 @@ def main() -> int:
     return 0
 
 
-def execute(notebook: nbformat.NotebookNode) -> None:
-    """Executes it as nbconvert does, without the kernel's own log."""
-    client = NotebookClient(
-        notebook,
-        kernel_name="python3",
-        timeout=600,
-        record_timing=False,
-        extra_arguments=["--IPKernelApp.log_level=40"],
-        resources={"metadata": {"path": str(HERE)}},
-    )
-    client.execute()
+class Work(threading.Thread):
+    """Executes the notebook as nbconvert does, but for the kernel's own log; aside, so that an interrupt reaches `main`."""
 
+    def __init__(self, notebook: nbformat.NotebookNode) -> None:
+        super().__init__(daemon=True)
+        self.error: Exception | None = None
+        self._client = NotebookClient(
+            notebook,
+            kernel_name="python3",
+            timeout=600,
+            record_timing=False,
+            extra_arguments=["--IPKernelApp.log_level=40"],
+            resources={"metadata": {"path": str(HERE)}},
+        )
 
-@contextmanager
-def watched(store: Store, since: float) -> Iterator[None]:
-    """Shows where the run stands while it has not ended."""
-    ended = threading.Event()
-    with console.status("Starting a kernel") as spinner:
-
-        def watch() -> None:
-            told = ""
-            while not ended.wait(0.1):
-                sentence = "Starting a kernel" if (run := newest(store, since)) is None else standing(store, run)
-                spinner.update(sentence)
-                plain = sentence.partition("  ")[0]
-                if not console.is_terminal and plain != told:
-                    console.print(f"  {plain}")
-                told = plain
-
-        watcher = threading.Thread(target=watch, daemon=True)
-        watcher.start()
+    def run(self) -> None:
+        """Until its end, or the first cell that fails."""
         try:
-            yield
-        finally:
-            ended.set()
-            watcher.join()
+            self._client.execute()
+        except Exception as error:
+            self.error = error
+
+
+def watch(store: Store, since: float, work: Work) -> None:
+    """Shows where the run stands until the notebook has ended."""
+    told = ""
+    with console.status("Starting a kernel") as spinner:
+        while work.is_alive():
+            run = newest(store, since)
+            sentence = "Starting a kernel" if run is None else standing(store, run)
+            spinner.update(escape(sentence))
+            plain = sentence.partition("  ")[0]
+            if not console.is_terminal and plain != told:
+                console.print(f"  {escape(plain)}")
+            told = plain
+            work.join(0.1)
 
 
 def standing(store: Store, run: Run) -> str:
@@ -120,21 +118,18 @@ def newest(store: Store, since: float) -> Run | None:
 
 
 def output_of(notebook: nbformat.NotebookNode, cell_id: str) -> str:
-    """What a cell printed."""
+    """What a cell printed, each line set in like the rest."""
     cell = next(cell for cell in notebook.cells if cell.get("id") == cell_id)
-    return "".join(output.text for output in cell.outputs if output.output_type == "stream").strip()
+    printed = "".join(output.text for output in cell.outputs if output.output_type == "stream").strip()
+    return printed.replace("\n", "\n  ")
 
 
 def failed(error: Exception) -> int:
-    """Says why, in one sentence."""
-    if isinstance(error, CellExecutionError):
-        why = f"{error.ename}: {error.evalue}"
-    elif isinstance(error, DeadKernelError):
-        why = "the kernel died"
-    else:
-        why = str(error)
+    """Says why, and where more is to be seen."""
+    why = f"{error.ename}: {error.evalue}" if isinstance(error, CellExecutionError) else str(error)
     console.print(f"[bold red]The demo failed.[/] {escape(why)}")
-    console.print(f"  what was executed: {shown(EXECUTED)}")
+    if EXECUTED.exists():
+        console.print(f"  the notebook, as far as it came: {shown(EXECUTED)}")
     return 1
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.ipynb"))
 LARGEST = 60_000
+JOBQ = str(Path(sys.executable).parent / "jobq")
 each = pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in EXAMPLES])
 
 
@@ -82,7 +85,7 @@ def test_the_demo_prints_pi_and_says_how_to_go_on(environment):
     assert re.search(r"jupyter lab build/demo/pi\.ipynb\n", done.stdout)
     run = re.search(r"the run +(pi-[0-9a-f]{8})", done.stdout)
     assert run is not None
-    listed = command(environment, str(Path(sys.executable).parent / "jobq"), "list")
+    listed = command(environment, JOBQ, "list")
     assert run[1] in listed.stdout, listed.stderr
 
 
@@ -91,3 +94,25 @@ def test_a_demo_that_fails_says_so_in_a_sentence(environment):
     assert done.returncode == 1
     assert "The demo failed. OptionError: JOBQ_FORCE_WORKERS=none is not a number of workers" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_demo_that_is_interrupted_stops_its_run(environment):
+    with subprocess.Popen(
+        [sys.executable, "examples/demo.py"],
+        cwd=ROOT,
+        env={**environment, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as demo:
+        assert demo.stdout is not None
+        for line in demo.stdout:
+            if line.startswith(("  Ray is starting", "  The cell is running")):
+                break
+        demo.send_signal(signal.SIGINT)
+        rest = demo.stdout.read()
+    assert demo.returncode == 1
+    assert "The demo failed. It was interrupted, and its run is stopped" in rest
+    assert "Traceback" not in rest
+    last = command(environment, JOBQ, "status", "pi", "--json")
+    assert json.loads(last.stdout)["phase"] == "cancelled"
