@@ -34,7 +34,9 @@ class Ledger:
 
     def evidence(self) -> dict[str, Any]:
         """The figures."""
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=EVIDENCE.parent, capture_output=True, text=True).stdout
+        commit = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=EVIDENCE.parent, capture_output=True, text=True
+        ).stdout
         return {
             "commit": commit.strip(),
             "seed": self.seed,

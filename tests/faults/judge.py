@@ -1,4 +1,4 @@
-"""An independent judge: reads the run's folder and the job's side file with its own eyes, and none of the product's code.
+"""An independent judge: reads the run's folder and the job's side file itself, with none of the product's code.
 
 The job (`JOB`) writes line i to stdout, and then, when `print` has returned, i to the side file. So whatever happens:
 every line up to the side file's number must be in stdout, once, in order, and at most one more. The same for stderr.
