@@ -172,6 +172,8 @@ class Act:
     at: float
     what: str
     done: bool = False
+    printing: bool = False
+    """Counted from when the job began to print."""
 
 
 @dataclass
@@ -182,6 +184,7 @@ class Round:
     seed: int
     acts: list[Act]
     verdict: Verdict = field(default_factory=Verdict)
+    seconds: float = 0.0
 
     @property
     def killed(self) -> set[str]:
@@ -189,22 +192,31 @@ class Round:
 
     def told(self) -> dict[str, Any]:
         """For people and for the record."""
-        done = [f"{act.what} at {act.at:.3f} s" + ("" if act.done else " (too late)") for act in self.acts]
-        return {**asdict(self.verdict), "kind": self.kind, "seed": self.seed, "acts": done}
+        late = {True: "", False: " (too late)"}
+        done = [f"{act.what} at {'+' * act.printing}{act.at:.3f} s{late[act.done]}" for act in self.acts]
+        whole = {**asdict(self.verdict), "kind": self.kind, "seed": self.seed, "seconds": round(self.seconds, 1)}
+        return {**whole, "acts": done}
 
 
 def look(store: Store, run: Run, acts: list[Act], perform: Callable[[str], bool], since: float, timeout: float) -> None:
     """Looks at a run as somebody with a face in front would, and does the acts when their time has come."""
     deadline = time.monotonic() + timeout
+    printing = float("inf")
     while True:
         snapshot = commands.status(store, run)
+        if printing == float("inf") and _size(run.paths.attempt(1).stdout):
+            printing = time.monotonic()
         for act in acts:
-            if not act.done and time.monotonic() - since > act.at:
+            if not act.done and time.monotonic() - (printing if act.printing else since) > act.at:
                 act.done = perform(act.what)
-        if snapshot.final and (not of_run(run) or not any(pid for pid in of_run(run))):
+        if snapshot.final and not of_run(run):
             return
         assert time.monotonic() < deadline, f"{run.folder}: {snapshot.phase} {snapshot.notes}, left: {of_run(run)}"
         time.sleep(0.01)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def check(store: Store, run: Run, side: Path, *, kill: set[str], verdict: Verdict | None = None) -> Verdict:
@@ -237,6 +249,17 @@ def check(store: Store, run: Run, side: Path, *, kill: set[str], verdict: Verdic
     return found
 
 
+def planned(rng: random.Random, chosen: list[str], *, early: float, whole: float) -> list[Act]:
+    """Random moments: some while all is on its way, and some while the job prints."""
+    acts = [
+        Act(rng.uniform(0, early), one) if rng.random() < 0.4 else Act(rng.uniform(0, whole), one, printing=True)
+        for one in chosen
+    ]
+    for stop in [act for act in acts if act.what == "stopped"]:
+        acts.append(Act(stop.at + rng.uniform(0.05, whole), "continued", printing=stop.printing))
+    return sorted(acts, key=lambda act: act.at)
+
+
 def local_round(store: Store, place: Path, seed: int, *, real: bool = False, seconds: float = 0.5) -> Round:
     """A local run during which somebody is killed, several times perhaps."""
     from tests.faults.judge import JOB
@@ -246,13 +269,9 @@ def local_round(store: Store, place: Path, seed: int, *, real: bool = False, sec
     cell = JOB.format(side=str(side), seconds=seconds)
     chosen = rng.sample(["kernel", "supervisor", "job", "supervisor again", "stopped"], rng.randint(1, 4))
     # In the first moments much is half done.
-    acts = [Act(rng.uniform(0, 0.25) if rng.random() < 0.4 else rng.uniform(0, seconds + 0.5), one) for one in chosen]
-    if "stopped" in chosen:
-        stop = next(act for act in acts if act.what == "stopped")
-        acts.append(Act(stop.at + rng.uniform(0.05, 0.4), "continued"))
-    acts.sort(key=lambda act: act.at)
+    acts = planned(rng, chosen, early=0.25, whole=seconds + 0.2)
     played = Round("local" + (" from a real kernel" if real else ""), seed, acts)
-    before = runs_of(store)
+    before, began = runs_of(store), time.monotonic()
     pids: dict[str, Any] = {}
     with ended(RealKernel(cell, mode="local") if real else Kernel(cell, mode="local")) as kernel:
         kernel.go()
@@ -286,6 +305,7 @@ def local_round(store: Store, place: Path, seed: int, *, real: bool = False, sec
             if "stopped" in pids:
                 send(pids["stopped"], signal.SIGCONT)
     eventually(lambda: not of_run(run))
+    played.seconds = time.monotonic() - began
     played.verdict = check(store, run, side, kill=played.killed & {"job"})
     return played
 

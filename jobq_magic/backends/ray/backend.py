@@ -109,7 +109,8 @@ class RayBackend:
     def _seen(self, run: Run, attempt: int, handle: Mapping[str, Any], known: _Known) -> Observation:
         job = Job.at(str(run.folder), attempt)
         known.stopping = known.stopping or run.paths.stop.exists()
-        if Path(job.out, "result.json").exists() and not _driver_lives(job):
+        if Path(job.out, "result.json").exists() and "cluster" in handle and _driver_lives(job) is False:
+            _settle(job)
             return _result(job, known)
         cluster = _cluster(handle)
         if cluster is not None:
@@ -157,7 +158,7 @@ class RayBackend:
         known: _Known,
         links: tuple[Mapping[str, str], ...],
     ) -> Observation:
-        spill.recover(job.out)
+        _settle(job)
         if supervise.result_of(job) is not None:
             return _result(job, known)
         if known.stopping or status["status"] == "STOPPED":
@@ -165,11 +166,11 @@ class RayBackend:
         if cluster is not None and not _vital(cluster):
             return Observation()  # the job is not what failed: its keeper will say so in a moment
         code = status.get("driver_exit_code")
-        if code is None or not Path(job.out, "stdout").exists():
-            return Observation("failed", "ray-failed", {"error": _message(status)}, links)
-        if code < 0:
+        if code is not None and code < 0:
             reason = "killed" if -code == signal.SIGKILL else "signal"
             return Observation("failed", reason, {"signal": -code}, links)
+        if code is None or not Path(job.out, "stdout").exists():
+            return Observation("failed", "ray-failed", {"error": _message(status)}, links)
         return Observation("failed", "exit" if code else "no-result", {"exit_code": code}, links)
 
     def _without_cluster(
@@ -178,11 +179,9 @@ class RayBackend:
         if ended is None:  # its keeper was killed
             Pool(cluster.folder.parent).clusters()  # sweeps it
             return Observation()
-        if (pid := _driver(job)) is not None:  # the one process that is told by nothing but its pid
-            process.end_tree(pid, 1.0)
         if ended["why"] == "failed":
             return Observation("failed", "ray-failed", {"error": ended["error"] or "it did not start"})
-        spill.recover(job.out)
+        _settle(job)
         if supervise.result_of(job) is not None:
             return _result(job, known)
         return Observation("cancelled", "stopped") if known.stopping else Observation("lost", "ray-died")
@@ -265,7 +264,10 @@ def _vital(cluster: Cluster) -> bool:
 
 def _driver_lives(job: Job) -> bool | None:
     """Whether the process of the job lives; None where it is not known yet."""
-    return None if not Path(job.out, "driver.pid").exists() else _driver(job) is not None
+    try:
+        return None if Path(job.out, "driver.pid").stat().st_size == 0 else _driver(job) is not None
+    except OSError:
+        return None
 
 
 def _driver(job: Job) -> int | None:
@@ -275,6 +277,12 @@ def _driver(job: Job) -> int | None:
     except (OSError, ValueError):
         return None
     return pid if mark(job.run) in environment_of(pid) else None
+
+
+def _settle(job: Job) -> None:
+    """Ends what the job has left running, itself included, and brings what it printed to its place."""
+    end_marked(job.run)
+    spill.recover(job.out)
 
 
 def _result(job: Job, known: _Known) -> Observation:
