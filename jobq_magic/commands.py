@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from jobq_magic.errors import JobqError, OptionError, ResultError
+from jobq_magic.errors import JobqError, OptionError, ResultError, StoreError
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
 from jobq_magic.runs.tail import Item, Tail
@@ -74,8 +74,15 @@ def status(store: Store, run: Run) -> Snapshot:
 
 def list_runs(store: Store, *, live: bool = False, limit: int | None = None) -> list[Snapshot]:
     """The runs, newest first; those that are live are seen to be looked after."""
-    seen = [status(store, run) for run in store.list(live=live, limit=limit)]
-    return [snapshot for snapshot in seen if not (live and snapshot.final)]
+    seen = []
+    for run in store.list(live=live, limit=limit):
+        try:
+            snapshot = status(store, run)
+        except StoreError:  # pruned in this moment
+            continue
+        if not (live and snapshot.final):
+            seen.append(snapshot)
+    return seen
 
 
 def looks(store: Store, run: Run) -> Iterator[Snapshot]:
@@ -91,12 +98,12 @@ def looks(store: Store, run: Run) -> Iterator[Snapshot]:
             return
 
 
-def watch(store: Store, run: Run) -> Iterator[list[Item]]:
+def watch(store: Store, run: Run, tail: Tail | None = None) -> Iterator[list[Item]]:
     """What a run writes, look by look, until it has ended and all was given; an empty list where nothing is new.
 
-    It waits between looks, and sees to it that the run is looked after.
+    It waits between looks, and sees to it that the run is looked after. With `tail`, it goes on where that stands.
     """
-    tail, tended, idle = Tail(store, run), float("-inf"), 0
+    tail, tended, idle = tail or Tail(store, run), float("-inf"), 0
     while True:
         if time.monotonic() - tended > _TEND:
             status(store, run)

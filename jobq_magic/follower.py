@@ -31,6 +31,8 @@ IDLE = 600.0
 """Seconds that a follower waits for a next run, with its imports warm."""
 IDLE_HEADLESS = 30.0
 """The same where nobody sat in front of the last one."""
+_LEAVING = 2.0
+"""Seconds that a new follower waits for one that is on its way out."""
 _SCAN = 2.0
 """Seconds between two looks at the store without being called: runs that another host left behind are found by this."""
 
@@ -91,16 +93,32 @@ def main(root: str) -> None:
     place = _place(store, sys.executable)
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     alone = os.open(place / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    if not _only_one(alone):
         return
     if not (place / "call").exists():
         os.mkfifo(place / "call", 0o600)
-    # Open for writing too: a FIFO whose last writer closed it would be readable for ever.
-    calls = os.open(place / "call", os.O_RDWR | os.O_NONBLOCK)
-    _follow(store, calls)
-    os.close(calls)
+    while True:
+        # Open for writing too: a FIFO whose last writer closed it would be readable for ever.
+        calls = os.open(place / "call", os.O_RDWR | os.O_NONBLOCK)
+        _follow(store, calls)
+        os.close(calls)
+        # Who called between our last look and now was told that somebody listens: one more look, now that nobody does.
+        if not any(_ours(store, run) for run in store.list(live=True)):
+            return
+
+
+def _only_one(lock: int) -> bool:
+    """Takes the lock of the follower; waits a moment for one that is leaving."""
+    deadline = time.monotonic() + _LEAVING
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        else:
+            return True
 
 
 def _follow(store: Store, calls: int) -> None:

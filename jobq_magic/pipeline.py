@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from jobq_magic.run import Run
 from jobq_magic.runs.lock import LEASE, Lock
 from jobq_magic.runs.store import Store
 from jobq_magic.runtime import process
-from jobq_magic.snapshot import Phase
+from jobq_magic.snapshot import FINAL, Phase
 
 __all__ = ["Submitted", "advance", "explain", "look_after", "rerun", "submit", "supervised"]
 
@@ -64,26 +64,12 @@ def submit(
         headless=headless,
         cell={**(cell or {}), "kernel": process.identify(_own_pid())},
     )
-    try:
+    with _on_record(store, run):
         run.paths.bundle.mkdir(mode=0o700)
         bundle = capture(source, run.paths.bundle, _capture_options(resolved))
         for note in notes:
             store.append(run, note=note)
-        store.append(run, phase=Phase.SUBMITTING)
-        if backend.supervised:
-            store.set_handle(run, backend.submit(run, 1))
-    except JobqError as error:
-        _call_off(store, run, "refused")
-        _note_refusal(store, run, error)
-        raise
-    except OSError as error:  # the disk of the store, in the middle of the capture
-        with store.writing():
-            _note_refusal(store, run, StoreError("store-unusable", str(error)))
-            raise
-    except KeyboardInterrupt:
-        _call_off(store, run, "interrupted")
-        store.append(run, phase=Phase.CANCELLED, reason="interrupted")
-        raise
+        _hand_over(store, run, backend)
     return Submitted(run, bundle, notes)
 
 
@@ -120,12 +106,40 @@ def rerun(store: Store, run: Run, *, headless: bool = False) -> Run:
         headless=headless,
         cell={**run.cell, "kernel": process.identify(_own_pid())},
     )
-    with store.writing():
+    with _on_record(store, again):
         shutil.copytree(run.paths.bundle, again.paths.bundle, copy_function=_link)
-    store.append(again, phase=Phase.SUBMITTING)
-    if backend.supervised:
-        store.set_handle(again, backend.submit(again, 1))
+        _hand_over(store, again, backend)
     return again
+
+
+def _hand_over(store: Store, run: Run, backend: Backend) -> None:
+    store.append(run, phase=Phase.SUBMITTING)
+    if backend.supervised:
+        store.set_handle(run, backend.submit(run, 1))
+
+
+@contextlib.contextmanager
+def _on_record(store: Store, run: Run) -> Iterator[None]:
+    """Whatever ends the submission of a run is on its record before it goes on to who submits."""
+    try:
+        yield
+    except JobqError as error:
+        _call_off(store, run, "refused")
+        _note_refusal(store, run, error)
+        raise
+    except OSError as error:  # the disk of the store, in the middle of the capture
+        with store.writing():
+            _call_off(store, run, "refused")
+            _note_refusal(store, run, StoreError("store-unusable", str(error)))
+            raise
+    except KeyboardInterrupt:
+        _call_off(store, run, "interrupted")
+        store.append(run, phase=Phase.CANCELLED, reason="interrupted")
+        raise
+    except Exception as error:  # a defect of ours, or a class of the user's that fails while it is looked at
+        _call_off(store, run, "refused")
+        _note_refusal(store, run, JobqError("defect", f"{type(error).__name__}: {error}"))
+        raise
 
 
 def supervised(run: Run) -> bool:
@@ -182,15 +196,12 @@ def advance(store: Store, run: Run, lock: Lock) -> None:
     ending = _Ending(store, run, backend, attempt, handle, mark)
     while _beats(store, lock):
         seen = backend.observe(run, attempt, handle)
-        final = seen.phase is not None and Phase(seen.phase) in _FINAL
+        final = seen.phase is not None and Phase(seen.phase) in FINAL
         _note(store, run, ending.told(seen) if final else seen, mark)
         if final or store.snapshot(run).final:
             return
         ending.ask_where_wanted()
         time.sleep(_PERIOD)
-
-
-_FINAL = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED, Phase.LOST})
 
 
 class _Ending:
@@ -202,7 +213,7 @@ class _Ending:
         self._store, self._run, self._backend = store, run, backend
         self._attempt, self._handle, self._mark = attempt, handle, mark
         self._cause = ""
-        self._asked = 0.0
+        self._asked = float("-inf")
 
     def ask_where_wanted(self) -> None:
         cause = self._cause or self._reason()

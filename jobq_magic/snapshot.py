@@ -148,6 +148,7 @@ def fold(identity: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Sn
                 times.append(PhaseTime(after, event["at"]))
             elif after in TRANSITIONS[phase]:
                 phase, reason, facts = after, event.get("reason", ""), event.get("facts", {})
+                result = event.get("result", result)
                 times.append(PhaseTime(after, event["at"]))
             elif after is phase and "reason" in event and phase not in FINAL:
                 reason, facts = event["reason"], event.get("facts", {})
@@ -156,7 +157,8 @@ def fold(identity: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Sn
             links[link.rel] = link
         if "note" in event and event["note"] not in notes:
             notes.append(event["note"])
-        result = event.get("result", result)
+        if "phase" not in event:
+            result = event.get("result", result)
     return Snapshot(
         **identity,
         phase=phase,

@@ -95,7 +95,6 @@ _REASONS: Mapping[str, Words] = {
         "Following it failed: {error}",
         "This is a defect of jobq-magic; the job may still run. Run it again with %jobq rerun {run}",
     ),
-    "bundle-damaged": Words("What was captured was changed on disk after the capture: {error}", "Run the cell again"),
 }
 
 

@@ -6,17 +6,18 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from IPython.display import clear_output, display
 
 from jobq_magic import commands
+from jobq_magic.errors import StoreError
 from jobq_magic.render import html, text
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
-from jobq_magic.runs.tail import Chunk, Decoder, Item
+from jobq_magic.runs.tail import Chunk, Decoder, Item, Tail
 from jobq_magic.snapshot import Snapshot
 
 __all__ = ["Detached", "Live", "StatusLine", "wait_headless", "wait_interactively"]
@@ -70,15 +71,15 @@ def wait_headless(store: Store, run: Run) -> Snapshot:
     Returns:
         The final snapshot, after one display of it whose text is the same every time.
     """
-    emit = Emitter()
+    emit, tail = Emitter(), Tail(store, run)
     with _sigterm_interrupts():
         try:
-            for items in commands.watch(store, run):
+            for items in commands.watch(store, run, tail):
                 emit(items)
         except KeyboardInterrupt:
             store.request_stop(run, "interrupted")
             deadline = time.monotonic() + _STOP_PATIENCE
-            for items in commands.watch(store, run):
+            for items in commands.watch(store, run, tail):
                 emit(items)
                 if time.monotonic() > deadline:
                     break
@@ -125,6 +126,11 @@ class StatusLine:
             self._shown = drawn
         self._at = time.monotonic()
 
+    def say(self, words: str) -> None:
+        """Shows words in the place of the status."""
+        if self._handle is not None:
+            self._handle.update({"text/plain": words}, raw=True)
+
     @staticmethod
     def _drawn(snapshot: Snapshot, tail: str = "") -> dict[str, str]:
         return {"text/plain": text.live(snapshot, now=time.time()) + (f"\n{tail}" if tail else "")}
@@ -134,27 +140,47 @@ class Live:
     """Watches a run from a thread while the notebook goes on: status, and the end of its log, in one display.
 
     The thread only updates the display and never prints: what it printed would land under another cell.
+
+    Args:
+        store: where the run is.
+        run: which.
+        then: called in the thread when the run has ended, with what `finish` is to be called on.
     """
 
     TAIL = 10
+    """Lines of the log that are shown."""
 
-    def __init__(self, store: Store, run: Run, then: Any) -> None:
-        self._store, self._run, self._then = store, run, then
+    def __init__(self, store: Store, run: Run, then: Callable[[Live], None]) -> None:
+        self.store, self.run = store, run
+        self._then = then
+        self._lines = [""]
         self._line = StatusLine(store.snapshot(run))
-        self._thread = threading.Thread(target=self._watch, name=f"jobq-{run.id}", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._watch, name=f"jobq-{run.id}", daemon=True).start()
 
     def _watch(self) -> None:
-        decode, lines = Decoder(), [""]
-        for items in commands.watch(self._store, self._run):
-            for item in items:
-                if isinstance(item, Chunk):
-                    new = (lines[-1] + decode(item)).split("\n")
-                    lines = [*lines[:-1], *new][-self.TAIL - 1 :]
-            self._line.show(self._store.snapshot(self._run), tail="\n".join(line for line in lines if line))
-        snapshot = self._store.snapshot(self._run)
-        self._then(self._run, snapshot)
-        self._line.show(snapshot, now=True, tail="\n".join(line for line in lines if line))
+        decode = Decoder()
+        try:
+            for items in commands.watch(self.store, self.run):
+                for item in items:
+                    if isinstance(item, Chunk):
+                        new = (self._lines[-1] + decode(item)).split("\n")
+                        self._lines = [*self._lines[:-1], *new][-self.TAIL - 1 :]
+                self._line.show(self.store.snapshot(self.run), tail=self._tail())
+        except StoreError:  # pruned by somebody else; whoever finishes will say so
+            pass
+        self._then(self)
+
+    def finish(self, notes: Sequence[str] = ()) -> None:
+        """Draws the end, and what there is to say about what came back."""
+        try:
+            snapshot = self.store.snapshot(self.run)
+        except StoreError as error:
+            self._line.say("\n".join(error.lines()))
+            return
+        self._line.show(snapshot, now=True, tail="\n".join([self._tail(), *notes]).strip("\n"))
+
+    def _tail(self) -> str:
+        return "\n".join(line for line in self._lines if line)
 
 
 @contextmanager

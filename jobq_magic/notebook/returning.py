@@ -23,7 +23,11 @@ def bind(outcome: Outcome, namespace: dict[str, Any], shipped: Mapping[str, Any]
     """
     notes = []
     for name, value in outcome.changed.items():
-        old = shipped.get(name)
+        if name not in shipped:  # another session sent it: nobody here holds what was sent
+            namespace[name] = value
+            notes.append(f"{name} was changed in place by the run")
+            continue
+        old = shipped[name]
         holders = [each for each, held in namespace.items() if held is old and not each.startswith("_")]
         if not holders:
             notes.append(f"{name} was changed by the run, but holds another value here now; it was left alone")

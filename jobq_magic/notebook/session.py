@@ -14,7 +14,7 @@ from jobq_magic import follower, options, pipeline
 from jobq_magic.bundle import Bundle
 from jobq_magic.capture import Source
 from jobq_magic.config import Resolved, resolve
-from jobq_magic.errors import CaptureError
+from jobq_magic.errors import CaptureError, JobqError
 from jobq_magic.job import Job, outcome
 from jobq_magic.notebook import faces, frontend, returning
 from jobq_magic.notebook.history import History
@@ -41,7 +41,7 @@ class Session:
         self._history = history
         self._settings = settings
         self._shipped: dict[str, dict[str, Any]] = {}
-        self._came_back: queue.SimpleQueue[tuple[Run, Snapshot]] = queue.SimpleQueue()
+        self._came_back: queue.SimpleQueue[faces.Live] = queue.SimpleQueue()
         self._cell_active = True  # a session is made by the first cell that needs it
         for event, callback in self._callbacks():
             shell.events.register(event, callback)
@@ -133,8 +133,8 @@ class Session:
         """Lets the notebook go on; what comes back is bound on the main thread, between two cells."""
         loop = getattr(getattr(self.shell, "kernel", None), "io_loop", None)
 
-        def ended(run: Run, snapshot: Snapshot) -> None:
-            self._came_back.put((run, snapshot))
+        def ended(live: faces.Live) -> None:
+            self._came_back.put(live)
             if loop is not None:
                 loop.add_callback(self._between_cells)
 
@@ -156,11 +156,14 @@ class Session:
     def _bind_what_came_back(self) -> None:
         """Binds the runs that ended while nobody waited for them. On the main thread only."""
         while not self._came_back.empty():
-            run, snapshot = self._came_back.get()
-            shipped = self._shipped.pop(run.id, {})
-            found = outcome(self.store, run, snapshot)
-            if found.error is None:
-                returning.bind(found, self.shell.user_ns, shipped)
+            live = self._came_back.get()
+            shipped = self._shipped.pop(live.run.id, {})
+            try:
+                found = outcome(self.store, live.run, self.store.snapshot(live.run))
+            except JobqError as error:  # pruned, or changed on disk: there is no cell to raise it in
+                live.finish(error.lines())
+                continue
+            live.finish(returning.bind(found, self.shell.user_ns, shipped) if found.error is None else ())
 
     def _source(self, cell: str) -> Source:
         return Source(

@@ -103,8 +103,10 @@ def _error(told: Mapping[str, Any], groups: _Groups) -> BaseException:
     if told["group"] is not None:
         try:
             error: BaseException = groups.value(told["group"], "exception")
-            error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # IPython asks for it
-            return error
+            # A SystemExit or a KeyboardInterrupt, raised here, would end more than the cell.
+            if isinstance(error, Exception):
+                error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # IPython asks for it
+                return error
         except (ResultError, AttributeError) as unfit:
             if isinstance(unfit, ResultError) and unfit.code == "result-damaged":
                 raise

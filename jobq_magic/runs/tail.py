@@ -183,6 +183,8 @@ class _Reader:
                 batch.add(stream, data)
         while self._at[2] < sizes[2] and not batch.full:
             line = files.line()
+            if not line and not ended:  # it cannot be seen from here yet
+                return False
             if not line:
                 break
             self._at[2] += len(line)

@@ -54,8 +54,25 @@ def bundle(value: object) -> tuple[dict[str, Any], dict[str, Any]]:
             continue
         if isinstance(made, tuple):
             made, metadata[mime] = made
-        data[mime] = binascii.b2a_base64(made, newline=False).decode() if isinstance(made, bytes) else made
-    return data, metadata
+        data[mime] = made
+    return {mime: _jsonable(made) for mime, made in data.items()}, metadata
+
+
+def _jsonable(made: Any) -> Any:
+    """What a representation holds, as JSON can hold it: bytes in base64, numbers of numpy as numbers, else its text."""
+    if isinstance(made, bytes):
+        return binascii.b2a_base64(made, newline=False).decode()
+    if isinstance(made, str):
+        return made
+    import json
+
+    def plain(value: Any) -> Any:
+        return value.tolist() if hasattr(value, "tolist") else str(value)
+
+    try:
+        return json.loads(json.dumps(made, default=plain, skipkeys=True))
+    except (ValueError, RecursionError):
+        return str(made)
 
 
 def _call(value: object, method: str) -> Any:
@@ -74,7 +91,7 @@ def _call(value: object, method: str) -> Any:
 
 
 def _text(value: object) -> str:
-    if isinstance(value, _PRETTY) or type(value).__repr__ is object.__repr__:
+    if isinstance(value, _PRETTY) or hasattr(type(value), "_repr_pretty_") or type(value).__repr__ is object.__repr__:
         try:
             from IPython.lib.pretty import pretty
 
@@ -106,7 +123,7 @@ def display(
         display_id = os.urandom(16).hex()
     transient = {**(transient or {}), **({"display_id": display_id} if display_id else {})}
     for value in values:
-        data, own = (value, {}) if raw else bundle(value)
+        data, own = ({mime: _jsonable(made) for mime, made in value.items()}, {}) if raw else bundle(value)
         kept = {k: v for k, v in data.items() if (not include or k in include) and k not in (exclude or ())}  # type: ignore[attr-defined]
         publish_display_data(kept, {**own, **(metadata or {})}, transient=transient, update=update)
     return Handle(display_id) if display_id else None

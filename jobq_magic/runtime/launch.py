@@ -44,8 +44,10 @@ def runtime_folder(base: Path) -> Path:
         made.chmod(0o755)
         try:
             os.rename(made, folder)
-        except OSError:  # another process was first
+        except OSError:
             shutil.rmtree(made)
+            if not folder.is_dir():  # else another process was first
+                raise
     return folder
 
 

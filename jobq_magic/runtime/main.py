@@ -137,9 +137,10 @@ def _perform(job: Job, manifest: dict[str, Any], main: ModuleType) -> tuple[dict
 def _cell(bundle: str, cell: dict[str, Any], main: ModuleType) -> Any:
     text = _text(bundle, cell["file"])
     register(cell["label"], text, cell["line"])
-    value = execute(text, cell["label"], main.__dict__, first=cell["line"], flags=cell["flags"])
-    figures.at_end_of_cell()
-    return value
+    try:
+        return execute(text, cell["label"], main.__dict__, first=cell["line"], flags=cell["flags"])
+    finally:
+        figures.at_end_of_cell()
 
 
 def fresh_main() -> ModuleType:
@@ -175,8 +176,7 @@ def load_steps(
         on_values: called for each value group with its names, its values and its file.
     """
     modules = os.path.join(bundle, "modules")
-    if os.path.isdir(modules):
-        sys.path.insert(0, modules)
+    _put_first(modules)
     for step in steps:
         if step["kind"] == "import":
             _import(step, main)
@@ -200,10 +200,15 @@ def load_steps(
             from .state import apply
 
             apply(step, bundle)
+            _put_first(modules)
         else:
             raise ValueError(f"a step of the unknown kind {step['kind']!r}")
-    if os.path.isdir(modules) and modules not in sys.path:  # the sys.path of the notebook came after
-        sys.path.insert(0, modules)
+
+
+def _put_first(folder: str) -> None:
+    """What travelled is found before what lies in the notebook's folder, which may have been edited since."""
+    if os.path.isdir(folder):
+        sys.path[:] = [folder, *(entry for entry in sys.path if entry != folder)]
 
 
 def _import(step: dict[str, Any], main: ModuleType) -> None:

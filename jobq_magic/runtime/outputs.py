@@ -34,12 +34,16 @@ class Order:
 
     def __init__(self, folder: str) -> None:
         append = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-        # stdout last: a reader that sees stdout longer than its sample says knows that it grew afterwards.
         names = ("stdout", "stderr", "displays.jsonl")
         self._files = [os.open(os.path.join(folder, name), append, 0o600) for name in names]
         self._order = os.open(os.path.join(folder, "order"), append, 0o600)
         self._last: list[int] = [0, 0, 0]
         self._cut = b""
+        self._lock = threading.RLock()
+        # A child of a fork has this thread only: a lock that another one held would never be released in it.
+        os.register_at_fork(after_in_child=self._renew_lock)
+
+    def _renew_lock(self) -> None:
         self._lock = threading.RLock()
 
     def sizes(self) -> list[int]:

@@ -54,7 +54,7 @@ def progress(done: Any, total: float | None = None, label: str = "") -> Any:
     Returns:
         None, or an iterator over the items.
     """
-    if isinstance(done, int | float):
+    if not hasattr(done, "__iter__"):
         return _note(done, total, label)
     if total is None:
         try:
@@ -77,6 +77,7 @@ def _walk(items: Iterable[T], total: float | None, label: str) -> Iterator[T]:
 
 def _note(done: float, total: float | None, label: str) -> None:
     global _written
+    done, total = _number(done), None if total is None else _number(total)
     if sink is None:
         return
     with _lock:
@@ -86,6 +87,11 @@ def _note(done: float, total: float | None, label: str) -> None:
             return
         _written = now
         _write()
+
+
+def _number(value: Any) -> float:
+    """A number that JSON knows, of any kind of number."""
+    return value if type(value) in (int, float) else float(value)
 
 
 def flush() -> None:

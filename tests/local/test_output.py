@@ -82,3 +82,29 @@ def test_input_finds_nobody(local):
 def test_progress_is_kept_beside_the_output(local):
     _, snapshot = local.run("from jobq_magic import progress\nfor _ in progress(range(4), label='steps'): pass")
     assert [(p.label, p.done, p.total) for p in snapshot.progress] == [("steps", 4, 4)]
+
+
+def test_progress_takes_any_number(local):
+    steps = "progress(np.int64(3), np.float64(6))\nprogress(6, np.int64(6))"
+    cell = f"import numpy as np\nfrom jobq_magic import progress\n{steps}"
+    _, snapshot = local.run(cell)
+    assert [(one.done, one.total) for one in snapshot.progress] == [(6, 6)]
+
+
+def test_figures_of_a_cell_that_raises_are_displayed(local):
+    run, _ = local.run("import matplotlib.pyplot as plt\nplt.plot([1, 2])\n1 / 0")
+    assert [kind for kind, _ in local.wrote(run)] == ["display_data"]
+
+
+def test_a_child_of_a_fork_can_write_while_another_thread_was_writing(local):
+    cell = (
+        "import os, sys, threading\ngoing = True\n"
+        "def noise():\n    while going: print('n', file=sys.stderr)\n"
+        "t = threading.Thread(target=noise); t.start()\n"
+        "for _ in range(20):\n    if not os.fork():\n"
+        "        print('child', file=sys.stderr)\n        os._exit(0)\n    os.wait()\n"
+        "going = False; t.join()"
+    )
+    run, snapshot = local.run(cell, timeout=20)
+    assert snapshot.phase == "succeeded"
+    assert "".join(text for stream, text in local.wrote(run) if stream == "stderr").count("child") == 20

@@ -134,3 +134,20 @@ def test_a_result_of_another_run_does_not_pass(local):
     one.paths.attempt(1).result.write_bytes(other.paths.attempt(1).result.read_bytes())
     with pytest.raises(ResultError):
         local.outcome(one)
+
+
+def test_a_representation_that_json_does_not_know_does_not_cost_the_names(local):
+    cell = (
+        "import numpy as np\nclass Odd:\n    def _repr_mimebundle_(self, **_): return {'image/png': b'bytes'}\n"
+        "    def _repr_json_(self): return {'n': np.int64(3), 'a': np.arange(2), 'o': object}\nx = 1\nOdd()"
+    )
+    run, snapshot = local.run(cell, outs=["x"])
+    assert snapshot.phase == "succeeded"
+    assert local.outcome(run).names == {"x": 1}
+
+
+def test_a_cell_that_exits_does_not_end_who_asks_for_its_result(local):
+    run, _ = local.run("import sys\nsys.exit(3)")
+    error = local.outcome(run).error
+    assert isinstance(error, JobFailed)
+    assert error.what == "SystemExit: 3"

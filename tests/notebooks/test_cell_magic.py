@@ -191,3 +191,19 @@ def test_unloading_leaves_nothing_behind(environment):
         assert notebook.run(look).stdout == "False False [] [] []\n"
         assert notebook.run("%load_ext jobq_magic").error is None
         assert notebook.run("%%jobq\n1 + 1").value == "2"
+
+
+def test_local_code_is_what_it_was_when_the_cell_was_sent(headless):
+    headless.run("open('aside_code.py', 'w').write('V = 1')\nimport aside_code")
+    cell = "%%jobq\nopen('aside_code.py', 'w').write('V = 2')\nimport importlib\nimportlib.reload(aside_code).V"
+    assert headless.run(cell).value == "1"
+
+
+def test_nobody_elses_none_is_rebound_by_what_another_session_sent(headless, environment):
+    headless.run("%%jobq --name giver\nx = None")
+    headless.run("grown = [1]")
+    headless.run("%%jobq --name changer\ngrown.append(2)")
+    with opened(environment, person=True) as other:
+        other.run("mine = None")
+        other.run("%jobq attach changer --bind")
+        assert other.run("print(mine, grown)").stdout == "None [1, 2]\n"

@@ -16,13 +16,16 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.ipynb"))
 LARGEST = 60_000
 JOBQ = str(Path(sys.executable).parent / "jobq")
+# A cold Ray and five kernels: 40 seconds on two free cores, several times that on busy ones.
+PATIENCE = 240
+pytestmark = pytest.mark.timeout(PATIENCE + 10)
 each = pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in EXAMPLES])
 
 
 def command(environment: dict[str, str], *words: str, **more: str) -> subprocess.CompletedProcess[str]:
     """Runs Python on some words."""
     env = {**environment, **more}
-    return subprocess.run([sys.executable, *words], cwd=ROOT, env=env, capture_output=True, text=True, timeout=110)
+    return subprocess.run([sys.executable, *words], cwd=ROOT, env=env, capture_output=True, text=True, timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -69,7 +72,7 @@ def test_no_output_tells_whose_machine_it_was_made_on(path):
 def test_executed_again_they_show_the_same(environment, tmp_path):
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     pytest_alone = ["-m", "pytest", "-c", str(tmp_path / "pytest.ini"), "-p", "no:cacheprovider", "-q", "--tb=short"]
-    done = command(environment, *pytest_alone, "--nbval", "--nbval-cell-timeout=90", *map(str, EXAMPLES))
+    done = command(environment, *pytest_alone, "--nbval", "--nbval-cell-timeout=200", *map(str, EXAMPLES))
     assert done.returncode == 0, done.stdout + done.stderr
     cells = sum(cell.cell_type == "code" for path in EXAMPLES for cell in nbformat.read(path, as_version=4).cells)
     assert f"{cells} passed" in done.stdout
@@ -106,13 +109,15 @@ def test_a_demo_that_is_interrupted_stops_its_run(environment):
         text=True,
     ) as demo:
         assert demo.stdout is not None
+        told = ""
         for line in demo.stdout:
-            if line.startswith(("  Ray is starting", "  The cell is running")):
+            told += line
+            if line.startswith(("  Starting Ray", "  Ray is starting", "  The cell is running")):
                 break
         demo.send_signal(signal.SIGINT)
-        rest = demo.stdout.read()
-    assert demo.returncode == 1
-    assert "The demo failed. It was interrupted, and its run is stopped" in rest
-    assert "Traceback" not in rest
+        told += demo.stdout.read()
+    assert demo.returncode == 1, told
+    assert "The demo failed. It was interrupted, and its run is stopped" in told
+    assert "Traceback" not in told
     last = command(environment, JOBQ, "status", "pi", "--json")
     assert json.loads(last.stdout)["phase"] == "cancelled"

@@ -69,6 +69,14 @@ def test_no_wait_returns_at_once_and_binds_between_cells(attended, environment):
     attended.run("__import__('os').remove('go2')")
 
 
+def test_no_wait_says_what_did_not_come_back(attended):
+    display = attended.run("%%jobq --no-wait\nimport threading\nlock = threading.Lock()\nok = 5").displays[0]
+    assert "this machine" in display["text/plain"]
+    eventually(lambda: attended.run("print(globals().get('ok'))").stdout == "5\n", timeout=20)
+    reply = attended.run("%jobq result -1")
+    assert "ok:" in reply.stdout
+
+
 def test_stop_ends_a_run(attended, environment):
     request, _ = begun(attended, environment, "%%jobq --no-wait --name sleeper\nimport time\ntime.sleep(100)")
     attended.reply(request)
@@ -110,10 +118,11 @@ def test_a_kernel_that_is_killed_leaves_its_run_going_and_another_attaches(envir
 @pytest.mark.parametrize("how", ["interrupt", "sigterm"])
 def test_headless_an_interrupt_or_sigterm_stops_the_run(environment, how):
     with opened(environment, person=False) as notebook:
-        cell, folder = begun(notebook, environment, "%%jobq\nimport time\ntime.sleep(100)")
+        cell, folder = begun(notebook, environment, "%%jobq\nprint('once')\nimport time\ntime.sleep(100)")
         if how == "interrupt":
             notebook.manager.interrupt_kernel()
         else:
             os.kill(notebook.manager.provisioner.pid, signal.SIGTERM)
-        assert notebook.reply(cell).error == "KeyboardInterrupt"
+        reply = notebook.reply(cell)
+        assert (reply.error, reply.stdout) == ("KeyboardInterrupt", "once\n")
         assert phases(folder)[-2:] == ["stopping", "cancelled"]
