@@ -58,7 +58,8 @@ def parallel_map(
         num_gpus: GPUs that each call takes; as many as a worker has if not given.
         max_concurrency: the most calls at a time. Without Ray, the number of threads; not given, there are none.
         return_exceptions: puts an exception in the place of the result. Otherwise the first one that is seen is
-            raised as itself, with the worker's traceback as a note, and what has not run is cancelled.
+            raised as itself, with the worker's traceback as a note, and what has not run is cancelled. A worker that
+            dies is an exception of all the calls that it had at hand; they are not tried again.
         progress: whether to say how far it is, or the label to say it under.
         kwargs: further arguments of each call.
 
@@ -240,7 +241,8 @@ def _on_ray(work: _Work, calls: Iterator[tuple[Any, ...]], total: int | None) ->
     else:
         slots = min(slots, work.max_concurrency)
         window = work.max_concurrency
-    remote = ray.remote(num_cpus=cpus, num_gpus=gpus)(_task())
+    # No retries: what died in the middle of a batch had done part of it.
+    remote = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(_task())
     shared = ray.put((work.func, dict(work.kwargs)))
     return _Flight(ray, work, remote, shared, _Batches(calls, total, slots), total).land(window)
 

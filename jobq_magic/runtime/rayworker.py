@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from . import parallel
+from . import display, figures, outputs, parallel
 from .afterimport import after_import
 from .main import fresh_main, load_steps
 
@@ -87,8 +87,10 @@ def _write_to(folder: str) -> None:
     """Makes the files of the job the standard streams of this worker.
 
     Ray would carry the lines from file to file to the driver: late, out of order with the driver's own, and the last
-    ones not at all where the driver ends first.
+    ones not at all where the driver ends first. Displays and figures go along.
     """
+    display.install(outputs.Order(folder).display)
+    figures.choose()
     sys.stdout = _Stream(1, os.path.join(folder, "stdout"))
     sys.stderr = _Stream(2, os.path.join(folder, "stderr"))
 

@@ -40,11 +40,11 @@ class Cell:
         self.seen.append(self.place.backend.observe(self.run, 1, self.handle))
         return self.seen[-1]
 
-    def end(self, timeout: float = 60) -> Observation:
+    def end(self, timeout: float = 100) -> Observation:
         """Follows it to its end."""
         return eventually(lambda: seen if (seen := self.look()).phase in ENDS else None, timeout)
 
-    def until(self, line: str, timeout: float = 60) -> None:
+    def until(self, line: str, timeout: float = 100) -> None:
         """Follows it until it has printed a line."""
         eventually(lambda: (self.look(), line in self.stdout.splitlines())[1], timeout)
 
@@ -134,6 +134,13 @@ class Place:
         end = started.end()
         assert end.phase == "succeeded", (end, started.stdout, started.stderr)
         return started
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first of them starts Ray, which takes a minute on a busy machine."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(300))
 
 
 @pytest.fixture(scope="session")

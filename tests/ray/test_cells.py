@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import signal
-
-import pytest
 
 from jobq_magic.backends.ray import backend as module
 from jobq_magic.backends.ray.backend import RayBackend
@@ -32,20 +31,18 @@ def test_an_exception_is_the_result(place):
     assert cell.outcome.error is not None
 
 
-@pytest.mark.parametrize(
-    ("code", "reason", "facts"),
-    [
-        ("import os; os._exit(3)", "exit", {"exit_code": 3}),
-        ("import os; os._exit(0)", "no-result", {"exit_code": 0}),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "killed", {"signal": signal.SIGKILL}),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "signal", {"signal": signal.SIGSEGV}),
-    ],
-)
-def test_a_process_that_ends_without_a_result_says_how(place, code, reason, facts):
-    cell = place.start(f"print('before')\n{code}")
-    end = cell.end()
-    assert (end.phase, end.reason, dict(end.facts)) == ("failed", reason, facts)
-    assert cell.stdout == "before\n"
+def test_a_process_that_ends_without_a_result_says_how(place):
+    ends = {
+        "os._exit(3)": ("exit", {"exit_code": 3}),
+        "os._exit(0)": ("no-result", {"exit_code": 0}),
+        "os.kill(os.getpid(), signal.SIGKILL)": ("killed", {"signal": signal.SIGKILL}),
+        "os.kill(os.getpid(), signal.SIGSEGV)": ("signal", {"signal": signal.SIGSEGV}),
+    }
+    cells = {code: place.start(f"import os, signal\nprint('before')\n{code}") for code in ends}
+    for code, (reason, facts) in ends.items():
+        end = cells[code].end()
+        assert (end.phase, end.reason, dict(end.facts)) == ("failed", reason, facts)
+        assert cells[code].stdout == "before\n"
 
 
 def test_a_driver_that_never_began_shows_what_ray_says(place, monkeypatch):
@@ -121,6 +118,15 @@ def test_each_line_of_the_workers_arrives_once_as_it_was_printed_and_before_what
     assert sorted(lines[:-1]) == ["raw"] * 40 + ["the same"] * 40
     assert lines[-1] == "mine"
     assert cell.stderr == "aside\n" * 40
+
+
+def test_a_worker_displays_as_the_cell_does(place):
+    cell = place.run(
+        "from jobq_magic import parallel_map\nparallel_map(show, [1])",
+        definitions="def show(x):\n    display({'text/plain': f'item {x}'}, raw=True)",
+    )
+    (shown,) = map(json.loads, cell.run.paths.attempt(1).displays.read_text().splitlines())
+    assert shown["data"] == {"text/plain": "item 1"}
 
 
 def test_what_a_cell_leaves_running_ends_with_it(place, tmp_path):

@@ -40,7 +40,8 @@ def check(spec: Mapping[str, Any], target: Mapping[str, Any]) -> None:
     if wanted > there:
         raise BackendError(
             "too-few-gpus",
-            f"{shape.workers} workers with {shape.gpus} GPUs each need {wanted}, and this machine has {there}",
+            f"{shape.workers} workers with {shape.gpus} GPU{'s' * (shape.gpus > 1)} each need {wanted}, "
+            f"and this machine has {there}",
             do="Ask for fewer with --workers or --gpus",
         )
 

@@ -59,7 +59,7 @@ class Cluster:
     version: str
     """Of Ray."""
     temp: str
-    """Ray's own folder: short, since the paths of its sockets may have about 100 bytes; on a disk, since it spills."""
+    """The folder for Ray's own: short, since its sockets' paths may have 100 bytes; on a disk, since it spills."""
     idle: float
     """Seconds after the last use, after which it ends."""
     idle_headless: float
@@ -94,6 +94,16 @@ class Cluster:
             return json.loads((self.folder / name).read_bytes())
         except (OSError, ValueError):
             return None
+
+    @property
+    def root(self) -> Path:
+        """Ray's temporary folder. Ray opens it to everybody; `temp` around it is ours alone."""
+        return Path(self.temp, "r")
+
+    @property
+    def logs(self) -> Path:
+        """Where Ray's processes, and the drivers that it starts, write."""
+        return self.root / "session_latest" / "logs"
 
     @property
     def token(self) -> str:
@@ -131,8 +141,12 @@ class Cluster:
 
     def touch(self, user: str, *, headless: bool) -> None:
         """Takes or renews the lease of a run."""
-        with suppress(FileNotFoundError):  # swept: whoever renews will see the end
-            (self.folder / "users" / user).write_text("headless" if headless else "")
+        lease = self.folder / "users" / user
+        try:
+            os.utime(lease)
+        except FileNotFoundError:
+            with suppress(FileNotFoundError):  # swept: whoever renews will see the end
+                lease.write_text("headless" if headless else "")
 
     def release(self, user: str) -> None:
         """Ends the lease of a run."""

@@ -71,7 +71,7 @@ def argv(cluster: Cluster, gcs: int, dashboard: int, agent: int, client: int) ->
         "--no-monitor",
         "--disable-usage-stats",
         "--node-ip-address=127.0.0.1",
-        f"--temp-dir={cluster.temp}/r",  # Ray opens the folder itself to everybody
+        f"--temp-dir={cluster.root}",
         f"--port={gcs}",
         "--include-dashboard=true",
         "--dashboard-host=127.0.0.1",

@@ -60,7 +60,6 @@ class Pool:
             if cluster is None:
                 self._make_room(live)
                 cluster = self._plan(key, shape, interpreter, version)
-                cluster.touch(user, headless=headless)
                 _start_keeper(cluster)
             cluster.touch(user, headless=headless)
             return cluster
