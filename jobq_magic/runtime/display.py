@@ -105,7 +105,7 @@ def _text(value: object) -> str:
 
 
 def display(
-    *values: object,
+    *values: Any,
     include: Sequence[str] | None = None,
     exclude: Sequence[str] | None = None,
     metadata: dict[str, Any] | None = None,
@@ -124,7 +124,7 @@ def display(
     transient = {**(transient or {}), **({"display_id": display_id} if display_id else {})}
     for value in values:
         data, own = ({mime: _jsonable(made) for mime, made in value.items()}, {}) if raw else bundle(value)
-        kept = {k: v for k, v in data.items() if (not include or k in include) and k not in (exclude or ())}  # type: ignore[attr-defined]
+        kept = {k: v for k, v in data.items() if (not include or k in include) and k not in (exclude or ())}
         publish_display_data(kept, {**own, **(metadata or {})}, transient=transient, update=update)
     return Handle(display_id) if display_id else None
 

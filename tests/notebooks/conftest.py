@@ -70,7 +70,7 @@ class Notebook:
 def opened(env: dict[str, str], *, person: bool) -> Iterator[Notebook]:
     """A kernel with the extension loaded; it ends with the block."""
     manager = KernelManager(kernel_name="python3", transport="ipc", ip=str(Path(env["JOBQ_RUNTIME_DIR"], "kernel")))
-    manager.start_kernel(env=env)
+    manager.start_kernel(env=env, cwd=f"{env['BASE']}/work")
     client = manager.client()
     client.start_channels()
     try:
@@ -93,6 +93,7 @@ def environment() -> Iterator[dict[str, str]]:
     ):
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("JOBQ_", "RAY_"))}
         Path(base, "home").mkdir()
+        Path(base, "work").mkdir()
         own = {"HOME": f"{base}/home", "JOBQ_HOME": f"{base}/store", "JOBQ_RUNTIME_DIR": runtime}
         yield {**kept, **own, "IPYTHONDIR": f"{base}/home/.ipython", "BASE": base}
 

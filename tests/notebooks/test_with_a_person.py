@@ -107,7 +107,7 @@ def test_a_kernel_that_is_killed_leaves_its_run_going_and_another_attaches(envir
         os.kill(first.manager.provisioner.pid, signal.SIGKILL)
         with opened(environment, person=True) as second:
             assert second.run("%jobq list --live").stdout.count("orphan-") == 1
-            Path("go3").touch()
+            Path(environment["BASE"], "work", "go3").touch()
             assert second.run("%jobq attach orphan").value == "'end'"
             assert second.run("found").error == "NameError", "attach in another kernel binds only when asked"
             second.run("%jobq attach orphan --bind")
