@@ -92,7 +92,7 @@ class Workshop:
         """Runs blocks as the cells of one notebook; what each shows."""
         book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(block.text.rstrip("\n")) for block in blocks])
         resources = {"metadata": {"path": str(self.folder)}}
-        NotebookClient(book, timeout=100, allow_errors=True, resources=resources).execute()
+        NotebookClient(book, timeout=200, allow_errors=True, resources=resources).execute()
         return [shown(cell) for cell in book.cells]
 
     def shell(self, command: str) -> subprocess.CompletedProcess[str]:

@@ -18,6 +18,7 @@ def _having(language: str) -> list:
     return [pytest.param(path, id=path.name) for path in found]
 
 
+@pytest.mark.timeout(250)  # a cold Ray, on busy cores
 @pytest.mark.parametrize("path", _having("python"))
 def test_its_cells_show_what_it_says_and_its_commands_work(path, workshop):
     document = Document.read(path)

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.ipynb"))
 LARGEST = 60_000
 JOBQ = str(Path(sys.executable).parent / "jobq")
-# A cold Ray and five kernels: 40 seconds on two free cores, several times that on busy ones.
+# A cold Ray and five kernels, on cores that others use too.
 PATIENCE = 240
 pytestmark = pytest.mark.timeout(PATIENCE + 10)
 each = pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in EXAMPLES])
