@@ -150,8 +150,11 @@ def outcome(store: Store, run: Run, snapshot: Snapshot) -> Outcome:
     if snapshot.result == "ready" or snapshot.phase is Phase.SUCCEEDED:
         return decode(run, snapshot.attempt, store.key(run))
     words = say(snapshot)
-    advice = words.advice or ("" if snapshot.phase is Phase.CANCELLED else f"%jobq logs {run.id} shows what it printed")
-    return Outcome(error=JobFailed(snapshot.reason or snapshot.phase, f"{run.id}: {words.sentence}", do=advice))
+    advice = words.advice or (
+        "" if snapshot.phase is Phase.CANCELLED else f"%jobq logs {run.name} shows what it printed"
+    )
+    # By its name: the id is another each time, and a notebook that is executed again must look the same.
+    return Outcome(error=JobFailed(snapshot.reason or snapshot.phase, f"{run.name}: {words.sentence}", do=advice))
 
 
 def _at(identity: str, root: str) -> Job:

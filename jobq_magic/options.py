@@ -78,13 +78,19 @@ def split(line: str) -> list[str]:
     return _words(line, [], marked=False)
 
 
-def parse(line: str | Sequence[str], namespace: Mapping[str, Any] | None = None) -> Parsed:
+def parse(
+    line: str | Sequence[str],
+    namespace: Mapping[str, Any] | None = None,
+    *,
+    mistakes: list[OptionError] | None = None,
+) -> Parsed:
     """What the options on a line say, all mistakes told together.
 
     Args:
         line: a line, or words that a shell has split already.
         namespace: where the names in `{name}` and `{expression}` are found; they are expanded in the values of
             options only, and not inside single quotes. `{{` is a brace. None: braces are braces.
+        mistakes: where they are put instead of being raised, by a caller who has more to find.
 
     Raises:
         OptionError: something on it is no option, or misses its value, or cannot be expanded.
@@ -92,7 +98,7 @@ def parse(line: str | Sequence[str], namespace: Mapping[str, Any] | None = None)
     expansions: list[str] = []
     words = _words(line, expansions, marked=namespace is not None) if isinstance(line, str) else list(line)
     options: dict[str, Any] = {}
-    mistakes: list[OptionError] = []
+    found: list[OptionError] = [] if mistakes is None else mistakes
     asks = False
     while words:
         word = words.pop(0)
@@ -100,7 +106,7 @@ def parse(line: str | Sequence[str], namespace: Mapping[str, Any] | None = None)
         if word in _HELP:
             asks = True
         elif flag not in _flags():
-            mistakes.append(_stranger(_as_typed(flag, expansions)))
+            found.append(_stranger(_as_typed(flag, expansions)))
             if flag.startswith("-") and not equals and words and not _looks_like_a_flag(words[0]):
                 words.pop(0)  # its value, most likely: not a mistake of its own
         else:
@@ -116,8 +122,9 @@ def parse(line: str | Sequence[str], namespace: Mapping[str, Any] | None = None)
                     text = words.pop(0)
                 _set_value(options, name, flag, option, _expanded(flag, text, expansions, namespace or {}))
             except OptionError as mistake:
-                mistakes.append(mistake)
-    refuse(mistakes)
+                found.append(mistake)
+    if mistakes is None:
+        refuse(found)
     return Parsed(options, asks)
 
 

@@ -14,7 +14,7 @@ from jobq_magic import follower, options, pipeline
 from jobq_magic.bundle import Bundle
 from jobq_magic.capture import Source
 from jobq_magic.config import Resolved, resolve
-from jobq_magic.errors import CaptureError, JobqError
+from jobq_magic.errors import CaptureError, JobqError, OptionError, refuse
 from jobq_magic.job import Job, outcome
 from jobq_magic.notebook import faces, frontend, returning
 from jobq_magic.notebook.history import History
@@ -74,13 +74,19 @@ class Session:
             JobqError: it was refused, or ended badly.
             Exception: what the cell raised.
         """
-        parsed = options.parse(line, self.shell.user_ns)
+        mistakes: list[OptionError] = []
+        parsed = options.parse(line, self.shell.user_ns, mistakes=mistakes)
         if parsed.help:
             print(options.help_text())
             return None
+        try:
+            resolved = self.resolve(parsed.options)
+        except OptionError as mistake:
+            refuse([*mistakes, mistake])
+            raise
+        refuse(mistakes)
         if not cell.strip():
             raise CaptureError("empty-cell", "There is nothing below %%jobq", do="Put the code to run under it")
-        resolved = self.resolve(parsed.options)
         for note in resolved.notes:
             print(note)
         source = self._source(cell)
@@ -167,7 +173,7 @@ class Session:
 
     def _source(self, cell: str) -> Source:
         return Source(
-            cell=self.shell.transform_cell(cell),
+            cell="\n" + self.shell.transform_cell(cell),  # lines count from the top of the cell, where %%jobq is
             label=self._history.label,
             namespace=self.shell.user_ns,
             index=self._history.index,

@@ -225,11 +225,12 @@ def _text(bundle: str, file: str) -> str:
 
 
 def _share_modules() -> None:
-    """Gives `jobq_magic.runtime.progress` and `.parallel` of an installed jobq_magic the state of this copy."""
+    """Gives `progress` and `parallel` of an installed jobq_magic the state of this copy."""
     from . import parallel
 
-    for module in (progress, parallel):
-        sys.modules[f"jobq_magic.runtime.{module.__name__.rpartition('.')[2]}"] = module
+    assert __package__ is not None
+    for module in (sys.modules[__package__], progress, parallel):
+        sys.modules[module.__name__.replace(__package__, "jobq_magic.runtime", 1)] = module
 
 
 @contextlib.contextmanager
