@@ -53,8 +53,8 @@ def gather(source: Source, folder: Path, options: CaptureOptions) -> Bundle:
     walk.include(name for name in options.include if name in source.namespace or name not in analysis.bound)
     walk.merge()
     order = walk.ordered()
-    if analysis.hints.dynamic and not options.include:
-        walk.notes.append(f"{analysis.hints.dynamic[0]} may read names that are not seen; add them with --include")
+    if (dynamic := _dynamic(analysis, source.namespace)) and not options.include:
+        walk.notes.append(f"{dynamic[0]} may read names that are not seen; add them with --include")
     used, setters = frozenset(code.seen), frozenset(source.index.setters)
     for module in left_behind(used, setters):
         walk.notes.append(f"what earlier cells set in {module} does not travel; set it in the cell where it matters")
@@ -104,6 +104,16 @@ def _refuse_questions(analysis: Analysis, namespace: Mapping[str, Any]) -> None:
                 f"{call} on line {line} asks a question, and nobody can answer in a job",
                 do="Ask in a cell of its own, and use the answer here",
             )
+
+
+def _dynamic(analysis: Analysis, namespace: Mapping[str, Any]) -> list[str]:
+    """Where the cell reads names that cannot be seen; a function of the notebook named `eval` does not."""
+    return [
+        call
+        for call in analysis.hints.dynamic
+        for name in [call.partition("(")[0]]
+        if name not in analysis.bound and namespace.get(name, vars(builtins)[name]) is vars(builtins)[name]
+    ]
 
 
 def _outs(analysis: Analysis, walk: Walk, options: CaptureOptions) -> list[str]:

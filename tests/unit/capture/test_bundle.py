@@ -144,6 +144,12 @@ def test_reads_that_cannot_be_seen_are_told(notebook):
     assert any("exec() on line 1" in note for note in notebook.capture("exec(code)").notes)
 
 
+def test_a_function_of_the_notebook_that_is_named_as_a_builtin_is_not_said_to_read_names(notebook):
+    notebook.run("def eval(tree, env):\n    return env[tree]\nenv = {'x': 1}")
+    assert notebook.capture("eval('x' * 1, env)").notes == ()
+    assert notebook.capture("def exec(text):\n    return text\nexec(str(env))").notes == ()
+
+
 def test_names_to_bring_back(notebook):
     notebook.run("def f():\n    global g\n    g = 1")
     assert notebook.capture("import os\n_p = 1\ndef h(): pass\nx = y = 1").cell["outs"] == ["x", "y"]
