@@ -241,6 +241,9 @@ def prune_words(parser: Parser) -> Callable[[Store, argparse.Namespace], Pruned]
         from jobq_magic.quantities import Refusal, amount
         from jobq_magic.runs.retention import Limits, prune
 
+        for option, number in ("--days", args.days), ("--runs", args.runs):
+            if number is not None and not number >= 0:  # nan, too: nothing is removed for a slip
+                raise OptionError("bad-command", f"{option} {number:g} is not a number of 0 or more")
         usual = Limits()
         try:
             limits = Limits(

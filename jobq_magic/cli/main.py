@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,8 @@ from jobq_magic.errors import JobqError, OptionError, closest
 __all__ = ["main"]
 
 OK, JOB_FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 EPILOG = """\
 RUN is an id, its unique beginning, a name (its newest run), or -1 for the last, -2 for the one before.
@@ -59,12 +62,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\n  ".join(error.lines()), file=sys.stderr)
         return REFUSED
     except BrokenPipeError:  # the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         return OK
+    except OSError as error:
+        if error.errno not in _FULL or error.filename is not None:
+            raise
+        _write_no_more()
+        print(f"The output cannot be written: {error.strerror}", file=sys.stderr)
+        return REFUSED
     except KeyboardInterrupt as interrupt:
         for line in interrupt.args:
             print(line, file=sys.stderr)
         return INTERRUPTED
+
+
+def _write_no_more() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _perform(words: list[str]) -> int:

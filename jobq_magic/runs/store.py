@@ -153,12 +153,12 @@ class Store:
         Raises:
             StoreError: `unknown-run`, `ambiguous-run`.
         """
-        ref = ref.strip()
+        ref = ref.strip().encode(errors="replace").decode()  # a terminal can pass bytes that are no text
         if run := self._load(ref):
             return run
         with self.reading():
             index = self._index()
-            if re.fullmatch(r"-[1-9][0-9]*", ref):
+            if re.fullmatch(r"-[1-9][0-9]{0,8}", ref):
                 found = index.newest(limit=1, skip=int(ref[1:]) - 1)
             else:
                 found = index.named(ref) or index.starting(ref, limit=4)

@@ -193,6 +193,25 @@ def test_prune_says_what_it_freed_and_rerun_what_is_gone(jobq, submit, store):
     assert store.list() == []
 
 
+@pytest.mark.parametrize("slip", [("--days", "-1"), ("--days", "nan"), ("--runs", "-4")])
+def test_prune_removes_nothing_for_a_slip(jobq, submit, store, slip):
+    run = submit(HELLO)
+    refused(jobq("prune", *slip), f"{slip[0]} {slip[1]} is not a number of 0 or more")
+    assert store.list() == [run]
+
+
+@pytest.mark.parametrize("ref", ["-99999999999999999999", "\udcff"])
+def test_a_reference_that_no_index_can_hold_is_unknown(jobq, ref):
+    refused(jobq("status", ref), "No run ")
+
+
+def test_a_full_disk_behind_the_output_is_one_sentence(command):
+    line, environment = command
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*line, "list"], stdout=full, stderr=subprocess.PIPE, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (2, "The output cannot be written: No space left on device\n")
+
+
 def test_bytes_that_are_no_text_pass_unchanged(command, submit):
     submit("import os\nos.write(1, b'\\xff\\x00caf\\xc3\\xa9')")
     line, environment = command
