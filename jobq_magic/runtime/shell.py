@@ -24,6 +24,10 @@ class Shell:
         """`get_ipython()` gives the shell that it is."""
         return self
 
+    def __getattr__(self, name: str) -> Any:
+        """What only a kernel's shell has."""
+        raise AttributeError(f"get_ipython().{name} is the kernel's, and is not there in a job", name=name, obj=self)
+
     def expand(self, line: str) -> str:
         """`{expr}` and `$name` by their values; what cannot be evaluated stays, as in IPython."""
         import re

@@ -22,3 +22,13 @@ def test_it_does_what_it_does_in_a_notebook(local, cell, written):
     run, snapshot = local.run(cell)
     assert snapshot.phase == "succeeded", local.outcome(run).error
     assert written in "".join(text for stream, text in local.wrote(run) if stream == "stdout")
+
+
+def test_what_only_a_kernel_has_is_refused_in_words(local):
+    run, _ = local.run("get_ipython().display_formatter.formatters")
+    assert str(local.outcome(run).error) == "get_ipython().display_formatter is the kernel's, and is not there in a job"
+
+
+def test_asking_whether_it_is_a_kernel_is_allowed(local):
+    run, _ = local.run("hasattr(get_ipython(), 'kernel')")
+    assert local.outcome(run).value is False
