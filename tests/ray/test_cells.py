@@ -49,8 +49,8 @@ def test_a_driver_that_never_began_shows_what_ray_says(place, monkeypatch):
     monkeypatch.setattr(module, "job_argv", lambda *_: ["/nowhere/python", "-m", "x"])
     end = place.start("1").end()
     assert (end.phase, end.reason) == ("failed", "ray-failed")
-    assert "/nowhere/python" in end.facts["error"]
-    assert "not found" in end.facts["error"]
+    assert "/nowhere/python: not found" in end.facts["error"]
+    assert len(end.facts["error"].splitlines()) == 1
 
 
 def test_a_submission_made_twice_is_one_job(place, tmp_path):

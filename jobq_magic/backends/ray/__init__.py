@@ -8,6 +8,7 @@
 - `client`: Ray's Jobs API
 - `marks`: the processes of one run
 - `versions`, `check`: what cannot work, refused before anything is started
+- `reasons`: the one line that says why, out of many
 - `backend`: the Backend
 """
 

@@ -23,6 +23,7 @@ from jobq_magic.backends.ray.folder import Cluster
 from jobq_magic.backends.ray.launch import QUICK
 from jobq_magic.backends.ray.marks import end_marked, environment_of, mark
 from jobq_magic.backends.ray.pool import Pool
+from jobq_magic.backends.ray.reasons import reason_in
 from jobq_magic.backends.ray.shape import Shape
 from jobq_magic.backends.ray.versions import installed
 from jobq_magic.errors import BackendError
@@ -40,7 +41,6 @@ _ASK_AGAIN = 2.0
 """Seconds after which a stop is asked for again: Ray says yes to that of a job it has not started, and starts it."""
 _SILENT = 60.0
 """Seconds without an answer of a Ray that is not ours, after which it is taken for gone."""
-_TAIL = 600
 
 
 @dataclass
@@ -170,7 +170,12 @@ class RayBackend:
             reason = "killed" if -code == signal.SIGKILL else "signal"
             return Observation("failed", reason, {"signal": -code}, links)
         if code is None or not Path(job.out, "stdout").exists():
-            return Observation("failed", "ray-failed", {"error": _message(status)}, links)
+            return Observation(
+                "failed",
+                "ray-failed",
+                {"error": reason_in(status.get("message") or "") or status.get("error_type") or "it does not say why"},
+                links,
+            )
         return Observation("failed", "exit" if code else "no-result", {"exit_code": code}, links)
 
     def _without_cluster(
@@ -295,9 +300,3 @@ def _result(job: Job, known: _Known) -> Observation:
 
 def _link(api: Api, submission: str) -> Mapping[str, str]:
     return {"rel": "ray-dashboard", "title": "Ray dashboard", "href": f"{api.address}/#/jobs/{submission}"}
-
-
-def _message(status: Mapping[str, Any]) -> str:
-    """What Ray says of a job that did not start: the end of it, where the reason stands."""
-    text = (status.get("message") or status.get("error_type") or "it gave no reason").strip()
-    return text if len(text) <= _TAIL else "…" + text[-_TAIL:]

@@ -132,7 +132,7 @@ class Cluster:
         keeper = self.read("keeper.json")
         return keeper is not None and process.alive(keeper) is not False
 
-    def log_tail(self, size: int = 2000) -> str:
+    def log_tail(self, size: int) -> str:
         """The end of what `ray start` said."""
         try:
             return (self.folder / "ray.log").read_bytes()[-size:].decode(errors="replace").strip()

@@ -23,6 +23,7 @@ from pathlib import Path
 from jobq_magic.backends.ray.client import Api, ApiError
 from jobq_magic.backends.ray.folder import Cluster, locked
 from jobq_magic.backends.ray.launch import argv, environment, free_ports
+from jobq_magic.backends.ray.reasons import reason_in
 from jobq_magic.runtime import process
 
 START_LIMIT = 120.0
@@ -107,7 +108,7 @@ class Keeper:
                     check(api)
                     break
                 if self._ended():
-                    return self.cluster.log_tail()
+                    return reason_in(self.cluster.log_tail(20_000)) or "`ray start` ended"
                 if self._stop_requested():
                     return "stopped"
                 if time.monotonic() > deadline:

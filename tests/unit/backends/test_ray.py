@@ -10,6 +10,7 @@ import pytest
 from jobq_magic.backends.ray import launch
 from jobq_magic.backends.ray.launch import QUICK
 from jobq_magic.backends.ray.marks import end_marked
+from jobq_magic.backends.ray.reasons import reason_in
 from jobq_magic.backends.ray.shape import Shape
 from jobq_magic.runtime.process import started
 from tests.support import eventually
@@ -89,6 +90,23 @@ def test_what_stands_before_a_slow_module_is_that_module_once_it_is_used(tmp_pat
         text=True,
     )
     assert "ModuleNotFoundError: No module named 'rfc3987_syntax'" in absent.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            "Traceback\n  File x\nValueError: \x1b[1mtoo many\x1b[0m\n12:00 INFO node.py:1 -- goodbye\n",
+            "ValueError: too many",
+        ),
+        ("last available logs:\nsh: 1: exec: /nowhere: not found\n", "sh: 1: exec: /nowhere: not found"),
+        ("one\ntwo\n", "two"),
+        ("RuntimeError: " + "x" * 1000, "RuntimeError: " + "x" * 286 + "…"),
+        ("", ""),
+    ],
+)
+def test_of_what_ray_says_at_length_one_line_says_why(text, reason):
+    assert reason_in(text) == reason
 
 
 def test_processes_of_a_run_are_found_by_their_environment():
