@@ -155,7 +155,7 @@ def look_after(store: Store, run: Run) -> None:
         return
     snapshot = store.snapshot(run)  # anew: who submitted it does nothing any more
     if snapshot.phase is Phase.CAPTURING:
-        store.append(run, phase=Phase.LOST, reason="never-started")
+        store.append(run, phase=Phase.LOST, reason=_not_begun(run))
         return
     backend = plugins.backend(run.target["backend"])
     seen = backend.observe(run, snapshot.attempt, store.handle(run) or {})
@@ -177,7 +177,7 @@ def advance(store: Store, run: Run, lock: Lock) -> None:
     snapshot = store.snapshot(run)
     if snapshot.phase is Phase.CAPTURING:
         if _abandoned(store, run) and store.snapshot(run).phase is Phase.CAPTURING:
-            store.append(run, phase=Phase.LOST, reason="never-started", **mark)
+            store.append(run, phase=Phase.LOST, reason=_not_begun(run), **mark)
         return
     if run.target.get("here") and any(run.host[part] != here for part, here in process.this_host().items()):
         # Only its own host can start it or find it, and whoever followed it there has been silent for a lease.
@@ -292,6 +292,10 @@ def _capture_options(resolved: Resolved) -> CaptureOptions:
         outs=tuple(spec.out) if spec.out else None,
         no_out=spec.no_out,
     )
+
+
+def _not_begun(run: Run) -> str:
+    return "not-started" if (run.paths.bundle / "manifest.json").exists() else "never-started"
 
 
 def _call_off(store: Store, run: Run, reason: str) -> None:

@@ -138,6 +138,8 @@ class Vault:
             if tried(value) is not None:
                 path, what = find_culprit(name, value, tried)
                 return self._cannot(name, f"{path} is {what}", why, hint)
+        if isinstance(error, OSError):  # each can be pickled: what failed is the writing
+            raise error
         return self._cannot(next(iter(values)), str(error), why, hint)
 
     def _cannot(self, name: str, reason: str, why: Callable[[str], str], hint: str) -> CaptureError:

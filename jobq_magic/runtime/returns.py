@@ -7,7 +7,8 @@ import pickle
 from types import FunctionType, ModuleType
 
 from .changes import Watched, changed
-from .wire import PROTOCOL, read_group, write_group
+from .spill import give_room
+from .wire import PROTOCOL, TooLarge, read_group, write_group
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import Any
+
+_SMALL = 1 << 17
+"""Bytes of values that there is room for on a full disk, beside what was printed and the result."""
 
 
 def pickler_for(main: ModuleType, shipped: Iterable[str]) -> Callable[..., Any]:
@@ -80,7 +84,14 @@ class Returns:
             return self._written(good) if good else {}
 
     def _written(self, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        digest, size = write_group(self._folder, values, pickler=self._pickler)
+        try:
+            digest, size = write_group(self._folder, values, pickler=self._pickler)
+        except OSError as error:  # the disk is full: what is small goes into the room that was kept for the end
+            give_room(os.path.dirname(self._folder))
+            try:
+                digest, size = write_group(self._folder, values, pickler=self._pickler, limit=_SMALL)
+            except TooLarge:
+                raise error from None
         return {name: {"group": digest, "size": size} for name in values}
 
     def success(self, main: ModuleType, outs: list[str], watched: list[Watched], value: Any) -> dict[str, Any]:

@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from jobq_magic.runs.store import Store
 from tests.faults.ground import Round
+from tests.local.conftest import Local
 
 EVIDENCE = Path(__file__).parents[2] / "docs/evidence/faults.json"
 
@@ -68,3 +70,9 @@ def fair(rounds: list[Round]) -> None:
     """Fails with all that the judge found wrong."""
     wrong = [played.told() for played in rounds if played.verdict.problems]
     assert not wrong, json.dumps(wrong, indent=1)
+
+
+@pytest.fixture
+def local() -> Local:
+    """The local backend over a store of its own."""
+    return Local(Store())

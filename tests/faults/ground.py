@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -165,6 +165,11 @@ def send(identity: dict[str, Any] | int, number: int) -> bool:
     return True
 
 
+def everybody(whom: Sequence[dict[str, Any] | int], number: int) -> bool:
+    """A signal to all of them; whether it reached one."""
+    return sum(send(one, number) for one in whom) > 0
+
+
 @dataclass
 class Act:
     """What is done to whom, so many seconds after the cell was sent."""
@@ -255,18 +260,21 @@ def planned(rng: random.Random, chosen: list[str], *, early: float, whole: float
         Act(rng.uniform(0, early), one) if rng.random() < 0.4 else Act(rng.uniform(0, whole), one, printing=True)
         for one in chosen
     ]
-    for stop in [act for act in acts if act.what == "stopped"]:
-        acts.append(Act(stop.at + rng.uniform(0.05, whole), "continued", printing=stop.printing))
+    acts += [
+        Act(act.at + rng.uniform(0.05, whole), "continued", printing=act.printing)
+        for act in acts
+        if act.what == "stopped"
+    ]
     return sorted(acts, key=lambda act: act.at)
 
 
 def local_round(store: Store, place: Path, seed: int, *, real: bool = False, seconds: float = 0.5) -> Round:
     """A local run during which somebody is killed, several times perhaps."""
-    from tests.faults.judge import JOB
+    from tests.faults.judge import job
 
     rng = random.Random(seed)
     side = place / f"side-{seed}"
-    cell = JOB.format(side=str(side), seconds=seconds)
+    cell = job(side, seconds=seconds)
     chosen = rng.sample(["kernel", "supervisor", "job", "supervisor again", "stopped"], rng.randint(1, 4))
     # In the first moments much is half done.
     acts = planned(rng, chosen, early=0.25, whole=seconds + 0.2)

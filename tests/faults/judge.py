@@ -1,6 +1,6 @@
 """An independent judge: reads the run's folder and the job's side file itself, with none of the product's code.
 
-The job (`JOB`) writes line i to stdout, and then, when `print` has returned, i to the side file. So whatever happens:
+The `job` writes line i to stdout, and then, when `print` has returned, i to the side file. So whatever happens:
 every line up to the side file's number must be in stdout, once, in order, and at most one more. The same for stderr.
 It also says in the side file that it has come to its own end, and in another file each time that it was started.
 """
@@ -14,7 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-JOB = """
+
+def job(side: Path, *, seconds: float, complains: bool = True) -> str:
+    """The cell of a job that prints for so long."""
+    return _JOB.format(side=str(side), seconds=seconds, complains=complains)
+
+
+_JOB = """
 import os, sys, time
 with open({side!r} + ".starts", "a") as starts:
     starts.write(f"{{os.getpid()}}\\n")
@@ -25,8 +31,9 @@ while time.monotonic() < until:
         print("line", total)
         total += 1
         os.pwrite(side, b"%20d" % total, 0)
-    print("complaint", total // 50 - 1, file=sys.stderr)
-    os.pwrite(side, b"%20d" % (total // 50), 20)
+    if {complains}:
+        print("complaint", total // 50 - 1, file=sys.stderr)
+        os.pwrite(side, b"%20d" % (total // 50), 20)
     time.sleep(0.001)
 os.pwrite(side, b"end", 40)
 """
@@ -79,8 +86,8 @@ def judge(folder: Path, side: Path) -> Verdict:
     found.finished = told[40:43] == b"end"
     starts = Path(f"{side}.starts")
     found.starts = len(starts.read_text().splitlines()) if starts.exists() else 0
-    found.lines = _stream(folder / "attempts/1/stdout", b"line %d", int(told[:20].strip() or 0), wrong)
-    _stream(folder / "attempts/1/stderr", b"complaint %d", int(told[20:40].strip() or 0), wrong, others=True)
+    found.lines = _stream(folder / "attempts/1/stdout", b"line %d", _number(told[:20]), wrong)
+    _stream(folder / "attempts/1/stderr", b"complaint %d", _number(told[20:40]), wrong, others=True)
     found.result = _result(folder, wrong)
     if not found.end:
         wrong("it has no end")
@@ -97,6 +104,10 @@ def judge(folder: Path, side: Path) -> Verdict:
     if (folder / "attempts/1/spill").exists():
         wrong("text was left where no reader looks")
     return found
+
+
+def _number(text: bytes) -> int:
+    return int(text.strip(b" \0") or 0)
 
 
 def _record(folder: Path, found: Verdict) -> None:

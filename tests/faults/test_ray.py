@@ -13,8 +13,21 @@ from jobq_magic.backends.ray import pool as pools
 from jobq_magic.backends.ray.pool import Pool
 from jobq_magic.runs.store import Store
 from tests.faults.conftest import fair
-from tests.faults.ground import Kernel, Round, alive, check, ended, look, new_run, of_run, planned, runs_of, send
-from tests.faults.judge import JOB
+from tests.faults.ground import (
+    Kernel,
+    Round,
+    alive,
+    check,
+    ended,
+    everybody,
+    look,
+    new_run,
+    of_run,
+    planned,
+    runs_of,
+    send,
+)
+from tests.faults.judge import job
 from tests.support import eventually
 
 FATAL = {"driver", "raylet", "keeper"}
@@ -48,7 +61,7 @@ def ray_round(store: Store, place: Path, seed: int, chosen: list[str], seconds: 
     played = Round("ray", seed, acts := planned(rng, chosen, early=3, whole=seconds + 0.3))
     before, began = runs_of(store), time.monotonic()
     stopped: list[int] = []
-    with ended(Kernel(JOB.format(side=str(side), seconds=seconds), mode="ray", workers="1")) as kernel:
+    with ended(Kernel(job(side, seconds=seconds), mode="ray", workers="1")) as kernel:
         kernel.go()
         run = eventually(lambda: new_run(store, before))
         since = time.monotonic()
@@ -57,19 +70,19 @@ def ray_round(store: Store, place: Path, seed: int, chosen: list[str], seconds: 
             if what == "kernel":
                 return send(kernel.pid, signal.SIGKILL)
             if what == "continued":
-                return any([send(pid, signal.SIGCONT) for pid in stopped])
+                return everybody(stopped, signal.SIGCONT)
             if what in ("follower", "stopped"):
                 there = followers(store)
                 stopped.extend(there if what == "stopped" else [])
-                return any([send(pid, signal.SIGSTOP if what == "stopped" else signal.SIGKILL) for pid in there])
+                return everybody(there, signal.SIGSTOP if what == "stopped" else signal.SIGKILL)
             if what == "driver":
-                return any([send(pid, signal.SIGKILL) for pid in drivers(run)])
+                return everybody(drivers(run), signal.SIGKILL)
             (cluster,) = [one for one in Pool.here().clusters() if not one.ending][-1:] or [None]
             if cluster is None or not cluster.ready:
                 return False
             if what == "keeper":
                 return send(cluster.read("keeper.json"), signal.SIGKILL)
-            return any([send(known, signal.SIGKILL) for known in cluster.ready["processes"] if known["name"] == what])
+            return everybody([known for known in cluster.ready["processes"] if known["name"] == what], signal.SIGKILL)
 
         try:
             look(store, run, acts, perform, since, 90)
