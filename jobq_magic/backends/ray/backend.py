@@ -146,7 +146,7 @@ class RayBackend:
         known.answered = now
         if status["status"] in ("PENDING", "RUNNING"):
             # Never said once the driver may have begun: what it writes into the record itself knows better.
-            early = status["status"] == "PENDING" and not Path(job.out).exists()
+            early = status["status"] == "PENDING" and not Path(job.out, "driver.pid").exists()
             return Observation("starting", "ray-worker-start", links=links) if early else Observation(links=links)
         return self._ended(job, status, cluster, known, links)
 
@@ -210,6 +210,7 @@ class RayBackend:
         return Api(ready["dashboard"], cluster.token) if cluster is not None and ready is not None else None
 
     def _post(self, api: Api, run: Run, attempt: int, submission: str) -> None:
+        run.paths.attempt(attempt).folder.mkdir(parents=True, exist_ok=True)
         try:
             api.submit(submission, _entrypoint(run, attempt), _runtime_env(run, attempt))
         except ApiError as error:
@@ -222,7 +223,7 @@ def _entrypoint(run: Run, attempt: int) -> str:
     """The command of the job. `exec`: its exit status is the driver's own, and the shell's pid its pid."""
     out = run.paths.attempt(attempt).folder
     command = shlex.join(job_argv(run.interpreter, run.folder, attempt))
-    return f"mkdir -p {shlex.quote(str(out))}; echo $$ > {shlex.quote(str(out / 'driver.pid'))}; exec {command}"
+    return f"echo $$ > {shlex.quote(str(out / 'driver.pid'))}; exec {command}"
 
 
 def _runtime_env(run: Run, attempt: int) -> Mapping[str, Any]:
