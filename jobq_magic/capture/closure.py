@@ -72,6 +72,8 @@ class Walk:
         self.loose: list[Node] = []
         """Nodes without a name of their own: sub-modules, attributes, extensions."""
         self.notes: list[str] = []
+        self.opaque: dict[str, str] = {}
+        """What travels by value for want of its source, and in which names."""
         self.late_stores: set[str] = set()
         self._queue: deque[tuple[str, str]] = deque()
         self._values: dict[str, Any] = {}
@@ -368,7 +370,7 @@ class Walk:
         for qualified in group.by_value:
             if "<" in qualified:
                 continue  # a lambda, or made by a function: these have no source of their own
-            self.notes.append(f"{qualified} travels by value, as its source is not known (in {', '.join(group.names)})")
+            self.opaque[qualified] = ", ".join(group.names)
 
     def _refers(self, group: Group, why: str) -> set[str]:
         """Queues what a group refers to; the names that must be there when it is loaded."""

@@ -55,6 +55,9 @@ def gather(source: Source, folder: Path, options: CaptureOptions) -> Bundle:
     order = walk.ordered()
     if (dynamic := _dynamic(analysis, source.namespace)) and not options.include:
         walk.notes.append(f"{dynamic[0]} may read names that are not seen; add them with --include")
+    for qualified, names in walk.opaque.items():
+        if qualified.rpartition(".")[0] not in walk.opaque:
+            walk.notes.append(f"{qualified} travels by value, as its source is not known (in {names})")
     used, setters = frozenset(code.seen), frozenset(source.index.setters)
     for module in left_behind(used, setters):
         walk.notes.append(f"what earlier cells set in {module} does not travel; set it in the cell where it matters")

@@ -139,6 +139,16 @@ def test_what_went_by_value_is_told(notebook):
     assert any("made travels by value" in note for note in notebook.capture("made()").notes)
 
 
+def test_what_went_by_value_is_told_once_when_names_share_it(notebook):
+    notebook.run("from collections import namedtuple\nA, x = namedtuple('A', 'x'), 1\nB = [A(1)]")
+    assert notebook.capture("A, B").notes == ("A travels by value, as its source is not known (in A, B)",)
+
+
+def test_a_class_that_went_by_value_is_told_without_its_methods(notebook):
+    notebook.run("exec('class A:\\n    def f(self):\\n        return 1')")
+    assert notebook.capture("A().f()").notes == ("A travels by value, as its source is not known (in A)",)
+
+
 def test_reads_that_cannot_be_seen_are_told(notebook):
     notebook.run("code = 'x = 1'")
     assert any("exec() on line 1" in note for note in notebook.capture("exec(code)").notes)
