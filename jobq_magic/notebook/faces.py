@@ -20,7 +20,7 @@ from jobq_magic.runs.store import Store
 from jobq_magic.runs.tail import Chunk, Decoder, Item, Tail
 from jobq_magic.snapshot import Snapshot
 
-__all__ = ["Detached", "Live", "StatusLine", "wait_headless", "wait_interactively"]
+__all__ = ["Detached", "Interrupted", "Live", "StatusLine", "wait_headless", "wait_interactively"]
 
 REDRAW = 0.25
 """Seconds between two drawings of the status."""
@@ -39,6 +39,13 @@ class Detached(KeyboardInterrupt):
 
     def _render_traceback_(self) -> list[str]:
         return self._lines
+
+
+class Interrupted(KeyboardInterrupt):
+    """The cell was interrupted before it had been handed over; its submission is called off."""
+
+    def _render_traceback_(self) -> list[str]:
+        return ["Interrupted before the cell was handed over: it does not run."]
 
 
 class Emitter:

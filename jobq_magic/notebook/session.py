@@ -93,13 +93,18 @@ class Session:
         if resolved.spec.dry_run:
             return self._explain(resolved, source)
         interactive = frontend.interactive(self.shell)
-        submitted = pipeline.submit(
-            resolved,
-            source,
-            self.store,
-            headless=not interactive,
-            cell=frontend.cell_identity(self.shell, source.label),
-        )
+        try:
+            submitted = pipeline.submit(
+                resolved,
+                source,
+                self.store,
+                headless=not interactive,
+                cell=frontend.cell_identity(self.shell, source.label),
+            )
+        except KeyboardInterrupt:
+            if not interactive:
+                raise
+            raise faces.Interrupted from None
         return self._follow(submitted, resolved, interactive)
 
     def _follow(self, submitted: pipeline.Submitted, resolved: Resolved, interactive: bool) -> Any:

@@ -103,8 +103,9 @@ def _error(told: Mapping[str, Any], groups: _Groups) -> BaseException:
     if told["group"] is not None:
         try:
             error: BaseException = groups.value(told["group"], "exception")
-            # A SystemExit or a KeyboardInterrupt, raised here, would end more than the cell.
-            if isinstance(error, Exception):
+            # A SystemExit or a KeyboardInterrupt, raised here, would end more than the cell; and IPython only prints
+            # a UsageError, so that a headless notebook would pass.
+            if isinstance(error, Exception) and not _is_usage_error(error):
                 error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # IPython asks for it
                 return error
         except (ResultError, AttributeError) as unfit:
@@ -113,6 +114,10 @@ def _error(told: Mapping[str, Any], groups: _Groups) -> BaseException:
     stand_in = JobFailed("exception", f"{told['type']}: {told['message']}")
     stand_in._render_traceback_ = lambda: lines  # type: ignore[method-assign]
     return stand_in
+
+
+def _is_usage_error(error: Exception) -> bool:
+    return any((kind.__module__, kind.__name__) == ("IPython.core.error", "UsageError") for kind in type(error).__mro__)
 
 
 def _refused(run: Run, path: Path, error: Damaged) -> ResultError:

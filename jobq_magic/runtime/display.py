@@ -5,8 +5,10 @@ from __future__ import annotations
 import binascii
 import os
 import sys
+from operator import methodcaller
 
 from .afterimport import after_import
+from .ours import Named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -134,6 +136,10 @@ class Handle:
 
     def __init__(self, display_id: str | None = None) -> None:
         self.display_id = display_id or os.urandom(16).hex()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # In the notebook it is IPython's own, which goes on with the same display.
+        return methodcaller("DisplayHandle", self.display_id), (Named("IPython.display"),)
 
     def display(self, value: object, **options: Any) -> None:
         """Displays once more under the same id."""

@@ -7,6 +7,7 @@ import pickle
 from types import FunctionType, ModuleType
 
 from .changes import Watched, changed
+from .ours import stand_in
 from .spill import give_room
 from .wire import PROTOCOL, TooLarge, read_group, write_group
 
@@ -29,9 +30,11 @@ def pickler_for(main: ModuleType, shipped: Iterable[str]) -> Callable[..., Any]:
     """
     names = frozenset(shipped)
 
-    def by_name(value: object) -> str | None:
-        if not isinstance(value, type | FunctionType) or value.__module__ != "__main__":
+    def by_name(value: object) -> str | tuple[Any, ...] | None:
+        if not isinstance(value, type | FunctionType):
             return None
+        if value.__module__ != "__main__":
+            return stand_in(value)
         found: Any = main
         for part in value.__qualname__.split("."):
             found = getattr(found, part, None)

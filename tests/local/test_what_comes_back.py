@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from IPython.utils.capture import capture_output
 
 from jobq_magic.errors import JobFailed, ResultError
 
@@ -50,6 +51,39 @@ def test_a_name_that_cannot_come_back_is_told_with_its_reason_and_the_others_com
     assert outcome.names == {"x": 1}
     assert outcome.skipped[0]["name"] == "lock"
     assert "cannot pickle '_thread.lock'" in outcome.skipped[0]["reason"]
+
+
+def test_what_a_value_uses_of_the_job_is_in_the_notebook_what_takes_its_place(local):
+    cell = """
+from jobq_magic import parallel_map
+handle = display("a", display_id="here")
+show = display
+class A:
+    def shown(self):
+        show(parallel_map(str, [1, 2], progress=False))
+a, pm, x = A(), parallel_map, 1
+shell = get_ipython()
+"""
+    outcome = local.outcome(local.run(cell, outs=["handle", "a", "pm", "show", "shell", "x"])[0])
+    import IPython.display
+
+    from jobq_magic import parallel_map
+
+    assert type(outcome.names["handle"]) is IPython.display.DisplayHandle
+    assert outcome.names["handle"].display_id == "here"
+    assert (outcome.names["pm"], outcome.names["show"]) == (parallel_map, IPython.display.display)
+    with capture_output() as output:
+        outcome.names["a"].shown()
+    assert output.stdout == "['1', '2']\n"
+    assert outcome.names["x"] == 1
+    assert [entry["name"] for entry in outcome.skipped] == ["shell"]
+    assert "works in a job only" in outcome.skipped[0]["reason"]
+
+
+def test_a_usage_error_fails_where_ipython_would_only_print_it(local):
+    outcome = local.outcome(local.run("from IPython.core.error import UsageError\nraise UsageError('u')")[0])
+    assert isinstance(outcome.error, JobFailed)
+    assert outcome.error.what == "UsageError: u"
 
 
 def test_a_last_value_that_cannot_come_back_is_shown_as_the_runner_rendered_it(local):

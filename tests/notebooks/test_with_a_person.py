@@ -58,6 +58,14 @@ def test_an_interrupt_detaches_and_attach_brings_it_back(attended, environment):
     attended.run("os = __import__('os'); os.remove('go')")
 
 
+def test_an_interrupt_before_the_cell_is_handed_over_is_one_sentence(attended):
+    attended.run("class Slow:\n    def __getstate__(self): raise KeyboardInterrupt\nslow = Slow()")
+    reply = attended.run("%%jobq\nslow")
+    assert reply.error == "Interrupted"
+    assert reply.traceback == "Interrupted before the cell was handed over: it does not run."
+    assert "cancelled" in attended.run("%jobq status -1").stdout
+
+
 def test_no_wait_returns_at_once_and_binds_between_cells(attended, environment):
     reply = attended.run(
         "%%jobq --no-wait\nimport os, time\nwhile not os.path.exists('go2'): time.sleep(0.02)\naside = 7"
