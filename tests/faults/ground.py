@@ -97,7 +97,7 @@ class RealKernel:
 
         words = " ".join(f"--{name} {value}" for name, value in options.items())
         self._cell = f"%%jobq {words}\n{cell}"
-        self._opened = opened(dict(os.environ), person=False)
+        self._opened = opened({**os.environ, "BASE": str(Path.cwd().parent)}, person=False)
         self._notebook = self._opened.__enter__()
         self.pid = self._notebook.manager.provisioner.pid
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ class Scripted:
     def observe(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> Observation:
         words = Path(os.environ["JOBQ_SCRIPT"]).read_text().split()
         if words[:1] == ["sleep"]:
-            os.kill(os.getpid(), signal.SIGSTOP)
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # before the next line, also in a thread
             words = words[1:]
         return Observation(*words)
 
