@@ -198,7 +198,7 @@ def result(store: Store, run: Run) -> Result:
         )
     words = say(snapshot)
     bare = Result(run.id, snapshot.phase, words.sentence, words.advice)
-    if not run.paths.attempt(snapshot.attempt).result.exists():
+    if snapshot.result != "ready" and not run.paths.attempt(snapshot.attempt).result.exists():
         return bare
     told = read(run, snapshot.attempt, store.key(run))
     return replace(

@@ -278,6 +278,10 @@ def _is_definition(value: object, namespace: Mapping[str, Any]) -> bool:
     import typing
 
     kinds = (typing.TypeVar, typing.ParamSpec, typing.TypeVarTuple, typing.NewType)
+    try:
+        value.__class__  # noqa: B018  # a proxy of nothing yet raises here, and `isinstance` with it
+    except Exception:
+        return False
     if isinstance(value, FunctionType):
         return value.__name__ == "<lambda>" and value.__closure__ is None
     if isinstance(value, type):

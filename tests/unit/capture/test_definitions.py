@@ -19,6 +19,12 @@ def test_the_newest_executed_definition_counts(notebook):
     assert source(notebook, "f") == "def f(): return 2\n"
 
 
+def test_a_proxy_of_nothing_yet_does_not_disturb_a_cell(notebook):
+    notebook.run("class Proxy:\n    @property\n    def __class__(self): raise RuntimeError\np = Proxy()\nx = 1")
+    assert source(notebook, "p") is None
+    assert source(notebook, "Proxy").startswith("class Proxy")
+
+
 def test_a_cell_that_failed_before_its_definition_does_not_count(notebook):
     notebook.run("def f():\n    return 'ran'")
     try:

@@ -200,6 +200,12 @@ def test_prune_removes_nothing_for_a_slip(jobq, submit, store, slip):
     assert store.list() == [run]
 
 
+def test_a_result_that_is_gone_is_not_an_empty_one(jobq, submit):
+    run = submit(HELLO, outs=["x"])
+    run.paths.attempt(1).result.unlink()
+    refused(jobq("result", run.id), f"{run.id} left no result")
+
+
 @pytest.mark.parametrize("ref", ["-99999999999999999999", "\udcff"])
 def test_a_reference_that_no_index_can_hold_is_unknown(jobq, ref):
     refused(jobq("status", ref), "No run ")
