@@ -280,7 +280,7 @@ def _is_definition(value: object, namespace: Mapping[str, Any]) -> bool:
     kinds = (typing.TypeVar, typing.ParamSpec, typing.TypeVarTuple, typing.NewType)
     try:
         value.__class__  # noqa: B018  # a proxy of nothing yet raises here, and `isinstance` with it
-    except Exception:
+    except Exception:  # noqa: BLE001  # whatever the proxy says
         return False
     if isinstance(value, FunctionType):
         return value.__name__ == "<lambda>" and value.__closure__ is None
