@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from jobq_magic.capture.bytecode import global_names
 from jobq_magic.capture.culprit import find_culprit
 from jobq_magic.errors import CaptureError
+from jobq_magic.runtime.homes import import_home
 from jobq_magic.runtime.wire import TooLarge, write_group
 from jobq_magic.words import size as size_in_words
 
@@ -202,6 +203,7 @@ class _Travelling:
             return self._by_path(path)
         module = getattr(value, "__module__", None)
         if module != MAIN:
+            import_home(value)
             if isinstance(module, str):
                 self.group.modules.add(module)
             return self._otherwise(value)

@@ -7,6 +7,7 @@ import pickle
 from types import FunctionType, ModuleType
 
 from .changes import Watched, changed
+from .homes import import_home
 from .ours import stand_in
 from .spill import give_room
 from .wire import PROTOCOL, TooLarge, read_group, write_group
@@ -34,6 +35,7 @@ def pickler_for(main: ModuleType, shipped: Iterable[str]) -> Callable[..., Any]:
         if not isinstance(value, type | FunctionType):
             return None
         if value.__module__ != "__main__":
+            import_home(value)
             return stand_in(value)
         found: Any = main
         for part in value.__qualname__.split("."):

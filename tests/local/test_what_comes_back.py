@@ -45,6 +45,13 @@ def test_arrays_are_writable_there_and_here(local):
     assert outcome.names["b"].tolist() == [14, 3, 0, 0]
 
 
+def test_classes_of_modules_that_are_loaded_lazily_stay_the_same_class(local):
+    run, _ = local.run("import numpy as np\nx = np.zeros(2, dtype=[('a', int)]).view(np.recarray)", outs=["x"])
+    back = local.outcome(run).names["x"]
+    assert type(back) is np.recarray
+    assert repr(back).startswith("rec.array(")
+
+
 def test_a_name_that_cannot_come_back_is_told_with_its_reason_and_the_others_come(local):
     run, _ = local.run("import threading\nlock = threading.Lock()\nx = 1", outs=["lock", "x"])
     outcome = local.outcome(run)

@@ -22,6 +22,10 @@ CASES: dict[str, tuple[list[str], str]] = {
         "tag('<q/>')",
     ),
     "numpy arrays": (["import numpy as np", "a = np.arange(6).reshape(2, 3)"], "s = a.sum(axis=0)\ns.tolist()"),
+    "a record array, whose class is of a module that is loaded lazily": (
+        ["import numpy as np", "r = np.zeros(2, dtype=[('a', int)]).view(np.recarray)"],
+        "same = type(r) is np.recarray\nsame, repr(r)",
+    ),
     "a data frame": (
         ["import pandas as pd", "df = pd.DataFrame({'x': [1, 2, 3], 's': list('abc')})"],
         "df['y'] = df.x * 2\ndf.y.tolist()",
