@@ -91,7 +91,6 @@ class RayBackend:
         seen = self._seen(run, attempt, handle, known)
         if seen.phase in ("succeeded", "failed", "cancelled", "lost"):
             self._jobs.pop(handle["submission"], None)
-            end_marked(run.id)
             if (cluster := _cluster(handle)) is not None:
                 cluster.release(run.id)
         elif seen.phase is not None:
