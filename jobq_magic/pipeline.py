@@ -57,6 +57,8 @@ def submit(
     """
     spec = resolved.spec.model_dump(mode="json")
     backend, notes = _checked(resolved)
+    if "workers" not in backend.honours:  # a forced mode: what was asked for is not what there will be
+        spec["workers"] = None
     run = store.open(
         spec=spec,
         target=resolved.target,

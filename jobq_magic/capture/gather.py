@@ -19,6 +19,7 @@ from jobq_magic.capture.order import Node
 from jobq_magic.capture.secretscan import secret_in_source
 from jobq_magic.capture.source import CaptureOptions, Source
 from jobq_magic.capture.state import collect, left_behind
+from jobq_magic.capture.values import views_apart
 from jobq_magic.errors import CaptureError
 
 __all__ = ["gather"]
@@ -61,6 +62,8 @@ def gather(source: Source, folder: Path, options: CaptureOptions) -> Bundle:
     used, setters = frozenset(code.seen), frozenset(source.index.setters)
     for module in left_behind(used, setters):
         walk.notes.append(f"what earlier cells set in {module} does not travel; set it in the cell where it matters")
+    values = [name for node in order if node.kind == "value" for name in node.names]
+    walk.notes += views_apart({name: source.namespace[name] for name in values if name in source.namespace})
     states = collect(used, setters, here=options.here)
     steps = [{"kind": "state", "what": what, "data": data} for what, data in states]
     (folder / "code").mkdir(exist_ok=True)

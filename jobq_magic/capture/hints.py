@@ -91,6 +91,8 @@ def _call(node: ast.Call, found: _Found, *, late: bool) -> None:
             found.asks.append((node.lineno, f"{node.func.id}()", node.func.id))  # type: ignore[attr-defined]
         case ast.Call(func=ast.Attribute(value=ast.Name(id="getpass" as module), attr="getpass")) if not late:
             found.asks.append((node.lineno, "getpass.getpass()", module))
+        case ast.Call(func=ast.Name(id="breakpoint")) if not late:
+            found.asks.append((node.lineno, "breakpoint()", "breakpoint"))
         case ast.Call(func=ast.Name(id="eval" | "exec" as name), args=[first, *_]):
             if not (isinstance(first, ast.Constant) and isinstance(first.value, str)):
                 found.dynamic.append(f"{name}() on line {node.lineno}")

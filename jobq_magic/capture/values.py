@@ -276,3 +276,21 @@ def _matters(kind: type) -> bool:
     ):
         return False
     return not _is_index(kind) and kind.__hash__ in (None, object.__hash__)
+
+
+def views_apart(values: Mapping[str, Any]) -> list[str]:
+    """A note for numpy arrays that share memory here and are arrays of their own there."""
+    numpy = sys.modules.get("numpy")
+    owners: dict[int, list[str]] = {}
+    for name, value in values.items():
+        if numpy is not None and isinstance(value, numpy.ndarray):
+            owner = value
+            while isinstance(owner.base, numpy.ndarray):
+                owner = owner.base
+            if all(value is not values[other] for other in owners.get(id(owner), ())):
+                owners.setdefault(id(owner), []).append(name)
+    return [
+        f"{' and '.join(names)} share memory here, and not in the job: what is written to one is not seen in the other"
+        for names in owners.values()
+        if len(names) > 1
+    ]

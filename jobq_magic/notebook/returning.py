@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from jobq_magic.errors import JobFailed
 from jobq_magic.results.decode import Outcome
 
-__all__ = ["bind"]
+__all__ = ["bind", "drawable"]
 
 
 def bind(outcome: Outcome, namespace: dict[str, Any], shipped: Mapping[str, Any]) -> list[str]:
@@ -39,3 +40,16 @@ def bind(outcome: Outcome, namespace: dict[str, Any], shipped: Mapping[str, Any]
     namespace.update(outcome.names)
     notes += [f"{entry['name']} did not come back: {entry['reason']}" for entry in outcome.skipped]
     return notes
+
+
+def drawable(error: BaseException) -> BaseException:
+    """The error, or one that looks like it where IPython would draw frames of its own and of ours around it.
+
+    It does so with a SyntaxError and an ExceptionGroup, which it does not ask how they are drawn.
+    """
+    draw = getattr(error, "_render_traceback_", None)
+    if draw is None or not isinstance(error, SyntaxError | BaseExceptionGroup):
+        return error
+    stand_in: JobFailed = type(type(error).__name__, (JobFailed,), {})("exception", str(error))
+    stand_in._render_traceback_ = draw  # type: ignore[method-assign]
+    return stand_in

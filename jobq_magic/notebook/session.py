@@ -127,7 +127,7 @@ class Session:
         found = outcome(self.store, run, snapshot)
         shipped = self._shipped.pop(run.id, {})
         if found.error is not None:
-            raise found.error
+            raise returning.drawable(found.error)
         if bind:
             for note in returning.bind(found, self.shell.user_ns, shipped):
                 print(note)

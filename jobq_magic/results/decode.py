@@ -111,7 +111,8 @@ def _error(told: Mapping[str, Any], groups: _Groups) -> BaseException:
         except (ResultError, AttributeError) as unfit:
             if isinstance(unfit, ResultError) and unfit.code == "result-damaged":
                 raise
-    stand_in = JobFailed("exception", f"{told['type']}: {told['message']}")
+    # Its class is named after the one that could not come, so that the front end shows that name.
+    stand_in: JobFailed = type(told["type"], (JobFailed,), {})("exception", f"{told['type']}: {told['message']}")
     stand_in._render_traceback_ = lambda: lines  # type: ignore[method-assign]
     return stand_in
 

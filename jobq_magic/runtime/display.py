@@ -85,10 +85,10 @@ def _call(value: object, method: str) -> Any:
         return getattr(value, method)()
     except NotImplementedError:
         return None
-    except Exception:
-        import traceback
+    except Exception as error:
+        from .returns import print_exception
 
-        traceback.print_exc()
+        print_exception(type(error), error)
         return None
 
 

@@ -10,7 +10,7 @@ from .changes import Watched, changed
 from .homes import import_home
 from .ours import stand_in
 from .spill import give_room
-from .wire import PROTOCOL, TooLarge, read_group, write_group
+from .wire import PROTOCOL, TooLarge, head_size, read_group, write_group
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
+_PROVED = 64 << 20
+"""Bytes in band up to which a group is read once in the job: more could take the memory that the cell left free."""
 _SMALL = 1 << 17
 """Bytes of values that there is room for on a full disk, beside what was printed and the result."""
 
@@ -77,16 +79,26 @@ class Returns:
         if not values:
             return {}
         try:
-            return self._written(values)
+            return self._there_and_back(values)
         except Exception:
-            good = {}
+            good, before = {}, set(os.listdir(self._folder))
             for name, value in values.items():
                 try:
-                    self._pickler(_Nothing(), protocol=5, buffer_callback=lambda _: False).dump({name: value})
+                    self._there_and_back({name: value})
                     good[name] = value
                 except Exception as error:
                     self.skipped.append({"name": name, "reason": _reason(value, error)})
+            for file in set(os.listdir(self._folder)) - before:
+                os.unlink(os.path.join(self._folder, file))
             return self._written(good) if good else {}
+
+    def _there_and_back(self, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """Writes a group, and unpickles it once: what cannot be made again must not take the others with it."""
+        written = self._written(values)
+        path = os.path.join(self._folder, next(iter(written.values()))["group"])
+        if head_size(path) <= _PROVED:
+            read_group(path)
+        return written
 
     def _written(self, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
         try:

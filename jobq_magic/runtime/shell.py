@@ -56,7 +56,13 @@ class Shell:
             self.expand(command), shell=True, stdout=subprocess.PIPE, text=True, errors="replace", check=False
         )
         self.user_ns["_exit_code"] = done.returncode
-        return done.stdout.splitlines()
+        lines = done.stdout.splitlines()
+        try:
+            from IPython.utils.text import SList  # what a kernel gives: a list with .s, .n, .grep
+        except ImportError:
+            return lines
+        made: list[str] = SList(lines)
+        return made
 
     def run_line_magic(self, name: str, line: str, *_: Any, **__: Any) -> Any:
         """`%name line`."""

@@ -69,6 +69,8 @@ def supervise(job: Job) -> None:
     status, cause = _watch(job, known, ready, adopted=adopted)
     for pid in process.descendants(os.getpid()):  # what the cell left running in the background
         process.end_tree(pid, 1.0)
+    if adopted:  # then it is not below us
+        _end_marked(job)
     _conclude(job, status, cause)
 
 
@@ -110,11 +112,18 @@ def close(job: Job) -> bool:
         if known is not None and process.alive(known["job"]) is not False:
             return False
         os.close(os.open(_over(job), os.O_WRONLY | os.O_CREAT, 0o600))
+        _end_marked(job)
         spill.recover(job.out)
     finally:
         fcntl.flock(lock, fcntl.LOCK_UN)  # a child that was forked meanwhile would hold it on
         os.close(lock)
     return True
+
+
+def _end_marked(job: Job) -> None:
+    from .marks import end_marked
+
+    end_marked(job.run)
 
 
 def _become_job(go: int, *files: int) -> None:

@@ -160,6 +160,13 @@ def read_group(
     return loads(view[start : start + length], buffers=[view[offset : offset + size] for offset, size in buffers])
 
 
+def head_size(path: str | os.PathLike[str]) -> int:
+    """How many bytes of a value group are pickled in band; they take as much memory, and more, when it is read."""
+    with open(path, "rb") as file:
+        file.seek(len(_MAGIC))
+        return int(_WORD.unpack(file.read(_WORD.size))[0])
+
+
 def spans(view: memoryview) -> tuple[tuple[int, int], list[tuple[int, int]]]:
     """Where the head and the buffers of a value group lie: offset and length of each, in bytes."""
     at = len(_MAGIC)

@@ -192,3 +192,11 @@ def test_a_cell_that_exits_does_not_end_who_asks_for_its_result(local):
     error = local.outcome(run).error
     assert isinstance(error, JobFailed)
     assert error.what == "SystemExit: 3"
+
+
+def test_a_value_that_cannot_be_made_again_does_not_take_the_others_with_it(local):
+    cell = "class U:\n    def __setstate__(self, state): raise ValueError('never')\nu = U()\nu.x = 1\nkeep = 1"
+    run, _ = local.run(cell, outs=["u", "keep"])
+    outcome = local.outcome(run)
+    assert outcome.names == {"keep": 1}
+    assert [entry["name"] for entry in outcome.skipped] == ["u"]

@@ -218,3 +218,10 @@ def test_the_runtimes_modules_are_the_jobs_own_however_they_are_imported(headles
     imports = "import jobq_magic.runtime.parallel as p\nfrom jobq_magic import parallel_map"
     cell = f"%%jobq\n{imports}\np.parallel_map is parallel_map"
     assert headless.run(cell).value == "True"
+
+
+@pytest.mark.parametrize("raising", ["eval('1+')", "raise ExceptionGroup('g', [ValueError('v')])"])
+def test_errors_that_ipython_draws_by_itself_show_no_frames_of_ours(headless, raising):
+    reply = headless.run(f"%%jobq\n{raising}")
+    assert reply.error in ("SyntaxError", "ExceptionGroup")
+    assert "jobq_magic" not in reply.traceback

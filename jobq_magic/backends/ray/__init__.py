@@ -6,7 +6,6 @@
 - `keeper`: the small process above each cluster, which ends it
 - `pool`: at most two clusters: find, start, stop, sweep
 - `client`: Ray's Jobs API
-- `marks`: the processes of one run
 - `versions`, `check`: what cannot work, refused before anything is started
 - `reasons`: the one line that says why, out of many
 - `backend`: the Backend

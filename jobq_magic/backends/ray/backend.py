@@ -21,7 +21,6 @@ from jobq_magic.backends.ray.check import check, existing
 from jobq_magic.backends.ray.client import Api, ApiError
 from jobq_magic.backends.ray.folder import Cluster
 from jobq_magic.backends.ray.launch import QUICK
-from jobq_magic.backends.ray.marks import end_marked, environment_of, mark
 from jobq_magic.backends.ray.pool import Pool
 from jobq_magic.backends.ray.reasons import reason_in
 from jobq_magic.backends.ray.shape import Shape
@@ -32,6 +31,7 @@ from jobq_magic.run import Run
 from jobq_magic.runtime import process, spill, supervise
 from jobq_magic.runtime.launch import NAME, job_argv, runtime_folder
 from jobq_magic.runtime.main import Job
+from jobq_magic.runtime.marks import end_marked, environment_of, mark
 
 __all__ = ["RayBackend"]
 

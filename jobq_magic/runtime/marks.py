@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable
 from pathlib import Path
 
-from jobq_magic.runtime import process
+from . import process
 
-__all__ = ["end_marked", "environment_of", "mark"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def mark(run: str) -> bytes:
