@@ -249,7 +249,7 @@ def check(store: Store, run: Run, side: Path, *, kill: set[str], verdict: Verdic
         path = getattr(run.paths.attempt(1), name)
         if data != (path.read_bytes() if path.exists() else b""):
             wrong(f"readers get another {name} than was written")
-    if found.end == "succeeded" and decode(run, 1, store.key(run)).names["total"] != found.lines:
+    if found.end == "succeeded" and decode(run, 1, store.key(run)).names.get("total") != found.lines:
         wrong("the result is not what the cell made")
     return found
 
@@ -268,6 +268,9 @@ def planned(rng: random.Random, chosen: list[str], *, early: float, whole: float
     return sorted(acts, key=lambda act: act.at)
 
 
+ROLES = ["kernel", "supervisor", "job", "supervisor again", "stopped"]
+
+
 def local_round(store: Store, place: Path, seed: int, *, real: bool = False, seconds: float = 0.5) -> Round:
     """A local run during which somebody is killed, several times perhaps."""
     from tests.faults.judge import job
@@ -275,7 +278,7 @@ def local_round(store: Store, place: Path, seed: int, *, real: bool = False, sec
     rng = random.Random(seed)
     side = place / f"side-{seed}"
     cell = job(side, seconds=seconds)
-    chosen = rng.sample(["kernel", "supervisor", "job", "supervisor again", "stopped"], rng.randint(1, 4))
+    chosen = rng.sample(ROLES, rng.randint(1, 4)) + ["asked to stop"] * (rng.random() < 0.1)
     # In the first moments much is half done.
     acts = planned(rng, chosen, early=0.25, whole=seconds + 0.2)
     played = Round("local" + (" from a real kernel" if real else ""), seed, acts)
@@ -288,6 +291,8 @@ def local_round(store: Store, place: Path, seed: int, *, real: bool = False, sec
         def perform(what: str) -> bool:
             if what == "kernel":
                 return send(kernel.pid, signal.SIGKILL)
+            if what == "asked to stop":
+                return run is not None and commands.stop(store, run) is not None
             if what == "continued":
                 return "stopped" in pids and send(pids["stopped"], signal.SIGCONT)
             known = who(run) if run is not None else {}
@@ -314,7 +319,7 @@ def local_round(store: Store, place: Path, seed: int, *, real: bool = False, sec
                 send(pids["stopped"], signal.SIGCONT)
     eventually(lambda: not of_run(run))
     played.seconds = time.monotonic() - began
-    played.verdict = check(store, run, side, kill=played.killed & {"job"})
+    played.verdict = check(store, run, side, kill=played.killed & {"job", "asked to stop"})
     return played
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import signal
+from pathlib import Path
+
 import pytest
 
+from jobq_magic import commands
 from jobq_magic.runs.store import Store
+from jobq_magic.runtime import process
 from tests.faults.conftest import fair
-from tests.faults.ground import local_round
+from tests.faults.ground import local_round, of_run, send, who
+from tests.support import eventually
 
 
 def test_whoever_is_killed_when_every_line_is_there_and_the_end_is_right(ledger, tmp_path):
@@ -15,6 +21,44 @@ def test_whoever_is_killed_when_every_line_is_there_and_the_end_is_right(ledger,
 
 def test_the_same_with_a_real_kernel(ledger, tmp_path):
     fair([ledger.enter(local_round(Store(), tmp_path, 7, real=True))])
+
+
+BACKGROUND = """
+import os, subprocess, time
+subprocess.Popen(["sleep", "1000"])
+subprocess.Popen(["sleep", "1000"], start_new_session=True)
+print("up")
+while not os.path.exists("go"): time.sleep(0.01)
+"""
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_what_a_cell_left_running_ends_although_its_supervisor_was_killed(local, replaced):
+    run = local.start(BACKGROUND)
+    eventually(lambda: run.paths.attempt(1).stdout.exists() and run.paths.attempt(1).stdout.read_text() == "up\n")
+    known = who(run)
+    assert len(of_run(run)) == 4
+    for role in ("supervisor",) if replaced else ("supervisor", "job"):
+        send(known[role], signal.SIGKILL)
+        eventually(lambda role=role: process.alive(known[role]) is False)
+    commands.status(local.store, run)
+    Path("go").touch()
+    eventually(lambda: commands.status(local.store, run).final)
+    assert local.store.snapshot(run).phase == ("succeeded" if replaced else "lost")
+    eventually(lambda: not of_run(run))
+
+
+def test_a_stop_counts_although_all_who_could_have_followed_it_were_killed(local):
+    run = local.start("import time\nprint('up')\ntime.sleep(1000)")
+    eventually(lambda: run.paths.attempt(1).stdout.exists() and run.paths.attempt(1).stdout.read_text() == "up\n")
+    known = who(run)
+    send(known["supervisor"], signal.SIGSTOP)
+    local.store.request_stop(run)
+    for role in ("supervisor", "job"):
+        send(known[role], signal.SIGKILL)
+        eventually(lambda role=role: process.alive(known[role]) is False)
+    found = commands.status(local.store, run)
+    assert (found.phase, found.reason) == ("cancelled", "stopped")
 
 
 @pytest.mark.slow

@@ -85,7 +85,7 @@ def ray_round(store: Store, place: Path, seed: int, chosen: list[str], seconds: 
             return everybody([known for known in cluster.ready["processes"] if known["name"] == what], signal.SIGKILL)
 
         try:
-            look(store, run, acts, perform, since, 90)
+            look(store, run, acts, perform, since, 180)
         finally:
             for pid in stopped:
                 send(pid, signal.SIGCONT)

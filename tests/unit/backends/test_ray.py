@@ -9,9 +9,9 @@ import pytest
 
 from jobq_magic.backends.ray import launch
 from jobq_magic.backends.ray.launch import QUICK
-from jobq_magic.backends.ray.marks import end_marked
 from jobq_magic.backends.ray.reasons import reason_in
 from jobq_magic.backends.ray.shape import Shape
+from jobq_magic.runtime.marks import end_marked
 from jobq_magic.runtime.process import started
 from tests.support import eventually
 
