@@ -139,6 +139,12 @@ def test_what_went_by_value_is_told(notebook):
     assert any("made travels by value" in note for note in notebook.capture("made()").notes)
 
 
+def test_arrays_that_share_memory_are_told(notebook):
+    notebook.run("import numpy as np\nbase = np.arange(10)\nview = base[2:5]\nsame = base\nother = np.arange(3)")
+    (note,) = notebook.capture("view[0] = base.sum() + same[0] + other[0]").notes
+    assert note.startswith(("base and view share memory here", "view and base share memory here"))
+
+
 def test_what_went_by_value_is_told_once_when_names_share_it(notebook):
     notebook.run("from collections import namedtuple\nA, x = namedtuple('A', 'x'), 1\nB = [A(1)]")
     assert notebook.capture("A, B").notes == ("A travels by value, as its source is not known (in A, B)",)

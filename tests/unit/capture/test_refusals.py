@@ -54,6 +54,7 @@ REFUSED: dict[str, tuple[list[str], str, str, list[str]]] = {
     "a thread": (["import threading\nt = threading.Thread(target=print)"], "t.name", "cannot-travel", ["t"]),
     "a module made by hand": (["import types\nm = types.ModuleType('m')"], "m.x", "cannot-travel", ["m is a module"]),
     "input": ([], "n = input('how many? ')", "input-in-cell", ["input() on line 1"]),
+    "a break point": ([], "x = 1\nbreakpoint()", "input-in-cell", ["breakpoint() on line 2"]),
     "getpass": ([], "import getpass\n\np = getpass.getpass()", "input-in-cell", ["line 3"]),
     "getpass by its name": (["from getpass import getpass"], "p = getpass()", "input-in-cell", []),
     "pip": ([], "%pip install x", "magic-cannot-travel", ["%pip install x", "--requirement"]),
