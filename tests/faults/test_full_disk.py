@@ -13,6 +13,7 @@ from jobq_magic import commands, config, follower, pipeline
 from jobq_magic.capture import Source
 from jobq_magic.errors import JobqError
 from jobq_magic.job import Job
+from jobq_magic.results.decode import read
 from jobq_magic.runs.store import Store
 from jobq_magic.runtime import process
 from jobq_magic.words import say
@@ -115,10 +116,12 @@ def test_a_job_that_is_killed_on_a_full_disk_keeps_every_line_and_its_end(disk):
     assert not problems
 
 
-def test_a_result_that_does_not_fit_is_told_as_that(disk):
-    phase, _, sentence = disk.do("answer = end(submit('x = bytes(20_000_000)'))")
-    assert phase == "failed"
-    assert sentence == "OSError: [Errno 28] No space left on device"
+def test_a_value_that_does_not_fit_is_told_as_that(disk):
+    disk.do("run = submit('x = bytes(20_000_000)\\ny = 1'); ended = end(run)")
+    assert disk.do("answer = ended")[0] == "succeeded"
+    told = disk.do("answer = read(run, 1, store.key(run))")
+    assert list(told["names"]) == ["y"]
+    assert told["skipped"] == [{"name": "x", "reason": "it could not be written: No space left on device"}]
 
 
 def test_a_job_whose_disk_is_full_for_a_while_ends_as_if_nothing_had_been(disk):
