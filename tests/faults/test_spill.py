@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -9,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from jobq_magic.runtime import spill
+from jobq_magic.runtime import outputs, spill
 
 LINES = b"".join(b"line %d\n" % number for number in range(1000))
 
@@ -89,7 +90,7 @@ while rung < 300:
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.0005 + 0.00001 * (rung % 200))
         while True:
-            print(f"<{number}>")
+            print(f"<{number}>" + "." * 2000)
             number += 1
     except Late:
         rung += 1
@@ -106,6 +107,21 @@ print("end")
     assert found[0] == 0
     assert found[-1] - local.outcome(run).names["number"] in (-1, 0)
     assert len(found) - len(set(found)) <= 300
+
+
+def test_a_full_disk_costs_a_sample_and_not_the_supervisor(tmp_path, monkeypatch):
+    order = outputs.Order(str(tmp_path))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "full")
+
+    (tmp_path / "stdout").write_bytes(b"text")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        order.sample()
+    order.sample()
+    order.close()
+    assert (tmp_path / "order").read_text().split()[1:] == ["4", "0", "0"]
 
 
 def test_a_signal_handler_that_prints_is_heard(local):

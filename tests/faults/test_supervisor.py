@@ -54,6 +54,18 @@ def test_a_job_does_nothing_before_its_supervisor_is_known(changed, local, tmp_p
     assert not check(local.store, run, side, kill=set()).problems
 
 
+CLOSED = "assert supervise.close(Job.at(sys.argv[1], 1))"
+RECORDED = "supervise.wire.append_event(sys.argv[1] + '/record.jsonl', {'phase': 'failed', 'reason': 'refused'})"
+
+
+@pytest.mark.parametrize("before", [CLOSED, RECORDED])
+def test_what_was_given_up_is_not_begun(changed, local, tmp_path, before):
+    run = changed(job(side := tmp_path / "side", seconds=0.1), before)
+    assert commands.status(local.store, run).reason == ("not-started" if before == CLOSED else "refused")
+    assert not check(local.store, run, side, kill=set()).problems
+    assert not side.exists()
+
+
 def test_an_end_between_two_looks_is_not_mistaken_for_one_that_nobody_saw(changed, local):
     late = """
 real, told = supervise._bury, []
