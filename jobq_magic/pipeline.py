@@ -322,7 +322,7 @@ def _abandoned(store: Store, run: Run) -> bool:
         return not lives
     newest = 0.0
     with store.reading():
-        for path in (run.folder, *run.folder.rglob("*")):
+        for path in (run.paths.record, run.paths.bundle, *run.paths.bundle.rglob("*")):
             with contextlib.suppress(FileNotFoundError):
                 newest = max(newest, path.stat().st_mtime)
     return time.time() - newest > _ABANDONED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +21,7 @@ __all__ = ["LocalBackend"]
 
 LEASE = 90.0
 """Seconds without a heartbeat after which a supervisor on another host is taken for dead. Many heartbeats long, since
-clocks of hosts differ and shared file systems show a new time late."""
+shared file systems show a new time late."""
 
 # Of the kernel's environment, what is about the kernel itself and would mislead a process that is none.
 _OF_THE_KERNEL = ("JPY_", "IPYKERNEL_", "PYDEVD_", "JOBQ_FORCE_")
@@ -88,11 +89,20 @@ class LocalBackend:
         try:
             sign = run.paths.attempt(attempt).supervisor.stat()
         except OSError:
-            sign = run.folder.stat()
-        silent = time.time() - sign.st_mtime
+            sign = run.paths.record.stat()
+        silent = _clock_of(run.folder) - sign.st_mtime
         if silent < LEASE:
             return Observation()
         return Observation("lost", "host-silent", {"host": known["supervisor"]["host"], "seconds": silent})
+
+
+def _clock_of(folder: Path) -> float:
+    """What time it is for the file system of a folder: the clocks of two hosts need not agree."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            return os.fstat(file.fileno()).st_mtime
+    except OSError:  # full, or not ours to write to
+        return time.time()
 
 
 def _environment(run: Run, runtime: Path) -> dict[str, str]:

@@ -81,19 +81,26 @@ def test_a_run_of_another_host_lives_while_its_supervisor_gives_signs_of_life(ho
     assert "rerun" in say(Store().snapshot(run)).advice
 
 
-def test_a_capture_of_a_host_that_is_gone_is_given_up(hosts):
+@pytest.mark.parametrize("backend", ["local", "scripted"])
+def test_a_capture_of_a_host_that_is_gone_is_given_up(hosts, tmp_path, backend):
     there, here = hosts
     capture = (
-        "run = store.open(spec={'mode': 'local', 'workers': None}, target={'backend': 'local', 'where': 'x'}, name='c',"
+        "run = store.open(spec={'mode': backend, 'workers': None}, target={'backend': backend, 'where': 'x'}, name='c',"
         " cell={'kernel': process.identify(1)}); answer = run.id"
     )
-    ident = there.do(capture)
+    ident = there.do(capture, backend=backend)
     there.end()
     run = Store().get(ident)
-    assert here.do(LOOK, run=ident) == ["capturing", ""]
-    for path in (run.folder, *run.folder.rglob("*")):
-        age(path, 1000)
-    assert here.do(LOOK, run=ident) == ["lost", "never-started"]
+    if backend == "scripted":
+        here.do(FOLLOW, script=str(tmp_path / "script"))
+        eventually(run.paths.lock.exists, 20)  # it looks now and then
+    else:
+        here.do(LOOK, run=ident)
+    assert Store().snapshot(run).phase == "capturing"
+    age(run.paths.record, 1000)
+    if backend == "local":
+        here.do(LOOK, run=ident)
+    eventually(lambda: Store().snapshot(run).reason == "never-started")
 
 
 FOLLOW = """

@@ -58,7 +58,7 @@ CLOSED = "assert supervise.close(Job.at(sys.argv[1], 1))"
 RECORDED = "supervise.wire.append_event(sys.argv[1] + '/record.jsonl', {'phase': 'failed', 'reason': 'refused'})"
 
 
-@pytest.mark.parametrize("before", [CLOSED, RECORDED])
+@pytest.mark.parametrize("before", [CLOSED, RECORDED], ids=["closed", "on record"])
 def test_what_was_given_up_is_not_begun(changed, local, tmp_path, before):
     run = changed(job(side := tmp_path / "side", seconds=0.1), before)
     assert commands.status(local.store, run).reason == ("not-started" if before == CLOSED else "refused")
@@ -87,7 +87,9 @@ supervise.wire.append_event = lambda path, event: die() if event.get("result") e
 """
 
 
-@pytest.mark.parametrize("change", ["spill.recover = die", "supervise.ending = die", NOT_SAID])
+@pytest.mark.parametrize(
+    "change", ["spill.recover = die", "supervise.ending = die", NOT_SAID], ids=["recovering", "judging", "saying"]
+)
 def test_a_supervisor_that_is_killed_while_it_concludes_is_concluded_by_who_looks(changed, local, tmp_path, change):
     run = changed(job(side := tmp_path / "side", seconds=0.1), change)
     assert commands.status(local.store, run).phase == "succeeded"
