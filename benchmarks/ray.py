@@ -41,13 +41,20 @@ class Peer:
         """`JobSubmissionClient` in a warm process."""
         ident, start = f"peer-{uuid.uuid4().hex[:8]}", time.perf_counter()
         self._client.submit_job(entrypoint=self._entrypoint, submission_id=ident)
-        log = self._logs / f"job-driver-{ident}.log"
-        while not (log.exists() and "here" in log.read_text()):
+        while "here" not in self._log(ident):
             time.sleep(0.005)
         took = time.perf_counter() - start
         while not self._client.get_job_status(ident).is_terminal():
             time.sleep(0.05)
         return took
+
+    def _log(self, ident: str) -> str:
+        for folder in (self._logs, self._logs / "old"):  # Ray moves the logs of what has ended
+            try:
+                return (folder / f"job-driver-{ident}.log").read_text()
+            except FileNotFoundError:
+                continue
+        return ""
 
     def cli(self) -> float:
         """`ray job submit`, until it prints the line."""
