@@ -137,10 +137,27 @@ def _perform(job: Job, manifest: dict[str, Any], main: ModuleType) -> tuple[dict
 def _cell(bundle: str, cell: dict[str, Any], main: ModuleType) -> Any:
     text = _text(bundle, cell["file"])
     register(cell["label"], text, cell["line"])
+    own = os.getpid()
     try:
-        return execute(text, cell["label"], main.__dict__, first=cell["line"], flags=cell["flags"])
+        value = execute(text, cell["label"], main.__dict__, first=cell["line"], flags=cell["flags"])
+        if os.getpid() != own:
+            _end_fork(None)
+        return value
+    except BaseException as error:
+        if os.getpid() != own:
+            _end_fork(error)
+        raise
     finally:
         figures.at_end_of_cell()
+
+
+def _end_fork(error: BaseException | None) -> None:
+    """Where the cell forked, the child ends with the cell: the result is the parent's."""
+    if error is not None and not isinstance(error, SystemExit):
+        returns.print_exception(type(error), error)
+    status = error.code if isinstance(error, SystemExit) else error is not None
+    outputs.flush_stdout()
+    os._exit(status if isinstance(status, int) else status is not None)
 
 
 def fresh_main() -> ModuleType:

@@ -68,6 +68,28 @@ def test_a_stop_counts_although_all_who_could_have_followed_it_were_killed(local
     assert (found.phase, found.reason) == ("cancelled", "stopped")
 
 
+FORK = """
+import os, sys
+print("before")
+if (child := os.fork()) == 0:
+    print("in the child")
+    {end}
+_, status = os.waitpid(child, 0)
+status = os.waitstatus_to_exitcode(status)
+print("after")
+"""
+
+
+@pytest.mark.parametrize(("end", "status"), [("sys.exit(3)", 3), ("sys.exit()", 0), ("1 / 0", 1), ("os._exit(4)", 4)])
+def test_a_cell_that_forks_has_one_result(local, end, status):
+    run, snapshot = local.run(FORK.format(end=end), outs=["status"])
+    assert snapshot.phase == "succeeded"
+    assert local.outcome(run).names["status"] == status
+    assert run.paths.attempt(1).stdout.read_text() == "before\nin the child\nafter\n"
+    assert ("ZeroDivisionError" in run.paths.attempt(1).stderr.read_text()) == (end == "1 / 0")
+    assert sum('"collecting"' in line for line in run.paths.record.read_text().splitlines()) == 1
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("batch", range(8))
