@@ -49,7 +49,7 @@ class Origin:
 
     kind: Literal["forced", "option", "environment", "profile", "magics", "project", "default profile", "default"]
     text: str
-    """In words: `--mode`, `JOBQ_MODE`, `profile gpu in ~/work/pyproject.toml`."""
+    """In words: `--mode`, `JOBQ_MODE`, `profile gpu in ~/project/pyproject.toml`."""
 
 
 @dataclass(frozen=True, slots=True)
