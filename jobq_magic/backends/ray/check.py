@@ -16,7 +16,7 @@ from jobq_magic.errors import BackendError
 
 __all__ = ["check", "existing"]
 
-_PATIENCE = 3.0
+_PATIENCE = 10.0
 
 
 def check(spec: Mapping[str, Any], target: Mapping[str, Any]) -> None:
