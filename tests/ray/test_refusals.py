@@ -19,7 +19,7 @@ def refusal(spec=None, **target):
     began = time.monotonic()
     with pytest.raises(BackendError) as refused:
         RayBackend().check(spec or {}, {"backend": "ray", **target})
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 12  # nobody waits longer for a refusal
     assert len(refused.value.lines()) == 2
     return refused.value
 
