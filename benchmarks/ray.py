@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -60,14 +61,17 @@ class Peer:
         """`ray job submit`, until it prints the line."""
         env = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self._token, "PYTHONUNBUFFERED": "1"}
         command = [str(Path(sys.executable).parent / "ray"), "job", "submit", "--address", self._address, "--"]
-        start = time.perf_counter()
+        start, took, said = time.perf_counter(), float("nan"), ""
         with subprocess.Popen(
             [*command, *self._entrypoint.split()], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as child:
             assert child.stdout is not None
             for line in child.stdout:
-                if line.strip() == "here":
+                said += line
+                if "here" in line.split():
                     took = time.perf_counter() - start
+        if math.isnan(took):
+            print(f"`ray job submit` did not print the line:\n{said[-600:]}", file=sys.stderr)
         return took
 
 
