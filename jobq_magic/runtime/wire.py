@@ -176,12 +176,6 @@ def spans(view: memoryview) -> tuple[tuple[int, int], list[tuple[int, int]]]:
     return (at + 16 * count, length), [(offset, size) for offset, size in buffers]
 
 
-def file_digest(path: str | os.PathLike[str]) -> str:
-    """The sha256 of a file, in hex."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def canonical(value: object) -> bytes:
     """JSON with one spelling: sorted keys, no spaces, UTF-8."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode(
