@@ -141,14 +141,16 @@ class Job:
         return html.live(self._store.snapshot(self.run), now=time.time())
 
 
-def outcome(store: Store, run: Run, snapshot: Snapshot) -> Outcome:
+def outcome(store: Store, run: Run, snapshot: Snapshot, *, most: int | None = None) -> Outcome:
     """The values of a run that has ended, or the error that says why there are none.
+
+    With `most`, value groups of more bytes are left for later; see `results.decode`.
 
     Raises:
         ResultError: there is a result that cannot be used.
     """
     if snapshot.result == "ready" or snapshot.phase is Phase.SUCCEEDED:
-        return decode(run, snapshot.attempt, store.key(run))
+        return decode(run, snapshot.attempt, store.key(run), most=most)
     words = say(snapshot)
     advice = words.advice or (
         "" if snapshot.phase is Phase.CANCELLED else f"%jobq logs {run.name} shows what it printed"

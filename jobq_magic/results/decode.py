@@ -29,6 +29,9 @@ class Outcome:
     error: BaseException | None = None
     skipped: tuple[Mapping[str, str], ...] = ()
     """`name` and `reason` of what could not come back."""
+    later: Mapping[str, int] = field(default_factory=dict)
+    """What was too large to be read at once, with the bytes of the group that each name is in; reading without a
+    limit gives it."""
 
 
 def read(run: Run, attempt: int, key: bytes) -> dict[str, Any]:
@@ -49,8 +52,14 @@ def read(run: Run, attempt: int, key: bytes) -> dict[str, Any]:
         raise _refused(run, path, error) from error
 
 
-def decode(run: Run, attempt: int, key: bytes) -> Outcome:
+def decode(run: Run, attempt: int, key: bytes, *, most: int | None = None) -> Outcome:
     """The values of a result. Each group is unpickled once, after the check of its digest.
+
+    Args:
+        run: which.
+        attempt: of the run.
+        key: of the run.
+        most: groups of more bytes are left for later.
 
     Raises:
         ResultError: there is no result, it was changed on disk, or a value cannot be made here.
@@ -61,12 +70,15 @@ def decode(run: Run, attempt: int, key: bytes) -> Outcome:
         return Outcome(error=_error(result["error"], groups), skipped=tuple(result["skipped"]))
     value = result["value"]
     fits = value is not None and value["group"] is not None
+    entries = {**result["names"], **result["changed"], **({"_": value} if fits else {})}
+    later = {name: entry["size"] for name, entry in entries.items() if most is not None and entry["size"] > most}
     return Outcome(
-        names={name: groups.value(entry["group"], name) for name, entry in result["names"].items()},
-        changed={name: groups.value(entry["group"], name) for name, entry in result["changed"].items()},
-        value=groups.value(value["group"], "_") if fits else None,
+        names={n: groups.value(entry["group"], n) for n, entry in result["names"].items() if n not in later},
+        changed={n: groups.value(entry["group"], n) for n, entry in result["changed"].items() if n not in later},
+        value=groups.value(value["group"], "_") if fits and "_" not in later else None,
         shown=(value["bundle"], value.get("metadata", {})) if value is not None and not fits else None,
         skipped=tuple(result["skipped"]),
+        later=later,
     )
 
 

@@ -10,7 +10,7 @@ from .changes import Watched, changed
 from .homes import import_home
 from .ours import stand_in
 from .spill import give_room
-from .wire import PROTOCOL, TooLarge, head_size, read_group, write_group
+from .wire import EAGER, PROTOCOL, TooLarge, head_size, read_group, write_group
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ _PROVED = 64 << 20
 """Bytes in band up to which a group is read once in the job: more could take the memory that the cell left free."""
 _SMALL = 1 << 17
 """Bytes of values that there is room for on a full disk, beside what was printed and the result."""
+_PLAIN = (int, float, complex, bool, str, bytes, type(None))
 
 
 def pickler_for(main: ModuleType, shipped: Iterable[str]) -> Callable[..., Any]:
@@ -123,6 +124,9 @@ class Returns:
                 touched |= {name: held for name, held in group.values.items() if name not in bound}
         everything = {**bound, **touched, **({"_": value} if value is not None else {})}
         gone = self.group(everything)
+        if any(entry["size"] > EAGER for entry in gone.values()):
+            # What is small need not wait for what is large; nothing is shared with a number or a text.
+            gone |= self.group({name: held for name, held in everything.items() if _is_small(held)})
         self.skipped = [entry for entry in self.skipped if entry["name"] != "_"]
         last = None
         if value is not None:
@@ -197,9 +201,8 @@ def print_exception(kind: type[BaseException], error: BaseException, _: Tracebac
     print("".join(told.format()), end="", file=sys.stderr)
 
 
-class _Nothing:
-    def write(self, data: Any) -> int:
-        return len(data)
+def _is_small(value: object) -> bool:
+    return type(value) in _PLAIN and (not isinstance(value, str | bytes) or len(value) < EAGER // 64)
 
 
 def _reason(value: object, error: BaseException) -> str:

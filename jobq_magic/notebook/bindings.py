@@ -1,0 +1,209 @@
+"""What the session knows of the runs that it sent, and what becomes of their names. On the main thread only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobq_magic.job import outcome
+from jobq_magic.notebook.pending import Pending
+from jobq_magic.results.decode import Outcome
+from jobq_magic.run import Run
+from jobq_magic.runs.store import Store
+from jobq_magic.runtime.wire import EAGER
+from jobq_magic.snapshot import Snapshot
+from jobq_magic.words import size
+
+__all__ = ["Bindings", "Sent"]
+
+_NOTHING: Any = object()
+
+
+@dataclass
+class Sent:
+    """A run that this session sent, until its names are bound or released."""
+
+    run: Run
+    shipped: Mapping[str, Any] = field(default_factory=dict)
+    """The objects that went along as values: who still holds one that was changed there is rebound with it."""
+    cell_id: str | None = None
+    number: int | None = None
+    """Of its cell: where `Out[number]` goes."""
+    before: Any = None
+    """What `_` held when it was sent."""
+    readers: dict[str, list[str]] = field(default_factory=dict)
+    """Which cells read a shipped value while the run went on."""
+    end: Snapshot | None = None
+    later: Mapping[str, int] = field(default_factory=dict)
+    """Names, with the bytes of their values, that the first cell that reads one of them fetches."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended without anything that could be bound."""
+        return self.end is not None and not self.later
+
+
+class Bindings:
+    """The names that runs of this session bind.
+
+    Args:
+        shell: the IPython shell.
+        store: where the runs are.
+    """
+
+    def __init__(self, shell: Any, store: Store) -> None:
+        self._shell = shell
+        self._store = store
+        self.pending = Pending(shell.user_ns)
+        self._sent: dict[str, Sent] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._sent)
+
+    def get(self, run: Run | str) -> Sent | None:
+        """What is known of a run, where this session sent it and its names are not settled."""
+        return self._sent.get(run if isinstance(run, str) else run.id)
+
+    def send(self, sent: Sent, binds: Iterable[str], changes: Iterable[str]) -> None:
+        """Claims the names that a run binds, and all that hold a value which it changes."""
+        namespace = self._shell.user_ns
+        touched = {id(sent.shipped[name]) for name in changes if name in sent.shipped}
+        holders = [name for name, held in namespace.items() if id(held) in touched and not name.startswith("_")]
+        self._sent[sent.run.id] = sent
+        self.pending.claim(sent.run.id, [*binds, *holders])
+
+    def again(self, before: Run, after: Run) -> None:
+        """`after` does once more what `before` did: it has its names from now on."""
+        old = self._sent.pop(before.id, None)
+        names = self.pending.pass_on(before.id, after.id)
+        if old is not None or names:
+            self._sent[after.id] = Sent(
+                after, old.shipped if old else {}, old.cell_id if old else None, before=self._shell.user_ns.get("_")
+            )
+
+    def noticed(self, names: frozenset[str], label: str) -> None:
+        """A cell reads `names`: kept, in case a run turns out to have changed one of them."""
+        for sent in self._sent.values():
+            if sent.end is None:
+                for name in names & sent.shipped.keys():
+                    sent.readers.setdefault(name, []).append(label)
+
+    def owners(self, names: Iterable[str]) -> dict[str, Sent]:
+        """Of these names those that a run has to bring, and which run."""
+        found = {name: self.pending.owner(name) for name in sorted(names)}
+        return {name: self._sent[run] for name, run in found.items() if run is not None and run in self._sent}
+
+    def answering(self, names: Iterable[str]) -> dict[str, Sent]:
+        """The same for the last value: `_`, and `_7` of cell 7."""
+        found = {}
+        for sent in self._sent.values():
+            if sent.end is None and sent.number is not None:
+                if f"_{sent.number}" in names:
+                    found[f"_{sent.number}"] = sent
+                if "_" in names and self._shell.user_ns.get("_") is sent.before:
+                    found["_"] = sent
+        return found
+
+    def failed_of(self, cell_id: str | None) -> tuple[Sent, ...]:
+        """The runs of one cell that failed and still hold names."""
+        return tuple(sent for sent in self._sent.values() if sent.failed and cell_id and sent.cell_id == cell_id)
+
+    def release(self, run: Run | str, names: Iterable[str] | None = None) -> tuple[str, ...]:
+        """Lets go of the names of a run: what they held before comes back; those names."""
+        identity = run if isinstance(run, str) else run.id
+        back = self.pending.release(identity, names)
+        if not self.pending.of(identity):
+            self._sent.pop(identity, None)
+        return back
+
+    def come_back(self, sent: Sent, end: Snapshot) -> tuple[Outcome, tuple[str, ...]]:
+        """Binds what a run left, where that is quick; else it is fetched when it is read.
+
+        Returns:
+            What it left, and what there is to say about it.
+
+        Raises:
+            JobqError: what it left cannot be used.
+        """
+        sent.end = end
+        found = outcome(self._store, sent.run, end, most=EAGER)
+        if found.error is not None:
+            if not self.pending.of(sent.run.id):
+                self._sent.pop(sent.run.id, None)
+            return found, ()
+        if found.later:
+            sent.later = found.later
+            self.pending.bind_some(sent.run.id, found.names)
+            total = size(max(found.later.values()))
+            names = ", ".join(sorted(set(found.later) - {"_"}))
+            return found, (f"{names} ({total}) is fetched when a cell reads it",) if names else ()
+        notes = self._bind(sent, found)
+        self._answer(sent, found.value)
+        self._sent.pop(sent.run.id, None)
+        return found, notes
+
+    def fetch(self, sent: Sent) -> tuple[str, ...]:
+        """Reads what was left for later, and binds it; interrupted, it is left for later still.
+
+        Raises:
+            JobqError: it is gone, or was changed on disk.
+        """
+        assert sent.end is not None
+        found = outcome(self._store, sent.run, sent.end)
+        notes = self._bind(sent, found)
+        self._answer(sent, found.value)
+        self._sent.pop(sent.run.id, None)
+        return notes
+
+    def bind_foreign(self, found: Outcome) -> tuple[str, ...]:
+        """Binds what a run of another session left."""
+        self._shell.user_ns.update(found.changed)
+        self._shell.user_ns.update(found.names)
+        changed = [f"{name} was changed in place by the run" for name in found.changed]
+        return (*changed, *_skipped(found))
+
+    def _bind(self, sent: Sent, found: Outcome) -> tuple[str, ...]:
+        namespace, run = self._shell.user_ns, sent.run.id
+        notes: list[str] = []
+        self.pending.settle()
+        mine = self.pending.of(run)
+        values = dict(found.names)
+        for name, value in found.changed.items():
+            old = sent.shipped.get(name, _NOTHING)
+            claimed = self.pending.held_aside(old) & mine
+            holders = [each for each, held in namespace.items() if held is old and not each.startswith("_")]
+            for each in claimed - values.keys():
+                values[each] = value
+            for each in holders:
+                namespace[each] = value
+            if not claimed and not holders:
+                notes.append(f"{name} was changed by the run, but holds another value here now; it was left alone")
+                continue
+            also = sorted({*claimed, *holders} - {name})
+            note = f"{name} was changed in place" + (f"; {', '.join(also)} with it" if also else "")
+            read = [label for label in dict.fromkeys(sent.readers.get(name, ())) if holders]
+            notes.append(note + (f"; {', '.join(read)} read it before" if read else ""))
+        bound = self.pending.bind(run, values)
+        for name in sorted(values.keys() - set(bound)):
+            if name in namespace and name not in mine and name in found.names:
+                notes.append(f"{name} was bound here meanwhile, and stays; %jobq attach {run} --bind takes the run's")
+            elif (winner := self.pending.owner(name)) is not None:
+                notes.append(f"{name} comes from {winner}, which was submitted later")
+        return (*notes, *_skipped(found))
+
+    def _answer(self, sent: Sent, value: Any) -> None:
+        """`Out[7]`, `_7`, and `_` where no cell has answered since."""
+        namespace, hook = self._shell.user_ns, self._shell.displayhook
+        if value is None or sent.number is None:
+            return
+        namespace.get("_oh", {})[sent.number] = value
+        namespace[f"_{sent.number}"] = value
+        if namespace.get("_") is sent.before:
+            namespace.update({"___": namespace.get("__"), "__": namespace.get("_"), "_": value})
+            for kept in ("_", "__", "___"):
+                setattr(hook, kept, namespace[kept])
+
+
+def _skipped(found: Outcome) -> tuple[str, ...]:
+    return tuple(f"{entry['name']} did not come back: {entry['reason']}" for entry in found.skipped)
