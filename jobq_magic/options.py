@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -17,7 +17,7 @@ from jobq_magic import plugins
 from jobq_magic.errors import OptionError, closest, refuse
 from jobq_magic.spec import JobSpec, Option, declared
 
-__all__ = ["Parsed", "Row", "complete", "flag_of", "help_text", "parse", "split", "table"]
+__all__ = ["Parsed", "Row", "complete", "expanded_names", "flag_of", "help_text", "parse", "split", "table", "unfinished"]
 
 _GROUPS = {
     "place": "Where it runs",
@@ -209,6 +209,17 @@ def _mark(line: str, expansions: list[str]) -> str:
     return "".join(done)
 
 
+def expanded_names(line: str) -> frozenset[str]:
+    """The names that the `{...}` on a line of options read; none where the line is wrong, which `parse` will say."""
+    expressions: list[str] = []
+    try:
+        _mark(line, expressions)
+    except OptionError:
+        return frozenset()
+    codes = [compile(expression.strip(), "<option>", "eval") for expression in expressions]
+    return frozenset(name for code in codes for name in code.co_names)
+
+
 def _expression(line: str, start: int) -> str:
     """The shortest text after the brace at `start` that is Python and ends before a closing brace."""
     end = start
@@ -289,19 +300,61 @@ def help_text(usage: str = "%%jobq [options]") -> str:
     return "\n".join(lines)
 
 
-def complete(fragment: str, before: Sequence[str] = ()) -> list[str]:
-    """What `fragment`, the word under the cursor, may become, given the words before it."""
+def unfinished(text: str) -> tuple[list[str], str]:
+    """The words that a line holds so far, and the last of them, which is still being typed, as it is typed.
+
+    Quotes and braces keep a word together, as for `parse`; closed or not, nothing here raises.
+    """
+    words, start, quote, depth = [], -1, "", 0
+    for at, letter in enumerate(text):
+        if letter.isspace() and not quote and not depth:
+            if start >= 0:
+                words.append(text[start:at])
+            start = -1
+            continue
+        start = at if start < 0 else start
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "\"'":
+            quote = letter
+        elif letter in "{}":
+            depth = max(0, depth + (1 if letter == "{" else -1))
+    return words, text[start:] if start >= 0 else ""
+
+
+def complete(
+    fragment: str, before: Sequence[str] = (), known: Mapping[str, Callable[[], Iterable[str]]] | None = None
+) -> list[str]:
+    """What `fragment`, the word under the cursor, may become, given the words before it.
+
+    Args:
+        fragment: as it is typed.
+        before: the words before it.
+        known: for a field, what gives the values that it may have here, beyond those that are declared.
+    """
     flag, equals, text = fragment.partition("=")
-    if equals and flag in _flags():
-        return [f"{flag}={choice}" for choice in _choices(flag) if choice.startswith(text)]
-    if before and before[-1] in _flags() and declared()[_flags()[before[-1]][0]].metavar:
-        return [choice for choice in _choices(before[-1]) if choice.startswith(fragment)]
+    if equals and _takes_value(flag):
+        return [f"{flag}={value}" for value in _values(flag, text, known or {})]
+    if before and _takes_value(before[-1]):
+        return _values(before[-1], fragment, known or {})
     used = {_flags()[word.partition("=")[0]][0] for word in before if word.partition("=")[0] in _flags()}
     return [
         flag
         for flag, (name, _) in _flags().items()
         if flag.startswith(fragment) and flag.startswith("--") and (declared()[name].many or name not in used)
     ]
+
+
+def _takes_value(flag: str) -> bool:
+    return flag in _flags() and bool(declared()[_flags()[flag][0]].metavar)
+
+
+def _values(flag: str, text: str, known: Mapping[str, Callable[[], Iterable[str]]]) -> list[str]:
+    name = _flags()[flag][0]
+    choices = [*_choices(flag), *(known[name]() if name in known else ())]
+    head, comma, last = text.rpartition(",") if declared()[name].many == "commas" else ("", "", text)
+    taken = set(head.split(","))
+    return [head + comma + choice for choice in choices if choice.startswith(last) and choice not in taken]
 
 
 def _choices(flag: str) -> tuple[str, ...]:

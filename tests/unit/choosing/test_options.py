@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobq_magic.errors import JobqError, OptionError, OptionErrors
-from jobq_magic.options import complete, flag_of, help_text, parse, table
+from jobq_magic.options import complete, flag_of, help_text, parse, table, unfinished
 from jobq_magic.spec import JobSpec, declared
 
 
@@ -132,6 +132,29 @@ def test_flags_and_choices_are_completed():
     assert complete("--workers", ["--workers", "4"]) == []
     assert complete("--no-w") == ["--no-wait"]
     assert "--env" in complete("--e", ["--env", "A=1"])
+
+
+def test_values_that_are_known_here_are_completed_also_in_lists():
+    known = {"out": lambda: ["alpha", "beta"], "env": lambda: ["HOME"]}
+    assert complete("", ["-o"], known) == ["alpha", "beta"]
+    assert complete("--out=alpha,", [], known) == ["--out=alpha,beta"]
+    assert complete("alpha,", ["--out"], known) == ["alpha,beta"]
+    assert complete("H", ["--env"], known) == ["HOME"]
+    assert complete("", ["--name"], known) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", ([], "")),
+        ("--a b", (["--a"], "b")),
+        ("--a b ", (["--a", "b"], "")),
+        ("--a 'b c", (["--a"], "'b c")),
+        ("--a {x + 1} {y +", (["--a", "{x + 1}"], "{y +")),
+    ],
+)
+def test_a_line_that_is_being_typed_is_cut_where_its_words_end(text, words):
+    assert unfinished(text) == words
 
 
 def test_every_field_has_a_row_and_its_flags_can_be_parsed():
