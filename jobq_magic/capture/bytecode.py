@@ -23,6 +23,8 @@ _DELETES = frozenset((dis.opmap["DELETE_NAME"], dis.opmap["DELETE_GLOBAL"]))
 _STORES = frozenset((dis.opmap["STORE_NAME"], dis.opmap["STORE_GLOBAL"]))
 _STORE_GLOBAL = dis.opmap["STORE_GLOBAL"]
 _DELETE_GLOBAL = dis.opmap["DELETE_GLOBAL"]
+_NAMED = _READS | _STORES | {_DELETE_GLOBAL}
+_EXTENDED = dis.EXTENDED_ARG
 _OPTIMIZED = 0x1
 # What the compiler itself reads and writes in a namespace.
 _OWN = frozenset(
@@ -175,13 +177,12 @@ def _operations(code: CodeType) -> Iterator[tuple[int, str]]:
     """Each operation on a name. `dis` would do, at ten times the price."""
     names, extended = code.co_names, 0
     raw = code.co_code
-    for at in range(0, len(raw), 2):
-        op, argument = raw[at], raw[at + 1] | extended
-        if op == dis.EXTENDED_ARG:
-            extended = argument << 8
+    for op, low in zip(raw[::2], raw[1::2], strict=True):
+        if op == _EXTENDED:
+            extended = (extended | low) << 8
             continue
-        extended = 0
         if op == _LOAD_GLOBAL:
-            yield op, names[argument >> 1]
-        elif op in _READS or op in _STORES or op == _DELETE_GLOBAL:
-            yield op, names[argument]
+            yield op, names[(extended | low) >> 1]
+        elif op in _NAMED:
+            yield op, names[extended | low]
+        extended = 0

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from jobq_magic.capture.bytecode import names_of
+from jobq_magic.capture.bytecode import Touched, names_of
 from jobq_magic.capture.magics import calls, shell_names
 
 __all__ = ["NOTHING", "Flow", "Found"]
@@ -47,6 +47,8 @@ class Flow:
 
     Args:
         flags: of `compile`.
+        magic: there may be magics, which are followed into their bodies.
+        walrus: there may be a `:=`.
         classes: the class bodies around, outermost first; their names are a namespace of their own.
         outer: what is bound outside of them.
         around: the flow outside of them.
@@ -57,12 +59,14 @@ class Flow:
         flags: int,
         *,
         magic: bool = False,
+        walrus: bool = True,
         classes: tuple[ast.ClassDef, ...] = (),
         outer: Bound = NOTHING,
         around: Flow | None = None,
     ) -> None:
         self.flags = flags
         self.magic = magic
+        self.walrus = walrus
         self.classes = classes
         self.outer = outer
         self.around = around
@@ -126,10 +130,10 @@ class Flow:
                 return self._simple(node, bound)
 
     def _simple(self, node: ast.stmt, bound: Bound) -> Bound:
-        bound = bound | (self._scan(node, bound) - _conditional(node))
+        before, bound = bound, bound | (self._scan(node, bound) - self._unsure(node))
         if self.magic:
             for call in calls(node):
-                self.found.soft.update(self._expressions(shell_names(call.line if call.body is None else "")))
+                self.found.soft.update(self._expressions(shell_names(call.line if call.body is None else ""), before))
                 within = bound
                 for text in (call.setup, call.body):
                     if text and (body := _parsed(text)) is not None:
@@ -222,9 +226,10 @@ class Flow:
         head = copy.copy(node)
         head.body = [ast.copy_location(ast.Pass(), node)]
         names = self._scan(head, bound, kind="definition")
-        inner = Flow(
+        inner = type(self)(
             self.flags,
             magic=self.magic,
+            walrus=self.walrus,
             classes=(*self.classes, node),
             outer=self.outer if self.classes else bound,
             around=self.around if self.classes else self,
@@ -245,12 +250,12 @@ class Flow:
 
     def _scan(self, node: ast.stmt, bound: Bound, *, kind: str = "value") -> Bound:
         """Notes what a statement without statements of its own reads; the names that it binds."""
-        touched = names_of(node, self.flags, self.classes)
+        touched = self.touched(node, bound)
         found = self.found
         visible = bound | self.outer
         missing = {name for name in touched.early if name not in visible}
         missing |= {name for name in touched.outright if name not in (self.outer if self.classes else bound)}
-        certain = frozenset(touched.stores) - _conditional(node)
+        certain = frozenset(touched.stores) - self._unsure(node)
         unsure = (touched.after - certain - visible) | (touched.late - (self.outer if self.classes else bound))
         for name in missing:
             flow = self.around if name in touched.outright and self.around is not None else self
@@ -263,6 +268,13 @@ class Flow:
         for name in touched.stores:
             self._bind(name, kind)
         return frozenset(touched.stores)
+
+    def touched(self, node: ast.stmt, bound: Bound) -> Touched:  # noqa: ARG002  # for who looks further
+        """What such a statement does with names."""
+        return names_of(node, self.flags, self.classes)
+
+    def _unsure(self, node: ast.stmt) -> Bound:
+        return _conditional(node) if self.walrus else NOTHING
 
     def perhaps(self, name: str) -> bool:
         """Whether a name that is not bound for certain may be bound, or be missing without harm."""
@@ -301,13 +313,13 @@ class Flow:
         yield
         self.muted -= muted
 
-    def _expressions(self, texts: Iterable[str]) -> set[str]:
+    def _expressions(self, texts: Iterable[str], bound: Bound) -> set[str]:
         names: set[str] = set()
         for text in texts:
-            if (body := _parsed(text.strip())) is not None:
-                for statement in body:
-                    names |= names_of(statement, self.flags).early
-        return names
+            for statement in _parsed(text.strip()) or ():
+                touched = self.touched(statement, bound)
+                names |= touched.early | touched.late
+        return names - bound
 
 
 def _parsed(text: str) -> list[ast.stmt] | None:

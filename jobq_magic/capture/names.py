@@ -57,7 +57,7 @@ def analyse(text: str, flags: int = 0) -> Analysis:
         tree = ast.parse(text)
         flags = (flags & FUTURES) | _futures(tree)
         compiled(tree.body, flags)  # the whole first: some mistakes are none in a single statement
-        flow = Flow(flags, magic="get_ipython" in text)
+        flow = Flow(flags, magic="get_ipython" in text, walrus=":=" in text)
         flow.block(tree.body, NOTHING)
         hints = hints_of(tree, flags)
     found = flow.found
