@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONUNBUFFERED
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test full lint format bench bench-local bench-ray lock clean
+.PHONY: help install demo test full lint format browser chromium pictures docs bench bench-local bench-ray lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,10 +26,10 @@ $(VENV)/.ready: requirements/dev.lock requirements/uv.lock pyproject.toml
 demo: install ## run the π notebook headless on four Ray workers, and say what happened
 	@$(BIN)/python examples/demo.py
 
-test: lint ## everything that must pass before a change lands
+test: lint chromium ## everything that must pass before a change lands
 	$(BIN)/python -m pytest -m "not slow"
 
-full: lint ## test, and all that is slow (many kills, long runs); figures go to docs/evidence/
+full: lint chromium ## test, and all that is slow (many kills, long runs); figures go to docs/evidence/
 	$(BIN)/python -m pytest
 
 lint: install ## style, types, and the rules of the house
@@ -37,6 +37,18 @@ lint: install ## style, types, and the rules of the house
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+browser: install chromium ## what a cell looks like in JupyterLab and in Notebook 7, in a real browser
+	$(BIN)/python -m pytest tests/browser
+
+pictures: install chromium ## renew the pictures in the docs, from the same tests
+	PICTURES=docs/_static $(BIN)/python -m pytest tests/browser
+
+chromium:
+	@sh tests/browser/chromium.sh >/dev/null
+
+docs: install ## the documentation, as a site: build/docs/html
+	$(BIN)/python -m sphinx -W --keep-going -n -q -d build/docs/doctrees docs build/docs/html
 
 format: install ## put the code into shape
 	$(BIN)/ruff check --fix .

@@ -1,0 +1,133 @@
+"""A Jupyter server, a browser, and a tab in it; see lab.py for what a test does with them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.lab import Lab, Server
+from tests.support import eventually
+
+_SETTINGS = {
+    # No questions, no news, nothing saved that a test did not save.
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
+    "docmanager-extension/plugin": {"autosave": False},
+    # Every cell is in the page, whether it is in view or not.
+    "notebook-extension/tracker": {"windowingMode": "none"},
+}
+_PAGE = {
+    "disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True, "@jupyterlab/debugger-extension": True}
+}
+_CONFIG = {
+    "ServerApp": {
+        "allow_root": True,
+        "ip": "127.0.0.1",
+        "jpserver_extensions": {"jupyter_lsp": False, "jupyter_server_terminals": False},
+        "log_level": "WARN",
+        "open_browser": False,
+        "port": 0,  # the system's choice; the server's own file says which
+    },
+    "IdentityProvider": {"token": ""},
+    "LabApp": {"expose_app_in_browser": True, "news_url": None},
+    "JupyterNotebookApp": {"expose_app_in_browser": True},
+}
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """One Jupyter server for all browser tests, with a home, a store and settings of its own."""
+    with (
+        tempfile.TemporaryDirectory(prefix="jq-", ignore_cleanup_errors=True) as runtime,
+        tempfile.TemporaryDirectory(prefix="jobq ü ", ignore_cleanup_errors=True) as base,
+    ):
+        home, work = Path(base, "home"), Path(base, "work")
+        work.mkdir()
+        for name, settings in _SETTINGS.items():
+            file = home / "settings/@jupyterlab" / f"{name}.jupyterlab-settings"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(settings))
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("JOBQ_", "RAY_", "JUPYTER"))}
+        own = {
+            "HOME": str(home),
+            "IPYTHONDIR": str(home / ".ipython"),
+            "JOBQ_HOME": f"{base}/store",
+            "JOBQ_RUNTIME_DIR": runtime,
+            "JUPYTER_CONFIG_DIR": str(home / ".jupyter"),
+            "JUPYTER_DATA_DIR": str(home / "data"),
+            "JUPYTER_RUNTIME_DIR": f"{runtime}/jupyter",
+            "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+            "XDG_CONFIG_HOME": str(home / ".config"),
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        }
+        (home / ".jupyter/labconfig").mkdir(parents=True)
+        (home / ".jupyter/labconfig/page_config.json").write_text(json.dumps(_PAGE))
+        (home / ".jupyter/jupyter_server_config.json").write_text(json.dumps(_CONFIG))
+        with Path(base, "log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "jupyterlab"], cwd=work, env={**kept, **own}, stdout=log, stderr=log
+            )
+        try:
+            said = Path(runtime, "jupyter", f"jpserver-{process.pid}.json")
+            eventually(lambda: process.poll() is not None or (said.exists() and said.read_text().endswith("}")), 60)
+            assert process.poll() is None, Path(base, "log").read_text()
+            yield Server(json.loads(said.read_text())["url"].rstrip("/"), work, {**kept, **own})
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser for a module's tests.
+
+    Not for all: while Playwright is there, this thread has a running event loop, which the tests of other rooms must
+    not meet.
+    """
+    found = subprocess.run(["sh", Path(__file__).with_name("chromium.sh")], capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--force-color-profile=srgb"]
+        browser = playwright.chromium.launch(executable_path=found.stdout.strip(), args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def tab(browser: Browser, server: Server) -> Iterator[Lab]:
+    """JupyterLab in a tab, shared by a module's tests."""
+    context = browser.new_context(viewport={"width": 1100, "height": 900}, locale="en-GB", color_scheme="light")
+    context.set_default_timeout(60_000)
+    lab = Lab(context.new_page(), server)
+    lab.start()
+    yield lab
+    context.close()
+
+
+@pytest.fixture
+def lab(tab: Lab) -> Iterator[Lab]:
+    """JupyterLab with no notebook open. The test fails where the page complained."""
+    tab.problems.clear()
+    yield tab
+    tab.close()
+    assert tab.problems == []
+
+
+@pytest.fixture
+def classic(browser: Browser, server: Server) -> Iterator[Lab]:
+    """A tab for Notebook 7: `classic.open_classic([...])`. The test fails where the page complained."""
+    context = browser.new_context(viewport={"width": 1100, "height": 900}, locale="en-GB")
+    context.set_default_timeout(60_000)
+    lab = Lab(context.new_page(), server)
+    yield lab
+    lab.close()
+    context.close()
+    assert lab.problems == []
