@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from jobq_magic.errors import JobqError, OptionError, ResultError, StoreError
+from jobq_magic.render.card import Came, Card
 from jobq_magic.run import Run
+from jobq_magic.runs.logend import LOG_END, LogEnd
 from jobq_magic.runs.store import Store
-from jobq_magic.runs.tail import Item, Tail
+from jobq_magic.runs.tail import Chunk, Item, Tail
 from jobq_magic.snapshot import Phase, Snapshot
 from jobq_magic.words import say
 
@@ -23,8 +25,10 @@ __all__ = [
     "Result",
     "as_json",
     "attach",
+    "card",
     "config",
     "list_runs",
+    "log_end",
     "logs",
     "looks",
     "prune_words",
@@ -209,6 +213,54 @@ def result(store: Store, run: Run) -> Result:
         skipped=tuple(told["skipped"]),
         error=told["error"]["text"] if told["error"] else "",
     )
+
+
+def card(store: Store, run: Run, *, log: LogEnd | None = None, notes: Sequence[str] = ()) -> Card:
+    """All that a face draws of a run now; what came back is told by its signed result, and nothing is unpickled.
+
+    Args:
+        store: where it is.
+        run: which.
+        log: the end of its log, where the caller has read it already.
+        notes: what the caller has to say besides.
+    """
+    snapshot = status(store, run)
+    end = log if log is not None else log_end(store, run)
+    bare = Card(
+        snapshot,
+        now=time.time(),
+        log=end.text,
+        cut=end.cut,
+        sent=store.travellers(run),
+        notes=tuple(notes),
+    )
+    if not snapshot.final:
+        return bare
+    try:
+        told = result(store, run)
+    except ResultError as error:
+        return replace(bare, notes=(*notes, *error.lines()))
+    return replace(
+        bare,
+        came=(
+            *(Came(name, size) for name, size in told.names.items()),
+            *(Came(name, size, "changed") for name, size in told.changed.items()),
+        ),
+        skipped=told.skipped,
+        traceback=told.error,
+    )
+
+
+def log_end(store: Store, run: Run, *, most: int = LOG_END) -> LogEnd:
+    """The end of what a run printed so far, at most so many characters of it."""
+    end, tail = LogEnd(most), Tail(store, run, patience=0)
+    while tail.behind:
+        for item in tail.poll():
+            if isinstance(item, Chunk):
+                end.feed(item)
+            elif item.kind == "clear_output":
+                end.clear()
+    return end
 
 
 def rerun(store: Store, run: Run, *, headless: bool = False) -> Run:

@@ -69,7 +69,8 @@ def submit(
     with _on_record(store, run):
         run.paths.bundle.mkdir(mode=0o700)
         bundle = capture(source, run.paths.bundle, _capture_options(resolved))
-        for note in notes:
+        store.set_travellers(run, bundle.travellers)
+        for note in (*notes, *bundle.notes):
             store.append(run, note=note)
         _hand_over(store, run, backend)
     return Submitted(run, bundle, notes)
@@ -110,6 +111,7 @@ def rerun(store: Store, run: Run, *, headless: bool = False) -> Run:
     )
     with _on_record(store, again):
         shutil.copytree(run.paths.bundle, again.paths.bundle, copy_function=_link)
+        store.set_travellers(again, store.travellers(run))
         _hand_over(store, again, backend)
     return again
 

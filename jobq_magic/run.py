@@ -89,6 +89,11 @@ class RunPaths:
         return self.folder / "bundle"
 
     @property
+    def travellers(self) -> Path:
+        """`travellers.json`: what travelled, and why; see `bundle.Traveller`."""
+        return self.folder / "travellers.json"
+
+    @property
     def handle(self) -> Path:
         """`handle.json`: what the backend needs to find the job again."""
         return self.folder / "handle.json"

@@ -35,6 +35,8 @@ class Sent:
     readers: dict[str, list[str]] = field(default_factory=dict)
     """Which cells read a shipped value while the run went on."""
     end: Snapshot | None = None
+    foreign: bool = False
+    """Another session sent it: nobody here holds what was sent, and all that it changed is bound."""
     later: Mapping[str, int] = field(default_factory=dict)
     """Names, with the bytes of their values, that the first cell that reads one of them fetches."""
 
@@ -65,22 +67,23 @@ class Bindings:
         """What is known of a run, where this session sent it and its names are not settled."""
         return self._sent.get(run if isinstance(run, str) else run.id)
 
+    def runs(self) -> tuple[str, ...]:
+        """The runs that have names to bind."""
+        return tuple(self._sent)
+
     def send(self, sent: Sent, binds: Iterable[str], changes: Iterable[str]) -> None:
         """Claims the names that a run binds, and all that hold a value which it changes."""
         namespace = self._shell.user_ns
         touched = {id(sent.shipped[name]) for name in changes if name in sent.shipped}
         holders = [name for name, held in namespace.items() if id(held) in touched and not name.startswith("_")]
         self._sent[sent.run.id] = sent
-        self.pending.claim(sent.run.id, [*binds, *holders])
+        self.pending.claim(sent.run.id, [*binds, *changes, *holders])
 
-    def again(self, before: Run, after: Run) -> None:
-        """`after` does once more what `before` did: it has its names from now on."""
+    def pass_on(self, before: Run, after: Run) -> Mapping[str, Any]:
+        """`after` does once more what `before` did, and has its names from now on; what was shipped then."""
         old = self._sent.pop(before.id, None)
-        names = self.pending.pass_on(before.id, after.id)
-        if old is not None or names:
-            self._sent[after.id] = Sent(
-                after, old.shipped if old else {}, old.cell_id if old else None, before=self._shell.user_ns.get("_")
-            )
+        self.pending.pass_on(before.id, after.id)
+        return old.shipped if old is not None else {}
 
     def noticed(self, names: frozenset[str], label: str) -> None:
         """A cell reads `names`: kept, in case a run turns out to have changed one of them."""
@@ -117,8 +120,8 @@ class Bindings:
             self._sent.pop(identity, None)
         return back
 
-    def come_back(self, sent: Sent, end: Snapshot) -> tuple[Outcome, tuple[str, ...]]:
-        """Binds what a run left, where that is quick; else it is fetched when it is read.
+    def come_back(self, sent: Sent, end: Snapshot, *, all_now: bool = False) -> tuple[Outcome, tuple[str, ...]]:
+        """Binds what a run left; what is large is fetched when it is read, or with `all_now`, at once.
 
         Returns:
             What it left, and what there is to say about it.
@@ -127,7 +130,7 @@ class Bindings:
             JobqError: what it left cannot be used.
         """
         sent.end = end
-        found = outcome(self._store, sent.run, end, most=EAGER)
+        found = outcome(self._store, sent.run, end, most=None if all_now else EAGER)
         if found.error is not None:
             if not self.pending.of(sent.run.id):
                 self._sent.pop(sent.run.id, None)
@@ -156,13 +159,6 @@ class Bindings:
         self._sent.pop(sent.run.id, None)
         return notes
 
-    def bind_foreign(self, found: Outcome) -> tuple[str, ...]:
-        """Binds what a run of another session left."""
-        self._shell.user_ns.update(found.changed)
-        self._shell.user_ns.update(found.names)
-        changed = [f"{name} was changed in place by the run" for name in found.changed]
-        return (*changed, *_skipped(found))
-
     def _bind(self, sent: Sent, found: Outcome) -> tuple[str, ...]:
         namespace, run = self._shell.user_ns, sent.run.id
         notes: list[str] = []
@@ -171,14 +167,18 @@ class Bindings:
         values = dict(found.names)
         for name, value in found.changed.items():
             old = sent.shipped.get(name, _NOTHING)
-            claimed = self.pending.held_aside(old) & mine
+            claimed = (self.pending.held_aside(old) | {name}) & mine
             holders = [each for each, held in namespace.items() if held is old and not each.startswith("_")]
             for each in claimed - values.keys():
                 values[each] = value
             for each in holders:
                 namespace[each] = value
             if not claimed and not holders:
-                notes.append(f"{name} was changed by the run, but holds another value here now; it was left alone")
+                if sent.foreign:
+                    namespace[name] = value
+                    notes.append(f"{name} was changed in place by the run")
+                else:
+                    notes.append(f"{name} was changed by the run, but holds another value here now; it was left alone")
                 continue
             also = sorted({*claimed, *holders} - {name})
             note = f"{name} was changed in place" + (f"; {', '.join(also)} with it" if also else "")

@@ -6,24 +6,22 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from IPython.display import clear_output, display
 
 from jobq_magic import commands
-from jobq_magic.errors import StoreError
+from jobq_magic.errors import JobFailed
 from jobq_magic.render import html, text
+from jobq_magic.render.card import Card
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
 from jobq_magic.runs.tail import Chunk, Decoder, Item, Tail
 from jobq_magic.snapshot import Snapshot
 
-__all__ = ["Detached", "Interrupted", "Live", "StatusLine", "wait_headless", "wait_interactively"]
+__all__ = ["Detached", "Emitter", "Interrupted", "TerminalFace", "drawable", "wait_headless"]
 
-REDRAW = 0.25
-"""Seconds between two drawings of the status."""
 _STOP_PATIENCE = 20.0
 
 
@@ -55,6 +53,7 @@ class Emitter:
         self._decode = Decoder()
 
     def __call__(self, items: list[Item]) -> None:
+        """The next items."""
         for item in items:
             if isinstance(item, Chunk):
                 stream = sys.stdout if item.stream == "stdout" else sys.stderr
@@ -96,98 +95,35 @@ def wait_headless(store: Store, run: Run) -> Snapshot:
     return snapshot
 
 
-def wait_interactively(store: Store, run: Run) -> Snapshot:
-    """The same for a person: a status line that is kept up to date, and an interrupt that only detaches.
-
-    Raises:
-        Detached: the cell was interrupted.
-    """
-    line = StatusLine(store.snapshot(run))
-    emit = Emitter()
-    try:
-        for items in commands.watch(store, run):
-            emit(items)
-            line.show(store.snapshot(run))
-    except KeyboardInterrupt:
-        raise Detached(run) from None
-    snapshot = store.snapshot(run)
-    line.show(snapshot, now=True)
-    return snapshot
-
-
-class StatusLine:
-    """One display of where a run stands, redrawn in place at most four times a second."""
+class TerminalFace:
+    """A run in a terminal, where nothing can be drawn anew: a word when it begins, and one when it has ended."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self._shown = self._drawn(snapshot)
-        self._at = time.monotonic()
-        self._handle: Any = display(self._shown, raw=True, display_id=True)
+        print(text.status(snapshot, now=time.time()))
 
-    def show(self, snapshot: Snapshot, *, now: bool = False, tail: str = "") -> None:
-        """Draws a snapshot, unless the last drawing is too fresh or looks the same."""
-        if not now and time.monotonic() - self._at < REDRAW:
-            return
-        drawn = self._drawn(snapshot, tail)
-        if drawn != self._shown and self._handle is not None:
-            self._handle.update(drawn, raw=True)
-            self._shown = drawn
-        self._at = time.monotonic()
+    def show(self, card: Card) -> int:
+        """Nothing: the thread that calls this must not print."""
+        del card
+        return 0
 
-    def say(self, words: str) -> None:
-        """Shows words in the place of the status."""
-        if self._handle is not None:
-            self._handle.update({"text/plain": words}, raw=True)
-
-    @staticmethod
-    def _drawn(snapshot: Snapshot, tail: str = "") -> dict[str, str]:
-        return {"text/plain": text.live(snapshot, now=time.time()) + (f"\n{tail}" if tail else "")}
+    def freeze(self, card: Card) -> None:
+        """Says how it ended."""
+        print(text.live(card.snapshot, now=card.now))
+        for note in card.notes:
+            print(f"  {note}")
 
 
-class Live:
-    """Watches a run from a thread while the notebook goes on: status, and the end of its log, in one display.
+def drawable(error: BaseException) -> BaseException:
+    """The error, or one that looks like it where IPython would draw frames of its own and of ours around it.
 
-    The thread only updates the display and never prints: what it printed would land under another cell.
-
-    Args:
-        store: where the run is.
-        run: which.
-        then: called in the thread when the run has ended, with what `finish` is to be called on.
+    It does so with a SyntaxError and an ExceptionGroup, which it does not ask how they are drawn.
     """
-
-    TAIL = 10
-    """Lines of the log that are shown."""
-
-    def __init__(self, store: Store, run: Run, then: Callable[[Live], None]) -> None:
-        self.store, self.run = store, run
-        self._then = then
-        self._lines = [""]
-        self._line = StatusLine(store.snapshot(run))
-        threading.Thread(target=self._watch, name=f"jobq-{run.id}", daemon=True).start()
-
-    def _watch(self) -> None:
-        decode = Decoder()
-        try:
-            for items in commands.watch(self.store, self.run):
-                for item in items:
-                    if isinstance(item, Chunk):
-                        new = (self._lines[-1] + decode(item)).split("\n")
-                        self._lines = [*self._lines[:-1], *new][-self.TAIL - 1 :]
-                self._line.show(self.store.snapshot(self.run), tail=self._tail())
-        except StoreError:  # pruned by somebody else; whoever finishes will say so
-            pass
-        self._then(self)
-
-    def finish(self, notes: Sequence[str] = ()) -> None:
-        """Draws the end, and what there is to say about what came back."""
-        try:
-            snapshot = self.store.snapshot(self.run)
-        except StoreError as error:
-            self._line.say("\n".join(error.lines()))
-            return
-        self._line.show(snapshot, now=True, tail="\n".join([self._tail(), *notes]).strip("\n"))
-
-    def _tail(self) -> str:
-        return "\n".join(line for line in self._lines if line)
+    draw = getattr(error, "_render_traceback_", None)
+    if draw is None or not isinstance(error, SyntaxError | BaseExceptionGroup):
+        return error
+    stand_in: JobFailed = type(type(error).__name__, (JobFailed,), {})("exception", str(error))
+    stand_in._render_traceback_ = draw  # type: ignore[method-assign]
+    return stand_in
 
 
 @contextmanager

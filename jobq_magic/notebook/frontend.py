@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-__all__ = ["cell_identity", "interactive"]
+__all__ = ["cell_id", "cell_identity", "in_terminal", "interactive", "request"]
 
 
 def interactive(shell: Any) -> bool:
@@ -18,23 +18,34 @@ def interactive(shell: Any) -> bool:
     asked = os.environ.get("JOBQ_INTERACTIVE", "")
     if asked in ("0", "1"):
         return asked == "1"
-    if getattr(shell, "kernel", None) is None:
+    if in_terminal(shell):
         return True
-    return bool(_request(shell).get("content", {}).get("allow_stdin", False))
+    return bool(request(shell).get("content", {}).get("allow_stdin", False))
 
 
 def cell_identity(shell: Any, label: str) -> dict[str, Any]:
     """What is known of the cell that is running: for going back to it, never for making it work."""
-    request = _request(shell)
     known = {
         "label": label,
         "notebook": os.environ.get("JPY_SESSION_NAME") or shell.user_ns.get("__session__"),
-        "cell_id": request.get("metadata", {}).get("cellId"),
+        "cell_id": cell_id(shell),
     }
     return {key: value for key, value in known.items() if value}
 
 
-def _request(shell: Any) -> dict[str, Any]:
+def in_terminal(shell: Any) -> bool:
+    """Whether this is IPython in a terminal: nothing that was printed can be drawn anew there."""
+    return getattr(shell, "kernel", None) is None
+
+
+def cell_id(shell: Any) -> str | None:
+    """The id of the cell that is running, where the front end tells it (JupyterLab does, nbclient does not)."""
+    told = request(shell).get("metadata", {}).get("cellId")
+    return str(told) if told else None
+
+
+def request(shell: Any) -> dict[str, Any]:
+    """The message that the running cell is executed by; empty without a kernel."""
     try:
         parent: dict[str, Any] = shell.get_parent()
         return parent

@@ -26,6 +26,11 @@ class History:
         self.index.bootstrap(before[:-1] if before else [], shell.compile.flags)
 
     @property
+    def number(self) -> int | None:
+        """Of the cell that is running: where its last value goes, `Out[number]`; None where it is not numbered."""
+        return (len(self._shell.history_manager.input_hist_parsed) - 1) or None
+
+    @property
     def label(self) -> str:
         """How the cell that is running is called: by its number, as the notebook shows it."""
         # The input is stored before the cell runs; `execution_count` is already that of the next cell in IPython 9.

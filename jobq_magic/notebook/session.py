@@ -10,20 +10,30 @@ from typing import Any
 
 from IPython.display import display
 
-from jobq_magic import follower, options, pipeline
+from jobq_magic import commands, follower, options, pipeline
 from jobq_magic.bundle import Bundle
 from jobq_magic.capture import Source
+from jobq_magic.capture.names import analyse
+from jobq_magic.capture.reads import reads
 from jobq_magic.config import Resolved, resolve
 from jobq_magic.errors import CaptureError, JobqError, OptionError, refuse
 from jobq_magic.job import Job, outcome
-from jobq_magic.notebook import faces, frontend, returning
+from jobq_magic.notebook import faces, frontend
+from jobq_magic.notebook.bindings import Bindings, Sent
+from jobq_magic.notebook.gate import Gate
 from jobq_magic.notebook.history import History
-from jobq_magic.render import text
+from jobq_magic.notebook.nameerrors import explain_name_errors
+from jobq_magic.notebook.outlet import Outlet
+from jobq_magic.notebook.publisher import Face, Publisher, Watched
+from jobq_magic.render import html, text
+from jobq_magic.results.decode import Outcome
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
-from jobq_magic.snapshot import Snapshot
 
 __all__ = ["Session"]
+
+_FULL = 128 << 10
+"""Characters that Full log shows; `%jobq logs` shows all."""
 
 
 class Session:
@@ -38,21 +48,43 @@ class Session:
     def __init__(self, shell: Any, history: History, settings: Callable[[], Mapping[str, Any]]) -> None:
         self.shell = shell
         self.store = Store()
+        self.bindings = Bindings(shell, self.store)
+        self.in_terminal = frontend.in_terminal(shell)
         self._history = history
         self._settings = settings
-        self._shipped: dict[str, dict[str, Any]] = {}
-        self._came_back: queue.SimpleQueue[faces.Live] = queue.SimpleQueue()
+        self._publisher = Publisher()
+        self._shown: dict[str, Watched] = {}
+        self._ended: queue.SimpleQueue[Watched] = queue.SimpleQueue()
         self._cell_active = True  # a session is made by the first cell that needs it
+        self.gate = Gate(self)
         for event, callback in self._callbacks():
             shell.events.register(event, callback)
+        shell.ast_transformers.append(self.gate)
+        self._unexplain = explain_name_errors(shell, self.bindings)
 
     def _callbacks(self) -> tuple[tuple[str, Callable[..., None]], ...]:
-        return ("pre_run_cell", self._before_cell), ("post_run_cell", self._after_cell)
+        return (
+            ("pre_execute", self.gate.pre_execute),
+            ("pre_run_cell", self.gate.pre_run_cell),
+            ("pre_run_cell", self._before_cell),
+            ("post_run_cell", self._after_cell),
+        )
 
     def close(self) -> None:
-        """Takes what it registered out of the shell."""
+        """Takes what it registered out of the shell, and puts back what pending names held."""
         for event, callback in self._callbacks():
             self.shell.events.unregister(event, callback)
+        if self.gate in self.shell.ast_transformers:
+            self.shell.ast_transformers.remove(self.gate)
+        self._unexplain()
+        for watched in self._shown.values():
+            self._publisher.forget(watched)
+        self.bindings.pending.release_all()
+
+    @property
+    def label(self) -> str:
+        """How the cell that is running is called: `Cell [7]`."""
+        return self._history.label
 
     def resolve(self, given: Mapping[str, Any]) -> Resolved:
         """The spec and the target that options and settings amount to, here and now."""
@@ -65,15 +97,16 @@ class Session:
         )
 
     def run_cell(self, line: str, cell: str) -> Any:
-        """`%%jobq`: submits the cell, and waits for it unless a person asked not to.
+        """`%%jobq`: submits the cell; headless, in a terminal or with `--wait`, waits for it.
 
         Returns:
-            Its last value.
+            Its last value, where it waited.
 
         Raises:
             JobqError: it was refused, or ended badly.
             Exception: what the cell raised.
         """
+        self.gate.wait(options.expanded_names(line))
         mistakes: list[OptionError] = []
         parsed = options.parse(line, self.shell.user_ns, mistakes=mistakes)
         if parsed.help:
@@ -90,6 +123,7 @@ class Session:
         for note in resolved.notes:
             print(note)
         source = self._source(cell)
+        self._wait_for_what_it_reads(source)
         if resolved.spec.dry_run:
             return self._explain(resolved, source)
         interactive = frontend.interactive(self.shell)
@@ -105,76 +139,222 @@ class Session:
             if not interactive:
                 raise
             raise faces.Interrupted from None
-        return self._follow(submitted, resolved, interactive)
-
-    def _follow(self, submitted: pipeline.Submitted, resolved: Resolved, interactive: bool) -> Any:
-        run = submitted.run
-        self._shipped[run.id] = self._values(submitted.bundle)
-        follower.tend(self.store, run)
-        for note in (*(() if interactive else submitted.notes), *submitted.bundle.notes):
-            print(note)
         if resolved.spec.job:
-            self.shell.user_ns[resolved.spec.job] = Job(run.id, self.store)
+            self.shell.user_ns[resolved.spec.job] = Job(submitted.run.id, self.store)
+        follower.tend(self.store, submitted.run)
         if not interactive:
-            return self.come_back(run, faces.wait_headless(self.store, run))
-        if resolved.spec.wait is False:
-            self._watch_from_aside(run)
-            return None
-        return self.come_back(run, faces.wait_interactively(self.store, run))
-
-    def come_back(self, run: Run, snapshot: Snapshot, *, bind: bool = True) -> Any:
-        """Binds what a run left, and gives its last value or raises its exception."""
-        found = outcome(self.store, run, snapshot)
-        shipped = self._shipped.pop(run.id, {})
-        if found.error is not None:
-            raise returning.drawable(found.error)
-        if bind:
-            for note in returning.bind(found, self.shell.user_ns, shipped):
+            for note in (*submitted.notes, *submitted.bundle.notes):
                 print(note)
+            return self._wait_headless(submitted.run, submitted.bundle)
+        self._send(submitted.run, submitted.bundle, self._values(submitted.bundle))
+        wait = resolved.spec.wait
+        return self.follow(submitted.run, wait=self.in_terminal if wait is None else wait)
+
+    def rerun(self, run: Run) -> Any:
+        """The same once more, under the cell that asks for it; it has the names of the run from now on.
+
+        Raises:
+            JobqError: what it took along is gone, or its place refuses it now.
+        """
+        headless = not frontend.interactive(self.shell)
+        again = commands.rerun(self.store, run, headless=headless)
+        if headless:
+            return self._wait_headless(again, Bundle.load(again.paths.bundle))
+        shipped = self.bindings.pass_on(run, again)
+        self._send(again, Bundle.load(again.paths.bundle), shipped)
+        return self.follow(again, wait=self.in_terminal)
+
+    def follow(self, run: Run, *, wait: bool, bind: bool = False) -> Any:
+        """Shows a run under the cell that is running, from its beginning, and waits for it or not.
+
+        Args:
+            run: which.
+            wait: until its end; what it writes is then the cell's own output.
+            bind: its names, although another session sent it.
+
+        Returns:
+            Its last value, where it waited.
+
+        Raises:
+            Detached: interrupted; the run goes on.
+            Exception: what the cell raised, where it waited.
+        """
+        if bind and self.bindings.get(run) is None:
+            self.bindings.send(Sent(run, foreign=True), Bundle.load(run.paths.bundle).cell["outs"], ())
+        watched = self._show(run, aside=not wait)
+        return self._wait(watched) if wait else None
+
+    def attach(self, run: Run, *, wait: bool, bind: bool) -> Any:
+        """`%jobq attach`: the output of a run and its end, here."""
+        if not frontend.interactive(self.shell):
+            if bind:
+                return self._wait_headless(run, Bundle.load(run.paths.bundle), foreign=True)
+            return self._given(outcome(self.store, run, faces.wait_headless(self.store, run)))
+        return self.follow(run, wait=wait or self.in_terminal, bind=bind)
+
+    def result(self, run: Run) -> Any:
+        """`%jobq result`: the last value of a run that has ended, or its exception."""
+        return self._given(outcome(self.store, run, self.store.snapshot(run)))
+
+    def retry(self, cell_id: str | None) -> None:
+        """A cell is executed again after its run failed: it finds what its names held before."""
+        for sent in self.bindings.failed_of(cell_id):
+            self.bindings.release(sent.run)
+
+    def fetch(self, sent: Sent) -> None:
+        """Reads and binds what was too large to be bound at once."""
+        notes = self.bindings.fetch(sent)
+        if notes and (watched := self._shown.get(sent.run.id)) is not None:
+            watched.face.freeze(commands.card(self.store, sent.run, log=watched.log, notes=notes))
+
+    def bind_what_came_back(self, within: float = 0.0) -> None:
+        """Settles the runs that have ended; waits for the first one for up to `within` seconds."""
+        try:
+            self._settle(self._ended.get(timeout=within) if within else self._ended.get_nowait())
+            while True:
+                self._settle(self._ended.get_nowait())
+        except queue.Empty:
+            return
+
+    def _settle(self, watched: Watched) -> None:
+        """Binds what a run left, and freezes its panel with what there is to say about that."""
+        run, notes = watched.run, list(watched.notes)
+        sent = self.bindings.get(run)
+        try:
+            end = self.store.snapshot(run)
+            if sent is not None and sent.end is None:
+                watched.found, more = self.bindings.come_back(sent, end, all_now=watched.outlet is None)
+                notes += more
+                if (names := sorted(self.bindings.pending.of(run.id))) and sent.failed:
+                    notes.append(_ways_out(run, names))
+            elif watched.outlet is None:
+                watched.found = outcome(self.store, run, end)
+            if watched.outlet is not None:
+                watched.answer(sent.number if sent is not None else None)
+            watched.face.freeze(commands.card(self.store, run, log=watched.log, notes=notes))
+        except JobqError as error:  # pruned, or changed on disk
+            watched.refused = error
+            if sent is not None:
+                self.bindings.release(run)
+            watched.face.freeze(watched.card(*error.lines()))
+        finally:
+            if self._shown.get(run.id) is watched and not (sent and sent.later):
+                del self._shown[run.id]
+
+    def _send(self, run: Run, bundle: Bundle, shipped: Mapping[str, Any]) -> None:
+        """Claims the names that a run is to bind, and those that its cell visibly changes."""
+        code = (bundle.folder / bundle.cell["file"]).read_text(encoding="utf-8", errors="surrogatepass")
+        analysis = analyse(code, bundle.cell["flags"])
+        sent = Sent(
+            run,
+            shipped=shipped,
+            cell_id=frontend.cell_id(self.shell),
+            number=self._history.number,
+            before=self.shell.user_ns.get("_"),
+        )
+        values = {name for step in bundle.steps if step["kind"] == "value" for name in step["names"]}
+        changes = frozenset() if bundle.cell["only"] else analysis.hints.changed & values
+        self.bindings.send(sent, bundle.cell["outs"], changes)
+
+    def _show(self, run: Run, *, aside: bool) -> Watched:
+        """Draws a run under the cell that is running, from now to its end, in place of where it was drawn before."""
+        if (before := self._shown.pop(run.id, None)) is not None:
+            self._publisher.forget(before)
+        watched = Watched(
+            self.store,
+            run,
+            self._face(run),
+            outlet=Outlet(self.shell, frontend.request(self.shell)) if aside and not self.in_terminal else None,
+            awaited=lambda: tuple(sorted(self.bindings.pending.of(run.id))),
+            ended=self._has_ended,
+        )
+        self._shown[run.id] = watched
+        self._publisher.watch(watched)
+        return watched
+
+    def _face(self, run: Run) -> Face:
+        if self.in_terminal:
+            return faces.TerminalFace(self.store.snapshot(run))
+        from jobq_magic.notebook.panel import Panel
+
+        card = commands.card(self.store, run)
+        return Panel(
+            card,
+            stop=lambda: self.store.request_stop(run),
+            log=lambda: html.log(commands.log_end(self.store, run, most=_FULL)),
+        )
+
+    def _has_ended(self, watched: Watched) -> None:
+        """In the publisher's thread."""
+        self._ended.put(watched)
+        loop = getattr(getattr(self.shell, "kernel", None), "io_loop", None)
+        if loop is not None:
+            loop.add_callback(self._between_cells)
+
+    def _wait(self, watched: Watched) -> Any:
+        """Shows what a run writes as the cell's own output; its last value, or its exception."""
+        run, emit = watched.run, faces.Emitter()
+        try:
+            for items in commands.watch(self.store, run):
+                emit(items)
+            while watched.found is None and watched.refused is None:
+                self.bind_what_came_back(within=0.1)
+        except KeyboardInterrupt:
+            raise faces.Detached(run) from None
+        if watched.refused is not None:
+            raise watched.refused
+        assert watched.found is not None
+        if watched.found.error is not None:
+            self.bindings.release(run)  # who waited sees the exception here; the names are as a failed cell leaves them
+        return self._given(watched.found)
+
+    def _wait_headless(self, run: Run, bundle: Bundle, *, foreign: bool = False) -> Any:
+        shipped = {} if foreign else self._values(bundle)
+        end = faces.wait_headless(self.store, run)
+        sent = Sent(run, shipped, foreign=foreign)
+        self.bindings.send(sent, bundle.cell["outs"], ())
+        try:
+            found, notes = self.bindings.come_back(sent, end, all_now=True)
+        finally:
+            self.bindings.release(run)
+        for note in notes:
+            print(note)
+        return self._given(found)
+
+    def _given(self, found: Outcome) -> Any:
+        if found.error is not None:
+            raise faces.drawable(found.error)
         if found.shown is not None:
             data, metadata = found.shown
             display(dict(data), metadata=dict(metadata), raw=True)
         return found.value
 
-    def sent(self, run: Run) -> bool:
-        """Whether this session sent the run, and has not bound it yet."""
-        return run.id in self._shipped
-
-    def _watch_from_aside(self, run: Run) -> None:
-        """Lets the notebook go on; what comes back is bound on the main thread, between two cells."""
-        loop = getattr(getattr(self.shell, "kernel", None), "io_loop", None)
-
-        def ended(live: faces.Live) -> None:
-            self._came_back.put(live)
-            if loop is not None:
-                loop.add_callback(self._between_cells)
-
-        faces.Live(self.store, run, ended)
-
     def _before_cell(self, *_: Any) -> None:
-        self._bind_what_came_back()
+        self.bind_what_came_back()
         self._cell_active = True
 
     def _after_cell(self, *_: Any) -> None:
         self._cell_active = False
-        self._bind_what_came_back()
+        self.bindings.pending.settle()
+        self.bind_what_came_back()
 
     def _between_cells(self) -> None:
         """On the main thread's loop; a cell that awaits lets it run too, and must not see its names change."""
         if not self._cell_active:
-            self._bind_what_came_back()
+            self.bind_what_came_back()
 
-    def _bind_what_came_back(self) -> None:
-        """Binds the runs that ended while nobody waited for them. On the main thread only."""
-        while not self._came_back.empty():
-            live = self._came_back.get()
-            shipped = self._shipped.pop(live.run.id, {})
-            try:
-                found = outcome(self.store, live.run, self.store.snapshot(live.run))
-            except JobqError as error:  # pruned, or changed on disk: there is no cell to raise it in
-                live.finish(error.lines())
-                continue
-            live.finish(returning.bind(found, self.shell.user_ns, shipped) if found.error is None else ())
+    def _wait_for_what_it_reads(self, source: Source) -> None:
+        """Waits for names that the cell reads and an earlier run binds; a failed run's, if it binds them, it redoes."""
+        if not self.bindings:
+            return
+        namespace = self.shell.user_ns
+        names = reads(source.cell, namespace, flags=source.flags, transform=source.transform)
+        analysis = analyse(source.cell, source.flags)
+        makes = analysis.bound | analysis.hints.changed
+        for name, sent in self.bindings.owners(names & makes).items():
+            if sent.failed:
+                self.bindings.release(sent.run, [name])
+        self.gate.wait(names)
 
     def _source(self, cell: str) -> Source:
         return Source(
@@ -197,3 +377,11 @@ class Session:
         with tempfile.TemporaryDirectory(prefix="jobq-") as folder:
             bundle = pipeline.explain(resolved, source, Path(folder))
         print(text.travellers(bundle))
+
+
+def _ways_out(run: Run, names: list[str]) -> str:
+    told = ", ".join(names)
+    return (
+        f"{told}: cells that read {'it' if len(names) == 1 else 'them'} are not run. Run this cell again, or "
+        f"%jobq rerun {run.id}, or %jobq release {run.id} for what was there before"
+    )

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 from jobq_magic import commands, options
 from jobq_magic.config import config_table
 from jobq_magic.errors import OptionError, closest
-from jobq_magic.notebook import faces, frontend
-from jobq_magic.notebook.faces import Emitter
+from jobq_magic.notebook import looking
 from jobq_magic.render import text
-from jobq_magic.words import size
 
 if TYPE_CHECKING:
     from jobq_magic.notebook.session import Session
@@ -29,7 +27,10 @@ def run_line(session: Session, line: str) -> Any:
         JobqError: it cannot be done; one sentence says why.
     """
     words = options.split(line)
-    if not words or words[0] in ("-h", "--help", "help"):
+    if not words:
+        print(summary(session))
+        return None
+    if words[0] in ("-h", "--help", "help"):
         print(help_text())
         return None
     verb, *rest = words
@@ -37,27 +38,9 @@ def run_line(session: Session, line: str) -> Any:
         advice = "An option goes on top of a cell: %%jobq " + line if verb.startswith("--") else closest(verb, [*VERBS])
         raise OptionError("unknown-verb", f"%jobq knows no {verb}", do=advice)
     if {"-h", "--help"} & set(rest):
-        print(_usage(verb))
+        print(help_of(verb))
         return None
     return VERBS[verb](session, rest)
-
-
-def _status(session: Session, words: Sequence[str]) -> None:
-    """[RUN]: where a run stands, and why."""
-    run = session.store.find(_one(words, "status"))
-    print(text.live(commands.status(session.store, run), now=time.time()))
-
-
-def _logs(session: Session, words: Sequence[str]) -> None:
-    """[RUN] [-f]: what a run printed; -f follows it to its end."""
-    follow = "-f" in words or "--follow" in words
-    run = session.store.find(_one([word for word in words if word not in ("-f", "--follow")], "logs"))
-    emit = Emitter()
-    try:
-        for item in commands.logs(session.store, run, follow=follow):
-            emit([item])
-    except KeyboardInterrupt:
-        raise faces.Detached(run) from None
 
 
 def _stop(session: Session, words: Sequence[str]) -> None:
@@ -66,36 +49,23 @@ def _stop(session: Session, words: Sequence[str]) -> None:
     print(text.status(commands.stop(session.store, run, wait=15), now=time.time()))
 
 
-def _list(session: Session, words: Sequence[str]) -> None:
-    """[--live]: the runs, newest first, also those of scripts and of other notebooks."""
-    live = "--live" in words
-    _none([word for word in words if word != "--live"], "list")
-    print(text.table(commands.list_runs(session.store, live=live, limit=None if live else 20), now=time.time()))
-
-
 def _attach(session: Session, words: Sequence[str]) -> Any:
-    """[RUN] [--bind]: its output and its end, here; --bind binds its names too."""
-    bind = "--bind" in words
-    run = session.store.find(_one([word for word in words if word not in ("--bind", "--wait")], "attach"))
-    wait = faces.wait_interactively if frontend.interactive(session.shell) else faces.wait_headless
-    return session.come_back(run, wait(session.store, run), bind=bind or session.sent(run))
+    """[RUN] [--wait] [--bind]: its output and its end, here; --bind binds its names too."""
+    flags, rest = {"--bind", "--wait"} & set(words), [word for word in words if word not in ("--bind", "--wait")]
+    run = session.store.find(_one(rest, "attach"))
+    return session.attach(run, wait="--wait" in flags, bind="--bind" in flags)
 
 
-def _result(session: Session, words: Sequence[str]) -> Any:
-    """[RUN]: the last value of a run that has ended; raises what the cell raised."""
-    run = session.store.find(_one(words, "result"))
-    told = commands.result(session.store, run)
-    for name, count in {**told.names, **told.changed}.items():
-        print(f"{name}: {size(count)}")
-    return session.come_back(run, session.store.snapshot(run), bind=False)
+def _release(session: Session, words: Sequence[str]) -> None:
+    """[RUN]: gives back what the names of a run held before; without RUN, of all runs."""
+    runs = [session.store.find(_one(words, "release")).id] if words else list(session.bindings.runs())
+    back = [name for run in runs for name in session.bindings.release(run)]
+    print(f"Back as before: {', '.join(back)}" if back else "No name holds again what it held before")
 
 
 def _rerun(session: Session, words: Sequence[str]) -> Any:
     """[RUN]: the same once more, with what travelled then."""
-    headless = not frontend.interactive(session.shell)
-    again = commands.rerun(session.store, session.store.find(_one(words, "rerun")), headless=headless)
-    wait = faces.wait_headless if headless else faces.wait_interactively
-    return session.come_back(again, wait(session.store, again))
+    return session.rerun(session.store.find(_one(words, "rerun")))
 
 
 def _prune(session: Session, words: Sequence[str]) -> None:
@@ -122,12 +92,13 @@ def _ray(_: Session, words: Sequence[str]) -> None:
 
 
 VERBS: dict[str, Callable[[Session, Sequence[str]], Any]] = {
-    "status": _status,
-    "logs": _logs,
+    "status": looking.status,
+    "logs": looking.logs,
     "stop": _stop,
-    "list": _list,
+    "list": looking.list_,
     "attach": _attach,
-    "result": _result,
+    "release": _release,
+    "result": looking.result,
     "rerun": _rerun,
     "prune": _prune,
     "config": _config,
@@ -139,8 +110,31 @@ def help_text() -> str:
     """Help of `%jobq` and `%%jobq`."""
     verbs = [_usage(verb) for verb in VERBS]
     heading = "Of runs, in a cell of its own:"
-    told = "RUN is an id, the beginning of one, a name, or -1 for the last, which is the default."
-    return "\n".join([options.help_text(), "", heading, *(f"  {verb}" for verb in verbs), told])
+    return "\n".join([options.help_text(), "", heading, *(f"  {verb}" for verb in verbs), *_TOLD])
+
+
+def help_of(verb: str) -> str:
+    """Help of one verb."""
+    if verb in looking.PARSERS:
+        return looking.PARSERS[verb]().format_help().rstrip()
+    if verb == "config":
+        return options.help_text("%jobq config [options]")
+    return _usage(verb)
+
+
+def summary(session: Session) -> str:
+    """What there is, shortly, and the runs that have not ended."""
+    live = commands.list_runs(session.store, live=True)
+    lines = [
+        "%%jobq [options] on top of a cell runs it elsewhere; %%jobq --help shows the options.",
+        f"%jobq VERB [RUN]: {', '.join(VERBS)}; %jobq VERB --help says more.",
+        "",
+        text.table(live, now=time.time()) if live else "No run is live; %jobq list shows those that have ended.",
+    ]
+    return "\n".join(lines)
+
+
+_TOLD = ("RUN is an id, the beginning of one, a name, or -1 for the last, which is the default; -2 is the one before.",)
 
 
 def _usage(verb: str) -> str:

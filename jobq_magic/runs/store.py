@@ -18,11 +18,12 @@ import sys
 import threading
 import time
 import unicodedata
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from jobq_magic.bundle import Traveller
 from jobq_magic.errors import StoreError
 from jobq_magic.places import runtime_dir, store_root
 from jobq_magic.run import Run, RunPaths
@@ -224,6 +225,14 @@ class Store:
                 return None
             return known
 
+    def travellers(self, run: Run) -> tuple[Traveller, ...]:
+        """What travelled with a run; nothing where that is not known."""
+        with self.reading():
+            try:
+                return tuple(Traveller(**one) for one in json.loads(run.paths.travellers.read_bytes()))
+            except (FileNotFoundError, ValueError, TypeError):
+                return ()
+
     # Writing
 
     def append(self, run: Run, **event: Any) -> None:
@@ -242,6 +251,11 @@ class Store:
         """Keeps what the backend needs to find the job again."""
         with self.writing():
             replace_file(run.paths.handle, json.dumps(dict(handle)).encode())
+
+    def set_travellers(self, run: Run, travellers: Iterable[Traveller]) -> None:
+        """Keeps what travelled, for whoever asks later."""
+        with self.writing():
+            replace_file(run.paths.travellers, json.dumps([asdict(one) for one in travellers]).encode())
 
     def request_stop(self, run: Run, reason: str = "stopped") -> None:
         """Leaves the request to stop where the one who looks after the run sees it; the first reason stands."""

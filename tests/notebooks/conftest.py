@@ -26,6 +26,8 @@ class Reply:
     value: str | None = None
     error: str | None = None
     traceback: str = ""
+    prompt: str = ""
+    """`In [3]`."""
 
 
 class Notebook:
@@ -42,6 +44,14 @@ class Notebook:
         """Executes a cell."""
         return self.reply(self.start(code), timeout)
 
+    def run_as(self, metadata: dict[str, str], code: str, timeout: float = 60) -> Reply:
+        """Executes a cell as JupyterLab sends it, with the id of the cell."""
+        content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "stop_on_error": True}
+        message = self.client.session.msg("execute_request", {**content, "allow_stdin": self.person})
+        message["metadata"] = {"cellId": metadata["cell_id"]}
+        self.client.shell_channel.send(message)
+        return self.reply(message["header"]["msg_id"], timeout)
+
     def reply(self, ident: str, timeout: float = 60) -> Reply:
         """All that a cell leaves, once it is idle again."""
         found = Reply()
@@ -50,6 +60,8 @@ class Notebook:
             if message["parent_header"].get("msg_id") != ident:
                 continue
             kind, content = message["msg_type"], message["content"]
+            if kind == "execute_input":
+                found.prompt = f"In [{content['execution_count']}]"
             if kind == "stream":
                 setattr(found, content["name"], getattr(found, content["name"]) + content["text"])
             elif kind == "display_data":

@@ -1,0 +1,41 @@
+"""LogEnd: the end of what a run prints, as text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from jobq_magic.runs.tail import Chunk, Decoder
+
+__all__ = ["LOG_END", "LogEnd"]
+
+LOG_END = 16 << 10
+"""Characters of a log that a card shows the end of."""
+
+
+class LogEnd:
+    """The end of what a run prints, as text.
+
+    Args:
+        most: characters that are kept.
+    """
+
+    def __init__(self, most: int = LOG_END) -> None:
+        self._most = most
+        self._decode = Decoder()
+        self.text = ""
+        self.cut = False
+
+    def feed(self, chunk: Chunk) -> None:
+        """More output."""
+        if len(chunk.data) > 4 * self._most:  # most of it will not be shown: spare its decoding
+            chunk = replace(chunk, data=chunk.data[-4 * self._most :])
+            self.text, self.cut = "", True
+        text = self.text + self._decode(chunk)
+        if len(text) > self._most:
+            begin = text.find("\n", len(text) - self._most) + 1
+            text, self.cut = text[begin or len(text) - self._most :], True
+        self.text = text
+
+    def clear(self) -> None:
+        """What `clear_output` does to printed text."""
+        self.text, self.cut = "", False
