@@ -5,7 +5,10 @@ import __future__
 
 import ast
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+from jobq_magic.capture.magics import magic_call
 
 __all__ = ["Hints", "hints_of"]
 
@@ -71,6 +74,8 @@ def _visit(node: ast.AST, found: _Found, *, late: bool, lazy: bool) -> None:
             found.modules.update(f"{module}.{alias.name}" for alias in node.names if alias.name != "*")
         case ast.Call():
             _call(node, found, late=late)
+            for inner in _within(node):
+                _visit(inner, found, late=late, lazy=lazy)
         case ast.Subscript(value=ast.Call(func=ast.Name(id="globals")), slice=ast.Constant(value=str(name))):
             found.names.add(name)
             return
@@ -111,31 +116,56 @@ def _call(node: ast.Call, found: _Found, *, late: bool) -> None:
             found.names.update(_AT_NAME.findall(text))
 
 
+def _within(node: ast.Call) -> Iterator[ast.stmt]:
+    """The statements that a magic executes, at their lines in the cell; none where they are still IPython's syntax."""
+    if (magic := magic_call(node)) is None:
+        return
+    above = node.lineno - (magic.cell is None)
+    for text, offset in ((magic.setup, node.lineno - 1), (magic.body, above)):
+        try:
+            tree = ast.parse(text or "")
+        except SyntaxError:
+            continue
+        yield from ast.increment_lineno(tree, offset).body
+
+
 def _changes(node: ast.stmt, found: _Found) -> None:
     targets: list[ast.expr] = []
     match node:
-        case ast.Assign():
-            targets = node.targets
-        case ast.AugAssign() | ast.AnnAssign():
+        case ast.Assign() | ast.Delete():
+            targets = [*node.targets]
+        case ast.AugAssign() | ast.AnnAssign(value=ast.expr()) | ast.For() | ast.AsyncFor():
             targets = [node.target]
-        case ast.Delete():
-            targets = node.targets
+        case ast.With() | ast.AsyncWith():
+            targets = [item.optional_vars for item in node.items if item.optional_vars is not None]
         case (
             ast.Expr(value=ast.Call(func=ast.Attribute(value=owner)))
             | ast.Expr(value=ast.Await(value=ast.Call(func=ast.Attribute(value=owner))))
         ):
             if (root := _root(owner)) is not None:
                 found.changed.add(root)
-    for target in targets:
-        for part in target.elts if isinstance(target, ast.Tuple | ast.List) else [target]:
-            if isinstance(part, ast.Subscript | ast.Attribute) and (root := _root(part)) is not None:
-                found.changed.add(root)
+    while targets:
+        target = targets.pop()
+        if isinstance(target, ast.Tuple | ast.List):
+            targets = [*targets, *target.elts]
+        elif isinstance(target, ast.Starred):
+            targets = [*targets, target.value]
+        elif isinstance(target, ast.Subscript | ast.Attribute) and (root := _root(target)) is not None:
+            found.changed.add(root)
 
 
 def _root(node: ast.expr) -> str | None:
-    while isinstance(node, ast.Attribute | ast.Subscript | ast.Starred):
-        node = node.value
-    return node.id if isinstance(node, ast.Name) else None
+    """The name at the beginning of `model.layers[0].fit(X).score`; what a function returns has none."""
+    while True:
+        match node:
+            case ast.Attribute(value=owner) | ast.Subscript(value=owner):
+                node = owner
+            case ast.Call(func=ast.Attribute(value=owner)):
+                node = owner
+            case ast.Name(id=name):
+                return name
+            case _:
+                return None
 
 
 def _chain(node: ast.expr) -> tuple[str, ...] | None:

@@ -138,3 +138,60 @@ def test_what_does_not_compile_is_a_syntax_error():
 
 def test_a_warning_of_the_compiler_is_not_repeated():
     free("x = 1 is 1\ny = '\\d'")
+
+
+CHANGES: dict[str, str] = {
+    'df["c"] = 1': "df",
+    'df.loc[1, "a"] += 2': "df",
+    "a.b.c = 1": "a",
+    "a.b: int = 1": "a",
+    "a.b: int": "",
+    'del d["k"]': "d",
+    'del (d["k"], e.x), f': "d e",
+    "(a.x, [b[0], *c.y]) = v": "a b c",
+    "x = y.z = v": "y",
+    "model.fit(X, y)": "model",
+    "model.a.fit(X).score()": "model",
+    "model.parts[0].fit(X)[1].score()": "model",
+    "find(model).fit(X)": "",
+    "find(model).x = 1": "",
+    "await x.go()": "x",
+    "if t:\n    lst.append(1)\nelse:\n    other.append(1)": "lst other",
+    "for i in xs:\n    lst.append(i)": "lst",
+    "while t:\n    lst.append(1)": "lst",
+    "with c:\n    lst.append(1)": "lst",
+    "try:\n    a.go()\nexcept E:\n    b.go()\nelse:\n    c.go()\nfinally:\n    d.go()": "a b c d",
+    "match v:\n    case 1:\n        lst.append(1)": "lst",
+    'for d["k"] in y: pass': "d",
+    'async for d["k"] in y: pass': "d",
+    'with open(p) as d["f"], g() as (e.x, f): pass': "d e",
+    "class A:\n    lst.append(1)": "lst",
+    "lst += [1]": "",
+    "(n := 1)": "",
+    "history = model.fit(X)": "",
+    "print(model.fit(X))": "",
+    "def f():\n    lst.append(1)\n    d['k'] = 1": "",
+    "f = lambda: lst.append(1)": "",
+    "class A:\n    def f(self):\n        lst.append(1)": "",
+    "get_ipython().run_cell_magic('time', '', 'lst.append(1)\\nd[0] = 1')": "lst d",
+    "get_ipython().run_cell_magic('time', '', 'def f():\\n    lst.append(1)')": "",
+    "get_ipython().run_cell_magic('timeit', 'a.clear()', 'b.clear()')": "a b",
+    "get_ipython().run_line_magic('time', 'model.fit(X)')": "model",
+    "get_ipython().run_cell_magic('bash', '', 'lst.append(1)')": "",
+}
+
+
+@pytest.mark.parametrize("cell", CHANGES)
+def test_a_cell_visibly_changes(cell):
+    assert free(cell).hints.changed == set(CHANGES[cell].split())
+
+
+def test_what_a_magic_executes_is_seen_as_the_rest_is():
+    cell = (
+        "1\n"
+        "get_ipython().run_cell_magic('time', '', 'import a.b\\ninput()')\n"
+        "get_ipython().run_line_magic('time', 'input()')"
+    )
+    hints = free(cell).hints
+    assert hints.modules == {"a.b"}
+    assert [line for line, *_ in hints.asks] == [4, 3]
