@@ -6,8 +6,8 @@ import json
 import sys
 import time
 from argparse import Namespace
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from jobq_magic import commands
@@ -16,6 +16,7 @@ from jobq_magic.cli.main import JOB_FAILED, OK
 from jobq_magic.errors import OptionError
 from jobq_magic.render import text
 from jobq_magic.run import Run
+from jobq_magic.runs import pages
 from jobq_magic.runs.store import Store
 from jobq_magic.runs.tail import Chunk, Display, Item
 from jobq_magic.snapshot import Phase, Snapshot
@@ -42,21 +43,27 @@ def _status(parser: commands.Parser) -> Verb:
 
 def _logs(parser: commands.Parser) -> Verb:
     _takes_run(parser)
-    parser.add_argument("-f", "--follow", action="store_true", help="go on to the end of the run")
-    parser.add_argument("-n", "--lines", type=int, metavar="N", help="only the last N lines")
+    pages.add_words(parser)
 
     def perform(args: Namespace) -> int:
+        asked = pages.wanted(args)
         store, run = _found(args)
-        if args.lines is not None and (args.follow or args.lines < 0):
-            raise OptionError("bad-command", "--lines takes a number of 0 or more, and does not go with --follow")
         items = commands.logs(store, run, follow=args.follow)
-        if args.json:
-            for item in items:
-                print(json.dumps(_item_json(item)), flush=True)
-        elif args.lines is not None:
-            _write_last(items, args.lines)
+        if asked.everything:
+            if args.json:
+                for item in items:
+                    print(json.dumps(_item_json(item)), flush=True)
+            else:
+                _follow(run, items)
+        elif asked.page is not None or asked.last is not None:
+            page = pages.page(items, asked)
+            told = page.told(f"jobq logs {run.id}")
+            _write_lines(page.lines, as_json=args.json)
+            if told and asked.page is not None:
+                print(told, file=sys.stderr)
         else:
-            _follow(run, items)
+            with _detaching(run):
+                _write_lines(pages.lines(items, asked), as_json=args.json)
         return _judged(store.snapshot(run)) if args.follow else OK
 
     return perform
@@ -242,8 +249,15 @@ def _json(value: object, snapshot: Snapshot | None = None) -> int:
 
 
 def _follow(run: Run, items: Iterable[Item | Snapshot]) -> None:
-    try:
+    with _detaching(run):
         _write(items)
+
+
+@contextmanager
+def _detaching(run: Run) -> Iterator[None]:
+    """An interrupt ends the watching, and says how to go on with it."""
+    try:
+        yield
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             f"\nDetached from {run.id}: it goes on.",
@@ -265,19 +279,16 @@ def _write(items: Iterable[Item | Snapshot]) -> None:
             print(shown, flush=True)
 
 
-def _write_last(items: Iterable[Item], count: int) -> None:
-    kept: deque[bytes] = deque(maxlen=count)
-    partial = {"stdout": b"", "stderr": b""}
-    for item in items:
-        if isinstance(item, Chunk):
-            *whole, partial[item.stream] = (partial[item.stream] + item.data).split(b"\n")
-            kept.extend(line + b"\n" for line in whole)
-        elif (shown := _plain(item.bundle)) is not None:
-            kept.append(shown.encode() + b"\n")
-    kept.extend(rest for rest in partial.values() if rest)
-    sys.stdout.flush()
-    sys.stdout.buffer.write(b"".join(kept))
-    sys.stdout.buffer.flush()
+def _write_lines(lines: Iterable[pages.Line], *, as_json: bool) -> None:
+    for name, line in lines:
+        if as_json:
+            text_ = line.decode("utf-8", "backslashreplace")
+            print(json.dumps({"type": "line", "name": name, "text": text_}), flush=True)
+            continue
+        stream = sys.stdout if name == "stdout" else sys.stderr
+        stream.flush()
+        stream.buffer.write(line + b"\n")
+        stream.buffer.flush()
 
 
 def _plain(bundle: Mapping[str, Any]) -> str | None:

@@ -227,7 +227,24 @@ def test_bytes_that_are_no_text_pass_unchanged(command, submit):
 
 def test_the_last_lines_of_a_log(jobq, submit):
     submit("for i in range(1000): print(i)\nprint('end', end='')")
-    assert jobq("logs", "-n", "3").stdout == "998\n999\nend"
+    assert jobq("logs", "-n", "3").stdout == "998\n999\nend\n"
+    assert jobq("logs", "--page", "1", "--stdout").stdout.splitlines()[-1] == "999"
+    refused(jobq("logs", "--page", "3"), "There is no page 3", "--page 2 shows the last")
+    second = jobq("logs", "--page", "2")
+    assert (second.stdout, second.stderr.count("--page 1 shows those before")) == ("end\n", 1)
+
+
+def test_lines_are_found_in_a_log_by_text_and_by_expression(jobq, submit):
+    submit("import sys\nfor i in range(100): print('loss', i)\nprint('loss of power', file=sys.stderr)")
+    done = jobq("logs", "--grep", "loss 9")
+    assert done.stdout.splitlines() == ["loss 9", *(f"loss 9{digit}" for digit in range(10))]
+    assert jobq("logs", "--regex", "^loss .$", "-n", "1").stdout == "loss 9\n"
+    assert jobq("logs", "--grep", "loss", "--stderr").stderr == "loss of power\n"
+    assert jobq("logs", "--grep", "loss", "--stderr").stdout == ""
+    assert json.loads(jobq("logs", "--grep", "power", "--json").stdout)["text"] == "loss of power"
+    refused(jobq("logs", "--regex", "("), "--regex ( is no regular expression")
+    refused(jobq("logs", "--grep", "a", "--regex", "b"), "not allowed with")
+    refused(jobq("logs", "-f", "--page", "1"), "--page", "--follow")
 
 
 def test_a_reader_that_leaves_early_ends_the_command_quietly(command, submit):

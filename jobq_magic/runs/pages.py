@@ -1,0 +1,201 @@
+"""A log by pages, and what is found in it: one pass over what a run wrote, with a memory that does not grow with it."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentParser, Namespace
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from jobq_magic.errors import OptionError
+from jobq_magic.runs.tail import Chunk, Display, Item
+
+__all__ = ["PAGE", "Line", "Page", "Wanted", "add_words", "lines", "page", "wanted"]
+
+PAGE = 1000
+"""Lines of a page."""
+LONGEST = 64 << 10
+"""Bytes of a line that are kept; what a job prints may have no line ends at all."""
+
+Line: TypeAlias = tuple[str, bytes]
+"""The stream, and the line without its end."""
+_Batch: TypeAlias = tuple[str, list[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which lines of a log are asked for."""
+
+    page: int | None = None
+    """Counted from 1; None: the last."""
+    last: int | None = None
+    """Only so many from the end, instead of a page."""
+    text: bytes = b""
+    """Only lines that hold this."""
+    pattern: re.Pattern[bytes] | None = None
+    """Only lines in which this is found."""
+    stream: str = ""
+    """Only `stdout`, or only `stderr`."""
+
+    @property
+    def everything(self) -> bool:
+        """Whether nothing particular is asked for."""
+        return self == Wanted()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some lines, and where they stand among all that were asked for."""
+
+    lines: tuple[Line, ...]
+    first: int
+    """Number of the first of them, counted from 1."""
+    total: int
+
+    @property
+    def number(self) -> int:
+        """Which page it is."""
+        return (self.first - 1) // PAGE + 1
+
+    @property
+    def pages(self) -> int:
+        """How many there are."""
+        return max(1, -(-self.total // PAGE))
+
+    def told(self, command: str) -> str:
+        """Which lines these are, and how to see the others; nothing where these are all.
+
+        Raises:
+            OptionError: there is no such page.
+        """
+        if not self.lines and self.first > 1:
+            raise OptionError(
+                "no-such-page",
+                f"There is no page {self.number}: there {'is' if self.pages == 1 else 'are'} {self.pages}",
+                do=f"{command} --page {self.pages} shows the last",
+            )
+        last = self.first + len(self.lines) - 1
+        if last - self.first + 1 == self.total:
+            return ""
+        where = f"Lines {self.first:,} to {last:,} of {self.total:,}" if self.lines else f"None of {self.total:,} lines"
+        if (self.first - 1) % PAGE:  # the last N lines, which are no page
+            return f"{where}; {command} shows more"
+        others = [("before", self.number - 1), ("after", self.number + 1)]
+        ways = [f"--page {page} shows those {way}" for way, page in others if 0 < page <= self.pages]
+        return f"{where}, page {self.number} of {self.pages}; {command} {', '.join(ways)}"
+
+
+_EVERYTHING = Wanted()
+
+
+def lines(items: Iterable[Item], asked: Wanted = _EVERYTHING) -> Iterator[Line]:
+    """The lines that are asked for, one by one as they are written; pages are no matter here."""
+    for stream, batch in _batches(items, asked):
+        yield from ((stream, line) for line in batch)
+
+
+def page(items: Iterable[Item], asked: Wanted = _EVERYTHING) -> Page:
+    """The page that is asked for, and how many lines there are."""
+    total = 0
+    if asked.page is not None:
+        start = (asked.page - 1) * PAGE
+        found: list[Line] = []
+        for stream, batch in _batches(items, asked):
+            found += [(stream, line) for line in batch[max(0, start - total) : max(0, start + PAGE - total)]]
+            total += len(batch)
+        return Page(tuple(found), start + 1, total)
+    kept: deque[Line] = deque(maxlen=PAGE if asked.last is None else asked.last)
+    for stream, batch in _batches(items, asked):
+        kept.extend((stream, line) for line in batch[-(kept.maxlen or 1) :])
+        total += len(batch)
+    if asked.last is None and total:
+        while len(kept) > (total - 1) % PAGE + 1:  # the last page begins where pages begin
+            kept.popleft()
+    return Page(tuple(kept), total - len(kept) + 1, total)
+
+
+def add_words(parser: ArgumentParser) -> None:
+    """Adds the arguments of `logs` that say which lines; see `wanted`."""
+    parser.add_argument("-f", "--follow", action="store_true", help="go on to the end of the run")
+    parser.add_argument("-n", "--lines", type=int, metavar="N", help="only the last N lines")
+    parser.add_argument("--page", type=int, metavar="K", help=f"only page K; a page has {PAGE:,} lines")
+    search = parser.add_mutually_exclusive_group()
+    search.add_argument("--grep", metavar="TEXT", help="only lines that hold a text")
+    search.add_argument("--regex", metavar="RE", help="only lines in which a regular expression is found")
+    stream = parser.add_mutually_exclusive_group()
+    for name in ("stdout", "stderr"):
+        stream.add_argument(f"--{name}", dest="stream", action="store_const", const=name, help=f"only {name}")
+
+
+def wanted(args: Namespace) -> Wanted:
+    """Which lines those arguments ask for.
+
+    Raises:
+        OptionError: they contradict each other, or cannot be.
+    """
+    for option, number, least in ("--lines", args.lines, 0), ("--page", args.page, 1):
+        if number is not None and (number < least or args.follow):
+            raise OptionError(
+                "bad-command", f"{option} takes a number of {least} or more, and does not go with --follow"
+            )
+    if args.lines is not None and args.page is not None:
+        raise OptionError("contradiction", "--lines and --page contradict each other", do="Give one of them")
+    try:
+        pattern = re.compile(args.regex.encode()) if args.regex else None
+    except re.error as error:
+        raise OptionError("bad-regex", f"--regex {args.regex} is no regular expression: {error}") from error
+    return Wanted(args.page, args.lines, (args.grep or "").encode(), pattern, args.stream or "")
+
+
+def _batches(items: Iterable[Item], asked: Wanted) -> Iterator[_Batch]:
+    """The lines that are asked for, chunk by chunk: one by one, those of a big log would take minutes."""
+    rest: dict[str, bytes] = {}
+    for item in items:
+        if not isinstance(item, Chunk):
+            if (shown := _plain(item)) and asked.stream != "stderr":
+                yield "stdout", _chosen(shown, asked)
+            continue
+        stream, data = item.stream, item.data
+        if asked.stream and stream != asked.stream:
+            continue
+        end = data.rfind(b"\n")
+        if end < 0:
+            rest[stream] = _bounded(rest.get(stream, b"") + data)
+            continue
+        whole = rest.pop(stream, b"") + data[:end]
+        if data[end + 1 :]:
+            rest[stream] = _bounded(data[end + 1 :])
+        if asked.text in whole:
+            yield stream, _chosen(whole.split(b"\n"), asked)
+    for stream, data in rest.items():
+        yield stream, _chosen([data], asked)
+
+
+def _chosen(found: list[bytes], asked: Wanted) -> list[bytes]:
+    if asked.text:
+        found = [line for line in found if asked.text in line]
+    if asked.pattern is not None:
+        found = [line for line in found if asked.pattern.search(line)]
+    return [_shown(line) if len(line) > LONGEST or b"\r" in line else line for line in found]
+
+
+def _bounded(line: bytes) -> bytes:
+    """What is kept of a line that has no end yet: of one that is written over and over, the newest."""
+    return line if len(line) <= LONGEST else _last(line)[: LONGEST + 1]
+
+
+def _shown(line: bytes) -> bytes:
+    line = _last(line)
+    return line if len(line) <= LONGEST else line[:LONGEST] + b" ... (cut)"
+
+
+def _last(line: bytes) -> bytes:
+    """What a terminal would show of a line that was written over and over."""
+    return line.rstrip(b"\r").rpartition(b"\r")[2]
+
+
+def _plain(item: Display) -> list[bytes]:
+    shown = item.bundle.get("text/plain", "")
+    return ("".join(shown) if isinstance(shown, list) else str(shown)).encode("utf-8", "replace").splitlines()
