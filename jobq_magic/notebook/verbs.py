@@ -148,8 +148,3 @@ def _one(words: Sequence[str], verb: str) -> str:
     if words and words[0].startswith("--"):
         raise OptionError("unknown-option", f"%jobq {verb} knows no {words[0]}", do=_usage(verb))
     return words[0] if words else _LAST
-
-
-def _none(words: Sequence[str], verb: str) -> None:
-    if words:
-        raise OptionError("stray-word", f"%jobq {verb} does not know what to do with {words[0]!r}", do=_usage(verb))

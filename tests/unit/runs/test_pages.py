@@ -71,9 +71,9 @@ def test_streams_are_told_apart_and_displays_are_their_text():
 
 
 def test_of_a_line_that_is_written_over_and_over_the_newest_is_kept():
-    bar = [Chunk("stderr", b"\r%6d of 100000" % number) for number in range(100_000)]
-    assert texts(lines([*bar, Chunk("stderr", b"\n")])) == [" 99999 of 100000"]
-    assert texts(lines(bar)) == [" 99999 of 100000"]
+    bar = [Chunk("stderr", b"\r%6d of 100000" % number) for number in range(20_000)]
+    assert texts(lines([*bar, Chunk("stderr", b"\n")])) == [" 19999 of 100000"]
+    assert texts(lines(bar)) == [" 19999 of 100000"]
 
 
 def test_a_line_without_end_is_cut():
@@ -84,8 +84,8 @@ def test_a_line_without_end_is_cut():
 def test_the_memory_does_not_grow_with_the_log():
     block = b"some line of a log that goes on for long\n" * 25_000
     tracemalloc.start()
-    found = page((Chunk("stdout", block) for _ in range(100)), Wanted(text=b"goes on"))
+    found = page((Chunk("stdout", block) for _ in range(20)), Wanted(text=b"goes on"))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert found.total == 2_500_000
+    assert found.total == 500_000
     assert peak < 10 << 20

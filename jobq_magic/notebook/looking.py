@@ -1,0 +1,237 @@
+"""The verbs that only look: `list`, `status`, `logs`, `result`. What they find is shown, and is a value too."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from html import escape
+from itertools import chain
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from IPython.display import display
+
+from jobq_magic import commands
+from jobq_magic.job import Job
+from jobq_magic.notebook import faces, frontend
+from jobq_magic.render import html, text
+from jobq_magic.run import Run
+from jobq_magic.runs import pages
+from jobq_magic.runs.tail import Chunk, Item
+from jobq_magic.runtime import process
+from jobq_magic.snapshot import Phase, Snapshot
+from jobq_magic.words import size
+
+if TYPE_CHECKING:
+    from jobq_magic.notebook.session import Session
+
+__all__ = ["PARSERS", "Runs", "Standing", "list_", "logs", "result", "status"]
+
+_FEW = 20
+"""Runs that a list shows without `--all`."""
+_AS_IT_IS = 4 << 20
+"""Bytes up to which a log of one page is shown with its displays, just as it came."""
+
+
+class _Found:
+    """What a verb shows at once, in the middle of a cell too; as the value of the same cell it is not shown again."""
+
+    _drawn_by = ""
+
+    def draw(self, shell: Any) -> None:
+        """Shows it, but in a terminal, where it will be seen as `Out`."""
+        if frontend.in_terminal(shell):
+            return
+        self._drawn_by = _request_id(shell)
+        display({"text/plain": repr(self), "text/html": self._repr_html_()}, raw=True)
+
+    def _repr_html_(self) -> str:
+        raise NotImplementedError
+
+    def _ipython_display_(self) -> None:
+        from IPython.core.getipython import get_ipython
+
+        if not self._drawn_by or self._drawn_by != _request_id(get_ipython()):
+            raise NotImplementedError  # IPython then asks for the other representations
+
+
+class Runs(_Found, list[Job]):
+    """Runs as their jobs, newest first; drawn as a table of how they stood when they were listed."""
+
+    def __init__(self, rows: Sequence[tuple[Job, tuple[str, ...]]]) -> None:
+        super().__init__(job for job, _ in rows)
+        self._rows = [row for _, row in rows]
+
+    def __repr__(self) -> str:
+        return text.columns(_COLUMNS, self._rows) if self._rows else "No runs"
+
+    def _repr_html_(self) -> str:
+        if not self._rows:
+            return f'{html.STYLE}<div class="jq jq-mut">No runs</div>'
+        head = "".join(f"<th>{escape(column)}</th>" for column in _COLUMNS)
+        body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in self._rows)
+        return (
+            f'{html.STYLE}<table class="jq jq-list jq-num"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+        )
+
+
+class Standing(_Found, Job):
+    """A job, drawn as where it stands at that moment."""
+
+    def __repr__(self) -> str:
+        return text.live(self.status(), now=time.time())
+
+    def _repr_html_(self) -> str:
+        return Job._repr_html_(self)
+
+
+_COLUMNS = (*text.COLUMNS, "from")
+
+
+def list_(session: Session, words: Sequence[str]) -> Runs:
+    """[--live] [--all] [--phase PHASE]: the runs, newest first, also those of scripts and of other notebooks."""
+    args = _list_parser().parse_args(words)
+    limit = None if args.live or args.all or args.phase else _FEW
+    seen = commands.list_runs(session.store, live=args.live, limit=limit)
+    if args.phase:
+        seen = [snapshot for snapshot in seen if snapshot.phase == args.phase]
+        seen = seen if args.all else seen[:_FEW]
+    return _shown(session, Runs([_row(session, snapshot) for snapshot in seen]))
+
+
+def status(session: Session, words: Sequence[str]) -> Standing:
+    """[RUN]: where a run stands, and why."""
+    run = session.store.find(_run_parser("status").parse_args(words).run)
+    return _shown(session, Standing(run.id, session.store))
+
+
+def logs(session: Session, words: Sequence[str]) -> None:
+    """[RUN] [-f] [-n N] [--page K] [--grep TEXT | --regex RE] [--stdout | --stderr]: what a run printed; -f follows."""
+    args = _logs_parser().parse_args(words)
+    asked = pages.wanted(args)
+    run = session.store.find(args.run)
+    items = commands.logs(session.store, run, follow=args.follow)
+    if args.follow:
+        try:
+            if asked.everything:
+                _emit(items)
+            else:
+                _write(pages.lines(items, asked))
+        except KeyboardInterrupt:
+            raise faces.Detached(run) from None
+        return
+    if asked.everything:
+        held, whole = _begun(items)
+        if whole:
+            _emit(held)
+            return
+        items = chain(held, items)
+    page = pages.page(items, asked)
+    told = page.told(f"%jobq logs {run.id}")
+    _write(page.lines)
+    if told:
+        print(told)
+
+
+def result(session: Session, words: Sequence[str]) -> Any:
+    """[RUN]: the last value of a run that has ended, and what else it left; raises what the cell raised."""
+    run = session.store.find(_run_parser("result").parse_args(words).run)
+    told = commands.result(session.store, run)
+    rows = [(name, size(count), "") for name, count in told.names.items()]
+    rows += [(name, size(count), "changed in place") for name, count in told.changed.items()]
+    rows += [(entry["name"], "", f"did not come back: {entry['reason']}") for entry in told.skipped]
+    if rows:
+        print(text.columns(("name", "size", ""), rows))
+    return session.result(run)
+
+
+def _parser(verb: str, about: str) -> commands.Parser:
+    return commands.Parser(prog=f"%jobq {verb}", description=about, add_help=False, allow_abbrev=False)
+
+
+def _run_parser(verb: str) -> commands.Parser:
+    about = {"status": "Where a run stands, and why.", "result": "The last value of a run, and what else it left."}
+    return _takes_run(_parser(verb, about[verb]))
+
+
+def _takes_run(parser: commands.Parser) -> commands.Parser:
+    told = "an id, the beginning of one, a name, -1 for the last (the default), -2 for the one before"
+    parser.add_argument("run", nargs="?", default="-1", metavar="RUN", help=told)
+    return parser
+
+
+def _list_parser() -> commands.Parser:
+    parser = _parser("list", "The runs, newest first, also those of scripts and of other notebooks.")
+    parser.add_argument("--live", action="store_true", help="only runs that have not ended")
+    parser.add_argument("--all", action="store_true", help=f"all of them, and not only the newest {_FEW}")
+    parser.add_argument("--phase", choices=[phase.value for phase in Phase], metavar="PHASE", help="only of this phase")
+    return parser
+
+
+def _logs_parser() -> commands.Parser:
+    parser = _takes_run(_parser("logs", "What a run printed: the last page, or all where that is one."))
+    pages.add_words(parser)
+    return parser
+
+
+PARSERS: Mapping[str, Callable[[], commands.Parser]] = {
+    "list": _list_parser,
+    "status": lambda: _run_parser("status"),
+    "logs": _logs_parser,
+    "result": lambda: _run_parser("result"),
+}
+"""For the help of a verb."""
+
+_F = TypeVar("_F", bound=_Found)
+
+
+def _shown(session: Session, found: _F) -> _F:
+    found.draw(session.shell)
+    return found
+
+
+def _request_id(shell: Any) -> str:
+    return str(frontend.request(shell).get("header", {}).get("msg_id", ""))
+
+
+def _row(session: Session, snapshot: Snapshot) -> tuple[Job, tuple[str, ...]]:
+    run = session.store.get(snapshot.run)
+    return Job(run.id, session.store), (*text.row(snapshot, now=time.time()), _origin(run))
+
+
+def _origin(run: Run) -> str:
+    """From where a run was sent: the cell, and the notebook where that is another."""
+    label = run.cell.get("label", "")
+    if not label:
+        return "script"
+    if run.cell.get("kernel") == process.identify(os.getpid()):
+        return f"here, {label}"
+    notebook = os.path.basename(run.cell.get("notebook", "")) or "another kernel"  # noqa: PTH119 - it is no path of ours
+    return f"{notebook}, {label}"
+
+
+def _begun(items: Iterable[Item]) -> tuple[list[Item], bool]:
+    """The beginning of a log, and whether it is all, and no more than a page."""
+    held: list[Item] = []
+    count = bytes_ = 0
+    for item in items:
+        held.append(item)
+        if isinstance(item, Chunk):
+            count += item.data.count(b"\n")
+            bytes_ += len(item.data)
+        if count > pages.PAGE or bytes_ > _AS_IT_IS:
+            return held, False
+    return held, True
+
+
+def _emit(items: Iterable[Item]) -> None:
+    emit = faces.Emitter()
+    for item in items:
+        emit([item])
+
+
+def _write(lines: Iterable[pages.Line]) -> None:
+    for name, line in lines:
+        stream = sys.stdout if name == "stdout" else sys.stderr
+        stream.write(line.decode("utf-8", "replace") + "\n")
