@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Beside the newest one, which is in dev.lock: each changed which thread a button is answered in.
+OTHER_IPYKERNELS := 6.31 7.3
 # With bytecode, every process starts faster: `import ray` takes 0.4 s instead of 2 s.
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONUNBUFFERED
@@ -14,13 +16,14 @@ help: ## what there is
 
 install: $(VENV)/.ready ## make .venv from the lock file
 
-$(VENV)/.ready: requirements/dev.lock requirements/uv.lock pyproject.toml
+$(VENV)/.ready: $(wildcard requirements/*.lock) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "jobq-magic needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..."; exit 2; }
 	@echo "making $(VENV) (once; about a minute)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements/dev.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@for version in $(OTHER_IPYKERNELS); do $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes --compile-bytecode --upgrade --target $(VENV)/ipykernel-$$version -r requirements/ipykernel-$$version.lock || exit 1; done
 	@touch $@
 
 demo: install ## run the π notebook headless on four Ray workers, and say what happened
@@ -65,6 +68,7 @@ bench-ray: install ## embedded Ray beside Ray's own Jobs API
 lock: install ## renew the lock files from pyproject.toml
 	@echo 'uv>=0.5' | $(BIN)/uv pip compile --quiet - --generate-hashes --no-header --no-annotate --universal --python-version 3.11 --upgrade -o requirements/uv.lock
 	@$(BIN)/uv pip compile --quiet pyproject.toml --extra all --group dev --generate-hashes --no-header --no-annotate --universal --python-version 3.11 --upgrade -o requirements/dev.lock
+	@for version in $(OTHER_IPYKERNELS); do echo "ipykernel==$$version.*" | $(BIN)/uv pip compile --quiet - --no-deps --generate-hashes --no-header --no-annotate --universal --python-version 3.11 --upgrade -o requirements/ipykernel-$$version.lock || exit 1; done
 
 clean: ## remove .venv and what was built
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

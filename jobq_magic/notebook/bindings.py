@@ -37,6 +37,8 @@ class Sent:
     end: Snapshot | None = None
     foreign: bool = False
     """Another session sent it: nobody here holds what was sent, and all that it changed is bound."""
+    bound: frozenset[str] = frozenset()
+    """What was bound already, when the rest was left for later."""
     later: Mapping[str, int] = field(default_factory=dict)
     """Names, with the bytes of their values, that the first cell that reads one of them fetches."""
 
@@ -137,6 +139,7 @@ class Bindings:
             return found, ()
         if found.later:
             sent.later = found.later
+            sent.bound = frozenset(found.names)
             self.pending.bind_some(sent.run.id, found.names)
             total = size(max(found.later.values()))
             names = ", ".join(sorted(set(found.later) - {"_"}))
@@ -164,7 +167,7 @@ class Bindings:
         notes: list[str] = []
         self.pending.settle()
         mine = self.pending.of(run)
-        values = dict(found.names)
+        values = {name: value for name, value in found.names.items() if name not in sent.bound}
         for name, value in found.changed.items():
             old = sent.shipped.get(name, _NOTHING)
             claimed = (self.pending.held_aside(old) | {name}) & mine

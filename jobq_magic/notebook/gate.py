@@ -94,7 +94,8 @@ class Gate:
         try:
             while sent.end is None and session.bindings.get(sent.run) is sent:
                 session.bind_what_came_back(within=0.1)
-                line.show()
+                if sent.end is None:
+                    line.show()
             if sent.later and session.bindings.owners(names):
                 line.fetching(sent.later)
                 session.fetch(sent)

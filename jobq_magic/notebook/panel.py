@@ -19,8 +19,9 @@ from jobq_magic.render.card import Card
 __all__ = ["Panel"]
 
 if not hasattr(html, "card"):  # TEMPORARY
-    html.live = lambda card: f"<pre>{card.snapshot.phase} {card.log}</pre>"
-    html.card = html.live
+    _old = html.live
+    html.card = lambda card: f"<pre>{card.snapshot.phase} {card.log}</pre>"
+    html.live = lambda card, now=None: _old(card, now=now) if now else html.card(card)
     html.sr = lambda card: str(card.snapshot.phase)
     html.details = lambda sent: f"{len(sent)} sent"
     html.copy_id = lambda run: run

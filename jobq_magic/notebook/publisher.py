@@ -22,6 +22,7 @@ from jobq_magic.run import Run
 from jobq_magic.runs.logend import LogEnd
 from jobq_magic.runs.store import Store
 from jobq_magic.runs.tail import Chunk, Item, Tail
+from jobq_magic.snapshot import Snapshot
 
 __all__ = ["Face", "Publisher", "Watched"]
 
@@ -71,6 +72,7 @@ class Watched:
         self._sent = store.travellers(run)
         self._due = self._pictures_due = self._tended = -math.inf
         self._clear_first = False
+        self._looked: object = None
         self.found: Outcome | None = None
         """What it left, once that is settled."""
         self.refused: JobqError | None = None
@@ -84,10 +86,13 @@ class Watched:
         items = self._tail.poll() if self._tail is not None else []
         for item in items:
             self._take(item)
-        done = self._tail.done if self._tail is not None else self.store.snapshot(self.run).final
+        snapshot = self.store.snapshot(self.run)
+        done = self._tail.done if self._tail is not None else snapshot.final
         if self.outlet is not None and (done or now >= self._pictures_due):
             self._pictures_due = now + max(PERIOD, self.outlet.show(tuple(self.canvas.pictures)) / DISPLAY_RATE)
-        if done or now >= self._due:
+        looks = (snapshot, self.log.text, self._clock(snapshot), self._awaited())
+        if looks != self._looked and (done or now >= self._due):
+            self._looked = looks
             self._due = now + max(PERIOD, self.face.show(self.card()) / RATE)
         if done:
             self._ended(self)
@@ -112,19 +117,24 @@ class Watched:
             self.outlet.show((*self.canvas.pictures, Picture(value)))
 
     def card(self, *notes: str) -> Card:
-        """What there is to draw now; its clock goes in steps, so that a silent run costs little."""
+        """What there is to draw now."""
         snapshot = self.store.snapshot(self.run)
-        elapsed = max(0.0, time.time() - snapshot.created)
-        step = 1 if elapsed < 600 else 5
         return Card(
             snapshot,
-            now=snapshot.created + elapsed // step * step,
+            now=self._clock(snapshot),
             log=self.log.text,
             cut=self.log.cut,
             sent=self._sent,
             awaited=() if snapshot.final else self._awaited(),
             notes=(*self.notes, *notes),
         )
+
+    @staticmethod
+    def _clock(snapshot: Snapshot) -> float:
+        """The time as it is drawn: in steps, so that a silent run costs little."""
+        elapsed = max(0.0, time.time() - snapshot.created)
+        step = 1 if elapsed < 600 else 5
+        return snapshot.created + elapsed // step * step
 
     def _take(self, item: Item) -> None:
         if isinstance(item, Chunk):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -79,8 +80,12 @@ class Notebook:
 
 
 @contextmanager
-def opened(env: dict[str, str], *, person: bool) -> Iterator[Notebook]:
-    """A kernel with the extension loaded; it ends with the block."""
+def opened(env: dict[str, str], *, person: bool, ipykernel: str = "") -> Iterator[Notebook]:
+    """A kernel with the extension loaded; it ends with the block. With `ipykernel`, of that version instead."""
+    if ipykernel:
+        other = Path(sys.prefix, f"ipykernel-{ipykernel}")
+        assert other.is_dir(), f"{other} is missing; make install makes it"
+        env = {**env, "PYTHONPATH": str(other)}
     manager = KernelManager(kernel_name="python3", transport="ipc", ip=str(Path(env["JOBQ_RUNTIME_DIR"], "kernel")))
     manager.start_kernel(env=env, cwd=f"{env['BASE']}/work")
     client = manager.client()

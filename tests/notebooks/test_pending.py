@@ -118,7 +118,8 @@ def test_a_read_is_seen_through_the_notebooks_own_functions_and_magics(attended,
 
 
 @pytest.mark.parametrize(
-    "code", ["1 + 1", "def later():\n    return value", "value = 'mine'", "value = 1\nvalue + 1", "import math", "'value'"]
+    "code",
+    ["1 + 1", "def later():\n    return value", "value = 'mine'", "value = 1\nvalue + 1", "import math", "'value'"],
 )
 def test_a_cell_that_does_not_read_it_does_not_wait(attended, hold, code):
     attended.run(f"%%jobq\n{hold.code}value = 'new'")
@@ -258,7 +259,9 @@ def test_names_are_bound_between_cells_never_while_one_runs(attended, hold):
     attended.run("seen = []")
     attended.run(f"%%jobq\n{hold.code}value = 'new'")
     hold.go()
-    code = "import asyncio\nfor _ in range(60):\n    seen.append('val' + 'ue' in globals())\n    await asyncio.sleep(0.02)"
+    code = (
+        "import asyncio\nfor _ in range(60):\n    seen.append('val' + 'ue' in globals())\n    await asyncio.sleep(0.02)"
+    )
     attended.run(code)
     assert attended.run("set(seen)").value == "{False}"
     assert attended.run("value").value == "'new'"
@@ -292,8 +295,9 @@ def test_large_values_are_fetched_by_the_first_cell_that_reads_them(attended):
     assert attended.run("'large' in [*globals()]").value == "False"
     told = attended.run("len(large)")
     assert told.value == "80000000"
-    assert any("Fetching large (80 MB)" in shown["text/plain"] for shown in [*told.displays, *told.updates])
+    assert any("Fetching large (80.0 MB)" in shown["text/plain"] for shown in [*told.displays, *told.updates])
     assert reply.error is None
+    assert "meanwhile" not in told.updates[0]["text/plain"]
 
 
 def test_with_wait_the_cell_is_busy_and_a_failure_leaves_names_as_a_failed_cell_does(attended):

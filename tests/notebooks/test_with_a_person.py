@@ -1,4 +1,4 @@
-"""`%%jobq` with a person in front: a status that is kept up to date, and an interrupt that only detaches."""
+"""`%%jobq` with a person in front, who waits for it or asks for it again: interrupts, verbs, kernels that die."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ def phases(folder: Path) -> list[str]:
     return [event["phase"] for event in events if "phase" in event]
 
 
+def told(reply) -> str:
+    """All text that a cell left."""
+    return reply.stdout + (reply.value or "") + "".join(shown["text/plain"] for shown in reply.displays)
+
+
 def begun(notebook, environment, cell: str) -> tuple[str, Path]:
     """Sends a cell, and waits until its code runs; the request, and the folder of its run."""
     before = folders(environment)
@@ -33,8 +38,8 @@ def begun(notebook, environment, cell: str) -> tuple[str, Path]:
     return request, folder
 
 
-def test_a_status_line_is_updated_in_place_and_output_comes_as_it_is_made(attended):
-    reply = attended.run("%%jobq\nprint('said')\nimport time\ntime.sleep(0.6)\n'value'")
+def test_with_wait_output_comes_as_it_is_made_under_a_status_that_is_updated_in_place(attended):
+    reply = attended.run("%%jobq --wait\nprint('said')\nimport time\ntime.sleep(0.6)\n'value'")
     assert (reply.stdout, reply.value) == ("said\n", "'value'")
     assert len(reply.displays) == 1
     assert "✓ succeeded" in reply.updates[-1]["text/plain"]
@@ -45,14 +50,14 @@ def test_an_interrupt_detaches_and_attach_brings_it_back(attended, environment):
     cell, folder = begun(
         attended,
         environment,
-        "%%jobq\nimport os, time\nprint('up')\nwhile not os.path.exists('go'): time.sleep(0.02)\nlate = 5\nlate",
+        "%%jobq --wait\nimport os, time\nprint('up')\nwhile not os.path.exists('go'): time.sleep(0.02)\nlate = 5\nlate",
     )
     attended.manager.interrupt_kernel()
     reply = attended.reply(cell)
     assert reply.error == "Detached"
     assert f"%jobq attach {folder.name}" in reply.traceback
     attended.run("open('go', 'w').close()")
-    again = attended.run("%jobq attach -1")
+    again = attended.run("%jobq attach -1 --wait")
     assert (again.stdout, again.value) == ("up\n", "5")
     assert attended.run("print(late)").stdout == "5\n"
     attended.run("os = __import__('os'); os.remove('go')")
@@ -63,45 +68,20 @@ def test_an_interrupt_before_the_cell_is_handed_over_is_one_sentence(attended):
     reply = attended.run("%%jobq\nslow")
     assert reply.error == "Interrupted"
     assert reply.traceback == "Interrupted before the cell was handed over: it does not run."
-    assert "cancelled" in attended.run("%jobq status -1").stdout
-
-
-def test_no_wait_returns_at_once_and_binds_between_cells(attended, environment):
-    reply = attended.run(
-        "%%jobq --no-wait\nimport os, time\nwhile not os.path.exists('go2'): time.sleep(0.02)\naside = 7"
-    )
-    assert reply.error is None
-    assert attended.run("aside").error == "NameError"
-    attended.run("open('go2', 'w').close()")
-    eventually(lambda: attended.run("print(globals().get('aside'))").stdout == "7\n", timeout=20)
-    attended.run("__import__('os').remove('go2')")
-
-
-def test_no_wait_says_what_did_not_come_back(attended):
-    display = attended.run("%%jobq --no-wait\nimport threading\nlock = threading.Lock()\nok = 5").displays[0]
-    assert "this machine" in display["text/plain"]
-    eventually(lambda: attended.run("print(globals().get('ok'))").stdout == "5\n", timeout=20)
-    reply = attended.run("%jobq result -1")
-    assert "ok:" in reply.stdout
+    assert "cancelled" in told(attended.run("%jobq status -1"))
 
 
 def test_stop_ends_a_run(attended, environment):
-    request, _ = begun(attended, environment, "%%jobq --no-wait --name sleeper\nimport time\ntime.sleep(100)")
+    request, _ = begun(attended, environment, "%%jobq --name sleeper\nimport time\ntime.sleep(100)")
     attended.reply(request)
-    assert "■ cancelled" in attended.run("%jobq stop sleeper").stdout
+    assert "■ cancelled" in told(attended.run("%jobq stop sleeper"))
 
 
-def test_verbs_tell_of_runs(attended):
-    attended.run("%%jobq --name told\nprint('line')\nseen = 3\nseen")
-    assert "told-" in attended.run("%jobq list").stdout
-    assert "✓ succeeded" in attended.run("%jobq status told").stdout
-    assert attended.run("%jobq logs told").stdout == "line\n"
-    result = attended.run("%jobq result told")
-    assert (result.value, "seen:" in result.stdout) == ("3", True)
-    again = attended.run("%jobq rerun told")
-    assert (again.stdout, again.value) == ("line\n", "3")
-    assert "setting" in attended.run("%jobq config").stdout
-    assert "--workers" in attended.run("%jobq --help").stdout
+def test_a_rerun_binds_the_names_of_the_run_anew(attended):
+    attended.run("%%jobq --wait --name told\nprint('line')\nseen = 3\nseen")
+    attended.run("seen = 'mine'")
+    assert "told-" in told(attended.run("%jobq rerun told"))
+    assert attended.run("seen").value == "3"
 
 
 def test_a_kernel_that_is_killed_leaves_its_run_going_and_another_attaches(environment):
@@ -114,11 +94,11 @@ def test_a_kernel_that_is_killed_leaves_its_run_going_and_another_attaches(envir
         )
         os.kill(first.manager.provisioner.pid, signal.SIGKILL)
         with opened(environment, person=True) as second:
-            assert second.run("%jobq list --live").stdout.count("orphan-") == 1
+            assert told(second.run("%jobq list --live")).count("orphan-") == 1
             Path(environment["BASE"], "work", "go3").touch()
-            assert second.run("%jobq attach orphan").value == "'end'"
+            assert second.run("%jobq attach orphan --wait").value == "'end'"
             assert second.run("found").error == "NameError", "attach in another kernel binds only when asked"
-            second.run("%jobq attach orphan --bind")
+            second.run("%jobq attach orphan --bind --wait")
             assert second.run("print(found)").stdout == "[1]\n"
     assert phases(folder)[-1] == "succeeded"
 
