@@ -137,8 +137,9 @@ class Job:
 
     def _repr_html_(self) -> str:
         from jobq_magic.render import html
+        from jobq_magic.render.card import Card
 
-        return html.live(self._store.snapshot(self.run), now=time.time())
+        return html.card(Card(self._store.snapshot(self.run), time.time()))
 
 
 def outcome(store: Store, run: Run, snapshot: Snapshot, *, most: int | None = None) -> Outcome:

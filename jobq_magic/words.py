@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from jobq_magic.snapshot import Phase, Snapshot
 
-__all__ = ["ICONS", "SPENT", "Words", "ago", "duration", "say", "size"]
+__all__ = ["ICONS", "SPENT", "Words", "about", "ago", "clock", "duration", "say", "size", "some"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,27 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def clock(seconds: float) -> str:
+    """How a clock that runs shows it: `0:42`, `2:03:10`."""
+    return duration(max(60, seconds)) if seconds >= 60 else f"0:{int(seconds):02}"
+
+
+def about(seconds: float) -> str:
+    """How people guess a length of time: `22 s`, `4 min`, `2.5 h`, `3 days`."""
+    if seconds < 59.5:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 3570:
+        return f"{round(seconds / 60)} min"
+    if seconds < 47.5 * 3600:
+        return f"{seconds / 3600:.1f}".removesuffix(".0") + " h"
+    return f"{round(seconds / 86400)} days"
+
+
+def some(names: Sequence[str], most: int = 8) -> list[str]:
+    """A list that stays short: the first few, and how many more there are."""
+    return list(names) if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"]
 
 
 def ago(seconds: float) -> str:

@@ -1,72 +1,114 @@
-"""Snapshots, lists and errors as HTML. Pure; everything that comes from a run is escaped.
+"""Cards, lists and errors as HTML. Pure; everything that comes from a run is escaped, and acts on nothing.
 
-One card a run, as `<div class="jq">`: head, say, times, bar. Its colours are JupyterLab's variables, with defaults
-where there are none (a page made by nbconvert), so that it follows the theme.
+`live` is what changes while a run goes on; whoever shows it adds buttons. `card` is the whole, and for a run that has
+ended the form that is saved: it needs no kernel, and says what can be typed instead of having buttons.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from html import escape
+from typing import Protocol
 
+from jobq_magic.bundle import Traveller
 from jobq_magic.errors import JobqError
-from jobq_magic.render import text
-from jobq_magic.snapshot import Phase, Progress, Snapshot
-from jobq_magic.words import ICONS, duration, say
+from jobq_magic.render import console, content, text
+from jobq_magic.render.bars import Bar
+from jobq_magic.render.card import Card
+from jobq_magic.render.colours import rules
+from jobq_magic.render.content import Content, sr
+from jobq_magic.render.safe import html as safe
+from jobq_magic.render.safe import link
+from jobq_magic.render.style import STYLE, icon
+from jobq_magic.snapshot import Phase, Snapshot
+from jobq_magic.words import clock, duration, size, some
 
-__all__ = ["STYLE", "error", "final", "live", "table"]
+__all__ = ["STYLE", "Printed", "card", "copy_id", "details", "error", "final", "line", "live", "log", "sr", "table"]
 
-STYLE = """<style>
-.jq{--c:var(--jp-ui-font-color2,#656d76);color:var(--jp-ui-font-color1,#1f2328);background:var(--jp-layout-color1,#fff);
- border:1px solid var(--jp-border-color2,#d8dee4);border-radius:6px;overflow:hidden;
- font:13px/1.45 var(--jp-ui-font-family,sans-serif)}
-.jq-running,.jq-collecting{--c:var(--jp-brand-color1,#0969da)}
-.jq-queued,.jq-starting,.jq-paused{--c:var(--jp-warn-color1,#9a6700)}
-.jq-succeeded{--c:var(--jp-success-color1,#1a7f37)}
-.jq-failed,.jq-lost{--c:var(--jp-error-color1,#cf222e)}
-.jq-head{display:flex;align-items:center;gap:10px;padding:8px 12px}
-.jq-pill{font-weight:600;color:var(--c);white-space:nowrap}
-.jq-name{font-weight:600}
-.jq-mut{color:var(--jp-ui-font-color2,#656d76)}
-.jq-grow{flex:1}
-.jq-num{font-variant-numeric:tabular-nums}
-.jq-say,.jq-bar,.jq-note{padding:0 12px 8px}
-.jq-times{display:flex;gap:14px;flex-wrap:wrap;padding:0 12px 8px;font-size:11px}
-.jq-bar{display:flex;align-items:center;gap:10px}
-.jq-bar div{flex:1;height:6px;border-radius:3px;overflow:hidden;background:var(--jp-layout-color2,#f6f8fa)}
-.jq-bar i{display:block;height:100%;background:var(--jp-brand-color1,#0969da)}
-.jq a{color:var(--jp-content-link-color,#0969da);text-decoration:none}
-.jq-list td,.jq-list th{text-align:left;padding:2px 12px}
-</style>"""
+TAIL = 12
+"""Lines of the log that are in sight."""
+_WIDE = 240
+"""Characters of a line in sight: twelve lines must not fill a screen."""
+_TRACEBACK = 60
+_WORKERS = 24
+_FEW = 8
+"""Processes whose memory has room beside them; where there are more, it is in their tooltips."""
+_POINTS = 12
+_TYPED = re.compile(r"%jobq [a-z]+(?: [a-z0-9-]+)?|--[a-z][a-z-]*")
+_RIGHT, _PLAIN = ' class="jq-n"', ' class="jq-plain"'
+_ID = re.compile(r"[a-z0-9-]{1,80}")
+
+
+class Printed(Protocol):
+    """The end of what a run printed."""
+
+    @property
+    def text(self) -> str:
+        """As it came."""
+
+    @property
+    def cut(self) -> bool:
+        """Whether there is more before it."""
+
+
+def card(card: Card) -> str:
+    """All of a run. Where it has ended: without anything that needs a kernel."""
+    told = content.read(card)
+    parts = [_live(card, told)]
+    if len(told.log) > TAIL or card.cut:
+        parts.append(_whole_log(card, told))
+    if sent := _sent(card.sent):
+        parts.append(sent)
+    if card.snapshot.final:
+        parts.append(_foot(card.snapshot.run))
+    return _styled(_box(card.snapshot, card.snapshot.run, "".join(parts)))
+
+
+def live(card: Card) -> str:
+    """What changes while a run goes on, and at its end what it came to."""
+    return _styled(_box(card.snapshot, card.snapshot.run, _live(card, content.read(card))))
 
 
 def final(snapshot: Snapshot) -> str:
     """The card of a run that has ended, the same at every execution: no id, no times, no addresses."""
-    return STYLE + _card(snapshot, _head(snapshot, snapshot.name, snapshot.mode) + _say(snapshot))
+    told = Card(snapshot, 0)
+    head = _head(snapshot, snapshot.name, snapshot.mode)
+    return STYLE + _box(snapshot, snapshot.name, head + _say(told))
 
 
-def live(snapshot: Snapshot, *, now: float) -> str:
-    """The card of a run at one moment."""
-    clock = duration(max(0, (snapshot.ended or now) - snapshot.created))
-    links = "" if snapshot.final else "".join(_link(link.title, link.href) for link in snapshot.links)
-    parts = [
-        _head(snapshot, snapshot.run, text.place(snapshot), f'{links}<span class="jq-num jq-mut">{clock}</span>'),
-        _say(snapshot),
-        _times(snapshot),
-        *(_bar(progress) for progress in snapshot.progress if not snapshot.final),
-        *(f'<div class="jq-note jq-mut">{escape(note)}</div>' for note in snapshot.notes),
-    ]
-    return STYLE + _card(snapshot, "".join(parts))
+def details(sent: Sequence[Traveller]) -> str:
+    """What travelled, to be unfolded; nothing where nothing did."""
+    drawn = _sent(sent)
+    return f'{STYLE}<div class="jq">{drawn}</div>' if drawn else ""
+
+
+def log(printed: Printed) -> str:
+    """More of what a run printed than its card has."""
+    lines = console.html(printed.text, cut=printed.cut) or '<span class="jq-mut">Nothing printed yet</span>'
+    return _styled(f'<div class="jq"><pre role="group" aria-label="Log" tabindex="0">{lines}</pre></div>')
+
+
+def copy_id(run: str) -> str:
+    """A button that copies the id of a run."""
+    return f'{STYLE}<div class="jq jq-bare">{_copy(run)}</div>'
+
+
+def line(sentence: str, advice: str = "") -> str:
+    """One sentence, with what to do about it beside it."""
+    tip = f' <span class="jq-mut">{_typed(advice)}</span>' if advice else ""
+    return f'{STYLE}<div class="jq jq-bare">{safe(sentence)}{tip}</div>'
 
 
 def table(snapshots: Iterable[Snapshot], *, now: float) -> str:
     """The list of runs."""
     rows = [text.row(snapshot, now=now) for snapshot in snapshots]
     if not rows:
-        return f'{STYLE}<div class="jq jq-mut">No runs</div>'
-    head = "".join(f"<th>{escape(column)}</th>" for column in text.COLUMNS)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f'{STYLE}<table class="jq jq-list jq-num"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+        return f'{STYLE}<div class="jq"><div class="jq-head jq-mut">No runs</div></div>'
+    head = "".join(f'<th scope="col">{safe(column)}</th>' for column in text.COLUMNS)
+    body = "".join(f"<tr>{''.join(f'<td>{safe(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    drawn = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'{STYLE}<div class="jq"><div class="jq-fit">{drawn}</div></div>'
 
 
 def error(problem: JobqError) -> str:
@@ -74,45 +116,199 @@ def error(problem: JobqError) -> str:
     return problem.html()
 
 
-def _card(snapshot: Snapshot, body: str) -> str:
-    return f'<div class="jq jq-{snapshot.phase}" role="status">{body}</div>'
+def _styled(drawn: str) -> str:
+    return STYLE + rules(drawn) + drawn
 
 
-def _head(snapshot: Snapshot, name: str, where: str, right: str = "") -> str:
+def _box(snapshot: Snapshot, name: str, body: str) -> str:
+    label = safe(f"Run {name}: {snapshot.phase}")
+    return f'<div class="jq jq-{snapshot.phase}" role="group" aria-label="{label}">{body}</div>'
+
+
+def _live(card: Card, told: Content) -> str:
+    snapshot = card.snapshot
+    links = "" if snapshot.final else "".join(_link(each.title, each.href) for each in snapshot.links)
+    parts = [
+        _head(snapshot, snapshot.run, content.place(card), links, _took(card)),
+        _say(card),
+        "" if snapshot.final else _line(told),
+        _times(card, told),
+        _bars(told),
+        "" if snapshot.final else _workers(card),
+        *(f'<div class="jq-note jq-mut">{safe(note)}</div>' for note in some(content.notes(card))),
+    ]
+    if snapshot.phase is Phase.FAILED and card.traceback:
+        lines = console.html(card.traceback, lines=_TRACEBACK, columns=_WIDE * 2)
+        parts.append(f'<pre role="group" aria-label="Traceback" tabindex="0">{lines}</pre>')
+    if told.log:
+        lines = console.drawn(told.log, cut=card.cut, lines=TAIL, columns=_WIDE)
+        parts.append(f'<pre class="jq-tail" role="group" aria-label="End of the log" tabindex="0">{lines}</pre>')
+    if card.awaited and not snapshot.final:
+        names = _listed(f"<code>{safe(name)}</code>" for name in some(card.awaited))
+        parts.append(f'<div class="jq-foot"><span>{names} will come back; cells that read them wait</span></div>')
+    return "".join(parts)
+
+
+def _head(snapshot: Snapshot, name: str, where: str, links: str = "", time: str = "") -> str:
     word = snapshot.phase.capitalize()
     if snapshot.phase is Phase.SUCCEEDED and snapshot.result == "lost":
         word += ", result lost"
     return (
-        f'<div class="jq-head"><span class="jq-pill">'
-        f'<span aria-hidden="true">{ICONS[snapshot.phase]}</span> {word}</span>'
-        f'<span class="jq-name">{escape(name)}</span><span class="jq-mut">{escape(where)}</span>'
-        f'<span class="jq-grow"></span>{right}</div>'
+        f'<div class="jq-head"><div class="jq-who"><span class="jq-pill">{icon(snapshot.phase)}{word}</span>'
+        f'<b title="{safe(name)}">{safe(name)}</b><span class="jq-mut" title="{safe(where)}">{safe(where)}</span>'
+        f'{links}</div><span class="jq-mut">{time}</span></div>'
     )
 
 
-def _say(snapshot: Snapshot) -> str:
-    words = say(snapshot)
-    if snapshot.phase is Phase.SUCCEEDED and not words.advice:
-        return ""
-    tip = f' <span class="jq-mut">{escape(words.advice)}</span>' if words.advice else ""
-    return f'<div class="jq-say">{escape(words.sentence)}{tip}</div>'
-
-
-def _times(snapshot: Snapshot) -> str:
-    spans = "".join(f"<span>{what} <b>{how_long}</b></span>" for what, how_long in text.spent(snapshot))
-    return f'<div class="jq-times jq-num jq-mut">{spans}</div>' if spans else ""
-
-
-def _bar(progress: Progress) -> str:
-    told = text.progress(progress)
-    if not progress.total:
-        return f'<div class="jq-bar jq-num"><span>{escape(told)}</span></div>'
-    part = min(100.0, max(0.0, 100 * progress.done / progress.total))
-    return f'<div class="jq-bar jq-num"><div><i style="width:{part:.1f}%"></i></div><span>{escape(told)}</span></div>'
+def _took(card: Card) -> str:
+    took = max(0, (card.snapshot.ended or card.now) - card.snapshot.created)
+    return duration(took) if card.snapshot.final else clock(took)
 
 
 def _link(title: str, href: str) -> str:
-    """A link, where it leads to a page; what a record says may be anything."""
-    if not href.startswith(("http://", "https://")):
+    if not (address := link(href)):
         return ""
-    return f'<a href="{escape(href)}" target="_blank" rel="noopener noreferrer">{escape(title)} ↗</a>'
+    return f'<a href="{escape(address)}" target="_blank" rel="noopener noreferrer">{safe(title)} ↗</a>'
+
+
+def _say(card: Card) -> str:
+    first, broke, advice = content.sentence(card)
+    if not first:
+        return ""
+    beside = " ".join(content.closed(part) for part in (broke, advice) if part)
+    if card.snapshot.final:
+        first = f"<b>{safe(first)}</b>" + "<br>" * bool(beside)
+    else:
+        first = f"{safe(content.closed(first))} " if beside else safe(first)
+    tip = f'<span class="jq-mut">{_typed(beside)}</span>' if beside else ""
+    return f'<div class="jq-say">{first}{tip}</div>'
+
+
+def _typed(advice: str) -> str:
+    """Advice, with what can be typed set apart."""
+    return _TYPED.sub(lambda found: f'<code class="jq-copy">{found[0]}</code>', safe(advice))
+
+
+def _line(told: Content) -> str:
+    whole = sum(span.took for span in told.spans) + (told.left or 0)
+    parts = [(span.took, ' class="jq-open"' if span.going and told.left is None else "") for span in told.spans]
+    if told.left is not None:
+        parts.append((told.left, ' class="jq-rest"'))
+    # Parts that add up to less than one would not fill the line.
+    drawn = "".join(f'<i{kind} style="flex:{max(1, round(999 * took / whole))}"></i>' for took, kind in parts if whole)
+    return f'<div class="jq-time" aria-hidden="true">{drawn}</div>' if drawn else ""
+
+
+def _times(card: Card, told: Content) -> str:
+    drawn = [
+        f"<span>{' '.join(filter(None, (word, f'<b>{figure}</b>', after)))}</span>"
+        for word, figure, after in content.captions(card, told)
+    ]
+    if card.snapshot.final and card.came:
+        each = [
+            f"<b>{safe(one.name)}</b> ({'changed in place, ' * (one.how == 'changed')}{size(one.size)})"
+            for one in card.came
+        ]
+        drawn.append(f"<span>came back: {_listed(some(each))}</span>")
+    return f'<div class="jq-times">{"".join(drawn)}</div>' if drawn else ""
+
+
+def _bars(told: Content) -> str:
+    named = any(bar.label for bar in told.bars)
+    drawn = "".join(_bar(bar, named=named) for bar in told.bars)
+    if told.hidden:
+        drawn += f'<div class="jq-bar jq-mut"><span>and {told.hidden} more</span></div>'
+    return f'<div class="jq-bars"><div{"" if named else _PLAIN}>{drawn}</div></div>' if drawn else ""
+
+
+def _bar(bar: Bar, *, named: bool) -> str:
+    part = content.percent(bar)
+    beside = " · ".join(filter(None, (bar.rate, f"{bar.left} left" if bar.left and not bar.closed else "")))
+    label, count = safe(bar.label), safe(bar.count)
+    first, last = f'<span title="{label}">{label}</span>' * named, f'<span class="jq-mut">{safe(beside)}</span>'
+    if part is None:
+        return f'<div class="jq-bar">{first}<span></span><span>{count}</span>{last}</div>'
+    spoken = safe(", ".join(filter(None, (bar.count.replace(" / ", " of "), beside))))
+    return (
+        f'<div class="jq-bar" role="progressbar" aria-label="{label or "Progress"}" aria-valuemin="0"'
+        f' aria-valuemax="100" aria-valuenow="{part:.0f}" aria-valuetext="{spoken}">'
+        f'{first}<div><i style="width:{part:.1f}%"></i></div><span>{count}</span>{last}</div>'
+    )
+
+
+def _workers(card: Card) -> str:
+    workers = content.usage(card.snapshot)
+    if not workers:
+        return ""
+    top = max([1.0, *(point for each in workers for point in each.history)])
+    few = len(workers) <= _FEW
+    drawn = "".join(
+        f'<span role="listitem" title="{safe(each.label)}: {size(each.memory)}, at most {size(each.peak)}">'
+        f"<b>{safe(each.label)}</b>{_spark(each.history, top)} {content.load(each.cpu)}"
+        f"{_memory(each.memory) if few else ''}</span>"
+        for each in workers[:_WORKERS]
+    )
+    if len(workers) > 1:
+        more = f"and {len(workers) - _WORKERS} more, " if len(workers) > _WORKERS else ""
+        total = size(sum(each.memory for each in workers))
+        drawn += f'<span role="listitem" class="jq-all jq-mut">{more}{total} in all</span>'
+    return f'<div class="jq-wk" role="list" aria-label="Processes">{drawn}</div>'
+
+
+def _memory(used: int) -> str:
+    return f' <span class="jq-mut">{size(used)}</span>'
+
+
+def _spark(history: Sequence[float], top: float) -> str:
+    points = history[-_POINTS:]
+    if len(points) < 2:
+        return ""
+    step = 34 / (_POINTS - 1)
+    first = _POINTS - len(points)
+    drawn = " ".join(f"{(first + at) * step:.0f},{11 - 10 * max(0, each) / top:.0f}" for at, each in enumerate(points))
+    return f'<svg viewBox="0 0 34 12" width="34" height="12" aria-hidden="true"><polyline points="{drawn}"/></svg>'
+
+
+def _sent(sent: Sequence[Traveller]) -> str:
+    if not sent:
+        return ""
+    columns = ("name", "kind", "size", "from", "needed by")
+    head = "".join(f'<th scope="col"{_RIGHT if name == "size" else ""}>{name}</th>' for name in columns)
+    rows = "".join(
+        f"<tr><td><code>{safe(each.name)}</code></td><td>{safe(each.kind)}</td>"
+        f'<td class="jq-n">{"" if each.size is None else size(each.size)}</td>'
+        f"<td>{safe(each.origin)}</td><td>{safe(each.why)}</td></tr>"
+        for each in sent
+    )
+    return (
+        f"<details><summary>What travelled: {content.shipped(sent)}</summary>"
+        f'<div class="jq-fit"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></details>'
+    )
+
+
+def _whole_log(card: Card, told: Content) -> str:
+    lines = console.drawn(told.log, cut=card.cut)
+    count = f"the last {len(told.log):,} lines" if card.cut else f"{len(told.log):,} lines"
+    return (
+        f'<details class="jq-full"><summary>Full log ({count})</summary>'
+        f'<pre role="group" aria-label="Log" tabindex="0">{lines}</pre></details>'
+    )
+
+
+def _foot(run: str) -> str:
+    shown = [f"%jobq rerun {run}", f"%jobq logs {run}", run]
+    codes = "".join(f'<code class="jq-copy" tabindex="0">{safe(each)}</code>' for each in shown)
+    return f'<div class="jq-foot">{codes}{_copy(run)}</div>'
+
+
+def _copy(run: str) -> str:
+    """A button that copies the id; none where what is called an id could be more than letters."""
+    if not _ID.fullmatch(run):
+        return ""
+    # Where the page may not write to the clipboard, the id beside it can still be selected by one click.
+    act = f"navigator.clipboard?.writeText('{run}').then(()=>this.textContent='Copied')"
+    return f'<button type="button" class="jq-btn" onclick="{escape(act, quote=False)}">Copy id</button>'
+
+
+def _listed(parts: Iterable[str]) -> str:
+    return ", ".join(parts)

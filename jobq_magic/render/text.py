@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jobq_magic.bundle import Bundle
 from jobq_magic.errors import JobqError
+from jobq_magic.render import console, content
+from jobq_magic.render.bars import Bar
+from jobq_magic.render.card import Card
+from jobq_magic.render.safe import link, one_line
 from jobq_magic.snapshot import Phase, Progress, Snapshot
-from jobq_magic.words import ICONS, SPENT, ago, duration, say, size
+from jobq_magic.words import ICONS, SPENT, ago, duration, say, size, some
 
 __all__ = [
     "CLUSTER_COLUMNS",
     "COLUMNS",
+    "card",
     "cluster_row",
     "clusters",
     "columns",
     "error",
     "final",
+    "line",
     "live",
     "one_line",
     "place",
@@ -37,8 +42,9 @@ CLUSTER_COLUMNS = ("id", "state", "shape", "used by", "ends in", "dashboard")
 """Heads of the list of Ray clusters; see `cluster_row`."""
 
 _BAR = 24
-# What a name, an error's text or a label may hold besides text would move a terminal's cursor.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_TAIL = 12
+"""Lines of the log at the end of a card."""
+_TRACEBACK = 60
 
 
 def final(snapshot: Snapshot) -> str:
@@ -49,6 +55,45 @@ def final(snapshot: Snapshot) -> str:
     elif snapshot.result == "lost":
         line += ", result lost"
     return one_line(line)
+
+
+def card(card: Card) -> str:
+    """All of a run that is worth reading in a terminal: `live`, and what its HTML says besides. No colours."""
+    snapshot, told = card.snapshot, content.read(card)
+    head = [
+        f"{ICONS[snapshot.phase]} {_word(snapshot)}",
+        snapshot.run,
+        content.place(card),
+        _elapsed(snapshot, card.now),
+    ]
+    lines = [one_line("  ".join(head))]
+    first, broke, advice = content.sentence(card)
+    if said := " ".join(content.closed(part) for part in (first + f" ({broke})" * bool(broke), advice) if part):
+        lines.append(f"  {said}")
+    if times := " · ".join(" ".join(filter(None, each)) for each in content.captions(card, told)):
+        lines.append(f"  {times}")
+    lines += [f"  {_drawn(bar)}" for bar in told.bars]
+    lines += [f"  and {told.hidden} more bars"] if told.hidden else []
+    if not snapshot.final:
+        lines += _workers(card)
+        lines += [f"  {one_line(each.title)}: {address}" for each in snapshot.links if (address := link(each.href))]
+    if snapshot.final and card.came:
+        changed = {"bound": "", "changed": "changed in place, "}
+        back = [f"{one_line(one.name)} ({changed[one.how]}{size(one.size)})" for one in card.came]
+        lines.append(f"  came back: {', '.join(some(back))}")
+    lines += [f"  {note}" for note in some(content.notes(card))]
+    if card.awaited and not snapshot.final:
+        lines.append(f"  {', '.join(map(one_line, some(card.awaited)))} will come back; cells that read them wait")
+    if snapshot.phase is Phase.FAILED and card.traceback:
+        lines += ["", console.plain(card.traceback, lines=_TRACEBACK)]
+    if told.log:
+        lines += ["", console.simple(told.log, cut=card.cut, lines=_TAIL)]
+    return "\n".join(lines)
+
+
+def line(sentence: str, advice: str = "") -> str:
+    """One sentence, with what to do about it after it."""
+    return " ".join(one_line(part) for part in (sentence, advice) if part)
 
 
 def status(snapshot: Snapshot, *, now: float) -> str:
@@ -62,7 +107,7 @@ def live(snapshot: Snapshot, *, now: float) -> str:
     words = say(snapshot)
     lines = [status(snapshot, now=now)]
     sentence = words.sentence if snapshot.phase is not Phase.SUCCEEDED else ""
-    if told := " ".join(_closed(part) for part in (sentence, words.advice) if part):
+    if told := " ".join(content.closed(part) for part in (sentence, words.advice) if part):
         lines.append(f"  {one_line(told)}")
     if not snapshot.final:
         lines += [f"  {_bar(state)}" for state in snapshot.progress]
@@ -153,10 +198,12 @@ def error(problem: JobqError) -> str:
     return "\n".join([first, *(f"  {line}" for line in rest)])
 
 
+def _word(snapshot: Snapshot) -> str:
+    return snapshot.phase + ", result lost" * (snapshot.phase is Phase.SUCCEEDED and snapshot.result == "lost")
+
+
 def _phase(snapshot: Snapshot) -> str:
-    lost = snapshot.phase is Phase.SUCCEEDED and snapshot.result == "lost"
-    again = f" (attempt {snapshot.attempt})" if snapshot.attempt > 1 else ""
-    return f"{snapshot.phase}{', result lost' * lost}{again}"
+    return _word(snapshot) + (f" (attempt {snapshot.attempt})" if snapshot.attempt > 1 else "")
 
 
 def _elapsed(snapshot: Snapshot, now: float) -> str:
@@ -165,7 +212,7 @@ def _elapsed(snapshot: Snapshot, now: float) -> str:
 
 def progress(state: Progress) -> str:
     """How far, in words: `fit 6,412 / 10,000`."""
-    done = _number(state.done) + (f" / {_number(state.total)}" if state.total else "")
+    done = content.amount(state.done) + (f" / {content.amount(state.total)}" if state.total else "")
     return one_line(f"{state.label} {done}".strip())
 
 
@@ -176,14 +223,15 @@ def _bar(state: Progress) -> str:
     return f"{'█' * full}{'░' * (_BAR - full)} {progress(state)}"
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
+def _drawn(bar: Bar) -> str:
+    part = content.percent(bar)
+    full = 0 if part is None else round(part / 100 * _BAR)
+    track = "" if part is None else f"{'█' * full}{'░' * (_BAR - full)}"
+    left = f"{bar.left} left" if bar.left and not bar.closed else ""
+    return "  ".join(filter(None, (track, one_line(f"{bar.label} {bar.count}".strip()), bar.rate, left)))
 
 
-def _closed(sentence: str) -> str:
-    return sentence if sentence.endswith((".", "?", "!", ")")) else f"{sentence}."
-
-
-def one_line(text: str) -> str:
-    """The same without what would move a terminal's cursor."""
-    return _CONTROL.sub("", text.replace("\n", " ").replace("\t", " "))
+def _workers(card: Card) -> list[str]:
+    workers = content.usage(card.snapshot)
+    told = [f"{one_line(each.label)} {content.load(each.cpu)} {size(each.memory)}" for each in workers]
+    return [f"  {' · '.join(some(told))}"] if told else []
