@@ -47,6 +47,11 @@ class AttemptPaths:
         return self.folder / "progress.json"
 
     @property
+    def usage(self) -> Path:
+        """What the job uses of its machine, one JSON list; replaced as a whole. See `runtime.sampler`."""
+        return self.folder / "usage.json"
+
+    @property
     def result(self) -> Path:
         """What came back, signed; see `runtime.wire`."""
         return self.folder / "result.json"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["FINAL", "TRANSITIONS", "Link", "Phase", "PhaseTime", "Progress", "Snapshot", "fold"]
+__all__ = ["FINAL", "TRANSITIONS", "Link", "Phase", "PhaseTime", "Progress", "Snapshot", "Usage", "fold"]
 
 
 class Phase(StrEnum):
@@ -70,6 +70,22 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What a job, or one of its workers, uses of its machine."""
+
+    label: str
+    """`driver`, `1`, `2`, ...; "" where there is only one."""
+    cpu: float
+    """Cores in use over the last second."""
+    memory: int
+    """Bytes."""
+    peak: int
+    """The most bytes that it held so far."""
+    history: tuple[float, ...] = ()
+    """`cpu` of the last samples, at most 16."""
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """An address worth opening: `rel` says which (`ray-dashboard`, ...)."""
 
@@ -97,6 +113,7 @@ class Snapshot:
     """What the sentence of the reason names: signal, exit_code, ..."""
     times: tuple[PhaseTime, ...] = ()
     progress: tuple[Progress, ...] = ()
+    usage: tuple[Usage, ...] = ()
     links: tuple[Link, ...] = ()
     notes: tuple[str, ...] = ()
     result: str = ""

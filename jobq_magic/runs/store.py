@@ -30,7 +30,7 @@ from jobq_magic.run import Run, RunPaths
 from jobq_magic.runs import log
 from jobq_magic.runtime.process import this_host
 from jobq_magic.runtime.wire import append_event, replace_file
-from jobq_magic.snapshot import Phase, Progress, Snapshot
+from jobq_magic.snapshot import Phase, Progress, Snapshot, Usage
 
 if TYPE_CHECKING:
     from jobq_magic.runs.index import Index
@@ -44,6 +44,9 @@ DAY = 86_400.0
 """Seconds between two prunes that nobody asked for."""
 _REMEMBERED = 256
 """Snapshots kept by a Store, so that a face that asks four times a second reads only what is new."""
+
+_LONGEST_USAGE, _GROUPS, _HISTORY = 1 << 16, 64, 16
+"""Of `usage.json`: bytes, entries, and samples of one that are read."""
 
 
 class Store:
@@ -190,7 +193,7 @@ class Store:
         return [run for run in runs if not self.snapshot(run).final][:limit]
 
     def snapshot(self, run: Run) -> Snapshot:
-        """What the record of a run amounts to now, with its newest progress.
+        """What the record of a run amounts to now, with its newest progress and usage.
 
         Raises:
             StoreError: the run is gone (`unknown-run`), or cannot be read.
@@ -208,8 +211,9 @@ class Store:
                     while len(self._pictures) >= _REMEMBERED:
                         self._pictures.pop(next(iter(self._pictures)))
                     self._pictures[run.id] = (record, picture)
-            progress = _progress(run.paths.attempt(picture.attempt).progress)
-        return replace(picture, progress=progress) if progress else picture
+            paths = run.paths.attempt(picture.attempt)
+            progress, usage = _progress(paths.progress), _usage(paths.usage)
+        return replace(picture, progress=progress, usage=usage) if progress or usage else picture
 
     def key(self, run: Run) -> bytes:
         """The run's own key, which signs its results."""
@@ -357,3 +361,29 @@ def _progress(path: Path) -> tuple[Progress, ...]:
         return ()
     except (ValueError, KeyError, TypeError):  # the job writes this file: what is wrong in it is not shown
         return ()
+
+
+def _usage(path: Path) -> tuple[Usage, ...]:
+    try:
+        with path.open("rb") as file:
+            known = json.loads(file.read(_LONGEST_USAGE))
+        return tuple(
+            Usage(
+                str(one["label"])[:64],
+                _amount(one["cpu"]),
+                int(_amount(one["memory"])),
+                int(_amount(one["peak"])),
+                tuple(_amount(cpu) for cpu in one["history"][-_HISTORY:]),
+            )
+            for one in known[:_GROUPS]
+        )
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except (ValueError, KeyError, TypeError, RecursionError):  # a writer's disk is what it is
+        return ()
+
+
+def _amount(value: Any) -> float:
+    if isinstance(value, int | float) and 0 <= value < float("inf"):
+        return value
+    raise ValueError(value)

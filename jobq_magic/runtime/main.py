@@ -255,9 +255,9 @@ def _on_ray(job: Job, main: ModuleType) -> Iterator[Callable[[], None]]:
     if "JOBQ_RAY" not in os.environ:
         yield lambda: None
         return
-    from . import rayworker
+    from . import rayworker, sampler
 
-    with rayworker.driver(main, job.bundle) as loaded:
+    with rayworker.driver(main, job.bundle) as loaded, sampler.of_workers(job.out, job.run):
         yield loaded
 
 

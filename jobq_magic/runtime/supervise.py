@@ -18,7 +18,7 @@ import select
 import signal
 import time
 
-from . import outputs, process, spill, wire
+from . import outputs, process, sampler, spill, wire
 from .main import RAISED, Job, leave, run
 
 TYPE_CHECKING = False
@@ -155,13 +155,15 @@ def _watch(job: Job, known: dict[str, Any], ready: int, *, adopted: bool) -> tup
     beat = time.monotonic()
     stop_file = _stop_file(job)
     cause, hard, deadline = "", False, 0.0
-    statuses: dict[int, int] = {}
+    statuses: dict[int, tuple[int, Any]] = {}
+    usage = sampler.of_job(job.out, pid, adopted=adopted)
     while True:
         statuses |= _bury()
         # Of a child only its wait status counts: it may end between two looks.
         if pid in statuses or (adopted and process.alive(identity) is not True):
             break
         order.sample()
+        usage.sample()
         now = time.monotonic()
         if now - beat > HEARTBEAT:
             beat = now
@@ -180,18 +182,22 @@ def _watch(job: Job, known: dict[str, Any], ready: int, *, adopted: bool) -> tup
             process.end_tree(pid, 0)
         select.select([ready], [], [], outputs.SAMPLE_PERIOD)
         _drain(ready)
-    return statuses.get(pid), f"{cause}-hard" if cause == "stopped" and hard else cause
+    status, used = statuses.get(pid, (None, None))
+    if used is not None:
+        seconds = time.time() - known["began"]
+        usage.close(peak=used.ru_maxrss * 1024, cpu=used.ru_utime + used.ru_stime, seconds=seconds)
+    return status, f"{cause}-hard" if cause == "stopped" and hard else cause
 
 
-def _bury() -> dict[int, int]:
-    """The wait statuses of children that ended: the job, and orphans that came to us."""
-    ended: dict[int, int] = {}
+def _bury() -> dict[int, tuple[int, Any]]:
+    """The wait statuses of children that ended, and what they used: the job, and orphans that came to us."""
+    ended: dict[int, tuple[int, Any]] = {}
     try:
         while True:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            pid, status, used = os.wait4(-1, os.WNOHANG)
             if pid == 0:
                 return ended
-            ended[pid] = status
+            ended[pid] = status, used
     except ChildProcessError:
         return ended
 
