@@ -113,7 +113,7 @@ def _attributes(style: Style) -> str:
         ground = _concrete(back)
         letters = None if front is None else _concrete(front)
         if letters is None or contrast(letters, ground) < 4.5:
-            letters = max("#ffffff", "#1f2328", key=lambda one: contrast(one, ground))
+            letters = max("#ffffff", "#000000", key=lambda one: contrast(one, ground))
         css = f"color:{letters};background:{ground}"
     elif "v" in flags:
         classes.append("jq-av")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from jobq_magic.bundle import Traveller
 from jobq_magic.render.bars import Bar, seconds, split
@@ -30,7 +29,6 @@ __all__ = [
     "shipped",
     "spans",
     "sr",
-    "usage",
 ]
 
 BARS = 6
@@ -103,7 +101,7 @@ def captions(card: Card, content: Content) -> list[tuple[str, str, str]]:
     ]
     if content.left is not None:
         told.append(("about", about(content.left), "left"))
-    workers = usage(card.snapshot)
+    workers = card.snapshot.usage
     if card.snapshot.final and workers:
         many = f"in one of {len(workers)}" if len(workers) > 1 else ""
         told.append(("peak", size(max(each.peak for each in workers)), many))
@@ -133,11 +131,6 @@ def place(card: Card) -> str:
     if card.rerun_of:
         parts.append(f"rerun of {card.rerun_of}")
     return one_line(" · ".join(parts))
-
-
-def usage(snapshot: Snapshot) -> Sequence[Any]:
-    """What its processes use."""
-    return getattr(snapshot, "usage", ())
 
 
 def load(cpu: float) -> str:

@@ -21,7 +21,7 @@ from jobq_magic.render.content import Content, sr
 from jobq_magic.render.safe import html as safe
 from jobq_magic.render.safe import link
 from jobq_magic.render.style import STYLE, icon
-from jobq_magic.snapshot import Phase, Snapshot
+from jobq_magic.snapshot import Phase, Snapshot, Usage
 from jobq_magic.words import clock, duration, size, some
 
 __all__ = ["STYLE", "Printed", "card", "copy_id", "details", "error", "final", "line", "live", "log", "sr", "table"]
@@ -237,14 +237,14 @@ def _bar(bar: Bar, *, named: bool) -> str:
 
 
 def _workers(card: Card) -> str:
-    workers = content.usage(card.snapshot)
+    workers = card.snapshot.usage
     if not workers:
         return ""
     top = max([1.0, *(point for each in workers for point in each.history)])
     few = len(workers) <= _FEW
     drawn = "".join(
-        f'<span role="listitem" title="{safe(each.label)}: {size(each.memory)}, at most {size(each.peak)}">'
-        f"<b>{safe(each.label)}</b>{_spark(each.history, top)} {content.load(each.cpu)}"
+        f'<span role="listitem" title="{_named(each)}{size(each.memory)}, at most {size(each.peak)}">'
+        f"{f'<b>{safe(each.label)}</b>' * bool(each.label)}{_spark(each.history, top)} {content.load(each.cpu)}"
         f"{_memory(each.memory) if few else ''}</span>"
         for each in workers[:_WORKERS]
     )
@@ -253,6 +253,10 @@ def _workers(card: Card) -> str:
         total = size(sum(each.memory for each in workers))
         drawn += f'<span role="listitem" class="jq-all jq-mut">{more}{total} in all</span>'
     return f'<div class="jq-wk" role="list" aria-label="Processes">{drawn}</div>'
+
+
+def _named(used: Usage) -> str:
+    return f"{safe(used.label)}: " if used.label else ""
 
 
 def _memory(used: int) -> str:

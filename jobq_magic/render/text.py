@@ -232,6 +232,6 @@ def _drawn(bar: Bar) -> str:
 
 
 def _workers(card: Card) -> list[str]:
-    workers = content.usage(card.snapshot)
-    told = [f"{one_line(each.label)} {content.load(each.cpu)} {size(each.memory)}" for each in workers]
+    workers = card.snapshot.usage
+    told = [f"{one_line(each.label)} {content.load(each.cpu)} {size(each.memory)}".strip() for each in workers]
     return [f"  {' · '.join(some(told))}"] if told else []

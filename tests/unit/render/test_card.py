@@ -1,0 +1,422 @@
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from jobq_magic.bundle import Traveller
+from jobq_magic.render import content, html, text
+from jobq_magic.render.card import Came, Card
+from jobq_magic.render.colours import contrast
+from jobq_magic.snapshot import FINAL, Link, Phase, PhaseTime, Progress, Snapshot, Usage
+from jobq_magic.words import about, clock, some
+from tests.support import golden
+
+T = 1_800_000_000.0
+NOW = T + 42
+TIMES = (PhaseTime(Phase.CAPTURING, T), PhaseTime(Phase.STARTING, T + 0.012), PhaseTime(Phase.RUNNING, T + 1.4))
+SENT = (
+    Traveller("np", "import", "cell", None, "numpy 2.1"),
+    Traveller("train", "source", "cell → train", 812, "Cell [3]"),
+    Traveller("df", "value", "cell", 4_000_000, "Cell [2]"),
+)
+HISTORY = (0.2, 0.9, 0.95, 1.0, 0.97, 0.98, 1.0, 0.99, 0.9, 0.98, 1.0, 1.0, 0.97)
+FOUR = tuple(Usage(str(number), 0.95 + number / 100, 540_000_000, 600_000_000, HISTORY) for number in range(1, 5))
+RUNNING = Snapshot(
+    run="pi-4f2a1c00",
+    name="pi",
+    mode="ray",
+    where="Ray on this machine",
+    phase=Phase.RUNNING,
+    created=T,
+    workers=4,
+    times=TIMES,
+    progress=(Progress("", 6412, 10000),),
+    links=(Link("ray-dashboard", "Ray dashboard", "http://127.0.0.1:8265/#/jobs/x"),),
+    usage=FOUR,
+)
+LOG = "".join(f"\x1b[35mdriver\x1b[0m {100 * number:,} batches\n" for number in range(40, 52))
+TRACEBACK = """Traceback (most recent call last):
+  File "Cell [8]", line 2, in <module>
+    model.predict(X)
+    \x1b[31m~~~~~~~~~~~~~^^^\x1b[0m
+  File "Cell [7]", line 12, in predict
+    raise ValueError(f"X has {X.shape[1]} features, but Model expects {self.n}")
+  File "/usr/lib/python3/lib.py", line 3, in deep
+ValueError: X has 3 features, but Model expects 4
+"""
+BARS = (
+    "loading\nepoch:  30%|###    | 3/10 [00:12<00:28,  4.00s/it]\n"
+    "batch:  64%|####   | 640/1000 [00:02<00:01, 310.22it/s]\nwords: 4512it [00:01, 4012.40it/s]\n"
+)
+
+
+def ended(phase, **more):
+    return replace(RUNNING, phase=phase, times=(*TIMES, PhaseTime(phase, T + 62.4)), progress=(), **more)
+
+
+FAILED = ended(Phase.FAILED, reason="exception", facts={"error": "ValueError: X has 3 features, but Model expects 4"})
+CAME = (Came("estimate", 28), Came("history", 80_400), Came("model", 4_000_000, "changed"))
+CASES = {
+    "running": Card(RUNNING, NOW, LOG, sent=SENT),
+    "bars": Card(replace(RUNNING, progress=()), NOW, BARS, awaited=("model", "history")),
+    "queued": Card(
+        replace(
+            RUNNING, phase=Phase.QUEUED, times=(TIMES[0], PhaseTime(Phase.QUEUED, T + 0.03)), progress=(), attempt=2
+        ),
+        T + 187,
+        awaited=("model",),
+        rerun_of="pi-00000000",
+    ),
+    "failed": Card(FAILED, NOW, LOG, traceback=TRACEBACK, sent=SENT),
+    "killed": Card(ended(Phase.FAILED, reason="killed", notes=("2 names did not travel",)), NOW),
+    "cancelled": Card(ended(Phase.CANCELLED, reason="stopped"), NOW, "a\nb\n"),
+    "lost": Card(ended(Phase.LOST, reason="supervisor-lost"), NOW),
+    "succeeded": Card(ended(Phase.SUCCEEDED, result="ready"), NOW, came=CAME),
+    "printed": Card(
+        ended(Phase.SUCCEEDED, result="ready"),
+        NOW,
+        LOG * 2,
+        cut=True,
+        sent=SENT,
+        skipped=({"name": "fig", "reason": "Figure cannot be pickled"},),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_card_looks_as_agreed(case):
+    golden(f"render/card-{case}.txt", text.card(CASES[case]) + "\n")
+    golden(
+        f"render/card-{case}.html", re.sub(r"(?=<(div|pre|details|tr))", "\n", unstyled(html.card(CASES[case]))) + "\n"
+    )
+
+
+def unstyled(drawn):
+    return re.sub(r"<style>.*?</style>", "", drawn, flags=re.DOTALL)
+
+
+def words(drawn):
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", unstyled(drawn)))
+
+
+# What is ours: elements, and attributes of each.
+OURS = {
+    "a": {"href", "target", "rel"},
+    "b": {"title"},
+    "br": set(),
+    "button": {"type", "class", "onclick"},
+    "circle": {"cx", "cy", "r", "fill", "stroke", "stroke-width", "stroke-dasharray"},
+    "code": {"class", "tabindex"},
+    "details": {"class"},
+    "div": {
+        *("class", "role", "aria-label", "aria-hidden", "aria-valuemin", "aria-valuemax", "aria-valuenow"),
+        *("aria-valuetext", "data-code"),
+    },
+    "i": {"class", "style"},
+    "path": {"d", "fill", "stroke", "stroke-width"},
+    "polyline": {"points"},
+    "pre": {"class", "role", "aria-label", "tabindex"},
+    "rect": {"x", "y", "width", "height", "rx", "fill"},
+    "span": {"class", "style", "title", "role"},
+    "style": set(),
+    "summary": set(),
+    "svg": {"viewbox", "width", "height", "aria-hidden"},
+    "table": set(),
+    "tbody": set(),
+    "td": {"class"},
+    "th": {"scope", "class"},
+    "thead": set(),
+    "tr": set(),
+}
+
+
+COPIED = ").then(()=>this.textContent='Copied')"
+
+
+class Page(HTMLParser):
+    """Elements and attributes that are ours, each closed in order."""
+
+    def __init__(self, drawn):
+        super().__init__()
+        self.open, self.roles, self.said = [], [], ""
+        self.feed(drawn)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        got = dict(attributes)
+        assert set(got) <= OURS[tag]
+        assert re.fullmatch(r"https?://.*", got.get("href", "http://x"), re.DOTALL)
+        assert "url" not in got.get("style", "")
+        clipboard = r"navigator\.clipboard\?\.writeText\('[a-z0-9-]+'\)\.then\(\(\)=>this\.textContent='Copied'\)"
+        assert re.fullmatch(
+            clipboard, got.get("onclick", "navigator.clipboard?.writeText('x').then(()=>this.textContent='Copied')")
+        )
+        if "role" in got:
+            self.roles.append(got)
+        if tag not in {"br", "circle", "path", "rect", "polyline"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in {"circle", "path", "rect", "polyline"}:
+            assert self.open.pop() == tag
+
+    def handle_comment(self, data):
+        raise AssertionError(data)
+
+    def handle_data(self, data):
+        self.said += data
+
+
+EVIL = st.one_of(
+    st.text(max_size=30),
+    st.sampled_from(
+        [
+            "<script>alert(1)</script>",
+            "\"'><img src=x onerror=alert(1)>",
+            "\x1b[31mred\x1b[0m",
+            "\u202etxet\u2066",
+            "a\nb\rc",
+            "</pre></details>",
+            "');alert(1)//",
+            "javascript:alert(1)",
+            "https://x/\"onmouseover='x'",
+            "\ud800",
+        ]
+    ),
+)
+
+
+@st.composite
+def cards(draw):
+    evil = lambda: draw(EVIL)  # noqa: E731
+    number = st.floats(0, 1e6)
+    snapshot = replace(
+        RUNNING,
+        run=evil(),
+        name=evil(),
+        mode=evil(),
+        where=evil(),
+        phase=draw(st.sampled_from(list(Phase))),
+        reason=draw(st.sampled_from(["", "exception", "refused", "supervisor-lost", "deadline", "ray-failed"])),
+        facts={"error": evil(), "seconds": 3},
+        progress=tuple(
+            Progress(evil(), draw(number), draw(st.none() | number)) for _ in range(draw(st.integers(0, 3)))
+        ),
+        links=(Link("a", evil(), evil()),),
+        notes=(evil(),),
+        result=draw(st.sampled_from(["", "ready", "lost"])),
+        attempt=draw(st.integers(1, 3)),
+        usage=(Usage(evil(), draw(number), 3, 4, (draw(number), 0.1)),),
+    )
+    return Card(
+        snapshot,
+        T + draw(number),
+        draw(st.lists(EVIL, max_size=30).map("\n".join)),
+        draw(st.booleans()),
+        (Traveller(evil(), evil(), evil(), 3, evil()),),
+        (Came(evil(), 3), Came(evil(), 3, "changed")),
+        ({"name": evil(), "reason": evil()},),
+        (evil(),),
+        (evil(),),
+        evil(),
+        evil(),
+    )
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(card=cards())
+def test_whatever_a_run_says_shows_as_text(card):
+    for drawn in html.card(card), html.live(card), html.final(card.snapshot), html.details(card.sent), html.sr(card):
+        drawn.encode()
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", drawn)
+        Page(drawn) if drawn.startswith("<") else None
+    told = text.card(card)
+    told.encode()
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", told)
+
+
+def test_only_an_id_can_be_copied():
+    assert "writeText('pi-4f2a1c00')" in html.copy_id("pi-4f2a1c00")
+    for other in "", "a'b", "A", "a b", "a\n", "x" * 200:
+        assert "button" not in html.copy_id(other)
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+def test_every_phase_has_a_word_and_a_drawing(phase):
+    drawn = html.card(Card(replace(RUNNING, phase=phase), NOW))
+    assert f"</svg>{phase.capitalize()}" in drawn
+    assert f'role="group" aria-label="Run pi-4f2a1c00: {phase}"' in drawn
+    assert html.sr(Card(replace(RUNNING, phase=phase), NOW)).startswith(f"Run pi-4f2a1c00: {phase}.")
+
+
+def test_who_listens_hears_how_far_it_is():
+    page = Page(html.live(CASES["bars"]))
+    bars = [one for one in page.roles if one["role"] == "progressbar"]
+    assert [(one["aria-label"], one["aria-valuenow"]) for one in bars] == [("epoch", "30"), ("batch", "64")]
+    assert bars[0]["aria-valuetext"] == "3 of 10, 4.00s/it · 00:28 left"
+    assert [one["role"] for one in page.roles if one["role"].startswith("list")] == ["list", *["listitem"] * 5]
+    assert "aria-live" not in html.live(CASES["bars"])
+
+
+def test_who_listens_is_not_told_every_step():
+    def said(done):
+        return html.sr(Card(replace(RUNNING, progress=(Progress("", done, 100),)), NOW))
+
+    assert said(61) == said(69.9) == "Run pi-4f2a1c00: running. 60 percent done."
+    assert said(3) == "Run pi-4f2a1c00: running."
+    assert html.sr(CASES["succeeded"]) == "Run pi-4f2a1c00: succeeded. estimate, history and model came back."
+    assert html.sr(CASES["failed"]).endswith("failed. ValueError: X has 3 features, but Model expects 4.")
+
+
+def test_an_ended_run_needs_no_kernel():
+    for case, card in CASES.items():
+        drawn = html.card(card)
+        assert ("%jobq rerun pi-4f2a1c00" in drawn) == card.snapshot.final, case
+        assert drawn.count("<button") == card.snapshot.final
+
+
+def test_a_bar_is_drawn_and_not_printed_again():
+    said = words(html.live(CASES["bars"]))
+    assert "loading" in said
+    assert "%|" not in said
+    assert "%|" not in text.card(CASES["bars"])
+
+
+def test_the_time_that_is_left_is_told_where_progress_tells_it():
+    assert "about <b>23 s</b> left" in html.live(CASES["running"])
+    assert "about <b>28 s</b> left" in html.live(CASES["bars"])
+    assert "about" not in html.live(Card(replace(RUNNING, progress=(Progress("", 5, None),)), NOW))
+    two = (Progress("load", 10, 10), Progress("fit", 3, 10))
+    assert "about" not in html.live(Card(replace(RUNNING, progress=two), NOW))
+    assert "about" not in html.live(replace(CASES["queued"], log=BARS))
+
+
+def test_a_failure_says_what_and_where_first():
+    drawn = html.card(CASES["failed"])
+    assert "<b>ValueError: X has 3 features, but Model expects 4</b>" in drawn
+    said = words(drawn)
+    where = said.index("in Cell [7], line 12, called from Cell [8], line 2.")
+    assert said.index("but Model expects 4") < where < said.index("Traceback")
+    assert said.index("Traceback") < said.index("driver")
+
+
+def test_a_long_log_is_there_to_be_unfolded():
+    card = replace(CASES["succeeded"], log="".join(f"line {number}\n" for number in range(40)))
+    folded, _, whole = html.card(card).partition("<details")
+    assert "line 27" not in folded
+    assert "… 28 lines above" in folded
+    assert "Full log (40 lines)" in whole
+    assert "line 0\n" in whole
+    assert "<details" not in html.card(replace(card, log="one\n"))
+    assert "<details" not in html.live(card)
+
+
+def test_what_travelled_is_a_table():
+    drawn = html.details(SENT)
+    assert "What travelled: 3 names, 4.0 MB" in drawn
+    assert "<td>cell → train</td>" in drawn
+    assert not html.details(())
+
+
+def test_many_of_anything_stay_few():
+    many = tuple(f"name_{number}" for number in range(50))
+    drawn = html.live(replace(CASES["running"], awaited=many, notes=many))
+    assert "43 more</code> will come back" in drawn
+    assert drawn.count("jq-note") - html.STYLE.count("jq-note") == 8
+    log = "".join(f"b{number}:  30%|###    | 3/10 [00:12<00:28,  4.00s/it]\n" for number in range(20))
+    drawn = html.live(Card(RUNNING, NOW, log))
+    assert drawn.count("progressbar") == 6
+    assert "and 15 more" in drawn
+    drawn = html.live(Card(replace(RUNNING, usage=FOUR * 20), NOW))
+    assert "and 56 more, 43.2 GB in all" in drawn
+
+
+def test_processes_are_drawn_while_they_work_and_told_by_their_peak_at_the_end():
+    drawn = html.live(CASES["running"])
+    assert drawn.count("<polyline") == 4
+    assert "96 %" in drawn
+    assert "2.2 GB in all" in drawn
+    assert "peak <b>600 MB</b> in one of 4" in html.card(CASES["succeeded"])
+    assert "<polyline" not in html.card(CASES["succeeded"])
+    assert "1 96 % 540 MB" in text.card(CASES["running"])
+
+
+def test_a_usual_card_is_small():
+    drawn = html.live(CASES["running"])
+    assert len(drawn.encode()) <= 9 * 1024
+    assert len(drawn.encode()) - len(html.STYLE.encode()) <= 6 * 1024
+
+
+def test_the_final_card_says_the_same_of_another_run():
+    other = replace(
+        FAILED, run="pi-99999999", created=T + 9, times=tuple(replace(t, at=t.at * 2) for t in FAILED.times)
+    )
+    assert html.final(other) == html.final(FAILED)
+    assert "pi-4f2a1c00" not in html.final(FAILED)
+
+
+def test_a_phase_that_came_twice_is_told_once():
+    times = (*TIMES, PhaseTime(Phase.QUEUED, T + 11), PhaseTime(Phase.RUNNING, T + 12))
+    told = [(span.word, round(span.took, 1)) for span in content.spans(replace(RUNNING, times=times), T + 15)]
+    assert told == [("captured", 0.0), ("started", 1.4), ("ran", 9.6), ("queued", 1.0), ("running", 3.0)]
+
+
+@pytest.mark.parametrize(("name", "least"), [("fg", 4.5), ("blue", 4.5), ("green", 4.5), ("amber", 4.5), ("red", 4.5)])
+def test_colours_can_be_read_on_light_and_on_dark(name, least):
+    light, dark = re.search(rf"--jq-{name}:[^;]*?light-dark\((#\w+),(#\w+)\)", html.STYLE).groups()
+    assert min(contrast(light, ground) for ground in ("#ffffff", "#f6f6f7")) >= least
+    assert min(contrast(dark, ground) for ground in ("#161b22", "#1e232a", "#212121", "#2a2a2a")) >= least
+
+
+@pytest.mark.parametrize(
+    ("letters", "ground"),
+    [("#1f2328", "#ffffff"), ("#e6edf3", "#161b22"), ("#212121", "#ffffff"), ("#dedede", "#212121")],
+)
+def test_muted_text_can_be_read(letters, ground):
+    share = int(re.search(r"--jq-mut:color-mix\(in srgb,var\(--jq-fg\) (\d+)%", html.STYLE)[1]) / 100
+    pairs = zip(bytes.fromhex(letters[1:]), bytes.fromhex(ground[1:]), strict=True)
+    muted = "#" + bytes(round(one * share + other * (1 - share)) for one, other in pairs).hex()
+    assert contrast(muted, ground) >= 4.5
+
+
+def test_nothing_moves():
+    assert "animation" not in html.STYLE
+    assert "transition" not in html.STYLE
+
+
+def test_more_of_a_log_can_be_shown():
+    assert "Nothing printed yet" in html.log(Printed("", cut=False))
+    drawn = html.log(Printed("x\n\x1b[31mred\x1b[0m\n", cut=True))
+    assert "… more above" in drawn
+    assert ".jq-a1{" in drawn
+
+
+@dataclass(frozen=True)
+class Printed:
+    text: str
+    cut: bool
+
+
+def test_a_sentence_has_its_advice_beside_it():
+    assert text.line("Waiting for a", "Interrupt to go on") == "Waiting for a Interrupt to go on"
+    drawn = html.line("Waiting for <a>", "Type %jobq stop pi-1")
+    assert "Waiting for &lt;a&gt;" in drawn
+    assert '<code class="jq-copy">%jobq stop pi-1</code>' in drawn
+
+
+def test_times_are_guessed_in_one_unit():
+    assert [about(seconds) for seconds in (0.2, 22, 59.6, 250, 5400, 9000, 200000)] == [
+        *("1 s", "22 s", "1 min", "4 min", "1.5 h", "2.5 h", "2 days")
+    ]
+    assert [clock(seconds) for seconds in (0.9, 42.7, 61, 7390)] == ["0:00", "0:42", "1:01", "2:03:10"]
+    assert some(["a", "b", "c"], 2) == ["a", "2 more"]
+
+
+def test_every_end_is_drawn():
+    assert {card.snapshot.phase for card in CASES.values()} >= FINAL
