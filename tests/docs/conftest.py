@@ -1,4 +1,7 @@
-"""Documents as notebooks: a Python block is a cell, and the text block right below is what it shows."""
+"""Documents as notebooks: a Python block is a cell, and the text block right below is what it shows.
+
+They are executed headless, or with a person in front where the document says so in a comment.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from jobq_magic.places import runtime_dir
 
 ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_PERSON = "<!-- with a person in front -->"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -39,11 +43,14 @@ class Document:
 
     path: Path
     blocks: list[Block] = field(default_factory=list)
+    person: bool = False
+    """Whether its cells are executed as with a person in front."""
 
     @classmethod
     def read(cls, path: Path) -> Document:
         """Its blocks; a text block with nothing but blank lines above it belongs to the block before."""
-        text, found, end = path.read_text(encoding="utf-8"), cls(path), 0
+        text, end = path.read_text(encoding="utf-8"), 0
+        found = cls(path, person=_PERSON in text)
         for match in _BLOCK.finditer(text):
             language, body, line = match[1], match[2], text.count("\n", 0, match.start()) + 1
             if language == "text" and found.blocks and not text[end : match.start()].strip():
@@ -88,11 +95,12 @@ class Workshop:
 
     folder: Path
 
-    def execute(self, blocks: list[Block]) -> list[str]:
+    def execute(self, blocks: list[Block], *, person: bool = False) -> list[str]:
         """Runs blocks as the cells of one notebook; what each shows."""
         book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(block.text.rstrip("\n")) for block in blocks])
         resources = {"metadata": {"path": str(self.folder)}}
-        NotebookClient(book, timeout=200, allow_errors=True, resources=resources).execute()
+        env = {**os.environ, "JOBQ_INTERACTIVE": "1" if person else "0"}
+        NotebookClient(book, timeout=200, allow_errors=True, resources=resources).execute(env=env)
         return [shown(cell) for cell in book.cells]
 
     def shell(self, command: str) -> subprocess.CompletedProcess[str]:
