@@ -14,7 +14,6 @@ import threading
 import time
 
 from . import process
-from .wire import replace_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -145,7 +144,10 @@ class Usage:
     def _write(self) -> None:
         data = json.dumps([tree.told() for tree in self._trees[:GROUPS]]).encode()
         if data != self._written:
-            replace_file(self._path, data)
+            partial = f"{self._path}.part"  # one name: who is killed over it leaves one file, not one a kill
+            with open(partial, "wb", buffering=0) as file:
+                file.write(data)
+            os.replace(partial, self._path)
             self._written = data
 
 
@@ -197,9 +199,9 @@ class _Workers:
     """The processes of a run that are not below its driver, each under the lowest number that is free."""
 
     def __init__(self, run: str) -> None:
-        from .marks import environment_of, mark
+        from .marks import mark
 
-        self._mark, self._environment_of = mark(run), environment_of
+        self._mark = mark(run)
         self._driver = Tree("driver")
         self._trees: list[Tree] = []
         self._held: list[int] = []
@@ -209,9 +211,11 @@ class _Workers:
         """All trees, as they are now."""
         own = os.getpid()
         parents = {pid: _parent(pid) for pid in self._ours(now)}
-        above = own
-        while above := parents.pop(above, 0):  # what of Ray starts the driver is marked too
-            continue
+        above, one = set(), own  # what of Ray starts the driver, and waits beside it, is marked too
+        while one in parents:
+            above.add(one)
+            one = parents.pop(one)
+        above.discard(own)
         trees: dict[int, list[int]] = {own: [own]}
         for pid in sorted(parents):
             top = pid
@@ -219,6 +223,8 @@ class _Workers:
                 top = higher
                 if top == own:
                     break
+            if higher in above:
+                continue
             trees.setdefault(top, []).append(pid)
         self._driver.look(trees.pop(own), now, shared=False)
         self._seat(list(trees))
@@ -239,11 +245,13 @@ class _Workers:
 
     def _ours(self, now: float) -> list[int]:
         there = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+        # Of those that are there from the beginning, few are young.
+        new = (False, now if self._judged else now - _YOUNG + PERIOD)
         judged = {}
         for pid in there:
-            ours, since = self._judged.get(pid, (False, now))
+            ours, since = self._judged.get(pid, new)
             if not ours and now - since <= _YOUNG:
-                ours = self._mark in self._environment_of(pid)
+                ours = _is_marked(pid, self._mark)
             judged[pid] = (ours, since)
         self._judged = judged
         return [pid for pid, (ours, _) in judged.items() if ours]
@@ -298,6 +306,14 @@ def _below(pid: int) -> list[int]:
         except (OSError, ValueError):
             continue
     return found
+
+
+def _is_marked(pid: int, wanted: bytes) -> bool:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return wanted in file.read().split(b"\0")
+    except OSError:
+        return False
 
 
 def _parent(pid: int) -> int:

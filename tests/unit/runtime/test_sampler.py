@@ -178,7 +178,7 @@ def test_workers_are_told_by_their_mark_and_keep_their_numbers(tmp_path, child, 
 def test_what_starts_the_driver_is_no_worker(monkeypatch):
     found = sampler._Workers("r-1")
     own = os.getpid()
-    parents = {10: 1, 11: 10, own: 11, 20: own, 21: 20, 30: 1, 31: 30}
+    parents = {10: 1, 11: 10, own: 11, 20: own, 21: 20, 30: 1, 31: 30, 12: 11, 13: 12}
     monkeypatch.setattr(found, "_ours", lambda now: list(parents))
     monkeypatch.setattr(sampler, "_parent", parents.__getitem__)
     seen = {}
