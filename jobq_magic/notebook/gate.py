@@ -45,6 +45,7 @@ class Gate:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._asked = False
+        self._code = ""
 
     def pre_execute(self) -> None:
         """Before each request; what is no cell (`silent`) comes no further than here."""
@@ -53,6 +54,7 @@ class Gate:
     def pre_run_cell(self, info: Any) -> None:
         """Before each cell. Inspectors of variables do not store history, and are never kept waiting."""
         self._asked = bool(info.store_history)
+        self._code = getattr(info, "transformed_cell", None) or self._session.shell.transform_cell(info.raw_cell)
 
     def visit(self, tree: ast.AST) -> ast.AST:
         """Waits where it must; the tree is left as it is.
@@ -65,9 +67,8 @@ class Gate:
         session, shell = self._session, self._session.shell
         # IPython would take the gate down, should it raise anything else.
         try:
-            code = ast.unparse(tree)
             session.retry(frontend.cell_id(shell))
-            names = reads(code, shell.user_ns, flags=shell.compile.flags, transform=shell.transform_cell)
+            names = reads(self._code, shell.user_ns, flags=shell.compile.flags, transform=shell.transform_cell)
             session.bindings.noticed(names, session.label)
         except Exception:  # noqa: BLE001 - a cell that cannot be looked at runs, and may meet a NameError
             return tree

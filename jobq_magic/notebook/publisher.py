@@ -73,6 +73,8 @@ class Watched:
         self._due = self._pictures_due = self._tended = -math.inf
         self._clear_first = False
         self._looked: object = None
+        self.blind = ""
+        """Why it is not drawn any more: a defect of ours, or of the front end's widgets."""
         self.found: Outcome | None = None
         """What it left, once that is settled."""
         self.refused: JobqError | None = None
@@ -88,23 +90,34 @@ class Watched:
             self._take(item)
         snapshot = self.store.snapshot(self.run)
         done = self._tail.done if self._tail is not None else snapshot.final
+        if not self.blind:
+            try:
+                self._draw(snapshot, now, done=done)
+            except Exception as error:  # noqa: BLE001 - what cannot be drawn must end all the same, and bind its names
+                self.blind = f"{type(error).__name__}: {error}"
+        if done:
+            self._ended(self)
+        return done
+
+    def _draw(self, snapshot: Snapshot, now: float, *, done: bool) -> None:
         if self.outlet is not None and (done or now >= self._pictures_due):
             self._pictures_due = now + max(PERIOD, self.outlet.show(tuple(self.canvas.pictures)) / DISPLAY_RATE)
         looks = (snapshot, self.log.text, self._clock(snapshot), self._awaited())
         if looks != self._looked and (done or now >= self._due):
             self._looked = looks
             self._due = now + max(PERIOD, self.face.show(self.card()) / RATE)
-        if done:
-            self._ended(self)
-        return done
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What there is to say about what is shown."""
-        dropped = self.canvas.dropped
-        if not dropped:
-            return ()
-        return (f"{dropped} more displays are not shown here; %jobq attach {self.run.id} --wait shows all",)
+        dropped, blind = self.canvas.dropped, self.blind
+        return (
+            *(
+                (f"{dropped} more displays are not shown here; %jobq attach {self.run.id} --wait shows all",)
+                * bool(dropped)
+            ),
+            *((f"It could not be drawn while it ran: {blind}",) * bool(blind)),
+        )
 
     def answer(self, number: int | None) -> None:
         """Shows the last value, as the runner rendered it; with the number of a cell, as `Out[number]`."""

@@ -25,7 +25,7 @@ from jobq_magic.notebook.history import History
 from jobq_magic.notebook.nameerrors import explain_name_errors
 from jobq_magic.notebook.outlet import Outlet
 from jobq_magic.notebook.publisher import Face, Publisher, Watched
-from jobq_magic.render import html, text
+from jobq_magic.render import text
 from jobq_magic.results.decode import Outcome
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
@@ -53,7 +53,8 @@ class Session:
         self._history = history
         self._settings = settings
         self._publisher = Publisher()
-        self._shown: dict[str, Watched] = {}
+        self._shown: dict[str, list[Watched]] = {}
+        self._notes: dict[str, tuple[str, ...]] = {}
         self._ended: queue.SimpleQueue[Watched] = queue.SimpleQueue()
         self._cell_active = True  # a session is made by the first cell that needs it
         self.gate = Gate(self)
@@ -77,7 +78,7 @@ class Session:
         if self.gate in self.shell.ast_transformers:
             self.shell.ast_transformers.remove(self.gate)
         self._unexplain()
-        for watched in self._shown.values():
+        for watched in [one for several in self._shown.values() for one in several]:
             self._publisher.forget(watched)
         self.bindings.pending.release_all()
 
@@ -204,7 +205,7 @@ class Session:
     def fetch(self, sent: Sent) -> None:
         """Reads and binds what was too large to be bound at once."""
         notes = self.bindings.fetch(sent)
-        if notes and (watched := self._shown.get(sent.run.id)) is not None:
+        for watched in self._shown.pop(sent.run.id, []):
             watched.face.freeze(commands.card(self.store, sent.run, log=watched.log, notes=notes))
 
     def bind_what_came_back(self, within: float = 0.0) -> None:
@@ -218,19 +219,18 @@ class Session:
 
     def _settle(self, watched: Watched) -> None:
         """Binds what a run left, and freezes its panel with what there is to say about that."""
-        run, notes = watched.run, list(watched.notes)
-        sent = self.bindings.get(run)
+        run, sent = watched.run, self.bindings.get(watched.run)
         try:
             end = self.store.snapshot(run)
             if sent is not None and sent.end is None:
-                watched.found, more = self.bindings.come_back(sent, end, all_now=watched.outlet is None)
-                notes += more
-                if (names := sorted(self.bindings.pending.of(run.id))) and sent.failed:
-                    notes.append(_ways_out(run, names))
+                watched.found, notes = self.bindings.come_back(sent, end, all_now=watched.outlet is None)
+                names = sorted(self.bindings.pending.of(run.id))
+                self._notes[run.id] = (*notes, _ways_out(run, names)) if names and sent.failed else notes
             elif watched.outlet is None:
                 watched.found = outcome(self.store, run, end)
             if watched.outlet is not None:
                 watched.answer(sent.number if sent is not None else None)
+            notes = (*watched.notes, *self._notes.get(run.id, ()))
             watched.face.freeze(commands.card(self.store, run, log=watched.log, notes=notes))
         except JobqError as error:  # pruned, or changed on disk
             watched.refused = error
@@ -238,8 +238,12 @@ class Session:
                 self.bindings.release(run)
             watched.face.freeze(watched.card(*error.lines()))
         finally:
-            if self._shown.get(run.id) is watched and not (sent and sent.later):
-                del self._shown[run.id]
+            others = [one for one in self._shown.get(run.id, []) if one is not watched]
+            if sent is None or not sent.later:
+                self._shown[run.id] = others
+                if not others:
+                    self._notes.pop(run.id, None)
+                    del self._shown[run.id]
 
     def _send(self, run: Run, bundle: Bundle, shipped: Mapping[str, Any]) -> None:
         """Claims the names that a run is to bind, and those that its cell visibly changes."""
@@ -257,9 +261,7 @@ class Session:
         self.bindings.send(sent, bundle.cell["outs"], changes)
 
     def _show(self, run: Run, *, aside: bool) -> Watched:
-        """Draws a run under the cell that is running, from now to its end, in place of where it was drawn before."""
-        if (before := self._shown.pop(run.id, None)) is not None:
-            self._publisher.forget(before)
+        """Draws a run under the cell that is running, from now to its end."""
         watched = Watched(
             self.store,
             run,
@@ -268,7 +270,7 @@ class Session:
             awaited=lambda: tuple(sorted(self.bindings.pending.of(run.id))),
             ended=self._has_ended,
         )
-        self._shown[run.id] = watched
+        self._shown.setdefault(run.id, []).append(watched)
         self._publisher.watch(watched)
         return watched
 
@@ -281,7 +283,7 @@ class Session:
         return Panel(
             card,
             stop=lambda: self.store.request_stop(run),
-            log=lambda: html.log(commands.log_end(self.store, run, most=_FULL)),
+            log=lambda: commands.log_end(self.store, run, most=_FULL),
         )
 
     def _has_ended(self, watched: Watched) -> None:
