@@ -32,7 +32,13 @@ _SOON = 0.3
 
 
 class NotRun(InputRejected, JobqError):
-    """A cell was not executed, as a name that it reads is not there."""
+    """A cell was not executed, as a name that it reads is not there. `ways` are the ways out, one a line."""
+
+    ways: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        """What and why, then the ways out."""
+        return [*super().lines(), *(f"- {way}" for way in self.ways)]
 
 
 class Gate:
@@ -102,12 +108,7 @@ class Gate:
                 session.fetch(sent)
         except KeyboardInterrupt:
             line.close("Interrupted")
-            told = ", ".join(names)
-            raise NotRun(
-                "interrupted",
-                f"Interrupted while waiting for {told}: this cell was not run, and {sent.run.id} goes on",
-                do=f"%jobq stop {sent.run.id} ends it; %jobq release {sent.run.id} gives its names back as they were",
-            ) from None
+            raise _interrupted(sent, names) from None
         except JobqError as error:
             line.close("Failed")
             raise NotRun(error.code, error.what, why=error.why, do=error.do) from None
@@ -116,18 +117,37 @@ class Gate:
             raise _failed(sent, names)
 
 
+def _interrupted(sent: Sent, names: Sequence[str]) -> NotRun:
+    run = sent.run.id
+    error = NotRun(
+        "interrupted", f"Interrupted while waiting for {', '.join(names)}: this cell was not run, and {run} goes on"
+    )
+    error.ways = (
+        f"%jobq stop {run} ends it",
+        f"%jobq release {run} brings back what {_it(names)} held before",
+    )
+    return error
+
+
 def _failed(sent: Sent, names: Sequence[str]) -> NotRun:
     run, end = sent.run.id, sent.end
     assert end is not None
-    told = ", ".join(names)
-    sentence = say(end).sentence
-    return NotRun(
+    how = _ENDS.get(end.phase, "failed")
+    error = NotRun(
         "run-failed",
-        f"This cell was not run: {told} would have come from {run}, which {_ENDS.get(end.phase, 'failed')}",
-        why=sentence,
-        do=f"Run its cell again, or %jobq rerun {run}, or bind {'it' if len(names) == 1 else 'them'} yourself, or "
-        f"%jobq release {run} for what {'it' if len(names) == 1 else 'they'} held before",
+        f"This cell was not run: {', '.join(names)} would have come from {run}, which {how}",
+        why=say(end).sentence,
     )
+    error.ways = (
+        f"run its cell again, or %jobq rerun {run}",
+        f"bind {_it(names, 'them')} yourself",
+        f"%jobq release {run} brings back what {_it(names)} held before",
+    )
+    return error
+
+
+def _it(names: Sequence[str], many: str = "they") -> str:
+    return "it" if len(names) == 1 else many
 
 
 _ENDS: Mapping[str, str] = {"cancelled": "was stopped", "lost": "was lost", "failed": "failed"}

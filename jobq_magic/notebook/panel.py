@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
+from typing import Any, ClassVar
 
 from IPython.display import display
 
@@ -29,12 +29,14 @@ _KEPT = 20
 _STYLE = (
     html.STYLE
     + """<style>
-.jq-panel .jq{border:0;border-radius:0}.jq-panel .widget-html,.jq-panel .widget-html-content{margin:0;line-height:inherit}
+.jq-panel .jq{border:0;border-radius:0}
+.jq-panel .widget-html,.jq-panel .widget-html-content{margin:0;line-height:inherit}
 .jq-panel .jq-sheet{display:none}
 .jq-buttons{border-top:1px solid var(--jq-line);padding:5px 12px;gap:8px;align-items:flex-start}
 .jq-buttons>:first-child{flex:1;min-width:0}.jq-buttons details{border:0}.jq-buttons summary{padding:3px 0}
-.jq-buttons .jupyter-button{width:auto;height:auto;margin:0;padding:1px 10px;border:1px solid var(--jq-line);
-border-radius:4px;background:var(--jq-bg);color:var(--jq-fg);font:12px/1.6 var(--jp-ui-font-family,system-ui,sans-serif)}
+.jq-buttons .jupyter-button{width:auto;height:auto;margin:0;padding:1px 10px;
+border:1px solid var(--jq-line);border-radius:4px;background:var(--jq-bg);color:var(--jq-fg);
+font:12px/1.6 var(--jp-ui-font-family,system-ui,sans-serif)}
 .jq-buttons .jq-btn{font:12px/1.6 var(--jp-ui-font-family,system-ui,sans-serif)}
 </style>"""
 )
@@ -49,7 +51,7 @@ class Panel:
         log: gives the end of the log, longer than the card has it; called on a press of Full log.
     """
 
-    _ended: deque[Panel] = deque()
+    _ended: ClassVar[deque[Panel]] = deque()
 
     def __init__(self, card: Card, *, stop: Callable[[], None], log: Callable[[], LogEnd]) -> None:
         self._lock = threading.Lock()  # a widget must not be set by two threads at once

@@ -60,13 +60,15 @@ def test_stop_by_button(lab, hold):
 def test_figures_and_tables_come_under_the_cell_as_they_are_made_and_stay(lab, hold):
     book = lab.open(
         [
-            "%%jobq\nimport matplotlib.pyplot as plt\nfrom IPython.display import display, HTML, clear_output\n"
-            "display(HTML('<table><tr><td>gone</td></tr></table>'))\n"
-            "clear_output(wait=True)\n"
-            "display(HTML('<table><tr><td>kept</td></tr></table>'))\n"
-            "handle = display('first', display_id=True)\n"
-            "plt.figure(figsize=(2, 1)); plt.plot([3, 1, 2]); plt.show()\n"
-            f"{hold.code}handle.update('second')"
+            (
+                "%%jobq\nimport matplotlib.pyplot as plt\nfrom IPython.display import display, HTML, clear_output\n"
+                "display(HTML('<table><tr><td>gone</td></tr></table>'))\n"
+                "clear_output(wait=True)\n"
+                "display(HTML('<table><tr><td>kept</td></tr></table>'))\n"
+                "handle = display('first', display_id=True)\n"
+                "plt.figure(figsize=(2, 1)); plt.plot([3, 1, 2]); plt.show()\n"
+                f"{hold.code}handle.update('second')"
+            )
         ]
     )
     book.run(0)

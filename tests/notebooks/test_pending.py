@@ -145,7 +145,7 @@ def test_a_cell_that_reads_what_a_failed_run_would_have_bound_is_not_executed(at
     assert (told.error, told.stdout) == ("NotRun", "")
     assert f"value would have come from {run}, which failed" in told.traceback
     assert "ZeroDivisionError: division by zero" in told.traceback
-    for way_out in ("Run its cell again", f"%jobq rerun {run}", "bind it yourself", f"%jobq release {run}"):
+    for way_out in ("run its cell again", f"%jobq rerun {run}", "bind it yourself", f"%jobq release {run}"):
         assert way_out in told.traceback
     again = attended.run("print('ran', value)")
     assert again.error == "NotRun", "it is told every time, until a way out is taken"

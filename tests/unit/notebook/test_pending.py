@@ -125,7 +125,7 @@ def test_in_the_end_each_name_holds_what_the_last_to_bind_it_in_order_of_submiss
             claimed = claims[RUNS.index(who)]
             left[who] = brought & claimed if what == "end well" else None
             if what == "end well":
-                pending.bind(who, {name: who for name in brought & claimed})
+                pending.bind(who, dict.fromkeys(brought & claimed, who))
             else:
                 pending.release(who)
     for run in RUNS:
