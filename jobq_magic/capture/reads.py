@@ -317,7 +317,8 @@ class _Live:
                     yield from _namespace_of(owner).values()
         for owner in _order_of(kind):
             if self._is_our_class(owner):
-                yield from _namespace_of(owner).values()
+                for held in _namespace_of(owner).values():
+                    yield _slot_of(held, value) if type(held) is types.MemberDescriptorType else held
         if not deep:
             return
         yield from _items(value)
@@ -329,6 +330,13 @@ def _slot(kind: type, value: object, name: str) -> Any:
     try:
         return _namespace_of(kind)[name].__get__(value)
     except (KeyError, ValueError, AttributeError):  # an empty cell
+        return None
+
+
+def _slot_of(slot: types.MemberDescriptorType, value: object) -> Any:
+    try:
+        return slot.__get__(value)
+    except AttributeError:  # not set
         return None
 
 

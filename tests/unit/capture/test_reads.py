@@ -79,6 +79,10 @@ net = Net()
 bound = net.fit
 class Slim:
     def go(self): return in_slim
+class Slotted:
+    __slots__ = ("hook", "unset")
+    def __init__(self, hook): self.hook = hook
+slotted = Slotted(evaluate)
 class Meta(type):
     def __call__(cls): return in_meta
 class Made(metaclass=Meta): pass
@@ -198,6 +202,7 @@ TABLE: dict[str, str] = {
     "net.fit(X)": NET + " model2 metric X",
     "bound(X)": NET + " model2 metric X",
     "class Mine(Net): pass": NET + " model2 metric",
+    "slotted.hook()": "model2 metric",
     "Made()": "in_meta",
     "Row().total()": "in_row",
     "for name, step in steps: step": "brief in_slim",
