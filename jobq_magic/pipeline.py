@@ -295,6 +295,7 @@ def _capture_options(resolved: Resolved) -> CaptureOptions:
         remake=tuple(spec.remake),
         outs=tuple(spec.out) if spec.out else None,
         no_out=spec.no_out,
+        questions=spec.debug,
     )
 
 

@@ -160,7 +160,7 @@ class JobSpec(BaseModel):
     wait: Annotated[bool | None, _reader(readers.flag), Option("course", opposite="--no-wait", notebook=True)] = Field(
         None, description="wait for the job in the cell, or let the notebook go on"
     )
-    debug: Annotated[_Flag, Option("course", setting=False)] = Field(
+    debug: Annotated[_Flag, Option("course", setting=False, notebook=True)] = Field(
         False, description="run the cell inside the kernel, with breakpoints"
     )
     dry_run: Annotated[_Flag, Option("course", setting=False, notebook=True)] = Field(

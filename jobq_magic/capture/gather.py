@@ -29,7 +29,8 @@ def gather(source: Source, folder: Path, options: CaptureOptions) -> Bundle:
     """See `capture.capture`."""
     text, notes, analysis = _read(source)
     folder.mkdir(parents=True, exist_ok=True)
-    _refuse_questions(analysis, source.namespace)
+    if not options.questions:
+        _refuse_questions(analysis, source.namespace)
     if (secret := secret_in_source(text, frozenset(options.include))) is not None:
         raise CaptureError(
             "secret-in-value",

@@ -43,3 +43,5 @@ class CaptureOptions:
     limit: int = DEFAULT_LIMIT
     here: bool = True
     """The job sees this machine's files: working folder and `sys.path` travel."""
+    questions: bool = False
+    """Somebody is there to answer what the cell asks: it runs in the kernel."""

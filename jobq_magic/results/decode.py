@@ -67,7 +67,7 @@ def decode(run: Run, attempt: int, key: bytes, *, most: int | None = None) -> Ou
     result = read(run, attempt, key)
     groups = _Groups(run, attempt)
     if result["error"] is not None:
-        return Outcome(error=_error(result["error"], groups), skipped=tuple(result["skipped"]))
+        return Outcome(error=_error(run, result["error"], groups), skipped=tuple(result["skipped"]))
     value = result["value"]
     fits = value is not None and value["group"] is not None
     entries = {**result["names"], **result["changed"], **({"_": value} if fits else {})}
@@ -110,7 +110,7 @@ class _Groups:
         return self._read[group][name]
 
 
-def _error(told: Mapping[str, Any], groups: _Groups) -> BaseException:
+def _error(run: Run, told: Mapping[str, Any], groups: _Groups) -> BaseException:
     lines = [*told["text"].rstrip().splitlines()]
     if told["group"] is not None:
         try:
@@ -119,6 +119,7 @@ def _error(told: Mapping[str, Any], groups: _Groups) -> BaseException:
             # a UsageError, so that a headless notebook would pass.
             if isinstance(error, Exception) and not _is_usage_error(error):
                 error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # IPython asks for it
+                error.__jobq_run__ = run.id  # type: ignore[attr-defined]  # for debuggers: its frames are not here
                 return error
         except (ResultError, AttributeError) as unfit:
             if isinstance(unfit, ResultError) and unfit.code == "result-damaged":
@@ -126,6 +127,7 @@ def _error(told: Mapping[str, Any], groups: _Groups) -> BaseException:
     # Its class is named after the one that could not come, so that the front end shows that name.
     stand_in: JobFailed = type(told["type"], (JobFailed,), {})("exception", f"{told['type']}: {told['message']}")
     stand_in._render_traceback_ = lambda: lines  # type: ignore[method-assign]
+    stand_in.__jobq_run__ = run.id  # type: ignore[attr-defined]
     return stand_in
 
 
