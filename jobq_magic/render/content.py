@@ -29,6 +29,7 @@ __all__ = [
     "shipped",
     "spans",
     "sr",
+    "will_come",
 ]
 
 BARS = 6
@@ -131,6 +132,11 @@ def place(card: Card) -> str:
     if card.rerun_of:
         parts.append(f"rerun of {card.rerun_of}")
     return one_line(" · ".join(parts))
+
+
+def will_come(card: Card) -> str:
+    """What stands after the names that are awaited."""
+    return f"will come back; cells that read {'it' if len(card.awaited) == 1 else 'them'} wait"
 
 
 def load(cpu: float) -> str:

@@ -144,8 +144,8 @@ def _live(card: Card, told: Content) -> str:
         lines = console.drawn(told.log, cut=card.cut, lines=TAIL, columns=_WIDE)
         parts.append(f'<pre class="jq-tail" role="group" aria-label="End of the log" tabindex="0">{lines}</pre>')
     if card.awaited and not snapshot.final:
-        names = _listed(f"<code>{safe(name)}</code>" for name in some(card.awaited))
-        parts.append(f'<div class="jq-foot"><span>{names} will come back; cells that read them wait</span></div>')
+        names = ", ".join(some([f"<code>{safe(name)}</code>" for name in card.awaited]))
+        parts.append(f'<div class="jq-foot"><span>{names} {content.will_come(card)}</span></div>')
     return "".join(parts)
 
 
@@ -209,7 +209,7 @@ def _times(card: Card, told: Content) -> str:
             f"<b>{safe(one.name)}</b> ({'changed in place, ' * (one.how == 'changed')}{size(one.size)})"
             for one in card.came
         ]
-        drawn.append(f"<span>came back: {_listed(some(each))}</span>")
+        drawn.append(f"<span>came back: {', '.join(some(each))}</span>")
     return f'<div class="jq-times">{"".join(drawn)}</div>' if drawn else ""
 
 
@@ -312,7 +312,3 @@ def _copy(run: str) -> str:
     # Where the page may not write to the clipboard, the id beside it can still be selected by one click.
     act = f"navigator.clipboard?.writeText('{run}').then(()=>this.textContent='Copied')"
     return f'<button type="button" class="jq-btn" onclick="{escape(act, quote=False)}">Copy id</button>'
-
-
-def _listed(parts: Iterable[str]) -> str:
-    return ", ".join(parts)

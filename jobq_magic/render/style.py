@@ -53,7 +53,7 @@ html:not([data-theme],[theme]) body:not([data-jp-theme-light],[data-vscode-theme
 .jq-bar{display:grid;grid-column:1/-1;grid-template-columns:subgrid;align-items:center}
 @container(max-width:430px){.jq-bar>:last-child{grid-column:1/-1;text-align:right}}
 .jq-bar>*{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
-.jq-bar div{height:6px;border-radius:3px;background:var(--jq-rest)}
+.jq-bar :nth-last-child(2){text-align:right}.jq-bar div{height:6px;border-radius:3px;background:var(--jq-rest)}
 .jq-bar div i{display:block;height:100%;background:var(--jq-blue)}
 .jq-wk{display:flex;flex-wrap:wrap;gap:6px;padding:0 12px 8px;font-size:11px;align-items:center}
 .jq-wk>span{display:flex;gap:6px;align-items:center;border:1px solid var(--jq-line);border-radius:4px;padding:1px 7px;
@@ -61,21 +61,21 @@ max-width:100%;box-sizing:border-box;white-space:nowrap}
 .jq .jq-wk b{font-weight:400;overflow:hidden;text-overflow:ellipsis;max-width:14em}
 .jq-wk svg{width:34px;height:12px;flex:none;fill:none;stroke:var(--jq-blue);stroke-width:1.4}
 .jq .jq-wk .jq-all{border-color:transparent;padding:1px 0}
-.jq pre{margin:0;padding:8px 12px;border:0;border-top:1px solid var(--jq-line);background:var(--jq-soft);color:inherit;
+.jq.jq pre{margin:0;padding:8px 12px;border:0;border-top:1px solid var(--jq-line);background:var(--jq-soft);color:inherit;
 font:12px/1.5 var(--jp-code-font-family,ui-monospace,Menlo,"DejaVu Sans Mono",monospace);white-space:pre-wrap;
 overflow:auto;max-height:420px}
 .jq-foot{display:flex;gap:6px 14px;padding:6px 12px;border-top:1px solid var(--jq-line);font-size:12px;flex-wrap:wrap;
 color:var(--jq-mut);align-items:center}
-.jq code{font:12px var(--jp-code-font-family,ui-monospace,Menlo,"DejaVu Sans Mono",monospace);padding:0;
+.jq.jq code{font:12px var(--jp-code-font-family,ui-monospace,Menlo,"DejaVu Sans Mono",monospace);padding:0;
 color:var(--jq-fg);background:none}
-.jq code.jq-copy{user-select:all;cursor:text;border-radius:3px;background:var(--jq-soft);padding:1px 5px}
+.jq.jq code.jq-copy{user-select:all;cursor:text;border-radius:3px;background:var(--jq-soft);padding:1px 4px}
 .jq-btn{font:inherit;color:var(--jq-fg);background:var(--jq-bg);border:1px solid var(--jq-line);border-radius:4px;
 padding:1px 10px;cursor:pointer;margin-left:auto}
 .jq :focus-visible{outline:2px solid var(--jq-blue);outline-offset:1px}
 .jq details{border-top:1px solid var(--jq-line);font-size:12px}
 .jq summary{padding:6px 12px;cursor:pointer;color:var(--jq-mut)}
 .jq-fit{overflow-x:auto}
-.jq table{border-collapse:collapse;margin:0 0 6px;font-size:12px;color:inherit}
+.jq.jq.jq tr{background:none}.jq table{border-collapse:collapse;margin:0 0 6px;font-size:12px;color:inherit}
 .jq td,.jq th{text-align:left;vertical-align:top;padding:2px 12px;max-width:30em;font-weight:400}
 .jq th{color:var(--jq-mut);white-space:nowrap}.jq .jq-n{text-align:right;white-space:nowrap}
 .jq-bare{border:0;background:none}

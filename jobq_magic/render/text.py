@@ -68,7 +68,8 @@ def card(card: Card) -> str:
     ]
     lines = [one_line("  ".join(head))]
     first, broke, advice = content.sentence(card)
-    if said := " ".join(content.closed(part) for part in (first + f" ({broke})" * bool(broke), advice) if part):
+    first = f"{first} ({broke})." if broke else first
+    if said := " ".join(content.closed(part) for part in (first, advice) if part):
         lines.append(f"  {said}")
     if times := " · ".join(" ".join(filter(None, each)) for each in content.captions(card, told)):
         lines.append(f"  {times}")
@@ -83,7 +84,7 @@ def card(card: Card) -> str:
         lines.append(f"  came back: {', '.join(some(back))}")
     lines += [f"  {note}" for note in some(content.notes(card))]
     if card.awaited and not snapshot.final:
-        lines.append(f"  {', '.join(map(one_line, some(card.awaited)))} will come back; cells that read them wait")
+        lines.append(f"  {', '.join(map(one_line, some(card.awaited)))} {content.will_come(card)}")
     if snapshot.phase is Phase.FAILED and card.traceback:
         lines += ["", console.plain(card.traceback, lines=_TRACEBACK)]
     if told.log:

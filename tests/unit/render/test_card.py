@@ -288,6 +288,12 @@ def test_a_bar_is_drawn_and_not_printed_again():
     assert "%|" not in text.card(CASES["bars"])
 
 
+def test_a_bar_of_an_ended_run_is_what_it_printed_last():
+    drawn = html.card(Card(ended(Phase.FAILED, reason="killed"), NOW, BARS))
+    assert "progressbar" not in drawn
+    assert "64%|####   | 640/1000" in drawn
+
+
 def test_the_time_that_is_left_is_told_where_progress_tells_it():
     assert "about <b>23 s</b> left" in html.live(CASES["running"])
     assert "about <b>28 s</b> left" in html.live(CASES["bars"])
@@ -327,7 +333,7 @@ def test_what_travelled_is_a_table():
 def test_many_of_anything_stay_few():
     many = tuple(f"name_{number}" for number in range(50))
     drawn = html.live(replace(CASES["running"], awaited=many, notes=many))
-    assert "43 more</code> will come back" in drawn
+    assert "</code>, 43 more will come back; cells that read them wait" in drawn
     assert drawn.count("jq-note") - html.STYLE.count("jq-note") == 8
     log = "".join(f"b{number}:  30%|###    | 3/10 [00:12<00:28,  4.00s/it]\n" for number in range(20))
     drawn = html.live(Card(RUNNING, NOW, log))
