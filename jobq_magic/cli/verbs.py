@@ -57,7 +57,7 @@ def _logs(parser: commands.Parser) -> Verb:
                 _follow(run, items)
         elif asked.page is not None or asked.last is not None:
             page = pages.page(items, asked)
-            told = page.told(f"jobq logs {run.id}")
+            told = page.told(f"jobq logs {run.id}{asked.words}")
             _write_lines(page.lines, as_json=args.json)
             if told and asked.page is not None:
                 print(told, file=sys.stderr)

@@ -128,7 +128,7 @@ def logs(session: Session, words: Sequence[str]) -> None:
             return
         items = chain(held, items)
     page = pages.page(items, asked)
-    told = page.told(f"%jobq logs {run.id}")
+    told = page.told(f"%jobq logs {run.id}{asked.words}")
     _write(page.lines)
     if told:
         print(told)

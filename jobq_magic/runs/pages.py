@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from shlex import quote
 from typing import TypeAlias
 
 from jobq_magic.errors import OptionError
@@ -21,7 +22,6 @@ LONGEST = 64 << 10
 
 Line: TypeAlias = tuple[str, bytes]
 """The stream, and the line without its end."""
-_Batch: TypeAlias = tuple[str, list[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,15 @@ class Wanted:
     """Only lines in which this is found."""
     stream: str = ""
     """Only `stdout`, or only `stderr`."""
+
+    @property
+    def words(self) -> str:
+        """What they are asked for by, besides a page or a number: ` --grep 'some words' --stderr`."""
+        pattern = "" if self.pattern is None else self.pattern.pattern.decode()
+        said = [
+            f" {flag} {quote(text)}" for flag, text in (("--grep", self.text.decode()), ("--regex", pattern)) if text
+        ]
+        return "".join([*said, f" --{self.stream}" if self.stream else ""])
 
     @property
     def everything(self) -> bool:
@@ -92,8 +101,8 @@ _EVERYTHING = Wanted()
 
 def lines(items: Iterable[Item], asked: Wanted = _EVERYTHING) -> Iterator[Line]:
     """The lines that are asked for, one by one as they are written; pages are no matter here."""
-    for stream, batch in _batches(items, asked):
-        yield from ((stream, line) for line in batch)
+    for batch in _batches(items, asked):
+        yield from batch.lines()
 
 
 def page(items: Iterable[Item], asked: Wanted = _EVERYTHING) -> Page:
@@ -102,18 +111,25 @@ def page(items: Iterable[Item], asked: Wanted = _EVERYTHING) -> Page:
     if asked.page is not None:
         start = (asked.page - 1) * PAGE
         found: list[Line] = []
-        for stream, batch in _batches(items, asked):
-            found += [(stream, line) for line in batch[max(0, start - total) : max(0, start + PAGE - total)]]
-            total += len(batch)
+        for batch in _batches(items, asked):
+            if total < start + PAGE and total + batch.count > start:
+                found += batch.lines()[max(0, start - total) : start + PAGE - total]
+            total += batch.count
         return Page(tuple(found), start + 1, total)
-    kept: deque[Line] = deque(maxlen=PAGE if asked.last is None else asked.last)
-    for stream, batch in _batches(items, asked):
-        kept.extend((stream, line) for line in batch[-(kept.maxlen or 1) :])
-        total += len(batch)
+    most = PAGE if asked.last is None else asked.last
+    held, kept = 0, deque[_Batch]()
+    for batch in _batches(items, asked):
+        kept.append(batch)
+        held += batch.count
+        total += batch.count
+        while held - kept[0].count >= most:
+            held -= kept.popleft().count
+            if not kept:
+                break
     if asked.last is None and total:
-        while len(kept) > (total - 1) % PAGE + 1:  # the last page begins where pages begin
-            kept.popleft()
-    return Page(tuple(kept), total - len(kept) + 1, total)
+        most = (total - 1) % PAGE + 1  # the last page begins where pages begin
+    last = [line for batch in kept for line in batch.lines()][max(0, held - most) :] if most else []
+    return Page(tuple(last), total - len(last) + 1, total)
 
 
 def add_words(parser: ArgumentParser) -> None:
@@ -149,13 +165,25 @@ def wanted(args: Namespace) -> Wanted:
     return Wanted(args.page, args.lines, (args.grep or "").encode(), pattern, args.stream or "")
 
 
+class _Batch:
+    """Some lines of one stream that follow each other; cut apart only where somebody looks at them."""
+
+    def __init__(self, stream: str, text: bytes | list[bytes]) -> None:
+        self._stream, self._text = stream, text
+        self.count = text.count(b"\n") + 1 if isinstance(text, bytes) else len(text)
+
+    def lines(self) -> list[Line]:
+        found = self._text.split(b"\n") if isinstance(self._text, bytes) else self._text
+        return [(self._stream, _shown(line)) for line in found]
+
+
 def _batches(items: Iterable[Item], asked: Wanted) -> Iterator[_Batch]:
     """The lines that are asked for, chunk by chunk: one by one, those of a big log would take minutes."""
     rest: dict[str, bytes] = {}
     for item in items:
         if not isinstance(item, Chunk):
             if (shown := _plain(item)) and asked.stream != "stderr":
-                yield "stdout", _chosen(shown, asked)
+                yield _Batch("stdout", _chosen(b"\n".join(shown), asked))
             continue
         stream, data = item.stream, item.data
         if asked.stream and stream != asked.stream:
@@ -168,17 +196,16 @@ def _batches(items: Iterable[Item], asked: Wanted) -> Iterator[_Batch]:
         if data[end + 1 :]:
             rest[stream] = _bounded(data[end + 1 :])
         if asked.text in whole:
-            yield stream, _chosen(whole.split(b"\n"), asked)
+            yield _Batch(stream, _chosen(whole, asked))
     for stream, data in rest.items():
-        yield stream, _chosen([data], asked)
+        yield _Batch(stream, _chosen(data, asked))
 
 
-def _chosen(found: list[bytes], asked: Wanted) -> list[bytes]:
-    if asked.text:
-        found = [line for line in found if asked.text in line]
-    if asked.pattern is not None:
-        found = [line for line in found if asked.pattern.search(line)]
-    return [_shown(line) if len(line) > LONGEST or b"\r" in line else line for line in found]
+def _chosen(text: bytes, asked: Wanted) -> bytes | list[bytes]:
+    if not asked.text and asked.pattern is None:
+        return text
+    found = [line for line in text.split(b"\n") if asked.text in line]
+    return found if asked.pattern is None else [line for line in found if asked.pattern.search(line)]
 
 
 def _bounded(line: bytes) -> bytes:
@@ -187,7 +214,7 @@ def _bounded(line: bytes) -> bytes:
 
 
 def _shown(line: bytes) -> bytes:
-    line = _last(line)
+    line = _last(line) if b"\r" in line else line
     return line if len(line) <= LONGEST else line[:LONGEST] + b" ... (cut)"
 
 

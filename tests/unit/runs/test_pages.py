@@ -46,6 +46,12 @@ def test_a_page_says_how_to_see_the_others():
         page(log(2500), Wanted(page=9)).told("jobq logs x")
 
 
+def test_what_was_searched_for_is_part_of_the_way_to_the_other_pages():
+    assert Wanted(text=b"two words", stream="stderr").words == " --grep 'two words' --stderr"
+    assert Wanted(pattern=re.compile(b"a+"), page=3).words == " --regex a+"
+    assert Wanted(last=3).words == ""
+
+
 def test_the_last_lines_and_none_of_them():
     assert texts(page(log(2500), Wanted(last=2)).lines) == ["line 2499", "line 2500"]
     assert page(log(2500), Wanted(last=0)).lines == ()
