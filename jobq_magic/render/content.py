@@ -10,7 +10,7 @@ from jobq_magic.bundle import Traveller
 from jobq_magic.render.bars import Bar, seconds, split
 from jobq_magic.render.card import Card
 from jobq_magic.render.console import Line, plain, screen
-from jobq_magic.render.safe import one_line
+from jobq_magic.render.safe import one_line, short
 from jobq_magic.snapshot import Phase, Progress, Snapshot
 from jobq_magic.words import SPENT, about, clock, duration, say, size, some
 
@@ -115,7 +115,7 @@ def sentence(card: Card) -> tuple[str, str, str]:
     words = say(snapshot)
     if snapshot.phase is Phase.SUCCEEDED and not words.advice:
         return "", "", ""
-    first = one_line(words.sentence)
+    first = short(words.sentence)
     if snapshot.reason != "exception":
         first = first[:1].upper() + first[1:]
     return first, _broke(card.traceback) if snapshot.phase is Phase.FAILED else "", one_line(words.advice)
@@ -131,7 +131,7 @@ def place(card: Card) -> str:
         parts.append(f"attempt {snapshot.attempt}")
     if card.rerun_of:
         parts.append(f"rerun of {card.rerun_of}")
-    return one_line(" · ".join(parts))
+    return short(" · ".join(parts))
 
 
 def will_come(card: Card) -> str:
@@ -147,7 +147,7 @@ def load(cpu: float) -> str:
 def notes(card: Card) -> list[str]:
     """What there is to say beside the rest, each once."""
     skipped = [f"{one.get('name', '')} did not come back: {one.get('reason', '')}" for one in card.skipped]
-    return [one_line(note) for note in dict.fromkeys((*card.snapshot.notes, *card.notes, *some(skipped)))]
+    return [short(note) for note in dict.fromkeys((*card.snapshot.notes, *card.notes, *some(skipped)))]
 
 
 def shipped(sent: Sequence[Traveller]) -> str:
@@ -177,7 +177,7 @@ def sr(card: Card) -> str:
         told += [" and ".join(filter(None, (", ".join(back[:-1]), back[-1]))) + " came back"] if back else []
         told += ["Its result is lost"] if snapshot.result == "lost" else []
     else:
-        told.append(sentence(card)[0])
+        told.append(short(sentence(card)[0], 200))
     return " ".join(closed(part) for part in told)
 
 
@@ -188,7 +188,7 @@ def _ongoing(seconds: float) -> str:
 
 def _own_bar(state: Progress) -> Bar:
     count = amount(state.done) + (f" / {amount(state.total)}" if state.total else "")
-    return Bar(one_line(state.label), state.done, state.total, count=count)
+    return Bar(short(state.label, 200), state.done, state.total, count=count)
 
 
 def _left(card: Card, state: Progress) -> float | None:

@@ -268,8 +268,7 @@ def _spark(history: Sequence[float], top: float) -> str:
     if len(points) < 2:
         return ""
     step = 34 / (_POINTS - 1)
-    first = _POINTS - len(points)
-    drawn = " ".join(f"{(first + at) * step:.0f},{11 - 10 * max(0, each) / top:.0f}" for at, each in enumerate(points))
+    drawn = " ".join(f"{at * step:.0f},{11 - 10 * max(0, each) / top:.0f}" for at, each in enumerate(points))
     return f'<svg viewBox="0 0 34 12" width="34" height="12" aria-hidden="true"><polyline points="{drawn}"/></svg>'
 
 

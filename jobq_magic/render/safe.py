@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from html import escape
 
-__all__ = ["ESCAPES", "html", "link", "one_line", "visible"]
+__all__ = ["ESCAPES", "html", "link", "one_line", "short", "visible"]
 
 ESCAPES = re.compile(
     r"\x1b(?:"
@@ -34,6 +34,12 @@ def visible(text: str) -> str:
 def one_line(text: str) -> str:
     """The same as one line without colours."""
     return visible(" ".join(ESCAPES.sub("", text).splitlines()).replace("\t", " "))
+
+
+def short(text: str, most: int = 400) -> str:
+    """`one_line`, with its end left out where it is long: a message may hold a table."""
+    line = one_line(text)
+    return line if len(line) <= most else f"{line[: most - 2]} …"
 
 
 def html(text: str) -> str:

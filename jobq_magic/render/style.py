@@ -53,7 +53,8 @@ html:not([data-theme],[theme]) body:not([data-jp-theme-light],[data-vscode-theme
 .jq-bar{display:grid;grid-column:1/-1;grid-template-columns:subgrid;align-items:center}
 @container(max-width:430px){.jq-bar>:last-child{grid-column:1/-1;text-align:right}}
 .jq-bar>*{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
-.jq-bar :nth-last-child(2){text-align:right}.jq-bar div{height:6px;border-radius:3px;background:var(--jq-rest)}
+.jq-bar :nth-last-child(2){text-align:right}
+.jq-bar div{height:6px;border-radius:3px;background:var(--jq-rest)}
 .jq-bar div i{display:block;height:100%;background:var(--jq-blue)}
 .jq-wk{display:flex;flex-wrap:wrap;gap:6px;padding:0 12px 8px;font-size:11px;align-items:center}
 .jq-wk>span{display:flex;gap:6px;align-items:center;border:1px solid var(--jq-line);border-radius:4px;padding:1px 7px;

@@ -343,6 +343,15 @@ def test_many_of_anything_stay_few():
     assert "and 56 more, 43.2 GB in all" in drawn
 
 
+def test_a_message_that_is_a_table_is_told_by_its_beginning():
+    long = "KeyError: " + "column " * 5000
+    card = Card(replace(FAILED, facts={"error": long}, notes=(long,)), NOW)
+    assert len(unstyled(html.card(card))) < 4000
+    assert len(text.card(card)) < 2000
+    assert "KeyError: column column" in html.sr(card)
+    assert len(html.sr(card)) < 300
+
+
 def test_processes_are_drawn_while_they_work_and_told_by_their_peak_at_the_end():
     drawn = html.live(CASES["running"])
     assert drawn.count("<polyline") == 4
