@@ -34,6 +34,8 @@ _DEEP = 3
 _BUDGET = 1000
 """Objects that are looked at behind one name: what a big value costs at most."""
 _TEXTUAL = re.compile(r"\b(eval|exec|query|globals)\s*\(")
+_ACROSS = re.compile(r"\b(break|continue|global|nonlocal|return|yield|raise|__future__)\b")
+"""What can be wrong without a single statement being wrong. Each of them is compiled anyway."""
 _AT_NAME = re.compile(r"@([A-Za-z_]\w*)")
 # Decorators that keep the function for later. Any other may call it at once, as `interact` does.
 _KEEPERS = frozenset(
@@ -78,7 +80,8 @@ def _reads(
 ) -> frozenset[str]:
     tree = ast.parse(text)
     flags |= _futures(tree)
-    compiled(tree.body, flags)  # the whole first: some mistakes are none in a single statement
+    if _ACROSS.search(text):
+        compiled(tree.body, flags)
     magic = "get_ipython" in text
     if magic:
         _prepare(tree, transform)

@@ -126,6 +126,11 @@ TABLE: dict[str, str] = {
     "if False:\n    unreached": "",
     "return a": "",
     "def (": "",
+    "pending\nbreak": "",
+    "pending\nf(x=1, x=2)": "",
+    "if False:\n    return\npending": "",
+    "pending\nglobal pending": "",
+    "pending\nfrom __future__ import annotations": "",
     "\0": "",
     "": "",
     # what is only defined
