@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from html import escape
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -67,23 +66,17 @@ class Runs(_Found, list[Job]):
         return text.columns(_COLUMNS, self._rows) if self._rows else "No runs"
 
     def _repr_html_(self) -> str:
-        if not self._rows:
-            return f'{html.STYLE}<div class="jq jq-mut">No runs</div>'
-        head = "".join(f"<th>{escape(column)}</th>" for column in _COLUMNS)
-        body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in self._rows)
-        return (
-            f'{html.STYLE}<table class="jq jq-list jq-num"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-        )
+        return html.columns(_COLUMNS, self._rows, none="No runs")
 
 
 class Standing(_Found, Job):
     """A job, drawn as where it stands at that moment."""
 
     def __repr__(self) -> str:
-        return text.live(self.status(), now=time.time())
+        return text.card(commands.card(self._store, self.run))
 
     def _repr_html_(self) -> str:
-        return Job._repr_html_(self)
+        return html.card(commands.card(self._store, self.run))
 
 
 _COLUMNS = (*text.COLUMNS, "from")

@@ -13,30 +13,39 @@ from typing import Protocol
 
 from jobq_magic.bundle import Traveller
 from jobq_magic.errors import JobqError
-from jobq_magic.render import console, content, text
-from jobq_magic.render.bars import Bar
+from jobq_magic.render import console, content, gauges, text
 from jobq_magic.render.card import Card
 from jobq_magic.render.colours import rules
 from jobq_magic.render.content import Content, sr
 from jobq_magic.render.safe import html as safe
 from jobq_magic.render.safe import link
 from jobq_magic.render.style import STYLE, icon
-from jobq_magic.snapshot import Phase, Snapshot, Usage
+from jobq_magic.snapshot import Phase, Snapshot
 from jobq_magic.words import clock, duration, size, some
 
-__all__ = ["STYLE", "Printed", "card", "copy_id", "details", "error", "final", "line", "live", "log", "sr", "table"]
+__all__ = [
+    "STYLE",
+    "Printed",
+    "card",
+    "columns",
+    "copy_id",
+    "details",
+    "error",
+    "final",
+    "line",
+    "live",
+    "log",
+    "sr",
+    "table",
+]
 
 TAIL = 12
 """Lines of the log that are in sight."""
 _WIDE = 240
 """Characters of a line in sight: twelve lines must not fill a screen."""
 _TRACEBACK = 60
-_WORKERS = 24
-_FEW = 8
-"""Processes whose memory has room beside them; where there are more, it is in their tooltips."""
-_POINTS = 12
 _TYPED = re.compile(r"%jobq [a-z]+(?: [a-z0-9-]+)?|--[a-z][a-z-]*")
-_RIGHT, _PLAIN = ' class="jq-n"', ' class="jq-plain"'
+(_RIGHT,)
 _ID = re.compile(r"[a-z0-9-]{1,80}")
 
 
@@ -102,10 +111,14 @@ def line(sentence: str, advice: str = "") -> str:
 
 def table(snapshots: Iterable[Snapshot], *, now: float) -> str:
     """The list of runs."""
-    rows = [text.row(snapshot, now=now) for snapshot in snapshots]
+    return columns(text.COLUMNS, [text.row(snapshot, now=now) for snapshot in snapshots], none="No runs")
+
+
+def columns(heads: Sequence[str], rows: Sequence[Sequence[str]], *, none: str) -> str:
+    """Rows under their heads, or the sentence that there are none."""
     if not rows:
-        return f'{STYLE}<div class="jq"><div class="jq-head jq-mut">No runs</div></div>'
-    head = "".join(f'<th scope="col">{safe(column)}</th>' for column in text.COLUMNS)
+        return line(none)
+    head = "".join(f'<th scope="col">{safe(each)}</th>' for each in heads)
     body = "".join(f"<tr>{''.join(f'<td>{safe(cell)}</td>' for cell in row)}</tr>" for row in rows)
     drawn = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     return f'{STYLE}<div class="jq"><div class="jq-fit">{drawn}</div></div>'
@@ -131,10 +144,10 @@ def _live(card: Card, told: Content) -> str:
     parts = [
         _head(snapshot, snapshot.run, content.place(card), links, _took(card)),
         _say(card),
-        "" if snapshot.final else _line(told),
+        "" if snapshot.final else gauges.time(told),
         _times(card, told),
-        _bars(told),
-        "" if snapshot.final else _workers(card),
+        gauges.bars(told),
+        "" if snapshot.final else gauges.processes(snapshot.usage),
         *(f'<div class="jq-note jq-mut">{safe(note)}</div>' for note in some(content.notes(card))),
     ]
     if snapshot.phase is Phase.FAILED and card.traceback:
@@ -189,16 +202,6 @@ def _typed(advice: str) -> str:
     return _TYPED.sub(lambda found: f'<code class="jq-copy">{found[0]}</code>', safe(advice))
 
 
-def _line(told: Content) -> str:
-    whole = sum(span.took for span in told.spans) + (told.left or 0)
-    parts = [(span.took, ' class="jq-open"' if span.going and told.left is None else "") for span in told.spans]
-    if told.left is not None:
-        parts.append((told.left, ' class="jq-rest"'))
-    # Parts that add up to less than one would not fill the line.
-    drawn = "".join(f'<i{kind} style="flex:{max(1, round(999 * took / whole))}"></i>' for took, kind in parts if whole)
-    return f'<div class="jq-time" aria-hidden="true">{drawn}</div>' if drawn else ""
-
-
 def _times(card: Card, told: Content) -> str:
     drawn = [
         f"<span>{' '.join(filter(None, (word, f'<b>{figure}</b>', after)))}</span>"
@@ -211,65 +214,6 @@ def _times(card: Card, told: Content) -> str:
         ]
         drawn.append(f"<span>came back: {', '.join(some(each))}</span>")
     return f'<div class="jq-times">{"".join(drawn)}</div>' if drawn else ""
-
-
-def _bars(told: Content) -> str:
-    named = any(bar.label for bar in told.bars)
-    drawn = "".join(_bar(bar, named=named) for bar in told.bars)
-    if told.hidden:
-        drawn += f'<div class="jq-bar jq-mut"><span>and {told.hidden} more</span></div>'
-    return f'<div class="jq-bars"><div{"" if named else _PLAIN}>{drawn}</div></div>' if drawn else ""
-
-
-def _bar(bar: Bar, *, named: bool) -> str:
-    part = content.percent(bar)
-    beside = " · ".join(filter(None, (bar.rate, f"{bar.left} left" if bar.left and not bar.closed else "")))
-    label, count = safe(bar.label), safe(bar.count)
-    first, last = f'<span title="{label}">{label}</span>' * named, f'<span class="jq-mut">{safe(beside)}</span>'
-    if part is None:
-        return f'<div class="jq-bar">{first}<span></span><span>{count}</span>{last}</div>'
-    spoken = safe(", ".join(filter(None, (bar.count.replace(" / ", " of "), beside))))
-    return (
-        f'<div class="jq-bar" role="progressbar" aria-label="{label or "Progress"}" aria-valuemin="0"'
-        f' aria-valuemax="100" aria-valuenow="{part:.0f}" aria-valuetext="{spoken}">'
-        f'{first}<div><i style="width:{part:.1f}%"></i></div><span>{count}</span>{last}</div>'
-    )
-
-
-def _workers(card: Card) -> str:
-    workers = card.snapshot.usage
-    if not workers:
-        return ""
-    top = max([1.0, *(point for each in workers for point in each.history)])
-    few = len(workers) <= _FEW
-    drawn = "".join(
-        f'<span role="listitem" title="{_named(each)}{size(each.memory)}, at most {size(each.peak)}">'
-        f"{f'<b>{safe(each.label)}</b>' * bool(each.label)}{_spark(each.history, top)} {content.load(each.cpu)}"
-        f"{_memory(each.memory) if few else ''}</span>"
-        for each in workers[:_WORKERS]
-    )
-    if len(workers) > 1:
-        more = f"and {len(workers) - _WORKERS} more, " if len(workers) > _WORKERS else ""
-        total = size(sum(each.memory for each in workers))
-        drawn += f'<span role="listitem" class="jq-all jq-mut">{more}{total} in all</span>'
-    return f'<div class="jq-wk" role="list" aria-label="Processes">{drawn}</div>'
-
-
-def _named(used: Usage) -> str:
-    return f"{safe(used.label)}: " if used.label else ""
-
-
-def _memory(used: int) -> str:
-    return f' <span class="jq-mut">{size(used)}</span>'
-
-
-def _spark(history: Sequence[float], top: float) -> str:
-    points = history[-_POINTS:]
-    if len(points) < 2:
-        return ""
-    step = 34 / (_POINTS - 1)
-    drawn = " ".join(f"{at * step:.0f},{11 - 10 * max(0, each) / top:.0f}" for at, each in enumerate(points))
-    return f'<svg viewBox="0 0 34 12" width="34" height="12" aria-hidden="true"><polyline points="{drawn}"/></svg>'
 
 
 def _sent(sent: Sequence[Traveller]) -> str:

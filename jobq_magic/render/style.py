@@ -62,9 +62,9 @@ max-width:100%;box-sizing:border-box;white-space:nowrap}
 .jq .jq-wk b{font-weight:400;overflow:hidden;text-overflow:ellipsis;max-width:14em}
 .jq-wk svg{width:34px;height:12px;flex:none;fill:none;stroke:var(--jq-blue);stroke-width:1.4}
 .jq .jq-wk .jq-all{border-color:transparent;padding:1px 0}
-.jq.jq pre{margin:0;padding:8px 12px;border:0;border-top:1px solid var(--jq-line);background:var(--jq-soft);color:inherit;
-font:12px/1.5 var(--jp-code-font-family,ui-monospace,Menlo,"DejaVu Sans Mono",monospace);white-space:pre-wrap;
-overflow:auto;max-height:420px}
+.jq.jq pre{margin:0;padding:8px 12px;border:0;border-top:1px solid var(--jq-line);background:var(--jq-soft);
+color:inherit;font:12px/1.5 var(--jp-code-font-family,ui-monospace,Menlo,"DejaVu Sans Mono",monospace);
+white-space:pre-wrap;overflow:auto;max-height:420px}
 .jq-foot{display:flex;gap:6px 14px;padding:6px 12px;border-top:1px solid var(--jq-line);font-size:12px;flex-wrap:wrap;
 color:var(--jq-mut);align-items:center}
 .jq.jq code{font:12px var(--jp-code-font-family,ui-monospace,Menlo,"DejaVu Sans Mono",monospace);padding:0;
