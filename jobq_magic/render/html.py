@@ -45,7 +45,7 @@ _WIDE = 240
 """Characters of a line in sight: twelve lines must not fill a screen."""
 _TRACEBACK = 60
 _TYPED = re.compile(r"%jobq [a-z]+(?: [a-z0-9-]+)?|--[a-z][a-z-]*")
-(_RIGHT,)
+_RIGHT = ' class="jq-n"'
 _ID = re.compile(r"[a-z0-9-]{1,80}")
 
 
