@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,14 @@ _CONFIG = {
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """One Jupyter server for all browser tests, with a home, a store and settings of its own."""
+    """One Jupyter server for all browser tests."""
+    with serving() as running:
+        yield running
+
+
+@contextmanager
+def serving() -> Iterator[Server]:
+    """A Jupyter server with a home, a store and settings of its own."""
     with (
         tempfile.TemporaryDirectory(prefix="jq-", ignore_cleanup_errors=True) as runtime,
         tempfile.TemporaryDirectory(prefix="jobq ü ", ignore_cleanup_errors=True) as base,
@@ -92,6 +100,13 @@ def browser() -> Iterator[Browser]:
     Not for all: while Playwright is there, this thread has a running event loop, which the tests of other rooms must
     not meet.
     """
+    with browsing() as opened:
+        yield opened
+
+
+@contextmanager
+def browsing() -> Iterator[Browser]:
+    """Debian's Chromium, or the one that $CHROMIUM names."""
     found = subprocess.run(["sh", Path(__file__).with_name("chromium.sh")], capture_output=True, text=True)
     assert found.returncode == 0, found.stderr
     with sync_playwright() as playwright:
@@ -104,6 +119,13 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def tab(browser: Browser, server: Server) -> Iterator[Lab]:
     """JupyterLab in a tab, shared by a module's tests."""
+    with tabbed(browser, server) as lab:
+        yield lab
+
+
+@contextmanager
+def tabbed(browser: Browser, server: Server) -> Iterator[Lab]:
+    """JupyterLab in a tab."""
     context = browser.new_context(viewport={"width": 1100, "height": 900}, locale="en-GB", color_scheme="light")
     context.set_default_timeout(60_000)
     lab = Lab(context.new_page(), server)
