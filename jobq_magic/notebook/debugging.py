@@ -1,4 +1,4 @@
-"""`%%jobq --debug`: the cell in the kernel, over the same capture; and what `%debug` says of an exception of a job.
+"""`%%jobq --debug`: the cell in the kernel, over the same capture.
 
 The cell runs as it would elsewhere: in a fresh `__main__`, from the bundle and nothing else, and what it leaves comes
 back as the values that a result would hold. So what works here works there, and what was not captured is missing here
@@ -24,7 +24,7 @@ from pathlib import Path
 from types import FrameType, ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any
 
-from jobq_magic.errors import JobFailed, JobqError
+from jobq_magic.errors import JobFailed
 
 if TYPE_CHECKING:
     from jobq_magic.bundle import Bundle
@@ -33,44 +33,9 @@ if TYPE_CHECKING:
     from jobq_magic.notebook.session import Session
     from jobq_magic.run import Run
 
-__all__ = ["install", "run_here"]
+__all__ = ["run_here"]
 
 _ABSENT: Any = object()
-
-
-def install(shell: Any) -> Callable[[], None]:
-    """Lets `%debug`, and `%pdb on`, say where the frames of a job's exception are, instead of standing in ours.
-
-    Returns:
-        What undoes it.
-    """
-    plain = shell.debugger
-
-    def debugger(force: bool = False) -> None:
-        error = getattr(sys, "last_value", None)
-        if (told := _no_frames(error)) is None:
-            plain(force=force)
-        elif force or shell.call_pdb:
-            print(told)
-
-    shell.debugger = debugger
-
-    def remove() -> None:
-        if shell.__dict__.get("debugger") is debugger:
-            del shell.__dict__["debugger"]
-
-    return remove
-
-
-def _no_frames(error: object) -> str | None:
-    """What to say where a debugger would find no frame of the user's; None where it would."""
-    run = getattr(error, "__jobq_run__", "")
-    if run or isinstance(error, JobFailed):
-        of = f" ({run})" if run else ""
-        return f"The frames ended with the job{of}: %%jobq --debug on the cell runs it here, where %debug works."
-    if isinstance(error, JobqError):
-        return "Nothing of the cell was executed: there are no frames to look at."
-    return None
 
 
 def run_here(session: Session, resolved: Resolved, source: Source) -> Any:
@@ -244,9 +209,9 @@ def _with_frames_of_the_cell(error: BaseException, names: _Names, shell: Any) ->
     if first is None:  # none is the cell's: a value that cannot be loaded
         return error
     error = error.with_traceback(first)
-    if isinstance(error, Exception) and not hasattr(error, "_render_traceback_"):
+    if isinstance(error, Exception | KeyboardInterrupt) and not hasattr(error, "_render_traceback_"):
         with suppress(AttributeError):
-            error._render_traceback_ = lambda: shell.InteractiveTB.structured_traceback(  # type: ignore[attr-defined]
+            error._render_traceback_ = lambda: shell.InteractiveTB.structured_traceback(  # type: ignore[union-attr]
                 type(error), error, first, tb_offset=0
             )
     return error

@@ -43,10 +43,16 @@ class _Found:
         if frontend.in_terminal(shell):
             return
         self._drawn_by = _request_id(shell)
-        display({"text/plain": repr(self), "text/html": self._repr_html_()}, raw=True)
+        display(self._drawn(), raw=True)
+
+    def _drawn(self) -> dict[str, str]:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return self._drawn()["text/plain"]
 
     def _repr_html_(self) -> str:
-        raise NotImplementedError
+        return self._drawn()["text/html"]
 
     def _ipython_display_(self) -> None:
         from IPython.core.getipython import get_ipython
@@ -62,21 +68,17 @@ class Runs(_Found, list[Job]):
         super().__init__(job for job, _ in rows)
         self._rows = [row for _, row in rows]
 
-    def __repr__(self) -> str:
-        return text.columns(_COLUMNS, self._rows) if self._rows else "No runs"
-
-    def _repr_html_(self) -> str:
-        return html.columns(_COLUMNS, self._rows, none="No runs")
+    def _drawn(self) -> dict[str, str]:
+        plain = text.columns(_COLUMNS, self._rows) if self._rows else "No runs"
+        return {"text/plain": plain, "text/html": html.columns(_COLUMNS, self._rows, none="No runs")}
 
 
 class Standing(_Found, Job):
-    """A job, drawn as where it stands at that moment."""
+    """A job, drawn as its card."""
 
-    def __repr__(self) -> str:
-        return text.card(commands.card(self._store, self.run))
-
-    def _repr_html_(self) -> str:
-        return html.card(commands.card(self._store, self.run))
+    def _drawn(self) -> dict[str, str]:
+        card = commands.card(self._store, self.run)
+        return {"text/plain": text.card(card), "text/html": html.card(card)}
 
 
 _COLUMNS = (*text.COLUMNS, "from")
