@@ -119,14 +119,19 @@ def columns(heads: Sequence[str], rows: Sequence[Sequence[str]], *, none: str) -
     if not rows:
         return line(none)
     head = "".join(f'<th scope="col">{safe(each)}</th>' for each in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{safe(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    drawn = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    drawn = f'<table class="jq-list"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     return f'{STYLE}<div class="jq"><div class="jq-fit">{drawn}</div></div>'
 
 
 def error(problem: JobqError) -> str:
     """What went wrong, why, and what to do."""
     return problem.html()
+
+
+def _cell(words: str) -> str:
+    title = f' title="{safe(words)}"' if len(words) > 40 else ""  # its end may not be in sight
+    return f"<td{title}>{safe(words)}</td>"
 
 
 def _styled(drawn: str) -> str:

@@ -74,10 +74,13 @@ color:var(--jq-fg);background:none}
 padding:1px 10px;cursor:pointer;margin-left:auto}
 .jq :focus-visible{outline:2px solid var(--jq-blue);outline-offset:1px}
 .jq details{border-top:1px solid var(--jq-line);font-size:12px}
+.jq>details:first-child{border-top:0}
 .jq summary{padding:6px 12px;cursor:pointer;color:var(--jq-mut)}
 .jq-fit{overflow-x:auto}
-.jq.jq.jq tr{background:none}.jq table{border-collapse:collapse;margin:0 0 6px;font-size:12px;color:inherit}
-.jq td,.jq th{text-align:left;vertical-align:top;padding:2px 12px;max-width:30em;font-weight:400}
+.jq.jq.jq tr{background:none}.jq table{border-collapse:collapse;margin:2px 0 6px;font-size:12px;color:inherit}
+.jq td,.jq th{text-align:left;vertical-align:top;padding:2px 12px;max-width:30em;font-weight:400;
+overflow-wrap:break-word}
+.jq .jq-list td{max-width:19em;white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
 .jq th{color:var(--jq-mut);white-space:nowrap}.jq .jq-n{text-align:right;white-space:nowrap}
 .jq-bare{border:0;background:none}
 .jq-voice{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}

@@ -126,9 +126,9 @@ OURS = {
     "style": set(),
     "summary": set(),
     "svg": {"viewbox", "width", "height", "aria-hidden"},
-    "table": set(),
+    "table": {"class"},
     "tbody": set(),
-    "td": {"class"},
+    "td": {"class", "title"},
     "th": {"scope", "class"},
     "thead": set(),
     "tr": set(),
@@ -232,7 +232,9 @@ def cards(draw):
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(card=cards())
 def test_whatever_a_run_says_shows_as_text(card):
-    for drawn in html.card(card), html.live(card), html.final(card.snapshot), html.details(card.sent), html.sr(card):
+    drawings = [html.card(card), html.live(card), html.final(card.snapshot), html.details(card.sent), html.sr(card)]
+    drawings += [html.table([card.snapshot], now=T), html.line(*card.notes, card.rerun_of)]
+    for drawn in drawings:
         drawn.encode()
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", drawn)
         Page(drawn) if drawn.startswith("<") else None
