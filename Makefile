@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONUNBUFFERED
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test full lint format browser chromium pictures docs bench bench-local bench-ray lock clean
+.PHONY: help install demo test full lint format browser chromium pictures docs bench bench-local bench-panel bench-ray lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,8 +44,8 @@ lint: install ## style, types, and the rules of the house
 browser: install chromium ## what a cell looks like in JupyterLab and in Notebook 7, in a real browser
 	$(BIN)/python -m pytest tests/browser
 
-pictures: install chromium ## renew the pictures in the docs, from the same tests
-	PICTURES=docs/_static $(BIN)/python -m pytest tests/browser
+pictures: install chromium ## renew the pictures in the docs
+	PICTURES=docs/_static $(BIN)/python -m pytest tests/browser/test_pictures.py
 
 chromium:
 	@sh tests/browser/chromium.sh >/dev/null
@@ -57,13 +57,16 @@ format: install ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bench-local bench-ray ## all benches, each beside its peer
+bench: bench-local bench-ray bench-panel ## all benches, each beside its peer
 
 bench-local: install ## local mode and the magic itself, beside their peers
 	$(BIN)/python -m benchmarks.local
 
 bench-ray: install ## embedded Ray beside Ray's own Jobs API
 	$(BIN)/python -m benchmarks.ray
+
+bench-panel: install chromium ## what the panel costs: on the wire, in the kernel, and until a person sees a change
+	$(BIN)/python -m benchmarks.panel
 
 lock: install ## renew the lock files from pyproject.toml
 	@echo 'uv>=0.5' | $(BIN)/uv pip compile --quiet - --generate-hashes --no-header --no-annotate --universal --python-version 3.11 --upgrade -o requirements/uv.lock

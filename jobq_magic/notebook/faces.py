@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import signal
 import sys
 import threading
@@ -12,7 +14,7 @@ from contextlib import contextmanager
 from IPython.display import clear_output, display
 
 from jobq_magic import commands
-from jobq_magic.errors import JobFailed
+from jobq_magic.errors import JobFailed, JobqError
 from jobq_magic.render import html, text
 from jobq_magic.render.card import Card
 from jobq_magic.run import Run
@@ -114,16 +116,36 @@ class TerminalFace:
 
 
 def drawable(error: BaseException) -> BaseException:
-    """The error, or one that looks like it where IPython would draw frames of its own and of ours around it.
+    """The error, drawn in the colours of a notebook.
 
-    It does so with a SyntaxError and an ExceptionGroup, which it does not ask how they are drawn.
+    It is one that looks like it where IPython would draw frames of its own and of ours around it: it does so with a
+    SyntaxError and an ExceptionGroup, which it does not ask how they are drawn.
     """
     draw = getattr(error, "_render_traceback_", None)
-    if draw is None or not isinstance(error, SyntaxError | BaseExceptionGroup):
+    if draw is None or (isinstance(error, JobqError) and type(error).__module__ == JobqError.__module__):
         return error
-    stand_in: JobFailed = type(type(error).__name__, (JobFailed,), {})("exception", str(error))
-    stand_in._render_traceback_ = draw  # type: ignore[method-assign]
-    return stand_in
+    lines = _coloured(draw())
+    if isinstance(error, SyntaxError | BaseExceptionGroup):
+        stand_in: JobFailed = type(type(error).__name__, (JobFailed,), {})("exception", str(error))
+        stand_in.__dict__.update(getattr(error, "__dict__", {}))
+        error = stand_in
+    error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]
+    return error
+
+
+_FILE = re.compile(r'^([\s|+]*)File "([^"]*)", line (\d+)')
+_RAISED = re.compile(r"^([\s|+]*)([A-Za-z_][\w.]*)(:|$)")
+
+
+def _coloured(lines: list[str]) -> list[str]:
+    """The text of a traceback as IPython colours its own: where it happened, and what."""
+    if "NO_COLOR" in os.environ:
+        return lines
+    drawn = [f"\x1b[2m{lines[0]}\x1b[0m"] if lines else []
+    for line in lines[1:]:
+        told = _FILE.sub('\\1File "\x1b[32m\\2\x1b[0m", line \x1b[32m\\3\x1b[0m', line)
+        drawn.append(told if told != line else _RAISED.sub("\\1\x1b[31m\\2\x1b[0m\\3", line))
+    return drawn
 
 
 @contextmanager

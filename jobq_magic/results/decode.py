@@ -111,7 +111,7 @@ class _Groups:
 
 
 def _error(run: Run, told: Mapping[str, Any], groups: _Groups) -> BaseException:
-    lines = [*told["text"].rstrip().splitlines()]
+    lines = [f"{run.name} ran on {run.target['where']}, and raised:", *told["text"].rstrip().splitlines()]
     if told["group"] is not None:
         try:
             error: BaseException = groups.value(told["group"], "exception")
