@@ -130,7 +130,7 @@ def error(problem: JobqError) -> str:
 
 
 def _cell(words: str) -> str:
-    title = f' title="{safe(words)}"' if len(words) > 40 else ""  # its end may not be in sight
+    title = f' title="{safe(words)}"' if len(words) > 28 else ""  # its end may not be in sight
     return f"<td{title}>{safe(words)}</td>"
 
 
