@@ -134,7 +134,7 @@ def drawable(error: BaseException) -> BaseException:
 
 
 _FILE = re.compile(r'^([\s|+]*)File "([^"]*)", line (\d+)')
-_RAISED = re.compile(r"^([\s|+]*)([A-Za-z_][\w.]*)(:|$)")
+_RAISED = re.compile(r"^(\s*\| |)([A-Za-z_][\w.]*)(:|$)")
 
 
 def _coloured(lines: list[str]) -> list[str]:
