@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -42,7 +43,9 @@ _CONFIG = {
 }
 
 
-@pytest.fixture(scope="session")
+# The scope is the folder: while Playwright is there, this thread has a running event loop, which the tests of other
+# rooms must not meet.
+@pytest.fixture(scope="package")
 def server() -> Iterator[Server]:
     """One Jupyter server for all browser tests."""
     with serving() as running:
@@ -93,13 +96,9 @@ def serving() -> Iterator[Server]:
             process.wait(20)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """A browser for a module's tests.
-
-    Not for all: while Playwright is there, this thread has a running event loop, which the tests of other rooms must
-    not meet.
-    """
+    """One browser for all browser tests."""
     with browsing() as opened:
         yield opened
 
@@ -116,17 +115,18 @@ def browsing() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def tab(browser: Browser, server: Server) -> Iterator[Lab]:
-    """JupyterLab in a tab, shared by a module's tests."""
+    """JupyterLab in a tab, shared by all browser tests."""
     with tabbed(browser, server) as lab:
         yield lab
 
 
 @contextmanager
-def tabbed(browser: Browser, server: Server) -> Iterator[Lab]:
-    """JupyterLab in a tab."""
-    context = browser.new_context(viewport={"width": 1100, "height": 900}, locale="en-GB", color_scheme="light")
+def tabbed(browser: Browser, server: Server, **options: Any) -> Iterator[Lab]:
+    """JupyterLab in a tab; `options` are those of a context of Playwright."""
+    usual = {"viewport": {"width": 1100, "height": 900}, "locale": "en-GB", "color_scheme": "light"}
+    context = browser.new_context(**usual | options)
     context.set_default_timeout(60_000)
     lab = Lab(context.new_page(), server)
     lab.start()

@@ -2,26 +2,68 @@
 
 from __future__ import annotations
 
-CELL = """\
-%%jobq --name pi
-import random
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import tabbed
+from tests.browser.lab import picture
+
+RUNS = """\
+%%jobq --name pi -o pi
+import os, random, time
 
 from jobq_magic import progress
 
 inside = 0
-for done in progress(range(200)):
-    inside += sum(random.random() ** 2 + random.random() ** 2 < 1 for _ in range(5_000))
-    if done % 50 == 49:
-        print(f"{(done + 1) * 5_000:,} points: {4 * inside / (done + 1) / 5_000:.5f}")
-"""
+for done in range(1, 401):
+    progress(done, 400, "batches")
+    inside += sum(random.random() ** 2 + random.random() ** 2 < 1 for _ in range(2_000))
+    if done % 80 == 0:
+        print(f"{done * 2_000:,} points: {4 * inside / done / 2_000:.5f}")
+    while done == 250 and not os.path.exists("go-on"):
+        time.sleep(0.05)
+        progress(done, 400, "batches")
+pi = 4 * inside / 400 / 2_000"""
+READS = "round(pi, 1)"
+FAILS = """\
+%%jobq --name fit
+rows = [3, 1, 4]
+mean = sum(rows) / len(rows[:0])"""
+REFUSED = "mean + 1"
 
 
-def test_a_run_can_be_seen_in_both_themes(lab):
-    book = lab.open([CELL])
-    book.start(0)
-    book.says(0, "succeeded")
-    book.idle()
-    for theme in ("Dark", "Light"):
-        lab.theme(f"JupyterLab {theme}")
-        made = book.picture(0, f"panel-{theme.lower()}.png")
-        assert made.stat().st_size > 2_000
+@pytest.fixture
+def sharp(browser, server):
+    """A small JupyterLab of its own, drawn with four times the pixels."""
+    with tabbed(browser, server, device_scale_factor=2, viewport={"width": 940, "height": 900}) as lab:
+        lab.evaluate("() => jupyterapp.commands.execute('application:toggle-left-area')")
+        expect(lab.page.locator("#jp-left-stack")).to_be_hidden()
+        yield lab
+        lab.close()
+        assert lab.problems == []
+
+
+def test_a_run_from_its_panel_to_what_it_brought_in_both_themes(sharp):
+    book = sharp.open([RUNS, READS, FAILS, REFUSED])
+
+    def shown(index: int, name: str) -> None:
+        for theme in ("Dark", "Light"):
+            sharp.theme(f"JupyterLab {theme}")
+            picture(book.area(index).locator(".jp-OutputArea-output").first, f"{name}-{theme.lower()}.png")
+
+    book.run(0)
+    area = book.area(0)
+    expect(area.get_by_text("480,000 points").first).to_be_visible()
+    expect(area.get_by_text("250 / 400").first).to_be_visible()
+    book.start(1)
+    book.says(1, "Waiting for pi")
+    shown(0, "panel")
+    (sharp.server.folder / "go-on").touch()
+    book.says(1, "3.1")
+    expect(area.get_by_role("group", name="succeeded")).to_be_visible()
+    shown(0, "done")
+    book.run(2)
+    expect(book.area(2).get_by_role("group", name="failed")).to_be_visible()
+    shown(2, "failed")
+    assert not book.run(3)
+    assert "This cell was not run" in book.text(3)
