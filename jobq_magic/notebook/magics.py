@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -34,6 +35,8 @@ class JobqMagics(Magics):
 
         self.history = History(shell)
         self._session: Any = None
+        self.guests: list[Callable[[], None]] = []
+        """What takes completion and its like out of the shell again."""
 
     def settings(self) -> dict[str, Any]:
         """What was set by %config."""
@@ -72,11 +75,14 @@ def load(shell: Any) -> None:
     """Puts the magics into a shell, once."""
     if shell is None or _NAME in shell.__dict__:
         return
+    from jobq_magic.notebook import completion, manual, postmortem
+
     magics = JobqMagics(shell)
     shell.__dict__[_NAME] = magics
     shell.register_magics(magics)
     shell.events.register("post_run_cell", magics.history.post_run_cell)
-    shell.input_transformers_cleanup.append(_let_empty_cells_reach_us)
+    shell.input_transformers_post.append(_let_empty_cells_reach_us)
+    magics.guests = [room.install(shell) for room in (completion, manual, postmortem)]
 
 
 def unload(shell: Any) -> None:
@@ -84,10 +90,12 @@ def unload(shell: Any) -> None:
     magics = shell.__dict__.pop(_NAME, None)
     if magics is None:
         return
+    for leave in magics.guests:
+        leave()
     with suppress(ValueError):
         shell.events.unregister("post_run_cell", magics.history.post_run_cell)
     with suppress(ValueError):
-        shell.input_transformers_cleanup.remove(_let_empty_cells_reach_us)
+        shell.input_transformers_post.remove(_let_empty_cells_reach_us)
     magics.close()
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("jobq", None)
@@ -95,8 +103,11 @@ def unload(shell: Any) -> None:
         shell.configurables.remove(magics)
 
 
+_EMPTY = "get_ipython().run_cell_magic('jobq', "
+
+
 def _let_empty_cells_reach_us(lines: list[str]) -> list[str]:
     """IPython answers a cell magic without a body with a UsageError, which some tools take for success."""
-    if lines and lines[0].startswith("%%jobq") and not "".join(lines[1:]).strip():
-        return [lines[0].rstrip("\n") + "\n", "\n"]
+    if lines and lines[0].startswith(_EMPTY) and lines[0].rstrip().endswith(", '')"):
+        return [lines[0].rstrip()[: -len("'')")] + "'\\n')\n", *lines[1:]]
     return lines

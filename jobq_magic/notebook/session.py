@@ -127,6 +127,10 @@ class Session:
         self._wait_for_what_it_reads(source)
         if resolved.spec.dry_run:
             return self._explain(resolved, source)
+        if resolved.spec.debug:
+            from jobq_magic.notebook.debugging import run_here
+
+            return run_here(self, resolved, source)
         interactive = frontend.interactive(self.shell)
         try:
             submitted = pipeline.submit(

@@ -121,7 +121,7 @@ class RayBackend:
             if known.stopping:
                 return Observation("cancelled", "stopped")
             return Observation("queued", "ray-starting")
-        links = (_link(api, handle["submission"]),)
+        links = (_link(api, handle),)
         if known.stopping:
             self._ask_to_end(handle, known)
         now = time.monotonic()
@@ -298,5 +298,9 @@ def _result(job: Job, known: _Known) -> Observation:
     return Observation(event["phase"], event.get("reason", ""), event.get("facts", {}))
 
 
-def _link(api: Api, submission: str) -> Mapping[str, str]:
-    return {"rel": "ray-dashboard", "title": "Ray dashboard", "href": f"{api.address}/#/jobs/{submission}"}
+def _link(api: Api, handle: Mapping[str, Any]) -> Mapping[str, str]:
+    cluster = Cluster.load(Path(handle["cluster"])) if "cluster" in handle else None
+    door = (cluster.ready or {}).get("door") if cluster is not None else None
+    page = f"jobs/{handle['submission']}"
+    href = f"{door}/{page}" if door else f"{api.address}/#/{page}"
+    return {"rel": "ray-dashboard", "title": "Ray dashboard", "href": href}

@@ -21,6 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from jobq_magic.backends.ray.client import Api, ApiError
+from jobq_magic.backends.ray.door import open_door
 from jobq_magic.backends.ray.folder import Cluster, locked
 from jobq_magic.backends.ray.launch import argv, environment, free_ports
 from jobq_magic.backends.ray.reasons import reason_in
@@ -74,7 +75,13 @@ class Keeper:
                 vital = [known for known in self._members() if known["name"] in ("gcs_server", "raylet")]
                 self.cluster.write(
                     "ready.json",
-                    {"address": f"127.0.0.1:{gcs}", "dashboard": base, "processes": vital, "at": time.time()},
+                    {
+                        "address": f"127.0.0.1:{gcs}",
+                        "dashboard": base,
+                        "door": open_door(base, self.cluster.token.strip()),
+                        "processes": vital,
+                        "at": time.time(),
+                    },
                 )
                 return "", ""
             if problem == "stopped":

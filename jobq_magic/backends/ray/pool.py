@@ -188,7 +188,7 @@ def _described(cluster: Cluster) -> dict[str, Any]:
         "workers": cluster.shape.workers,
         "ray": cluster.version,
         "interpreter": cluster.interpreter,
-        "dashboard": ready.get("dashboard"),
+        "dashboard": ready.get("door"),
         "address": ready.get("address"),
         "token_file": str(cluster.folder / "token"),
         "started": cluster.created,
