@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,6 @@ import pytest
 from nbclient import NotebookClient
 
 from jobq_magic.backends.ray import pool
-from jobq_magic.places import runtime_dir
 
 ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -116,10 +116,20 @@ class Workshop:
         )
 
 
+@pytest.fixture(scope="module")
+def warm() -> Iterator[str]:
+    """A folder for what may vanish, shared by documents, so that they share a Ray too; it ends with them."""
+    with tempfile.TemporaryDirectory(prefix="jq-", ignore_cleanup_errors=True) as folder:
+        yield folder
+        if Path(folder, "ray").exists():
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("JOBQ_RUNTIME_DIR", folder)
+                pool.stop()
+
+
 @pytest.fixture
-def workshop(tmp_path: Path) -> Iterator[Workshop]:
+def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warm: str) -> Workshop:
     """A folder with the examples in it."""
+    monkeypatch.setenv("JOBQ_RUNTIME_DIR", warm)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    yield Workshop(tmp_path)
-    if (runtime_dir() / "ray").exists():
-        pool.stop()
+    return Workshop(tmp_path)
