@@ -182,10 +182,6 @@ class Book:
         """What the ■ of the toolbar does."""
         self._js("await session.session.kernel.interrupt();")
 
-    def restart(self) -> None:
-        """Restarts the kernel; the outputs stay."""
-        self._js("await session.restartKernel();")
-
     def show(self) -> None:
         """Brings the notebook to the front."""
         self._js("jupyterapp.shell.activateById(widget.id); await widget.revealed;")
