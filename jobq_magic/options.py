@@ -17,7 +17,18 @@ from jobq_magic import plugins
 from jobq_magic.errors import OptionError, closest, refuse
 from jobq_magic.spec import JobSpec, Option, declared
 
-__all__ = ["Parsed", "Row", "complete", "expanded_names", "flag_of", "help_text", "parse", "split", "table", "unfinished"]
+__all__ = [
+    "Parsed",
+    "Row",
+    "complete",
+    "expanded_names",
+    "flag_of",
+    "help_text",
+    "parse",
+    "split",
+    "table",
+    "unfinished",
+]
 
 _GROUPS = {
     "place": "Where it runs",

@@ -115,8 +115,8 @@ class TerminalFace:
             print(f"  {note}")
 
 
-def drawable(error: BaseException) -> BaseException:
-    """The error, drawn in the colours of a notebook.
+def drawable(error: BaseException, *, colours: bool) -> BaseException:
+    """The error, drawn as IPython draws its own; in colours where a person looks.
 
     It is one that looks like it where IPython would draw frames of its own and of ours around it: it does so with a
     SyntaxError and an ExceptionGroup, which it does not ask how they are drawn.
@@ -124,7 +124,7 @@ def drawable(error: BaseException) -> BaseException:
     draw = getattr(error, "_render_traceback_", None)
     if draw is None or (isinstance(error, JobqError) and type(error).__module__ == JobqError.__module__):
         return error
-    lines = _coloured(draw())
+    lines = _coloured(draw()) if colours else draw()
     if isinstance(error, SyntaxError | BaseExceptionGroup):
         stand_in: JobFailed = type(type(error).__name__, (JobFailed,), {})("exception", str(error))
         stand_in.__dict__.update(getattr(error, "__dict__", {}))

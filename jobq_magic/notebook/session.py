@@ -329,7 +329,7 @@ class Session:
 
     def _given(self, found: Outcome) -> Any:
         if found.error is not None:
-            raise faces.drawable(found.error)
+            raise faces.drawable(found.error, colours=frontend.interactive(self.shell))
         if found.shown is not None:
             data, metadata = found.shown
             display(dict(data), metadata=dict(metadata), raw=True)

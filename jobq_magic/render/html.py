@@ -19,7 +19,7 @@ from jobq_magic.render.colours import rules
 from jobq_magic.render.content import Content, sr
 from jobq_magic.render.safe import html as safe
 from jobq_magic.render.safe import link
-from jobq_magic.render.style import STYLE, icon
+from jobq_magic.render.style import SHORT, STYLE, icon
 from jobq_magic.snapshot import Phase, Snapshot
 from jobq_magic.words import clock, duration, size, some
 
@@ -83,7 +83,7 @@ def final(snapshot: Snapshot) -> str:
     """The card of a run that has ended, the same at every execution: no id, no times, no addresses."""
     told = Card(snapshot, 0)
     head = _head(snapshot, snapshot.name, snapshot.mode)
-    return STYLE + _box(snapshot, snapshot.name, head + _say(told))
+    return SHORT + _box(snapshot, snapshot.name, head + _say(told))
 
 
 def details(sent: Sequence[Traveller]) -> str:

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 
 from jobq_magic.snapshot import Phase
 
-__all__ = ["STYLE", "icon"]
+__all__ = ["SHORT", "STYLE", "icon"]
 
-STYLE = """<style>
+_HEAD = """\
 .jq{color-scheme:light;
 --jq-fg:var(--jp-ui-font-color1,var(--vscode-editor-foreground,light-dark(#1f2328,#e6edf3)));
 --jq-bg:var(--jp-layout-color1,var(--vscode-editor-background,light-dark(#ffffff,#161b22)));
@@ -40,8 +40,10 @@ html:not([data-theme],[theme]) body:not([data-jp-theme-light],[data-vscode-theme
 .jq-pill,.jq b{font-weight:600}.jq-pill{color:var(--c)}
 .jq-pill svg{width:13px;height:13px;margin-right:6px;vertical-align:-2px}
 .jq .jq-mut{color:var(--jq-mut)}
-.jq a{color:var(--jp-content-link-color,var(--jq-blue));text-decoration:none}.jq a:hover{text-decoration:underline}
 .jq-say,.jq-note{padding:0 12px 8px}
+"""
+_BODY = """\
+.jq a{color:var(--jp-content-link-color,var(--jq-blue));text-decoration:none}.jq a:hover{text-decoration:underline}
 .jq-time{display:flex;height:4px;margin:0 12px 4px;gap:2px}
 .jq-time i{border-radius:2px;min-width:3px;background:var(--c)}.jq-time .jq-rest{background:var(--jq-rest)}
 .jq-time .jq-open{background:linear-gradient(90deg,var(--c) 70%,var(--jq-rest))}
@@ -85,8 +87,11 @@ overflow-wrap:break-word}
 .jq-bare{border:0;background:none}
 .jq-voice{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .jq:has(.jq-full[open]) .jq-tail{display:none}
-</style>"""
+"""
+STYLE = f"<style>\n{_HEAD}{_BODY}</style>"
 """What every card begins with: outputs are saved, moved and shown one by one."""
+SHORT = f"<style>\n{_HEAD}</style>"
+"""For a card that is its head and a sentence: headless notebooks hold one under each cell."""
 
 _DOT = '<circle cx="8" cy="8" r="5" fill="currentColor"/>'
 _WAIT = '<circle cx="8" cy="8" r="5.5" {} stroke-dasharray="3 2.5"/>'

@@ -53,8 +53,8 @@ def test_tracebacks_call_cells_by_the_numbers_that_the_notebook_shows(environmen
     with opened(environment, person=False) as notebook:
         notebook.run("def broken():\n    1 / 0")
         lines = notebook.run("%%jobq\nbroken()").traceback.splitlines()
-    assert lines[1] == '  File "Cell [3]", line 2, in <module>'
-    assert lines[3] == '  File "Cell [2]", line 2, in broken'
+    assert lines[2] == '  File "Cell [3]", line 2, in <module>'
+    assert lines[4] == '  File "Cell [2]", line 2, in broken'
 
 
 def test_a_killed_job_fails_the_cell_in_words(headless):

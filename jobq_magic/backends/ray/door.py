@@ -39,7 +39,8 @@ def open_door(dashboard: str, token: str) -> str:
         def do_GET(self) -> None:
             given, _, page = self.path.lstrip("/").partition("/")
             # Another name for this machine would be another page's way to talk to it (DNS rebinding).
-            if self.headers.get("Host") != f"127.0.0.1:{server.server_port}" or not hmac.compare_digest(given.encode(), key.encode()):
+            named = self.headers.get("Host") == f"127.0.0.1:{server.server_port}"
+            if not (named and hmac.compare_digest(given.encode(), key.encode())):
                 self.send_error(HTTPStatus.NOT_FOUND)
                 return
             self.send_response(HTTPStatus.SEE_OTHER)
