@@ -424,6 +424,8 @@ class Walk:
             if node.imported is not None:
                 origin = ".".join(part for part in node.imported if part)
             size = node.group.size if node.group is not None else None
+            if node.definition is not None:
+                size = len(node.definition.text.encode("utf-8", "surrogatepass"))
             found.append(Traveller(", ".join(node.names) or node.of, node.kind, node.why, size, origin))
         found += [
             Traveller(module, "module", why, size, "local code")
