@@ -1,7 +1,8 @@
 """The panel: a run under its cell, kept up to date, and frozen into plain HTML at its end.
 
-Core ipywidgets only, so that every front end that shows widgets shows it. One `HTML` widget holds all that changes: a
-drawing is one message. The bundle has the same as plain HTML and text, for front ends without widgets.
+Core ipywidgets only, so that every front end that shows widgets shows it. What changes is in few `HTML` widgets, each
+drawn when it looks different: what a person has selected, focused or scrolled to stays while only the clock goes on.
+The bundle has the same as plain HTML and text, for front ends without widgets.
 
 A front end forgets which outputs to update when its page is loaded anew (JupyterLab drops `update_display_data` then).
 So the widgets of the newest panels live on after the end, and tell whoever still sees them how to draw the run to stay.
@@ -10,6 +11,7 @@ So the widgets of the newest panels live on after the end, and tell whoever stil
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -17,6 +19,7 @@ from typing import Any, ClassVar
 
 from IPython.display import display
 
+from jobq_magic.errors import JobqError
 from jobq_magic.render import html, text
 from jobq_magic.render.card import Card
 from jobq_magic.runs.logend import LogEnd
@@ -26,12 +29,18 @@ __all__ = ["Panel"]
 _VIEW = "application/vnd.jupyter.widget-view+json"
 _KEPT = 20
 """Ended panels whose widgets live on, should the page have been loaded anew: each takes about 40 kB of the kernel."""
+_MESSAGE = 7 << 10
+"""Bytes that a message counts as, at least: so a panel sends about four a second, however few bytes they have."""
+_BREATH = 10.0
+"""Seconds between two words about progress, at least; a change of phase is told at once."""
 _STYLE = (
     html.STYLE
     + """<style>
 .jq-panel .jq{border:0;border-radius:0}
 .jq-panel .widget-html,.jq-panel .widget-html-content{margin:0;line-height:inherit}
-.jq-panel .jq-sheet{display:none}
+.jq-panel .jq-sheet,.jq-panel .jq-voice{display:none}
+.jq-panel .jq-out{display:flex;flex-direction:column-reverse;align-items:stretch;max-height:420px;overflow:auto}
+.jq-panel .jq-tail{max-height:none;overflow:visible}
 .jq-buttons{border-top:1px solid var(--jq-line);padding:5px 12px;gap:8px;align-items:flex-start}
 .jq-buttons>:first-child{flex:1;min-width:0}.jq-buttons details{border:0}.jq-buttons summary{padding:3px 0}
 .jq-buttons .jupyter-button{width:auto;height:auto;margin:0;padding:1px 10px;
@@ -55,8 +64,8 @@ class Panel:
 
     def __init__(self, card: Card, *, stop: Callable[[], None], log: Callable[[], LogEnd]) -> None:
         self._lock = threading.Lock()  # a widget must not be set by two threads at once
-        self._drawn, self._said = _bare(html.live(card)), html.sr(card)
         self._frozen = False
+        self._spoke = card.snapshot.phase, time.monotonic()
         self._make(card, stop, log)
         bundle = {
             _VIEW: {"version_major": 2, "version_minor": 0, "model_id": self._box.model_id},
@@ -67,21 +76,22 @@ class Panel:
 
     def show(self, card: Card) -> int:
         """Draws the card where it looks different; the bytes that this took."""
-        drawn, said = _bare(html.live(card)), html.sr(card)
-        taken = 0
+        live, taken = html.live(card), 0
         with self._lock:
             if self._frozen:
                 return 0
-            if drawn != self._drawn:
-                self._live.value = self._drawn = drawn
-                taken += len(drawn)
-            if said != self._said:
-                self._voice.value = self._said = said
-                taken += len(said)
+            for part, value in zip(self._parts, (self._said(card), *live), strict=True):
+                if part.value != value:
+                    part.value = value
+                    taken += max(_MESSAGE, len(value))
+            self._log.tabbable = bool(live.log)
         return taken
 
     def freeze(self, card: Card) -> None:
         """Puts plain HTML in its place, which a saved notebook shows without a kernel."""
+        with self._lock:
+            if not self._frozen:  # the end is told here, where it is known what came back
+                self._voice.value = html.voice(card)
         if self._handle is not None:
             self._handle.update({"text/html": html.card(card), "text/plain": text.card(card)}, raw=True)
         run = card.snapshot.run
@@ -90,10 +100,11 @@ class Panel:
         )
         with self._lock:
             first, self._frozen = not self._frozen, True
-            self._live.value = _bare(html.card(card)) + _bare(html.line("", advice))
+            self._state.value = _bare(html.card(card)) + _bare(html.line("", advice))
             if first:
-                gone = [self._whole, *self._bar.children, self._bar]
-                self._box.children = (self._style, self._voice, self._live)
+                kept = (self._style, self._state)
+                gone = [one for one in (*self._box.children, *self._bar.children) if one not in kept]
+                self._box.children = kept
                 _close(gone)
                 self._ended.append(self)
         while len(self._ended) > _KEPT:
@@ -105,6 +116,14 @@ class Panel:
             self._frozen = True
             _close([*self._box.children, self._box])
 
+    def _said(self, card: Card) -> str:
+        phase, at = self._spoke
+        now = time.monotonic()
+        if card.snapshot.final or (card.snapshot.phase is phase and now - at < _BREATH):
+            return str(self._voice.value)
+        self._spoke = card.snapshot.phase, now
+        return html.voice(card)
+
     def _make(self, card: Card, stop: Callable[[], None], log: Callable[[], LogEnd]) -> None:
         import ipywidgets as widgets
 
@@ -113,27 +132,40 @@ class Panel:
         def part(content: str) -> Any:
             return widgets.HTML(content, layout=wide)
 
-        self._style, self._voice, self._live = part(_STYLE), part(self._said), part(self._drawn)
-        self._style.add_class("jq-sheet")
-        self._voice.add_class("jq-voice")
-        self._whole = part("")
+        live = html.live(card)
+        self._style, self._voice, self._state = part(_STYLE), part(html.voice(card)), part(live.state)
+        self._log, awaited, links, self._whole = part(live.log), part(live.awaited), part(live.links), part("")
+        self._parts = (self._voice, self._state, self._log, awaited, links)
+        names = {self._style: "sheet", self._voice: "voice", self._log: "out", self._whole: "whole"}
+        for widget, name in names.items():
+            widget.add_class(f"jq-{name}")
+        # The log scrolls, and who has no mouse must get there. The widget's own element has the focus: it stays.
+        self._log.tabbable = bool(live.log)
         end = widgets.Button(description="Stop", tooltip="Stop this run and all its processes")
         full = widgets.Button(description="Full log", tooltip="Show more of what it printed")
 
         def on_stop(_: Any) -> None:
-            end.disabled, end.description = True, "Stopping"
-            stop()
+            try:
+                stop()
+            except JobqError as error:
+                self._whole.value = _bare(html.error(error))
+            else:
+                end.disabled, end.description = True, "Stopping"
 
         def on_full(_: Any) -> None:
-            self._whole.value = "" if self._whole.value else _bare(html.log(log()))
+            try:
+                self._whole.value = "" if self._whole.value else _bare(html.log(log()))
+            except JobqError as error:
+                self._whole.value = _bare(html.error(error))
             full.description = "Less log" if self._whole.value else "Full log"
 
         end.on_click(on_stop)
         full.on_click(on_full)
         sent, copy = _bare(html.details(card.sent)), _bare(html.copy_id(card.snapshot.run))
-        self._bar = widgets.HBox([part(sent), end, full, part(copy)], layout=wide)
+        self._bar = widgets.HBox([part(sent), links, end, full, part(copy)], layout=wide)
         self._bar.add_class("jq-buttons")
-        self._box = widgets.VBox([self._style, self._voice, self._live, self._whole, self._bar], layout=wide)
+        above = [self._style, self._voice, self._state, self._log, self._whole, awaited, self._bar]
+        self._box = widgets.VBox(above, layout=wide)
         for name in ("jq", "jq-panel"):
             self._box.add_class(name)
 

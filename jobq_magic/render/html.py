@@ -1,7 +1,8 @@
 """Cards, lists and errors as HTML. Pure; everything that comes from a run is escaped, and acts on nothing.
 
-`live` is what changes while a run goes on; whoever shows it adds buttons. `card` is the whole, and for a run that has
-ended the form that is saved: it needs no kernel, and says what can be typed instead of having buttons.
+`live` is what changes while a run goes on, in pieces, so that what stays as it is need not be drawn again; whoever
+shows it adds the style and buttons. `card` is the whole, and for a run that has ended the form that is saved: it needs
+no kernel, and says what can be typed instead of having buttons.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from jobq_magic.bundle import Traveller
 from jobq_magic.errors import JobqError
 from jobq_magic.render import console, content, gauges, text
 from jobq_magic.render.card import Card
 from jobq_magic.render.colours import rules
-from jobq_magic.render.content import Content, sr
+from jobq_magic.render.content import Content
 from jobq_magic.render.safe import html as safe
 from jobq_magic.render.safe import link
 from jobq_magic.render.style import SHORT, STYLE, icon
@@ -25,6 +26,7 @@ from jobq_magic.words import clock, duration, size, some
 
 __all__ = [
     "STYLE",
+    "Live",
     "Printed",
     "card",
     "columns",
@@ -35,8 +37,8 @@ __all__ = [
     "line",
     "live",
     "log",
-    "sr",
     "table",
+    "voice",
 ]
 
 TAIL = 12
@@ -46,7 +48,25 @@ _WIDE = 240
 _TRACEBACK = 60
 _TYPED = re.compile(r"%jobq [a-z]+(?: [a-z0-9-]+)?|--[a-z][a-z-]*")
 _RIGHT = ' class="jq-n"'
+# Style sheets are the one thing in the HTML of a widget that says when it is there, and needs nothing from elsewhere.
+_SPEAK = (
+    "let it=document.getElementById('jq-said');"
+    "if(!it){it=document.createElement('div');it.id='jq-said';it.setAttribute('role','status');"
+    "it.style.cssText='position:fixed;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)';"
+    "document.body.append(it)}"
+    "const {say}=this.dataset;setTimeout(()=>it.textContent===say||(it.textContent=say),100)"
+)
 _ID = re.compile(r"[a-z0-9-]{1,80}")
+
+
+class Live(NamedTuple):
+    """A run that goes on, in pieces; each may be empty."""
+
+    state: str
+    """Where it stands and how far it is. Nothing in it takes the focus: it is drawn four times a second."""
+    log: str
+    awaited: str
+    links: str
 
 
 class Printed(Protocol):
@@ -74,9 +94,23 @@ def card(card: Card) -> str:
     return _styled(_box(card.snapshot, card.snapshot.run, "".join(parts)))
 
 
-def live(card: Card) -> str:
-    """What changes while a run goes on, and at its end what it came to."""
-    return _styled(_box(card.snapshot, card.snapshot.run, _live(card, content.read(card))))
+def live(card: Card) -> Live:
+    """What changes while a run goes on, and at its end what it came to; without the style."""
+    told, snapshot = content.read(card), card.snapshot
+    head = _head(snapshot, snapshot.run, content.place(card), "", _took(card))
+    pieces = _tail(card, told, focus=False), _awaited(card), _links(card)
+    drawn = [_box(snapshot, snapshot.run, head + _state(card, told))]
+    drawn += [f'<div class="jq">{piece}</div>' * bool(piece) for piece in pieces]
+    return Live(*(rules(piece) + piece for piece in drawn))
+
+
+def voice(card: Card) -> str:
+    """One sentence for who listens: it is spoken by the region for that, which a page has one of.
+
+    What is to be spoken must change in an element that stays. None of a panel does: a widget's content is replaced as a
+    whole, and at the end the panel is. So the first one that speaks adds such an element to the page.
+    """
+    return f'<style data-say="{safe(content.sr(card))}" onload="{escape(_SPEAK)}"></style>'
 
 
 def final(snapshot: Snapshot) -> str:
@@ -145,9 +179,13 @@ def _box(snapshot: Snapshot, name: str, body: str) -> str:
 
 def _live(card: Card, told: Content) -> str:
     snapshot = card.snapshot
-    links = "" if snapshot.final else "".join(_link(each.title, each.href) for each in snapshot.links)
+    head = _head(snapshot, snapshot.run, content.place(card), _links(card), _took(card))
+    return head + _state(card, told) + _tail(card, told, focus=True) + _awaited(card)
+
+
+def _state(card: Card, told: Content) -> str:
+    snapshot = card.snapshot
     parts = [
-        _head(snapshot, snapshot.run, content.place(card), links, _took(card)),
         _say(card),
         "" if snapshot.final else gauges.time(told),
         _times(card, told),
@@ -158,13 +196,26 @@ def _live(card: Card, told: Content) -> str:
     if snapshot.phase is Phase.FAILED and card.traceback:
         lines = console.html(card.traceback, lines=_TRACEBACK, columns=_WIDE * 2)
         parts.append(f'<pre role="group" aria-label="Traceback" tabindex="0">{lines}</pre>')
-    if told.log:
-        lines = console.drawn(told.log, cut=card.cut, lines=TAIL, columns=_WIDE)
-        parts.append(f'<pre class="jq-tail" role="group" aria-label="End of the log" tabindex="0">{lines}</pre>')
-    if card.awaited and not snapshot.final:
-        names = ", ".join(some([f"<code>{safe(name)}</code>" for name in card.awaited]))
-        parts.append(f'<div class="jq-foot"><span>{names} {content.will_come(card)}</span></div>')
     return "".join(parts)
+
+
+def _tail(card: Card, told: Content, *, focus: bool) -> str:
+    if not told.log:
+        return ""
+    lines = console.drawn(told.log, cut=card.cut, lines=TAIL, columns=_WIDE)
+    tab = ' tabindex="0"' * focus
+    return f'<pre class="jq-tail" role="group" aria-label="End of the log"{tab}>{lines}</pre>'
+
+
+def _awaited(card: Card) -> str:
+    if not card.awaited or card.snapshot.final:
+        return ""
+    names = ", ".join(some([f"<code>{safe(name)}</code>" for name in card.awaited]))
+    return f'<div class="jq-foot"><span>{names} {content.will_come(card)}</span></div>'
+
+
+def _links(card: Card) -> str:
+    return "" if card.snapshot.final else "".join(_link(each.title, each.href) for each in card.snapshot.links)
 
 
 def _head(snapshot: Snapshot, name: str, where: str, links: str = "", time: str = "") -> str:

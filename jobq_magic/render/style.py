@@ -85,7 +85,6 @@ overflow-wrap:break-word}
 .jq .jq-list td{max-width:19em;white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
 .jq th{color:var(--jq-mut);white-space:nowrap}.jq .jq-n{text-align:right;white-space:nowrap}
 .jq-bare{border:0;background:none}
-.jq-voice{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .jq:has(.jq-full[open]) .jq-tail{display:none}
 """
 STYLE = f"<style>\n{_HEAD}{_BODY}</style>"

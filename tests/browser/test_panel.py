@@ -137,6 +137,50 @@ def test_an_interrupt_stops_the_waiting_and_not_the_run(lab, hold):
     assert book.text(1).endswith("1")
 
 
+def test_what_a_person_holds_stays_while_the_panel_is_drawn(lab, hold):
+    cell = (
+        f"print('one line')\n{hold.code.replace('time.sleep(0.01)', 'at += 1; progress(at, 9999); time.sleep(0.01)')}"
+    )
+    book = lab.open([f"%%jobq\nfrom jobq_magic import progress\nat = 0\n{cell}"])
+    book.run(0)
+    area = book.area(0)
+    expect(area.get_by_text("one line")).to_be_visible()
+    expect(area.get_by_role("progressbar")).to_be_visible()
+    area.locator(".jq-out pre").evaluate("it => getSelection().selectAllChildren(it)")
+    area.locator(".jq-out").focus()
+    before = area.get_by_role("progressbar").get_attribute("aria-valuetext")
+    expect(area.get_by_role("progressbar")).not_to_have_attribute("aria-valuetext", before)
+    assert lab.page.evaluate("document.activeElement.innerText.trim()") == "one line"
+    assert lab.page.evaluate("getSelection().toString().trim()") == "one line"
+    for name in ("Stop", "Full log", "Copy id"):
+        lab.page.keyboard.press("Tab")
+        expect(area.get_by_role("button", name=name)).to_be_focused()
+    lab.page.keyboard.press("Shift+Tab")
+    lab.page.keyboard.press("Shift+Tab")
+    lab.page.keyboard.press("Enter")
+    expect(area.get_by_role("group", name="cancelled")).to_be_visible()
+
+
+def test_who_listens_hears_the_end_once_and_seldom_how_far_it_is(lab, hold):
+    book = lab.open(
+        [f"%%jobq --name told\nfrom jobq_magic import progress\nfor at in range(101): progress(at, 100)\n{hold.code}"]
+    )
+    lab.evaluate("""() => { window.heard = []; new MutationObserver(() => {
+        const said = document.getElementById("jq-said")?.textContent;
+        if (said && said !== heard.at(-1)) heard.push(said);
+    }).observe(document.body, {childList: true, subtree: true}) }""")
+    book.run(0)
+    expect(book.area(0).get_by_role("group", name="running")).to_be_visible()
+    expect(book.area(0).get_by_text("100 / 100")).to_be_visible()
+    hold.go()
+    lab.page.wait_for_function("heard.at(-1)?.includes('came back')")
+    heard = lab.page.evaluate("heard")
+    assert heard[-1].endswith(": succeeded. at came back.")
+    assert len(heard) <= 5
+    assert len({said.split(":")[1].split(".")[0] for said in heard}) == len(heard), "one word for each phase"
+    assert book.area(0).get_by_role("status").count() == 0
+
+
 HOSTILE = (
     "<img src=x onerror='window.hacked=1'><script>window.hacked=1</script>\u202e\u001b[31mred\u001b]8;;http://x\u0007"
 )
@@ -149,6 +193,7 @@ def test_whatever_a_run_prints_or_raises_shows_as_text_and_no_script_runs(lab):
     expect(book.area(0).get_by_role("group", name="failed")).to_be_visible()
     book.run(1)
     book.run(2)
+    assert lab.page.evaluate("window.hacked") is None
     book.reload(kernel=False)
     assert "<img src=x onerror=" in book.text(0)
     assert lab.page.evaluate("window.hacked") is None

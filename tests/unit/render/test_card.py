@@ -55,6 +55,11 @@ BARS = (
 )
 
 
+def live(card: Card) -> str:
+    """All that a panel draws of it."""
+    return "".join(html.live(card))
+
+
 def ended(phase, **more):
     return replace(RUNNING, phase=phase, times=(*TIMES, PhaseTime(phase, T + 62.4)), progress=(), **more)
 
@@ -123,7 +128,7 @@ OURS = {
     "pre": {"class", "role", "aria-label", "tabindex"},
     "rect": {"x", "y", "width", "height", "rx", "fill"},
     "span": {"class", "style", "title", "role"},
-    "style": set(),
+    "style": {"onload", "data-say"},
     "summary": set(),
     "svg": {"viewbox", "width", "height", "aria-hidden"},
     "table": {"class"},
@@ -135,6 +140,9 @@ OURS = {
 }
 
 
+SPOKEN = (
+    re.search('onload="([^"]*)"', html.voice(Card(RUNNING, NOW))).group(1).replace("&gt;", ">").replace("&#x27;", "'")
+)
 COPIED = ").then(()=>this.textContent='Copied')"
 
 
@@ -157,6 +165,8 @@ class Page(HTMLParser):
         assert re.fullmatch(
             clipboard, got.get("onclick", "navigator.clipboard?.writeText('x').then(()=>this.textContent='Copied')")
         )
+        assert got.get("onload", SPOKEN) == SPOKEN
+        self.said += got.get("data-say", "")
         if "role" in got:
             self.roles.append(got)
         if tag not in {"br", "circle", "path", "rect", "polyline"}:
@@ -232,7 +242,7 @@ def cards(draw):
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(card=cards())
 def test_whatever_a_run_says_shows_as_text(card):
-    drawings = [html.card(card), html.live(card), html.final(card.snapshot), html.details(card.sent), html.sr(card)]
+    drawings = [html.card(card), live(card), html.final(card.snapshot), html.details(card.sent), html.voice(card)]
     drawings += [html.table([card.snapshot], now=T), html.line(*card.notes, card.rerun_of)]
     for drawn in drawings:
         drawn.encode()
@@ -254,26 +264,39 @@ def test_every_phase_has_a_word_and_a_drawing(phase):
     drawn = html.card(Card(replace(RUNNING, phase=phase), NOW))
     assert f"</svg>{phase.capitalize()}" in drawn
     assert f'role="group" aria-label="Run pi-4f2a1c00: {phase}"' in drawn
-    assert html.sr(Card(replace(RUNNING, phase=phase), NOW)).startswith(f"Run pi-4f2a1c00: {phase}.")
+    assert content.sr(Card(replace(RUNNING, phase=phase), NOW)).startswith(f"Run pi-4f2a1c00: {phase}.")
 
 
 def test_who_listens_hears_how_far_it_is():
-    page = Page(html.live(CASES["bars"]))
+    page = Page(live(CASES["bars"]))
     bars = [one for one in page.roles if one["role"] == "progressbar"]
     assert [(one["aria-label"], one["aria-valuenow"]) for one in bars] == [("epoch", "30"), ("batch", "64")]
     assert bars[0]["aria-valuetext"] == "3 of 10, 4.00s/it · 00:28 left"
     assert [one["role"] for one in page.roles if one["role"].startswith("list")] == ["list", *["listitem"] * 5]
-    assert "aria-live" not in html.live(CASES["bars"])
+    assert "aria-live" not in live(CASES["bars"])
+
+
+def test_what_a_run_says_is_spoken_and_never_markup():
+    card = Card(replace(FAILED, facts={"error": "ValueError: <img src=x onerror=alert(1)>"}), NOW)
+    assert "<img" not in html.voice(card)
+    assert "<img src=x onerror=alert(1)>" in Page(html.voice(card)).said
+
+
+def test_nothing_that_is_drawn_all_the_time_takes_the_focus():
+    drawn = html.live(CASES["running"])
+    assert not re.search("<(a|button|summary)|tabindex", drawn.state + drawn.log + drawn.awaited)
+    assert "<a " in drawn.links
+    assert not html.live(CASES["succeeded"]).links
 
 
 def test_who_listens_is_not_told_every_step():
     def said(done):
-        return html.sr(Card(replace(RUNNING, progress=(Progress("", done, 100),)), NOW))
+        return content.sr(Card(replace(RUNNING, progress=(Progress("", done, 100),)), NOW))
 
     assert said(61) == said(69.9) == "Run pi-4f2a1c00: running. 60 percent done."
     assert said(3) == "Run pi-4f2a1c00: running."
-    assert html.sr(CASES["succeeded"]) == "Run pi-4f2a1c00: succeeded. estimate, history and model came back."
-    assert html.sr(CASES["failed"]).endswith("failed. ValueError: X has 3 features, but Model expects 4.")
+    assert content.sr(CASES["succeeded"]) == "Run pi-4f2a1c00: succeeded. estimate, history and model came back."
+    assert content.sr(CASES["failed"]).endswith("failed. ValueError: X has 3 features, but Model expects 4.")
 
 
 def test_an_ended_run_needs_no_kernel():
@@ -284,7 +307,7 @@ def test_an_ended_run_needs_no_kernel():
 
 
 def test_a_bar_is_drawn_and_not_printed_again():
-    said = words(html.live(CASES["bars"]))
+    said = words(live(CASES["bars"]))
     assert "loading" in said
     assert "%|" not in said
     assert "%|" not in text.card(CASES["bars"])
@@ -297,12 +320,12 @@ def test_a_bar_of_an_ended_run_is_what_it_printed_last():
 
 
 def test_the_time_that_is_left_is_told_where_progress_tells_it():
-    assert "about <b>23 s</b> left" in html.live(CASES["running"])
-    assert "about <b>28 s</b> left" in html.live(CASES["bars"])
-    assert "about" not in html.live(Card(replace(RUNNING, progress=(Progress("", 5, None),)), NOW))
+    assert "about <b>23 s</b> left" in live(CASES["running"])
+    assert "about <b>28 s</b> left" in live(CASES["bars"])
+    assert "about" not in live(Card(replace(RUNNING, progress=(Progress("", 5, None),)), NOW))
     two = (Progress("load", 10, 10), Progress("fit", 3, 10))
-    assert "about" not in html.live(Card(replace(RUNNING, progress=two), NOW))
-    assert "about" not in html.live(replace(CASES["queued"], log=BARS))
+    assert "about" not in live(Card(replace(RUNNING, progress=two), NOW))
+    assert "about" not in live(replace(CASES["queued"], log=BARS))
 
 
 def test_a_failure_says_what_and_where_first():
@@ -322,7 +345,7 @@ def test_a_long_log_is_there_to_be_unfolded():
     assert "Full log (40 lines)" in whole
     assert "line 0\n" in whole
     assert "<details" not in html.card(replace(card, log="one\n"))
-    assert "<details" not in html.live(card)
+    assert "<details" not in live(card)
 
 
 def test_what_travelled_is_a_table():
@@ -334,14 +357,14 @@ def test_what_travelled_is_a_table():
 
 def test_many_of_anything_stay_few():
     many = tuple(f"name_{number}" for number in range(50))
-    drawn = html.live(replace(CASES["running"], awaited=many, notes=many))
+    drawn = live(replace(CASES["running"], awaited=many, notes=many))
     assert "</code>, 43 more will come back; cells that read them wait" in drawn
-    assert drawn.count("jq-note") - html.STYLE.count("jq-note") == 8
+    assert drawn.count("jq-note") == 8
     log = "".join(f"b{number}:  30%|###    | 3/10 [00:12<00:28,  4.00s/it]\n" for number in range(20))
-    drawn = html.live(Card(RUNNING, NOW, log))
+    drawn = live(Card(RUNNING, NOW, log))
     assert drawn.count("progressbar") == 6
     assert "and 15 more" in drawn
-    drawn = html.live(Card(replace(RUNNING, usage=FOUR * 20), NOW))
+    drawn = live(Card(replace(RUNNING, usage=FOUR * 20), NOW))
     assert "and 56 more, 43.2 GB in all" in drawn
 
 
@@ -350,12 +373,12 @@ def test_a_message_that_is_a_table_is_told_by_its_beginning():
     card = Card(replace(FAILED, facts={"error": long}, notes=(long,)), NOW)
     assert len(unstyled(html.card(card))) < 4000
     assert len(text.card(card)) < 2000
-    assert "KeyError: column column" in html.sr(card)
-    assert len(html.sr(card)) < 300
+    assert "KeyError: column column" in content.sr(card)
+    assert len(content.sr(card)) < 300
 
 
 def test_processes_are_drawn_while_they_work_and_told_by_their_peak_at_the_end():
-    drawn = html.live(CASES["running"])
+    drawn = live(CASES["running"])
     assert drawn.count("<polyline") == 4
     assert "96 %" in drawn
     assert "2.2 GB in all" in drawn
@@ -365,7 +388,7 @@ def test_processes_are_drawn_while_they_work_and_told_by_their_peak_at_the_end()
 
 
 def test_a_usual_card_is_small():
-    drawn = html.live(CASES["running"])
+    drawn = live(CASES["running"])
     assert len(drawn.encode()) <= 9 * 1024
     assert len(drawn.encode()) - len(html.STYLE.encode()) <= 6 * 1024
 

@@ -61,6 +61,11 @@ def test_a_snapshot_looks_as_agreed(case):
     golden(f"render/{case}.txt", text.live(snapshot, now=T + 42) + "\n")
 
 
+def live(card: Card) -> str:
+    """All that a panel draws of it."""
+    return "".join(html.live(card))
+
+
 def test_the_list_looks_as_agreed():
     golden("render/list.txt", text.table(CASES.values(), now=T + 4000) + "\n")
     golden("render/list.html", html.table(CASES.values(), now=T + 4000).removeprefix(html.STYLE) + "\n")
@@ -135,7 +140,8 @@ def hostile(phase):
 def test_whatever_a_record_holds_is_escaped(phase):
     snapshot = hostile(phase)
     for drawn in (
-        html.live(Card(snapshot, T)),
+        live(Card(snapshot, T)),
+        html.card(Card(snapshot, T)),
         html.final(snapshot),
         html.table([snapshot], now=T),
         html.error(StoreError("x", EVIL, do=EVIL)),
@@ -163,13 +169,13 @@ def test_no_control_character_reaches_a_terminal(phase):
 def test_a_snapshot_of_every_phase_can_be_drawn(phase):
     bare = Snapshot(run="x-1", name="x", mode="local", where="this machine", phase=phase, created=T)
     assert str(phase) in text.live(bare, now=T)
-    assert phase.capitalize() in html.live(Card(bare, T))
+    assert phase.capitalize() in live(Card(bare, T))
     assert (phase in FINAL) == bare.final
 
 
 def test_progress_beyond_its_total_is_drawn_full():
     assert "█" * 24 + " 7 / 3" in text.live(replace(RUNNING, progress=(Progress("", 7, 3),)), now=T)
-    assert "width:100.0%" in html.live(Card(replace(RUNNING, progress=(Progress("", 7, 3),)), T))
+    assert "width:100.0%" in live(Card(replace(RUNNING, progress=(Progress("", 7, 3),)), T))
 
 
 def test_what_travels_is_listed_with_size_and_reason():
