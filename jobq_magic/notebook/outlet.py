@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobq_magic.runs.tail import Display
+from jobq_magic.runs.displays import Display
 
 __all__ = ["Canvas", "Outlet", "Picture"]
 
@@ -31,10 +31,12 @@ class Picture:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     display_id: str | None = None
 
-    @property
-    def bytes(self) -> int:
-        """How much it is to send."""
-        return sum(len(made) if isinstance(made, str) else len(str(made)) for made in self.bundle.values())
+    bytes: int = field(init=False, compare=False)
+    """How much it is to send."""
+
+    def __post_init__(self) -> None:
+        size = sum(len(made) if isinstance(made, str) else len(str(made)) for made in self.bundle.values())
+        object.__setattr__(self, "bytes", size)
 
 
 class Canvas:
@@ -55,15 +57,18 @@ class Canvas:
             return
         shown = Picture(item.bundle, item.metadata, item.transient.get("display_id"))
         if item.kind == "update_display_data":
-            self.pictures = [
-                shown if old.display_id == shown.display_id and shown.display_id else old for old in self.pictures
-            ]
+            self._replace(
+                [shown if old.display_id == shown.display_id and shown.display_id else old for old in self.pictures]
+            )
             return
         self.before_output()
-        if len(self.pictures) >= MOST or sum(each.bytes for each in self.pictures) + shown.bytes > MOST_BYTES:
+        self._replace([*self.pictures, shown])
+
+    def _replace(self, pictures: list[Picture]) -> None:
+        if len(pictures) > MOST or sum(each.bytes for each in pictures) > MOST_BYTES:
             self.dropped += 1
         else:
-            self.pictures.append(shown)
+            self.pictures = pictures
 
     def before_output(self) -> None:
         """Anything that is shown or printed does what `clear_output(wait=True)` put off."""

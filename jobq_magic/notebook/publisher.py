@@ -85,8 +85,7 @@ class Watched:
         if now - self._tended > _TEND:
             commands.status(self.store, self.run)
             self._tended = now
-        items = self._tail.poll() if self._tail is not None else []
-        for item in items:
+        for item in self._tail.poll() if self._tail is not None else []:
             self._take(item)
         snapshot = self.store.snapshot(self.run)
         done = self._tail.done if self._tail is not None else snapshot.final
@@ -203,7 +202,9 @@ class Publisher:
                 except StoreError:  # pruned by somebody else; whoever binds its names will say so
                     each._ended(each)  # noqa: SLF001
                     done = True
-                except (JobqError, OSError, ValueError):  # a disk that is away for a moment
+                # A disk that is away for a moment, or a file that a job filled with what nobody thought of: there are
+                # other runs to draw, and this one is looked at again.
+                except Exception:  # noqa: BLE001
                     done = False
                 if done:
                     self.forget(each)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,15 @@ __all__ = ["picture", "whole_lines"]
 
 _PHASES = frozenset(phase.value for phase in Phase)
 
+_KINDS: Mapping[str, Any] = {
+    **dict.fromkeys(("phase", "reason", "note", "result"), str),
+    **dict.fromkeys(("gen", "attempt"), int),
+    **dict.fromkeys(("facts", "link"), dict),
+    "at": int | float,
+}
+"""What an event may hold under the keys that are read."""
+_LINK = {"rel", "title", "href"}
+
 _BLOCK = 1 << 16
 
 
@@ -23,7 +33,13 @@ def picture(run: Run) -> Snapshot:
 
 
 def _understood(event: Mapping[str, Any]) -> bool:
-    return "phase" not in event or (event["phase"] in _PHASES and "at" in event)
+    if any(not isinstance(event[key], kind) for key, kind in _KINDS.items() if key in event):
+        return False  # a local job may write to any file of its user, this one too
+    if "link" in event and not (
+        event["link"].keys() == _LINK and all(isinstance(v, str) for v in event["link"].values())
+    ):
+        return False
+    return "phase" not in event or (event["phase"] in _PHASES and isfinite(event.get("at", inf)))
 
 
 def whole_lines(path: Path, start: int, *, block: int = _BLOCK) -> tuple[list[bytes], int]:

@@ -45,8 +45,8 @@ DAY = 86_400.0
 _REMEMBERED = 256
 """Snapshots kept by a Store, so that a face that asks four times a second reads only what is new."""
 
-_LONGEST_USAGE, _GROUPS, _HISTORY = 1 << 16, 64, 16
-"""Of `usage.json`: bytes, entries, and samples of one that are read."""
+_LONGEST_USAGE, _LONGEST_PROGRESS, _GROUPS, _HISTORY = 1 << 16, 1 << 20, 64, 16
+"""Of `usage.json` and `progress.json`: bytes, entries, and samples of one that are read."""
 
 
 class Store:
@@ -355,11 +355,16 @@ def _signature(path: Path) -> tuple[int, int, int] | None:
 
 def _progress(path: Path) -> tuple[Progress, ...]:
     try:
-        known = json.loads(path.read_bytes())
-        return tuple(Progress(one["label"], one["done"], one.get("total")) for one in known)
+        with path.open("rb") as file:
+            known = json.loads(file.read(_LONGEST_PROGRESS))
+        return tuple(
+            Progress(str(one["label"]), _amount(one["done"]), _amount(one["total"]) if one.get("total") else None)
+            for one in known[:_GROUPS]
+        )
     except (FileNotFoundError, NotADirectoryError):
         return ()
-    except (ValueError, KeyError, TypeError):  # the job writes this file: what is wrong in it is not shown
+    # The job writes this file: what is wrong in it is not shown.
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return ()
 
 

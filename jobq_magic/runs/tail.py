@@ -10,16 +10,15 @@ interpreter), for a short while.
 from __future__ import annotations
 
 import codecs
-import json
 import os
 import time
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, BinaryIO, Self, TypeAlias
+from typing import BinaryIO, Self, TypeAlias
 
 from jobq_magic.run import AttemptPaths, Run
+from jobq_magic.runs.displays import Display, parse
 from jobq_magic.runs.log import whole_lines
 from jobq_magic.runs.store import Store
 
@@ -39,19 +38,6 @@ class Chunk:
     stream: str
     """`stdout` or `stderr`."""
     data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Display:
-    """What the cell displayed."""
-
-    kind: str
-    """`display_data`, `update_display_data` or `clear_output`."""
-    bundle: Mapping[str, Any]
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    transient: Mapping[str, Any] = field(default_factory=dict)
-    wait: bool = False
-    """Of `clear_output`: clear only when the next output comes."""
 
 
 Item: TypeAlias = Chunk | Display
@@ -282,19 +268,9 @@ class _Batch:
 
     def show(self, line: bytes) -> None:
         self.room -= len(line)
-        try:
-            known = json.loads(line)
-            display = Display(
-                known["type"],
-                known.get("data", {}),
-                known.get("metadata", {}),
-                known.get("transient", {}),
-                known.get("wait", False),
-            )
-        except (ValueError, KeyError, TypeError, AttributeError):  # cut short by a full disk
-            return
-        self._close()
-        self._items.append(display)
+        if (display := parse(line)) is not None:
+            self._close()
+            self._items.append(display)
 
     def items(self) -> list[Item]:
         self._close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -118,3 +119,70 @@ def test_a_run_that_is_pruned_meanwhile_is_told_as_ended(run):
     thread.watch(watched(run, Face(), ended.append))
     run[0].discard(run[1])
     assert eventually(lambda: ended)
+
+
+WRONG = {
+    "record.jsonl": [
+        {"phase": []},
+        {"phase": "running"},
+        {"phase": "running", "at": "now"},
+        {"phase": "failed", "at": float("nan")},
+        {"gen": "x"},
+        {"attempt": [1]},
+        {"link": {"rel": "a"}},
+        {"link": {"rel": [], "title": "", "href": ""}},
+        {"link": 7},
+        {"note": {}},
+        {"phase": "running", "at": 1, "facts": [1], "reason": {}},
+        {"result": ["ready"]},
+    ],
+    "progress": [
+        7,
+        {},
+        [{"label": [], "done": "x"}],
+        [{"label": "a", "done": float("nan")}],
+        [{"label": "a", "done": 1}] * 99,
+    ],
+    "usage": [7, {}, [{"label": 1}]],
+}
+
+
+def test_a_run_whose_files_hold_anything_is_drawn_and_holds_no_other_up(run, home):
+    store, one = run
+    face, ended = Face(), []
+    paths = one.paths.attempt(1)
+    thread = Publisher()
+    thread.watch(watched(run, face, ended.append))
+    displays = [
+        "7",
+        '{"type": "display_data", "data": ["x"]}',
+        '{"type": {}}',
+        '{"type": "display_data", "transient": 3}',
+    ]
+    paths.displays.write_text("\n".join([*displays, "[" * 100_000, '{"type": "display_data", "data": {"a": "b"}}', ""]))
+    with one.paths.record.open("a") as record:
+        record.writelines(json.dumps(event) + "\n" for event in WRONG["record.jsonl"])
+        record.write("[" * 100_000 + "\n")
+    for path, kind in ((paths.progress, "progress"), (paths.usage, "usage")):
+        for wrong in [*map(json.dumps, WRONG[kind]), "[" * 100_000, "\x00"]:
+            path.write_text(wrong)
+            assert store.snapshot(one).phase is Phase.SUBMITTING
+    printed(run, "still here\n")
+    assert eventually(lambda: face.cards and face.cards[-1].log == "still here\n")
+    store.append(one, phase=Phase.SUCCEEDED)
+    assert eventually(lambda: ended)
+    assert ended[0].notes == ()
+    assert [dict(each.bundle) for each in ended[0].canvas.pictures] == [{"a": "b"}]
+
+
+def test_a_run_that_cannot_be_looked_at_holds_no_other_up(run, monkeypatch):
+    store, one = run
+    sick, well, ended = watched(run, Face()), watched(run, Face()), []
+    well._ended = ended.append
+    monkeypatch.setattr(sick, "look", lambda _: {}["nowhere"])
+    thread = Publisher()
+    thread.watch(sick)
+    thread.watch(well)
+    store.append(one, phase=Phase.SUCCEEDED)
+    assert eventually(lambda: ended)
+    thread.forget(sick)

@@ -240,7 +240,7 @@ def test_a_reader_beside_a_writer_sees_everything_once_and_in_order(store, run, 
                 store.append(run, phase="succeeded")
             for item in tail.poll():
                 if isinstance(item, Display):
-                    seen.append(item.bundle["n"])
+                    seen.append(int(item.bundle["n"]))
                 else:
                     *whole, partial[item.stream] = (partial[item.stream] + item.data).split(b"\n")
                     seen += map(int, whole)
