@@ -209,7 +209,7 @@ def result(store: Store, run: Run) -> Result:
         bare,
         value=told["value"]["bundle"] if told["value"] else None,
         names={name: entry["size"] for name, entry in told["names"].items()},
-        changed={name: entry["size"] for name, entry in told["changed"].items()},
+        changed={name: entry["size"] for name, entry in told["changed"].items() if name not in told["names"]},
         skipped=tuple(told["skipped"]),
         error=told["error"]["text"] if told["error"] else "",
     )

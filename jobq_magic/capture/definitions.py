@@ -179,6 +179,8 @@ class DefinitionIndex:
         if name not in namespace:
             return
         value = namespace[name]
+        if not _is_made_by(statement, definition, value, namespace):
+            return
         entries = self._entries.get(name, [])
         if again:
             # Bound twice by one cell: the last one counts, unless branches chose between them.
@@ -186,9 +188,7 @@ class DefinitionIndex:
             for entry in same:
                 entry.sure = False
             self._keep(_Entry(definition, _hold(value), sure=not same))
-        elif _is_made_by(statement, definition, value, namespace) and not any(
-            entry.held is not None and entry.held() is value for entry in entries
-        ):
+        elif not any(entry.held is not None and entry.held() is value for entry in entries):
             # Where an earlier definition bound this very object, the cell ended before it came to this one.
             self._keep(_Entry(definition, _hold(value)))
 

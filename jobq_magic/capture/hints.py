@@ -15,6 +15,12 @@ __all__ = ["Hints", "hints_of"]
 _LAZY = __future__.annotations.compiler_flag
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _TEXTUAL = frozenset({"query", "eval"})
+# Their values are used, so that they are no statements: `last = rows.pop()`.
+_CHANGERS = frozenset(
+    ["pop", "popitem", "popleft", "setdefault", "fit", "fit_transform", "fit_predict", "fit_resample", "partial_fit"]
+)
+_PASS_ON = frozenset({"enumerate", "zip", "reversed", "sorted", "list", "tuple", "iter"})
+"""What a loop over it gives are the parts of what is passed to it."""
 _AT_NAME = re.compile(r"@([A-Za-z_]\w*)")
 
 
@@ -34,7 +40,8 @@ class Hints:
     asks: tuple[tuple[int, str, str], ...]
     """Where it asks a person, as it is executed: line, call, and the name that must be the builtin's or module's."""
     changed: frozenset[str]
-    """Names whose objects it visibly changes: by storing into them, or by a method called as a statement."""
+    """Names whose objects it visibly changes: by storing into them, by `+=`, by a method that is called as a statement
+    or known to change its object; by another name for the same object too."""
 
 
 @dataclass(slots=True)
@@ -45,6 +52,16 @@ class _Found:
     dynamic: list[str] = field(default_factory=list)
     asks: list[tuple[int, str, str]] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)
+    others: list[tuple[str, str]] = field(default_factory=list)
+    """Other names for an object, or for parts of it, and its name."""
+
+    def all_changed(self) -> frozenset[str]:
+        """With the names that others stand for."""
+        found, before = set(self.changed), -1
+        while len(found) != before:
+            before = len(found)
+            found |= {name for other, name in self.others if other in found}
+        return frozenset(found)
 
 
 def hints_of(tree: ast.AST, flags: int) -> Hints:
@@ -58,7 +75,7 @@ def hints_of(tree: ast.AST, flags: int) -> Hints:
         names=frozenset(found.names),
         dynamic=tuple(found.dynamic),
         asks=tuple(found.asks),
-        changed=frozenset(found.changed),
+        changed=found.all_changed(),
     )
 
 
@@ -83,8 +100,9 @@ def _visit(node: ast.AST, found: _Found, *, late: bool, lazy: bool) -> None:
             _annotation(annotation, found, lazy=lazy)
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.returns is not None:
         _annotation(node.returns, found, lazy=lazy)
-    if not late and isinstance(node, ast.stmt):
+    if not late and isinstance(node, ast.stmt | ast.NamedExpr | ast.Call):
         _changes(node, found)
+        _stands_for(node, found)
     for child in ast.iter_child_nodes(node):
         within = isinstance(node, _FUNCTIONS) and not (isinstance(child, ast.arguments) or _is_decorator(node, child))
         _visit(child, found, late=late or within, lazy=lazy)
@@ -129,11 +147,13 @@ def _within(node: ast.Call) -> Iterator[ast.stmt]:
         yield from ast.increment_lineno(tree, offset).body
 
 
-def _changes(node: ast.stmt, found: _Found) -> None:
+def _changes(node: ast.stmt | ast.NamedExpr | ast.Call, found: _Found) -> None:
     targets: list[ast.expr] = []
     match node:
         case ast.Assign() | ast.Delete():
             targets = [*node.targets]
+        case ast.AugAssign(target=ast.Name(id=name)):
+            found.changed.add(name)
         case ast.AugAssign() | ast.AnnAssign(value=ast.expr()) | ast.For() | ast.AsyncFor():
             targets = [node.target]
         case ast.With() | ast.AsyncWith():
@@ -144,6 +164,9 @@ def _changes(node: ast.stmt, found: _Found) -> None:
         ):
             if (root := _root(owner)) is not None:
                 found.changed.add(root)
+        case ast.Call(func=ast.Attribute(value=owner, attr=method)) if method in _CHANGERS:
+            if (root := _root(owner)) is not None:
+                found.changed.add(root)
     while targets:
         target = targets.pop()
         if isinstance(target, ast.Tuple | ast.List):
@@ -152,6 +175,32 @@ def _changes(node: ast.stmt, found: _Found) -> None:
             targets = [*targets, target.value]
         elif isinstance(target, ast.Subscript | ast.Attribute) and (root := _root(target)) is not None:
             found.changed.add(root)
+
+
+def _stands_for(node: ast.stmt | ast.NamedExpr | ast.Call, found: _Found) -> None:
+    match node:
+        case ast.Assign(value=ast.Name(id=name)):
+            found.others += [(each, name) for target in node.targets for each in _bound(target)]
+        case ast.NamedExpr(target=ast.Name(id=other), value=ast.Name(id=name)):
+            found.others.append((other, name))
+        case ast.For():
+            found.others += [(each, name) for name in _looped(node.iter) for each in _bound(node.target)]
+
+
+def _bound(target: ast.expr) -> list[str]:
+    return [node.id for node in ast.walk(target) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+
+
+def _looped(node: ast.expr) -> list[str]:
+    """The names of what a loop goes through, where it is given the very parts of it."""
+    match node:
+        case ast.Name(id=name):
+            return [name]
+        case ast.Call(func=ast.Name(id=function)) if function in _PASS_ON:
+            return [name for argument in node.args for name in _looped(argument)]
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="values" | "items"), args=[]):
+            return [name]
+    return []
 
 
 def _root(node: ast.expr) -> str | None:

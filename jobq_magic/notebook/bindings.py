@@ -18,6 +18,7 @@ from jobq_magic.words import size
 __all__ = ["Bindings", "Sent"]
 
 _NOTHING: Any = object()
+_UNDERS = ("_", "__", "___")
 
 
 @dataclass
@@ -29,9 +30,7 @@ class Sent:
     """The objects that went along as values: who still holds one that was changed there is rebound with it."""
     cell_id: str | None = None
     number: int | None = None
-    """Of its cell: where `Out[number]` goes."""
-    before: Any = None
-    """What `_` held when it was sent."""
+    """Of its cell, where that ends with an expression: the last value goes to `Out[number]`."""
     readers: dict[str, list[str]] = field(default_factory=dict)
     """Which cells read a shipped value while the run went on."""
     end: Snapshot | None = None
@@ -100,15 +99,24 @@ class Bindings:
         return {name: self._sent[run] for name, run in found.items() if run is not None and run in self._sent}
 
     def answering(self, names: Iterable[str]) -> dict[str, Sent]:
-        """The same for the last value: `_`, and `_7` of cell 7."""
+        """The same for last values: `_7` and `Out` of cell 7, and `_` where no later cell has answered."""
+        asked = {name for name in names if name == "Out" or name.startswith("_")}
+        if not asked:
+            return {}
         found = {}
         for sent in self._sent.values():
-            if sent.end is None and sent.number is not None:
-                if f"_{sent.number}" in names:
-                    found[f"_{sent.number}"] = sent
-                if "_" in names and self._shell.user_ns.get("_") is sent.before:
-                    found["_"] = sent
+            if sent.number is not None and (sent.end is None or "_" in sent.later):
+                for name in asked & {f"_{sent.number}", "Out", "_oh", *self._unders(sent.number)}:
+                    found[name] = sent
         return found
+
+    def _unders(self, number: int) -> tuple[str, ...]:
+        """Which of `_`, `__` and `___` the answer of a cell has, or moves on: none of those that the user has bound."""
+        namespace, hidden, hook = self._shell.user_ns, self._shell.user_ns_hidden, self._shell.displayhook
+        for name in _UNDERS:
+            if name in namespace and namespace[name] is not hidden.get(name, getattr(hook, name)):
+                return ()
+        return _UNDERS[sum(answered > number for answered in namespace.get("_oh", ())) :]
 
     def failed_of(self, cell_id: str | None) -> tuple[Sent, ...]:
         """The runs of one cell that failed and still hold names."""
@@ -121,6 +129,11 @@ class Bindings:
         if not self.pending.of(identity):
             self._sent.pop(identity, None)
         return back
+
+    def forget(self) -> None:
+        """The namespace was emptied: no run has anything to bind in it, nor to give back."""
+        self.pending.forget()
+        self._sent.clear()
 
     def come_back(self, sent: Sent, end: Snapshot, *, all_now: bool = False) -> tuple[Outcome, tuple[str, ...]]:
         """Binds what a run left; what is large is fetched when it is read, or with `all_now`, at once.
@@ -141,6 +154,7 @@ class Bindings:
             sent.later = found.later
             sent.bound = frozenset(found.names)
             self.pending.bind_some(sent.run.id, found.names)
+            self._answer(sent, found.value)
             total = size(max(found.later.values()))
             names = ", ".join(sorted(set(found.later) - {"_"}))
             return found, (f"{names} ({total}) is fetched when a cell reads it",) if names else ()
@@ -158,7 +172,8 @@ class Bindings:
         assert sent.end is not None
         found = outcome(self._store, sent.run, sent.end)
         notes = self._bind(sent, found)
-        self._answer(sent, found.value)
+        if "_" in sent.later:
+            self._answer(sent, found.value)
         self._sent.pop(sent.run.id, None)
         return notes
 
@@ -196,16 +211,18 @@ class Bindings:
         return (*notes, *_skipped(found))
 
     def _answer(self, sent: Sent, value: Any) -> None:
-        """`Out[7]`, `_7`, and `_` where no cell has answered since."""
-        namespace, hook = self._shell.user_ns, self._shell.displayhook
-        if value is None or sent.number is None:
+        """`Out[7]`, `_7`, and its place among `_`, `__` and `___`, which are the last three answers."""
+        shell, hook, number = self._shell, self._shell.displayhook, sent.number
+        if value is None or number is None:
             return
-        namespace.get("_oh", {})[sent.number] = value
-        namespace[f"_{sent.number}"] = value
-        if namespace.get("_") is sent.before:
-            namespace.update({"___": namespace.get("__"), "__": namespace.get("_"), "_": value})
-            for kept in ("_", "__", "___"):
-                setattr(hook, kept, namespace[kept])
+        answers = shell.user_ns.get("_oh", {})
+        moved = self._unders(number) if number not in answers else ()
+        now = dict(zip(moved, [value, *(getattr(hook, name) for name in moved)], strict=False))
+        for name, answer in now.items():
+            setattr(hook, name, answer)
+        answers[number] = value
+        # As IPython does it: it tells by what it pushed itself whether the user has bound `_`, and lets it be then.
+        shell.push({**now, f"_{number}": value}, interactive=False)
 
 
 def _skipped(found: Outcome) -> tuple[str, ...]:

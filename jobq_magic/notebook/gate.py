@@ -81,8 +81,13 @@ class Gate:
         self.wait(names)
         return tree
 
-    def wait(self, names: frozenset[str]) -> None:
+    def wait(self, names: frozenset[str], *, makes: frozenset[str] = frozenset()) -> None:
         """Waits until these names are bound, as far as runs have to bind them.
+
+        Args:
+            names: which.
+            makes: those that the cell itself binds or changes. Of a run that failed it does these once more, and
+                starts from what they held before; so does the cell of that very run, with all of them.
 
         Raises:
             NotRun: interrupted, or the run failed.
@@ -93,9 +98,9 @@ class Gate:
             for name, sent in wanted.items():
                 by_run.setdefault(sent.run.id, []).append(name)
             for awaited in by_run.values():
-                self._wait_for(wanted[awaited[0]], awaited)
+                self._wait_for(wanted[awaited[0]], awaited, makes)
 
-    def _wait_for(self, sent: Sent, names: Sequence[str]) -> None:
+    def _wait_for(self, sent: Sent, names: Sequence[str], makes: frozenset[str]) -> None:
         session = self._session
         line = _Line(session, sent, names)
         try:
@@ -103,7 +108,7 @@ class Gate:
                 session.bind_what_came_back(within=0.1)
                 if sent.end is None:
                     line.show()
-            if sent.later and session.bindings.owners(names):
+            if sent.later and (session.bindings.owners(names) or session.bindings.answering(names)):
                 line.fetching(sent.later)
                 session.fetch(sent)
         except KeyboardInterrupt:
@@ -114,7 +119,10 @@ class Gate:
             raise NotRun(error.code, error.what, why=error.why, do=error.do) from None
         line.close()
         if sent.failed and session.bindings.owners(names):
-            raise _failed(sent, names)
+            again = sent.cell_id is not None and sent.cell_id == frontend.cell_id(session.shell)
+            session.bindings.release(sent.run, None if again else makes.intersection(names))
+            if missing := [name for name in names if session.bindings.owners([name]).get(name) is sent]:
+                raise _failed(sent, missing)
 
 
 def _interrupted(sent: Sent, names: Sequence[str]) -> NotRun:

@@ -115,6 +115,10 @@ class Pending:
             for run in list(self._chains[name].claims):
                 self._give_up(run, name)
 
+    def forget(self) -> None:
+        """Drops all claims, and what was set aside."""
+        self._chains.clear()
+
     def _give_up(self, run: str, name: str) -> bool:
         """Whether the name is bound again."""
         chain = self._chains[name]

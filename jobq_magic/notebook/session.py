@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import queue
 from collections.abc import Callable, Mapping
@@ -34,6 +35,8 @@ __all__ = ["Session"]
 
 _FULL = 128 << 10
 """Characters that Full log shows; `%jobq logs` shows all."""
+_FROZEN = (str, bytes, int, float, complex, type(None), range)
+"""Kinds of values that nothing changes in place."""
 
 
 class Session:
@@ -62,6 +65,7 @@ class Session:
             shell.events.register(event, callback)
         shell.ast_transformers.append(self.gate)
         self._unexplain = explain_name_errors(shell, self.bindings)
+        self._unwatch = _after(shell, "reset", self.bindings.forget)
 
     def _callbacks(self) -> tuple[tuple[str, Callable[..., None]], ...]:
         return (
@@ -78,6 +82,7 @@ class Session:
         if self.gate in self.shell.ast_transformers:
             self.shell.ast_transformers.remove(self.gate)
         self._unexplain()
+        self._unwatch()
         for watched in [one for several in self._shown.values() for one in several]:
             self._publisher.forget(watched)
         self.bindings.pending.release_all()
@@ -151,9 +156,9 @@ class Session:
             for note in (*submitted.notes, *submitted.bundle.notes):
                 print(note)
             return self._wait_headless(submitted.run, submitted.bundle)
-        self._send(submitted.run, submitted.bundle, self._values(submitted.bundle))
-        wait = resolved.spec.wait
-        return self.follow(submitted.run, wait=self.in_terminal if wait is None else wait)
+        wait = self.in_terminal if resolved.spec.wait is None else resolved.spec.wait
+        self._send(submitted.run, submitted.bundle, self._values(submitted.bundle), answers=not wait)
+        return self.follow(submitted.run, wait=wait)
 
     def rerun(self, run: Run) -> Any:
         """The same once more, under the cell that asks for it; it has the names of the run from now on.
@@ -166,7 +171,7 @@ class Session:
         if headless:
             return self._wait_headless(again, Bundle.load(again.paths.bundle))
         shipped = self.bindings.pass_on(run, again)
-        self._send(again, Bundle.load(again.paths.bundle), shipped)
+        self._send(again, Bundle.load(again.paths.bundle), shipped, answers=not self.in_terminal)
         return self.follow(again, wait=self.in_terminal)
 
     def follow(self, run: Run, *, wait: bool, bind: bool = False) -> Any:
@@ -184,8 +189,9 @@ class Session:
             Detached: interrupted; the run goes on.
             Exception: what the cell raised, where it waited.
         """
-        if bind and self.bindings.get(run) is None:
-            self.bindings.send(Sent(run, foreign=True), Bundle.load(run.paths.bundle).cell["outs"], ())
+        sent = self.bindings.get(run) or Sent(run, foreign=True)
+        if bind and sent.end is None:  # also where the user has bound one of them since
+            self.bindings.send(sent, Bundle.load(run.paths.bundle).cell["outs"], ())
         watched = self._show(run, aside=not wait)
         return self._wait(watched) if wait else None
 
@@ -249,18 +255,21 @@ class Session:
                     self._notes.pop(run.id, None)
                     del self._shown[run.id]
 
-    def _send(self, run: Run, bundle: Bundle, shipped: Mapping[str, Any]) -> None:
-        """Claims the names that a run is to bind, and those that its cell visibly changes."""
+    def _send(self, run: Run, bundle: Bundle, shipped: Mapping[str, Any], *, answers: bool) -> None:
+        """Claims the names that a run is to bind, those that its cell visibly changes, and, if `answers`, `_`.
+
+        A cell that waits gives its last value as any cell does.
+        """
         code = (bundle.folder / bundle.cell["file"]).read_text(encoding="utf-8", errors="surrogatepass")
         analysis = analyse(code, bundle.cell["flags"])
         sent = Sent(
             run,
             shipped=shipped,
             cell_id=frontend.cell_id(self.shell),
-            number=self._history.number,
-            before=self.shell.user_ns.get("_"),
+            number=self._history.number if answers and _answers(code) else None,
         )
         values = {name for step in bundle.steps if step["kind"] == "value" for name in step["names"]}
+        values -= {name for name, value in shipped.items() if isinstance(value, _FROZEN)}  # `total += 1` only binds
         changes = frozenset() if bundle.cell["only"] else analysis.hints.changed & values
         self.bindings.send(sent, bundle.cell["outs"], changes)
 
@@ -357,10 +366,7 @@ class Session:
         names = reads(source.cell, namespace, flags=source.flags, transform=source.transform)
         analysis = analyse(source.cell, source.flags)
         makes = analysis.bound | analysis.hints.changed
-        for name, sent in self.bindings.owners(names & makes).items():
-            if sent.failed:
-                self.bindings.release(sent.run, [name])
-        self.gate.wait(names)
+        self.gate.wait(names, makes=makes)
 
     def _source(self, cell: str) -> Source:
         return Source(
@@ -383,6 +389,30 @@ class Session:
         with tempfile.TemporaryDirectory(prefix="jobq-") as folder:
             bundle = pipeline.explain(resolved, source, Path(folder))
         print(text.travellers(bundle))
+
+
+def _after(shell: Any, method: str, callback: Callable[[], None]) -> Callable[[], None]:
+    """Calls back after a method of this shell, for which IPython has no event; what takes that away again."""
+    plain = getattr(shell, method)
+
+    def wrapped(*args: Any, **options: Any) -> Any:
+        try:
+            return plain(*args, **options)
+        finally:
+            callback()
+
+    def away() -> None:
+        if shell.__dict__.get(method) is wrapped:
+            del shell.__dict__[method]
+
+    setattr(shell, method, wrapped)
+    return away
+
+
+def _answers(code: str) -> bool:
+    """Whether a cell ends with an expression, so that it may have a last value."""
+    body = ast.parse(code).body
+    return bool(body) and isinstance(body[-1], ast.Expr)
 
 
 def _ways_out(run: Run, names: list[str]) -> str:

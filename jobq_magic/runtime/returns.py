@@ -121,7 +121,8 @@ class Returns:
         touched: dict[str, Any] = {}
         for group in watched:
             if changed(group, self._pickler):
-                touched |= {name: held for name, held in group.values.items() if name not in bound}
+                # `rows += [1]` binds the name to what it held: other names hold that too.
+                touched |= {name: held for name, held in group.values.items() if bound.get(name, held) is held}
         everything = {**bound, **touched, **({"_": value} if value is not None else {})}
         gone = self.group(everything)
         if any(entry["size"] > EAGER for entry in gone.values()):

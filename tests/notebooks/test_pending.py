@@ -260,7 +260,7 @@ def test_names_are_bound_between_cells_never_while_one_runs(attended, hold):
     attended.run(f"%%jobq\n{hold.code}value = 'new'")
     hold.go()
     code = (
-        "import asyncio\nfor _ in range(60):\n    seen.append('val' + 'ue' in globals())\n    await asyncio.sleep(0.02)"
+        "import asyncio\nfor n in range(60):\n    seen.append('val' + 'ue' in globals())\n    await asyncio.sleep(0.02)"
     )
     attended.run(code)
     assert attended.run("set(seen)").value == "{False}"
@@ -313,6 +313,90 @@ def test_a_name_that_travels_there_and_is_bound_anew_counts_up(attended):
     for _ in range(3):
         attended.run("%%jobq\ncount = count + 1")
     assert attended.run("count").value == "3", "each run waits for the one before, as cells do"
+
+
+def test_a_cell_that_is_executed_again_before_its_failure_is_known_starts_from_what_there_was(attended, hold):
+    attended.run("rows = [1]")
+    cell = {"cell_id": "5b77"}
+    attended.run_as(cell, f"%%jobq\n{hold.code}rows.append(1 / 0)")
+    request = attended.start("None")
+    attended.reply(request)
+    hold.go()
+    assert attended.run_as(cell, "rows.append(2)").error is None
+    assert attended.run("rows").value == "[1, 2]"
+    attended.run("%%jobq\nrows.append(1 / 0)")
+    assert attended.run("%%jobq\nrows.append(3)").error is None, "so does any cell of jobq that changes the name"
+    assert attended.run("rows").value == "[1, 2, 3]"
+
+
+def test_of_two_last_values_the_later_cells_is_the_underscore_whichever_ends_first(attended, hold):
+    attended.run("'earlier'")
+    first = attended.run(f"%%jobq\n{hold.code}'first'")
+    attended.run("%%jobq\n'second'")
+    with waiting(attended, "_, __, ___") as told:
+        hold.go()
+        assert told().value == "('second', 'first', 'earlier')"
+    assert attended.run("'plain'").value == "'plain'"
+    assert attended.run("_").value == "'plain'", "IPython goes on as ever"
+    assert attended.run(f"Out[{first.prompt[4:-1]}]").value == "'first'"
+
+
+def test_out_is_waited_for(attended, hold):
+    number = attended.run(f"%%jobq\n{hold.code}6 * 7").prompt[4:-1]
+    with waiting(attended, f"Out[{number}]") as told:
+        hold.go()
+        assert told().value == "42"
+
+
+def test_a_cell_that_waits_answers_once(attended):
+    attended.run("'before'")
+    assert attended.run("%%jobq --wait\n'waited'").value == "'waited'"
+    assert attended.run("_, __").value == "('waited', 'before')"
+
+
+def test_a_cell_without_a_last_value_does_not_keep_the_underscore(attended, hold):
+    attended.run("'before'")
+    attended.run(f"%%jobq\n{hold.code}value = 1")
+    assert attended.run("_", timeout=20).value == "'before'"
+
+
+def test_a_large_last_value_is_fetched_by_the_first_cell_that_reads_it(attended):
+    attended.run("%%jobq\nbytes(80_000_000)")
+    assert attended.run("len(_)").value == "80000000"
+    attended.run("%%jobq\nlarge = bytes(80_000_000)\n'small'")
+    assert attended.run("_").value == "'small'"
+
+
+@pytest.mark.parametrize("wait", ["", "--wait"])
+def test_what_is_added_in_place_is_added_for_all_that_hold_it(attended, wait):
+    attended.run("rows = [1]\nsame = rows\ncount = 7\nseven = 7")
+    attended.run(f"%%jobq {wait}\nrows += [2]\ncount += 1")
+    assert attended.run("same, same is rows, count, seven").value == "([1, 2], True, 8, 7)"
+
+
+def test_what_a_method_takes_out_and_gives_is_a_change(attended, hold):
+    attended.run("rows = [1, 2]\npeople = [{'n': 1}]")
+    attended.run(f"%%jobq\n{hold.code}last = rows.pop()\nfor each in people:\n    each['n'] += last")
+    with waiting(attended, "rows, people") as told:
+        hold.go()
+        assert told().value == "([1], [{'n': 3}])"
+
+
+def test_reset_takes_the_pending_names_too(attended, hold):
+    attended.run("value = 'old'")
+    attended.run(f"%%jobq\n{hold.code}value = 'new'\n'last'")
+    attended.run("%reset -f")
+    hold.go()
+    assert attended.run("%jobq attach --wait").value == "'last'"
+    assert attended.run("'val' + 'ue' in globals()").value == "False"
+
+
+def test_attach_with_bind_takes_back_what_the_user_bound_meanwhile(attended, hold):
+    attended.run(f"%%jobq\n{hold.code}value = 'the run'")
+    attended.run("value = 'mine'")
+    attended.run("%jobq attach --bind")
+    hold.go()
+    assert attended.run("value").value == "'the run'"
 
 
 def test_unload_puts_back_what_pending_names_held(environment, hold):

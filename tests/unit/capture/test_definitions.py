@@ -25,6 +25,18 @@ def test_a_proxy_of_nothing_yet_does_not_disturb_a_cell(notebook):
     assert source(notebook, "Proxy").startswith("class Proxy")
 
 
+def test_a_value_that_a_cell_bound_twice_travels_as_a_value(notebook):
+    notebook.run("held = [3, 4]\ntry:\n    last = held.pop()\nexcept IndexError:\n    last = 0\nn = 1\nn = n + 1")
+    assert (source(notebook, "last"), source(notebook, "n")) == (None, None)
+    assert notebook.job(notebook.capture("last, n"))["value"] == "(4, 2)"
+
+
+def test_of_two_definitions_in_one_cell_and_another_function_neither_counts(notebook):
+    notebook.run("def g(): return 3\n\n\ndef f(): return 1\ndef f(): return 2\nf = g")
+    assert source(notebook, "f") is None
+    assert notebook.job(notebook.capture("f()"))["value"] == "3"
+
+
 def test_a_cell_that_failed_before_its_definition_does_not_count(notebook):
     notebook.run("def f():\n    return 'ran'")
     try:
