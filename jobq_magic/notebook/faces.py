@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import signal
 import sys
 import threading
@@ -49,10 +50,15 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Emitter:
-    """Writes what a run wrote where a cell's own output goes."""
+    """Writes what a run wrote where a cell's own output goes.
+
+    The ids of displays are a run's own: in the notebook they stand for others, so that a run can change what it
+    displayed itself, and nothing that another cell shows.
+    """
 
     def __init__(self) -> None:
         self._decode = Decoder()
+        self._own = f"jobq-{secrets.token_hex(8)}-"
 
     def __call__(self, items: list[Item]) -> None:
         """The next items."""
@@ -64,10 +70,11 @@ class Emitter:
             elif item.kind == "clear_output":
                 clear_output(wait=item.wait)
             else:
+                named = item.transient.get("display_id")
                 display(
                     dict(item.bundle),
                     metadata=dict(item.metadata),
-                    transient=dict(item.transient),
+                    transient={"display_id": self._own + named} if named else {},
                     raw=True,
                     update=item.kind == "update_display_data",
                 )

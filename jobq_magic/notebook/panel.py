@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from IPython.display import display
@@ -39,14 +40,15 @@ _STYLE = (
 .jq-panel .jq{border:0;border-radius:0}
 .jq-panel .widget-html,.jq-panel .widget-html-content{margin:0;line-height:inherit}
 .jq-panel .jq-sheet,.jq-panel .jq-voice{display:none}
-.jq-panel .jq-out{display:flex;flex-direction:column-reverse;align-items:stretch;max-height:420px;overflow:auto}
-.jq-panel .jq-tail{max-height:none;overflow:visible}
-.jq-buttons{border-top:1px solid var(--jq-line);padding:5px 12px;gap:8px;align-items:flex-start}
-.jq-buttons>:first-child{flex:1;min-width:0}.jq-buttons details{border:0}.jq-buttons summary{padding:3px 0}
-.jq-buttons .jupyter-button{width:auto;height:auto;margin:0;padding:1px 10px;
+.jq-panel:has(.jq-whole pre) .jq-out{display:none}
+.jq-panel .jq-bare{padding:0 12px 8px}.jq-panel .jq-buttons .jq-bare{padding:0}
+.jq-buttons{border-top:1px solid var(--jq-line);padding:5px 12px;gap:4px 8px;align-items:flex-start;
+flex-flow:row wrap}.jq-buttons>*{flex:none;max-width:100%}.jq-buttons>:first-child{flex:1}
+.jq-panel .jq-buttons details{border:0}.jq-panel .jq-buttons summary{padding:3px 0}
+.jq-panel .jq-buttons .jupyter-button{width:auto;height:auto;margin:0;padding:1px 10px;
 border:1px solid var(--jq-line);border-radius:4px;background:var(--jq-bg);color:var(--jq-fg);
 font:12px/1.6 var(--jp-ui-font-family,system-ui,sans-serif)}
-.jq-buttons .jq-btn{font:12px/1.6 var(--jp-ui-font-family,system-ui,sans-serif)}
+.jq-panel .jq-buttons .jq-btn{font:12px/1.6 var(--jp-ui-font-family,system-ui,sans-serif)}
 </style>"""
 )
 
@@ -69,7 +71,7 @@ class Panel:
         self._make(card, stop, log)
         bundle = {
             _VIEW: {"version_major": 2, "version_minor": 0, "model_id": self._box.model_id},
-            "text/html": html.card(card),
+            "text/html": html.card(replace(card, notes=(*card.notes, _still(card.snapshot.run)))),
             "text/plain": text.card(card),
         }
         self._handle: Any = display(bundle, raw=True, display_id=True)
@@ -105,7 +107,7 @@ class Panel:
                 kept = (self._style, self._state)
                 gone = [one for one in (*self._box.children, *self._bar.children) if one not in kept]
                 self._box.children = kept
-                _close(gone)
+                _close(gone, but=self._box.layout)
                 self._ended.append(self)
         while len(self._ended) > _KEPT:
             self._ended.popleft().close()
@@ -170,12 +172,21 @@ class Panel:
             self._box.add_class(name)
 
 
+def _still(run: str) -> str:
+    """What a notebook that was saved too early, or a front end without widgets, has to say of its card."""
+    return f"So it was when the cell was executed: %jobq status {run} tells how it went on"
+
+
 def _bare(drawn: str) -> str:
     """Without the style, which a panel sends once."""
     return drawn.removeprefix(html.STYLE)
 
 
-def _close(widgets: Iterable[Any]) -> None:
+def _close(widgets: Iterable[Any], but: Any = None) -> None:
+    """Lets widgets go, with the layout and the style that each has as models of their own."""
     for widget in widgets:
-        with suppress(Exception):  # a front end that is gone takes its widgets with it
-            widget.close()
+        for model in (widget, getattr(widget, "style", None), widget.layout):
+            if model is None or model is but:
+                continue
+            with suppress(Exception):  # a front end that is gone takes its widgets with it
+                model.close()

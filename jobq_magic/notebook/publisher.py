@@ -112,7 +112,7 @@ class Watched:
         dropped, blind = self.canvas.dropped, self.blind
         return (
             *(
-                (f"{dropped} more displays are not shown here; %jobq attach {self.run.id} --wait shows all",)
+                (f"{dropped:,} more displays are not shown here; %jobq attach {self.run.id} --wait shows all",)
                 * bool(dropped)
             ),
             *((f"It could not be drawn while it ran: {blind}",) * bool(blind)),

@@ -162,7 +162,9 @@ def simple(screen: Sequence[Line], *, cut: bool = False, lines: int = LINES, col
 def _short(screen: Sequence[Line], lines: int, columns: int) -> Iterator[Line]:
     for line in screen[-lines:] if lines else ():
         more = sum(len(text) for text, _ in line) - columns
-        yield line if more <= 0 else (*_part(line, 0, columns), (f" … {more:,} more characters", PLAIN))
+        yield (
+            line if more <= 0 else (*_part(line, 0, columns), (f" … {more:,} more character{'s' * (more != 1)}", PLAIN))
+        )
 
 
 def _above(hidden: int, *, cut: bool) -> str:

@@ -85,7 +85,7 @@ def card(card: Card) -> str:
     """All of a run. Where it has ended: without anything that needs a kernel."""
     told = content.read(card)
     parts = [_live(card, told)]
-    if len(told.log) > TAIL or card.cut:
+    if len(told.log) > TAIL or card.cut or any(len(console.told(line)) > _WIDE for line in told.log):
         parts.append(_whole_log(card, told))
     if sent := _sent(card.sent):
         parts.append(sent)
@@ -98,7 +98,7 @@ def live(card: Card) -> Live:
     """What changes while a run goes on, and at its end what it came to; without the style."""
     told, snapshot = content.read(card), card.snapshot
     head = _head(snapshot, snapshot.run, content.place(card), "", _took(card))
-    pieces = _tail(card, told, focus=False), _awaited(card), _links(card)
+    pieces = _tail(told, cut=card.cut), _awaited(card), _links(card)
     drawn = [_box(snapshot, snapshot.run, head + _state(card, told))]
     drawn += [f'<div class="jq">{piece}</div>' * bool(piece) for piece in pieces]
     return Live(*(rules(piece) + piece for piece in drawn))
@@ -129,7 +129,9 @@ def details(sent: Sequence[Traveller]) -> str:
 def log(printed: Printed) -> str:
     """More of what a run printed than its card has."""
     lines = console.html(printed.text, cut=printed.cut) or '<span class="jq-mut">Nothing printed yet</span>'
-    return _styled(f'<div class="jq"><pre role="group" aria-label="Log" tabindex="0">{lines}</pre></div>')
+    told = "Printed so far, to be read and copied: this does not move"
+    box = f'<pre role="group" aria-label="Log" tabindex="0">{lines}</pre>'
+    return _styled(f'<div class="jq"><div class="jq-foot">{told}</div>{box}</div>')
 
 
 def copy_id(run: str) -> str:
@@ -180,7 +182,9 @@ def _box(snapshot: Snapshot, name: str, body: str) -> str:
 def _live(card: Card, told: Content) -> str:
     snapshot = card.snapshot
     head = _head(snapshot, snapshot.run, content.place(card), _links(card), _took(card))
-    return head + _state(card, told) + _tail(card, told, focus=True) + _awaited(card)
+    tail = _tail(told, cut=card.cut)
+    scrolled = f'<div class="jq-out" tabindex="0">{tail}</div>' * bool(tail)
+    return head + _state(card, told) + scrolled + _awaited(card)
 
 
 def _state(card: Card, told: Content) -> str:
@@ -191,7 +195,7 @@ def _state(card: Card, told: Content) -> str:
         _times(card, told),
         gauges.bars(told),
         "" if snapshot.final else gauges.processes(snapshot.usage),
-        *(f'<div class="jq-note jq-mut">{safe(note)}</div>' for note in some(content.notes(card))),
+        *(f'<div class="jq-note jq-mut">{_typed(note)}</div>' for note in some(content.notes(card))),
     ]
     if snapshot.phase is Phase.FAILED and card.traceback:
         lines = console.html(card.traceback, lines=_TRACEBACK, columns=_WIDE * 2)
@@ -199,12 +203,12 @@ def _state(card: Card, told: Content) -> str:
     return "".join(parts)
 
 
-def _tail(card: Card, told: Content, *, focus: bool) -> str:
+def _tail(told: Content, *, cut: bool) -> str:
+    """The end of the log. It scrolls inside of something that is longer at its beginning: the last line is in sight."""
     if not told.log:
         return ""
-    lines = console.drawn(told.log, cut=card.cut, lines=TAIL, columns=_WIDE)
-    tab = ' tabindex="0"' * focus
-    return f'<pre class="jq-tail" role="group" aria-label="End of the log"{tab}>{lines}</pre>'
+    lines = console.drawn(told.log, cut=cut, lines=TAIL, columns=_WIDE)
+    return f'<pre class="jq-tail" role="group" aria-label="End of the log">{lines}</pre>'
 
 
 def _awaited(card: Card) -> str:
@@ -223,9 +227,9 @@ def _head(snapshot: Snapshot, name: str, where: str, links: str = "", time: str 
     if snapshot.phase is Phase.SUCCEEDED and snapshot.result == "lost":
         word += ", result lost"
     return (
-        f'<div class="jq-head"><div class="jq-who"><span class="jq-pill">{icon(snapshot.phase)}{word}</span>'
-        f'<b title="{safe(name)}">{safe(name)}</b><span class="jq-mut" title="{safe(where)}">{safe(where)}</span>'
-        f'{links}</div><span class="jq-mut">{time}</span></div>'
+        f'<div class="jq-head"><div class="jq-who"><span class="jq-pill">{icon(snapshot.phase)}{word}</span> '
+        f'<b title="{safe(name)}">{safe(name)}</b> <span class="jq-mut" title="{safe(where)}">{safe(where)}</span>'
+        f' {links}</div> <span class="jq-mut">{time}</span></div>'
     )
 
 
@@ -269,7 +273,7 @@ def _times(card: Card, told: Content) -> str:
             for one in card.came
         ]
         drawn.append(f"<span>came back: {', '.join(some(each))}</span>")
-    return f'<div class="jq-times">{"".join(drawn)}</div>' if drawn else ""
+    return f'<div class="jq-times">{" ".join(drawn)}</div>' if drawn else ""
 
 
 def _sent(sent: Sequence[Traveller]) -> str:
@@ -291,7 +295,7 @@ def _sent(sent: Sequence[Traveller]) -> str:
 
 def _whole_log(card: Card, told: Content) -> str:
     lines = console.drawn(told.log, cut=card.cut)
-    count = f"the last {len(told.log):,} lines" if card.cut else f"{len(told.log):,} lines"
+    count = f"the last {len(told.log):,} lines" if card.cut else f"{len(told.log):,} line{'s' * (len(told.log) != 1)}"
     return (
         f'<details class="jq-full"><summary>Full log ({count})</summary>'
         f'<pre role="group" aria-label="Log" tabindex="0">{lines}</pre></details>'
@@ -300,8 +304,8 @@ def _whole_log(card: Card, told: Content) -> str:
 
 def _foot(run: str) -> str:
     shown = [f"%jobq rerun {run}", f"%jobq logs {run}", run]
-    codes = "".join(f'<code class="jq-copy" tabindex="0">{safe(each)}</code>' for each in shown)
-    return f'<div class="jq-foot">{codes}{_copy(run)}</div>'
+    codes = " ".join(f'<code class="jq-copy" tabindex="0">{safe(each)}</code>' for each in shown)
+    return f'<div class="jq-foot">{codes} {_copy(run)}</div>'
 
 
 def _copy(run: str) -> str:

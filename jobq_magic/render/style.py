@@ -66,7 +66,10 @@ max-width:100%;box-sizing:border-box;white-space:nowrap}
 .jq .jq-wk .jq-all{border-color:transparent;padding:1px 0}
 .jq.jq pre{margin:0;padding:8px 12px;border:0;border-top:1px solid var(--jq-line);background:var(--jq-soft);
 color:inherit;font:12px/1.5 var(--jp-code-font-family,ui-monospace,Menlo,"DejaVu Sans Mono",monospace);
-white-space:pre-wrap;overflow:auto;max-height:420px}
+white-space:pre-wrap;word-break:normal;overflow:auto;max-height:420px}
+.jq-out{display:flex;flex-direction:column-reverse;align-items:stretch;max-height:420px;overflow:auto}
+.jq-out:has(pre){border-top:1px solid var(--jq-line)}.jq-out>*{flex:none}
+.jq.jq .jq-tail{border:0;max-height:none;overflow:visible}
 .jq-foot{display:flex;gap:6px 14px;padding:6px 12px;border-top:1px solid var(--jq-line);font-size:12px;flex-wrap:wrap;
 color:var(--jq-mut);align-items:center}
 .jq.jq code{font:12px var(--jp-code-font-family,ui-monospace,Menlo,"DejaVu Sans Mono",monospace);padding:0;
@@ -85,7 +88,7 @@ overflow-wrap:break-word}
 .jq .jq-list td{max-width:19em;white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
 .jq th{color:var(--jq-mut);white-space:nowrap}.jq .jq-n{text-align:right;white-space:nowrap}
 .jq-bare{border:0;background:none}
-.jq:has(.jq-full[open]) .jq-tail{display:none}
+.jq:has(.jq-full[open]) .jq-out{display:none}
 """
 STYLE = f"<style>\n{_HEAD}{_BODY}</style>"
 """What every card begins with: outputs are saved, moved and shown one by one."""

@@ -202,6 +202,51 @@ def test_whatever_a_run_prints_or_raises_shows_as_text_and_no_script_runs(lab):
         assert "\u202e" not in book.text(index)
 
 
+def test_a_job_changes_what_it_displayed_and_nothing_that_another_cell_shows(lab):
+    cell = (
+        "from IPython.display import display, update_display\n"
+        "update_display('taken', display_id='shared')\n"
+        "own = display('first', display_id='shared')\n"
+        "own.update('second')"
+    )
+    shown = "from IPython.display import display\nshown = display('mine', display_id='shared')"
+    book = lab.open([shown, f"%%jobq\n{cell}", f"%%jobq --wait\n{cell}"])
+    assert all(book.run(index) for index in range(3))
+    for index in (1, 2):
+        expect(book.area(index).get_by_role("group", name="succeeded")).to_be_visible()
+        expect(book.area(index).get_by_text("'second'")).to_be_visible()
+        assert "taken" not in book.text(index)
+    assert book.text(0) == "'mine'"
+
+
+def test_a_widget_of_a_job_is_told_in_words_and_long_lines_can_be_read_to_their_end(lab):
+    cell = "import ipywidgets\nfrom IPython.display import display\ndisplay(ipywidgets.IntSlider(3))\n"
+    book = lab.open([f"%%jobq\n{cell}print('wide ' * 99 + 'end')"])
+    book.run(0)
+    area = book.area(0)
+    expect(area.get_by_role("group", name="succeeded")).to_be_visible()
+    expect(area.get_by_text("This is a widget")).to_be_visible()
+    expect(area.get_by_text("wide end")).to_be_hidden()
+    area.get_by_text("Full log (1 line)").click()
+    expect(area.get_by_text("wide end")).to_be_visible()
+
+
+def test_the_last_line_is_in_sight_where_lines_are_wrapped(lab, hold):
+    book = lab.open([f"%%jobq\nfor at in range(40): print('line', at, 'w' * 200)\n{hold.code}"])
+    book.run(0)
+    out = book.area(0).locator(".jq-out")
+    lab.page.set_viewport_size({"width": 500, "height": 900})
+    try:
+        for phase in ("running", "succeeded"):
+            expect(book.area(0).get_by_role("group", name=phase)).to_be_visible()
+            expect(out.get_by_text("line 39")).to_be_visible()
+            log, end = out.bounding_box(), out.locator("pre").bounding_box()
+            assert abs(log["y"] + log["height"] - end["y"] - end["height"]) < 2
+            hold.go()
+    finally:
+        lab.page.set_viewport_size({"width": 1100, "height": 900})
+
+
 def test_the_panel_follows_the_theme_and_says_its_state_in_words(lab, hold):
     book = lab.open([f"%%jobq --name themed\n{hold.code}"])
     book.run(0)

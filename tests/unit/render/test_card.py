@@ -119,6 +119,7 @@ OURS = {
     "code": {"class", "tabindex"},
     "details": {"class"},
     "div": {
+        "tabindex",
         *("class", "role", "aria-label", "aria-hidden", "aria-valuemin", "aria-valuemax", "aria-valuenow"),
         *("aria-valuetext", "data-code"),
     },
