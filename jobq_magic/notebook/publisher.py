@@ -199,9 +199,9 @@ class Publisher:
             for each in watched:
                 try:
                     done = each.look(time.monotonic())
-                except StoreError:  # pruned by somebody else; whoever binds its names will say so
-                    each._ended(each)  # noqa: SLF001
-                    done = True
+                except StoreError as error:  # pruned by somebody else; whoever binds its names will say so
+                    if done := error.code == "unknown-run":
+                        each._ended(each)  # noqa: SLF001
                 # A disk that is away for a moment, or a file that a job filled with what nobody thought of: there are
                 # other runs to draw, and this one is looked at again.
                 except Exception:  # noqa: BLE001

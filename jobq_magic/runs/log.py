@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Mapping
 from math import inf, isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from jobq_magic.run import Run
 from jobq_magic.runtime.wire import read_events
 from jobq_magic.snapshot import Phase, Snapshot, fold
 
-__all__ = ["picture", "whole_lines"]
+__all__ = ["opened", "picture", "whole_lines"]
 
 _PHASES = frozenset(phase.value for phase in Phase)
 
@@ -42,13 +44,26 @@ def _understood(event: Mapping[str, Any]) -> bool:
     return "phase" not in event or (event["phase"] in _PHASES and isfinite(event.get("at", inf)))
 
 
+def opened(path: Path) -> BinaryIO:
+    """A file of a job, to be read.
+
+    Raises:
+        FileNotFoundError: it is none: a pipe that a job put in its place would be waited for.
+    """
+    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if stat.S_ISREG(os.fstat(number).st_mode):
+        return os.fdopen(number, "rb")
+    os.close(number)
+    raise FileNotFoundError(path)
+
+
 def whole_lines(path: Path, start: int, *, block: int = _BLOCK) -> tuple[list[bytes], int]:
     """The next whole lines from `start` on, about `block` bytes of them, and where the line after them begins.
 
     A last line without its end is not given: it is still being written. A line longer than `block` is read as a whole.
     """
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             file.seek(start)
             data = file.read(block)
             end = data.rfind(b"\n")

@@ -355,7 +355,7 @@ def _signature(path: Path) -> tuple[int, int, int] | None:
 
 def _progress(path: Path) -> tuple[Progress, ...]:
     try:
-        with path.open("rb") as file:
+        with log.opened(path) as file:
             known = json.loads(file.read(_LONGEST_PROGRESS))
         return tuple(
             Progress(str(one["label"]), _amount(one["done"]), _amount(one["total"]) if one.get("total") else None)
@@ -370,7 +370,7 @@ def _progress(path: Path) -> tuple[Progress, ...]:
 
 def _usage(path: Path) -> tuple[Usage, ...]:
     try:
-        with path.open("rb") as file:
+        with log.opened(path) as file:
             known = json.loads(file.read(_LONGEST_USAGE))
         return tuple(
             Usage(

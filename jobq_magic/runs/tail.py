@@ -19,7 +19,7 @@ from typing import BinaryIO, Self, TypeAlias
 
 from jobq_magic.run import AttemptPaths, Run
 from jobq_magic.runs.displays import Display, parse
-from jobq_magic.runs.log import whole_lines
+from jobq_magic.runs.log import opened, whole_lines
 from jobq_magic.runs.store import Store
 
 __all__ = ["Chunk", "Decoder", "Display", "Item", "Tail"]
@@ -208,7 +208,7 @@ class _Files:
         self._files: list[BinaryIO | None] = []
         for path, start in zip((paths.stdout, paths.stderr, paths.displays), at, strict=True):
             try:
-                file = path.open("rb")
+                file = opened(path)
             except FileNotFoundError:
                 self._files.append(None)
             else:

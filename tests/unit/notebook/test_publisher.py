@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 
 import pytest
@@ -186,3 +187,36 @@ def test_a_run_that_cannot_be_looked_at_holds_no_other_up(run, monkeypatch):
     store.append(one, phase=Phase.SUCCEEDED)
     assert eventually(lambda: ended)
     thread.forget(sick)
+
+
+def test_a_run_whose_folder_is_away_for_a_moment_goes_on_when_it_is_back(run):
+    store, one = run
+    ended, face, looks = [], Face(), []
+    drawn = watched(run, face, ended.append)
+    look = drawn.look
+    drawn.look = lambda now: looks.append(now) or look(now)
+    record, aside = one.paths.record, one.paths.record.with_name("aside")
+    record.rename(aside)
+    record.mkdir()  # reading it is an error of the disk
+    thread = Publisher()
+    thread.watch(drawn)
+    assert eventually(lambda: len(looks) > 3)
+    assert not ended
+    record.rmdir()
+    aside.rename(record)
+    store.append(one, phase=Phase.SUCCEEDED)
+    assert eventually(lambda: ended == [drawn])
+    assert face.cards[-1].snapshot.phase is Phase.SUCCEEDED
+
+
+def test_nobody_waits_for_a_pipe_that_a_job_put_in_the_place_of_its_files(run):
+    store, one = run
+    paths = one.paths.attempt(1)
+    for path in (paths.progress, paths.usage, paths.stdout, paths.stderr, paths.displays, paths.order):
+        os.mkfifo(path)
+    ended, face = [], Face()
+    thread = Publisher()
+    thread.watch(watched(run, face, ended.append))
+    assert eventually(lambda: face.cards)
+    store.append(one, phase=Phase.FAILED, reason="exit", facts={"exit_code": 3})
+    assert eventually(lambda: ended)
