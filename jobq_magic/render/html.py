@@ -219,7 +219,7 @@ def _awaited(card: Card) -> str:
 
 
 def _links(card: Card) -> str:
-    return "" if card.snapshot.final else "".join(_link(each.title, each.href) for each in card.snapshot.links)
+    return "" if card.snapshot.final else " ".join(_link(each.title, each.href) for each in card.snapshot.links)
 
 
 def _head(snapshot: Snapshot, name: str, where: str, links: str = "", time: str = "") -> str:
