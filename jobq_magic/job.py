@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 from jobq_magic import commands
-from jobq_magic.errors import JobFailed
+from jobq_magic.errors import JobFailed, ResultError
 from jobq_magic.results.decode import Outcome, decode
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
@@ -151,6 +151,8 @@ def outcome(store: Store, run: Run, snapshot: Snapshot, *, most: int | None = No
         ResultError: there is a result that cannot be used.
     """
     if snapshot.result == "ready" or snapshot.phase is Phase.SUCCEEDED:
+        if not run.paths.key.exists():
+            raise ResultError("result-pruned", f"{run.id} is no longer kept", do="Run its cell again")
         return decode(run, snapshot.attempt, store.key(run), most=most)
     words = say(snapshot)
     advice = words.advice or (

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from jobq_magic.errors import JobqError
 from jobq_magic.job import outcome
 from jobq_magic.notebook.pending import Pending
 from jobq_magic.results.decode import Outcome
@@ -41,10 +42,20 @@ class Sent:
     later: Mapping[str, int] = field(default_factory=dict)
     """Names, with the bytes of their values, that the first cell that reads one of them fetches."""
 
+    lost: Mapping[str, str] = field(default_factory=dict)
+    """Names that the run bound and whose values could not come back, and why."""
+    refused: JobqError | None = None
+    """Why nothing of what it left can be used here."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing to wait for."""
+        return self.end is not None or self.refused is not None
+
     @property
     def failed(self) -> bool:
-        """Whether it ended without anything that could be bound."""
-        return self.end is not None and not self.later
+        """Whether it ended without anything that could be bound, for the names that it still has."""
+        return self.ended and not self.later
 
 
 class Bindings:
@@ -89,7 +100,7 @@ class Bindings:
     def noticed(self, names: frozenset[str], label: str) -> None:
         """A cell reads `names`: kept, in case a run turns out to have changed one of them."""
         for sent in self._sent.values():
-            if sent.end is None:
+            if not sent.ended:
                 for name in names & sent.shipped.keys():
                     sent.readers.setdefault(name, []).append(label)
 
@@ -105,7 +116,7 @@ class Bindings:
             return {}
         found = {}
         for sent in self._sent.values():
-            if sent.number is not None and (sent.end is None or "_" in sent.later):
+            if sent.number is not None and (not sent.ended or "_" in sent.later):
                 for name in asked & {f"_{sent.number}", "Out", "_oh", *self._unders(sent.number)}:
                     found[name] = sent
         return found
@@ -160,7 +171,6 @@ class Bindings:
             return found, (f"{names} ({total}) is fetched when a cell reads it",) if names else ()
         notes = self._bind(sent, found)
         self._answer(sent, found.value)
-        self._sent.pop(sent.run.id, None)
         return found, notes
 
     def fetch(self, sent: Sent) -> tuple[str, ...]:
@@ -174,7 +184,7 @@ class Bindings:
         notes = self._bind(sent, found)
         if "_" in sent.later:
             self._answer(sent, found.value)
-        self._sent.pop(sent.run.id, None)
+        sent.later = {}
         return notes
 
     def _bind(self, sent: Sent, found: Outcome) -> tuple[str, ...]:
@@ -202,7 +212,11 @@ class Bindings:
             note = f"{name} was changed in place" + (f"; {', '.join(also)} with it" if also else "")
             read = [label for label in dict.fromkeys(sent.readers.get(name, ())) if holders]
             notes.append(note + (f"; {', '.join(read)} read it before" if read else ""))
-        bound = self.pending.bind(run, values)
+        sent.lost = {entry["name"]: entry["reason"] for entry in found.skipped if entry["name"] in mine}
+        bound = self.pending.bind(run, values, keep=sent.lost)
+        sent.shipped = {}
+        if not self.pending.of(run):
+            self._sent.pop(run, None)
         for name in sorted(values.keys() - set(bound)):
             if name in namespace and name not in mine and name in found.names:
                 notes.append(f"{name} was bound here meanwhile, and stays; %jobq attach {run} --bind takes the run's")

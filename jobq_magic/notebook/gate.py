@@ -104,9 +104,9 @@ class Gate:
         session = self._session
         line = _Line(session, sent, names)
         try:
-            while sent.end is None and session.bindings.get(sent.run) is sent:
+            while not sent.ended and session.bindings.get(sent.run) is sent:
                 session.bind_what_came_back(within=0.1)
-                if sent.end is None:
+                if not sent.ended:
                     line.show()
             if sent.later and (session.bindings.owners(names) or session.bindings.answering(names)):
                 line.fetching(sent.later)
@@ -116,7 +116,7 @@ class Gate:
             raise _interrupted(sent, names) from None
         except JobqError as error:
             line.close("Failed")
-            raise NotRun(error.code, error.what, why=error.why, do=error.do) from None
+            raise _with_ways(NotRun(error.code, error.what, why=error.why, do=error.do), sent, names) from None
         line.close()
         if sent.failed and session.bindings.owners(names):
             again = sent.cell_id is not None and sent.cell_id == frontend.cell_id(session.shell)
@@ -138,16 +138,23 @@ def _interrupted(sent: Sent, names: Sequence[str]) -> NotRun:
 
 
 def _failed(sent: Sent, names: Sequence[str]) -> NotRun:
-    run, end = sent.run.id, sent.end
-    assert end is not None
-    how = _ENDS.get(end.phase, "failed")
-    error = NotRun(
-        "run-failed",
-        f"This cell was not run: {', '.join(names)} would have come from {run}, which {how}",
-        why=say(end).sentence,
-    )
+    if sent.refused is not None:
+        how, why = "but that cannot be used", sent.refused.what
+    elif sent.lost:
+        told = [f"{name}: {sent.lost[name]}" for name in names if name in sent.lost]
+        how, why = "but did not come back", "; ".join(told)
+    else:
+        assert sent.end is not None
+        how, why = f"which {_ENDS.get(sent.end.phase, 'failed')}", say(sent.end).sentence
+    what = f"This cell was not run: {', '.join(names)} would have come from {sent.run.id}, {how}"
+    return _with_ways(NotRun("run-failed", what, why=why), sent, names)
+
+
+def _with_ways(error: NotRun, sent: Sent, names: Sequence[str]) -> NotRun:
+    run = sent.run.id
     error.ways = (
         f"run its cell again, or %jobq rerun {run}",
+        *((f"%jobq attach {run} --bind tries to bind {_it(names, 'them')} once more",) if sent.refused else ()),
         f"bind {_it(names, 'them')} yourself",
         f"%jobq release {run} brings back what {_it(names)} held before",
     )

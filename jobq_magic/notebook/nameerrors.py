@@ -41,6 +41,10 @@ def _told(bindings: Bindings, name: str | None) -> str:
     found = bindings.owners([name]) if name else {}
     for sent in found.values():
         run = sent.run.id
+        if name is not None and name in sent.lost:
+            return (
+                f"{name} did not come back from {run}: {sent.lost[name]}; %jobq release {run} brings back what it held"
+            )
         if sent.failed:
             return f"{name} would have come from {run}, which ended badly; %jobq release {run} brings back what it held"
         return (

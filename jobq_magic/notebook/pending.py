@@ -12,7 +12,7 @@ A name that is in the namespace although it is claimed was bound by the user, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Container, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,8 +78,13 @@ class Pending:
         """The names that held this very object when they were claimed."""
         return frozenset(name for name, chain in self._chains.items() if chain.aside is value)
 
-    def bind(self, run: str, values: Mapping[str, Any]) -> tuple[str, ...]:
+    def bind(self, run: str, values: Mapping[str, Any], *, keep: Container[str] = ()) -> tuple[str, ...]:
         """Binds what a run brought under its claims, and gives up the claims that it brought nothing for.
+
+        Args:
+            run: which.
+            values: what it brought.
+            keep: names whose claims stay although it brought nothing for them.
 
         Returns:
             The names that hold a value of the run now: not those that the user or a later run has.
@@ -88,6 +93,8 @@ class Pending:
         bound = []
         for name in sorted(self.of(run)):
             chain = self._chains[name]
+            if name in keep and name not in values:
+                continue
             if name in values:
                 del chain.claims[: chain.claims.index(run)]  # what earlier runs bring is older than this
                 chain.aside = values[name]

@@ -190,7 +190,8 @@ class Session:
             Exception: what the cell raised, where it waited.
         """
         sent = self.bindings.get(run) or Sent(run, foreign=True)
-        if bind and sent.end is None:  # also where the user has bound one of them since
+        if bind and (not sent.ended or sent.refused):  # also where the user has bound one of them since
+            sent.end = sent.refused = None
             self.bindings.send(sent, Bundle.load(run.paths.bundle).cell["outs"], ())
         watched = self._show(run, aside=not wait)
         return self._wait(watched) if wait else None
@@ -244,9 +245,14 @@ class Session:
             watched.face.freeze(commands.card(self.store, run, log=watched.log, notes=notes))
         except JobqError as error:  # pruned, or changed on disk
             watched.refused = error
+            lines = error.lines()
             if sent is not None:
-                self.bindings.release(run)
-            watched.face.freeze(watched.card(*error.lines()))
+                sent.refused = error
+                if names := sorted(self.bindings.pending.of(run.id)):
+                    lines.append(_ways_out(run, names))
+                else:
+                    self.bindings.release(run)
+            watched.face.freeze(watched.card(*lines))
         finally:
             others = [one for one in self._shown.get(run.id, []) if one is not watched]
             if sent is None or not sent.later:
@@ -317,6 +323,7 @@ class Session:
         except KeyboardInterrupt:
             raise faces.Detached(run) from None
         if watched.refused is not None:
+            self.bindings.release(run)
             raise watched.refused
         assert watched.found is not None
         if watched.found.error is not None:
@@ -330,7 +337,10 @@ class Session:
         self.bindings.send(sent, bundle.cell["outs"], ())
         try:
             found, notes = self.bindings.come_back(sent, end, all_now=True)
-        finally:
+        except BaseException:
+            self.bindings.release(run)
+            raise
+        if found.error is not None:
             self.bindings.release(run)
         for note in notes:
             print(note)

@@ -58,7 +58,10 @@ def _attach(session: Session, words: Sequence[str]) -> Any:
 
 def _release(session: Session, words: Sequence[str]) -> None:
     """[RUN]: gives back what the names of a run held before; without RUN, of all runs."""
-    runs = [session.store.find(_one(words, "release")).id] if words else list(session.bindings.runs())
+    runs = session.bindings.runs()
+    if words:
+        asked = _one(words, "release")  # what was pruned may still hold names
+        runs = (asked,) if asked in runs else (session.store.find(asked).id,)
     back = [name for run in runs for name in session.bindings.release(run)]
     print(f"Back as before: {', '.join(back)}" if back else "No name holds again what it held before")
 

@@ -117,7 +117,8 @@ class Returns:
         from .display import bundle
 
         bound = {name: main.__dict__[name] for name in outs if name in main.__dict__}
-        bound = {name: held for name, held in bound.items() if not isinstance(held, ModuleType)}
+        modules = [name for name, held in bound.items() if isinstance(held, ModuleType)]
+        self.skipped += [{"name": name, "reason": f"{bound.pop(name).__name__} is a module"} for name in modules]
         touched: dict[str, Any] = {}
         for group in watched:
             if changed(group, self._pickler):

@@ -361,8 +361,8 @@ def test_a_cell_without_a_last_value_does_not_keep_the_underscore(attended, hold
 
 
 def test_a_large_last_value_is_fetched_by_the_first_cell_that_reads_it(attended):
-    attended.run("%%jobq\nbytes(80_000_000)")
-    assert attended.run("len(_)").value == "80000000"
+    attended.run("%%jobq\nimport numpy\nnumpy.zeros(10_000_000)")
+    assert attended.run("len(_)").value == "10000000"
     attended.run("%%jobq\nlarge = bytes(80_000_000)\n'small'")
     assert attended.run("_").value == "'small'"
 
@@ -397,6 +397,82 @@ def test_attach_with_bind_takes_back_what_the_user_bound_meanwhile(attended, hol
     attended.run("%jobq attach --bind")
     hold.go()
     assert attended.run("value").value == "'the run'"
+
+
+def test_a_name_whose_value_cannot_come_back_never_holds_the_old_one(attended):
+    attended.run("value = 'old'")
+    run = run_of(attended.run("%%jobq\nimport threading\nvalue = threading.Lock()\nother = 1"))
+    told = attended.run("value")
+    assert told.error == "NotRun"
+    assert f"value would have come from {run}, but did not come back" in told.traceback
+    assert "value: lock cannot be pickled" in told.traceback
+    attended.run("%%jobq\nimport math\nmodule = math")
+    assert "module: math is a module" in attended.run("module").traceback
+    assert attended.run("other").value == "1"
+    told = attended.run("text = 'val' + 'ue'\neval(text)")
+    assert f"value did not come back from {run}" in told.traceback
+    attended.run("%jobq release")
+    assert attended.run("value").value == "'old'"
+
+
+def test_headless_too_a_value_that_cannot_come_back_is_not_the_old_one(headless):
+    headless.run("value = 'old'")
+    told = headless.run("%%jobq\nimport threading\nvalue = threading.Lock()\nother = 1")
+    assert (told.error, "value did not come back" in told.stdout) == (None, True)
+    assert headless.run("other").value == "1"
+    assert headless.run("value").error == "NotRun"
+    headless.run("value = 'mine'")
+    assert headless.run("value").value == "'mine'"
+
+
+UNFIT = """
+import os
+class Odd:
+    def __reduce__(self):
+        return make, ()
+def make():
+    if os.path.exists('unfit'):
+        raise ValueError('not here')
+    return Odd()
+"""
+
+
+def test_a_result_that_cannot_be_used_here_leaves_no_old_values_and_is_tried_again(attended, hold):
+    attended.run(f"open('oddly.py', 'w').write({UNFIT!r})\nvalue = 'old'")
+    run = run_of(attended.run(f"%%jobq\nimport oddly\n{hold.code}value = oddly.Odd()"))
+    # While this cell is busy nothing comes back; when it ends, nothing can.
+    attended.run(
+        f"import os, time\nopen({str(hold.path)!r}, 'w').close()\n"
+        "import glob\n"
+        f"found = os.path.join(os.environ['JOBQ_HOME'], 'runs', {run!r}, '**', 'result.json')\n"
+        "while not glob.glob(found, recursive=True): time.sleep(0.02)\nopen('unfit', 'w').close()"
+    )
+    told = attended.run("print('ran', value)")
+    assert (told.error, told.stdout) == ("NotRun", "")
+    assert f"value would have come from {run}, but that cannot be used" in told.traceback
+    assert f"%jobq attach {run} --bind tries to bind it once more" in told.traceback
+    attended.run("os.remove('unfit')")
+    attended.run(f"%jobq attach {run} --bind")
+    assert attended.run("type(value).__name__").value == "'Odd'"
+
+
+def test_a_failed_run_that_was_pruned_still_lets_go_of_its_names(attended):
+    attended.run("value = 'old'")
+    run = run_of(attended.run("%%jobq\nvalue = 1 / 0"))
+    assert attended.run("value").error == "NotRun"
+    attended.run(f"%jobq prune {run}")
+    assert attended.run(f"%jobq release {run}").stdout == "Back as before: value\n"
+
+
+def test_a_large_value_that_was_pruned_before_it_was_read_says_so_and_how_to_go_on(attended):
+    attended.run("large = 'old'")
+    run = run_of(attended.run("%%jobq\nlarge = bytes(80_000_000)\nsmall = 1"))
+    assert attended.run("small").value == "1"
+    attended.run(f"%jobq prune {run}")
+    told = attended.run("len(large)")
+    assert told.error == "NotRun"
+    assert f"{run} is no longer kept" in told.traceback
+    assert f"%jobq release {run}" in told.traceback
 
 
 def test_unload_puts_back_what_pending_names_held(environment, hold):
