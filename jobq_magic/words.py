@@ -100,7 +100,9 @@ _REASONS: Mapping[str, Words] = {
 
 def say(snapshot: Snapshot) -> Words:
     """The sentence and the advice for where a run stands."""
-    words = _REASONS.get(snapshot.reason) or _PHASES[snapshot.phase]
+    words = _REASONS.get(snapshot.reason)
+    if words is None or snapshot.phase is Phase.STOPPING:  # a reason tells the end, which is not there yet
+        words = _PHASES[snapshot.phase]
     facts = _Facts(snapshot.facts, run=snapshot.run)
     return Words(words.sentence.format_map(facts), words.advice.format_map(facts))
 

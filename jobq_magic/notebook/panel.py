@@ -152,7 +152,7 @@ class Panel:
             except JobqError as error:
                 self._whole.value = _bare(html.error(error))
             else:
-                end.disabled, end.description = True, "Stopping"
+                end.description = "Stopping"  # not disabled: it would lose the focus, and a second press does no harm
 
         def on_full(_: Any) -> None:
             try:

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.lab import Lab, Server
 from tests.support import eventually
+
+expect.set_options(timeout=20_000)  # a busy machine is slow; what is there at once costs nothing
 
 _SETTINGS = {
     # No questions, no news, nothing saved that a test did not save.

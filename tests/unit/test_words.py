@@ -79,3 +79,8 @@ def test_a_length_of_time_is_written_as_people_write_it(seconds, written):
 )  # fmt: skip
 def test_a_size_is_written_as_people_write_it(count, written):
     assert size(count) == written
+
+
+def test_a_run_that_is_being_stopped_is_not_told_as_stopped():
+    assert say(snapshot(Phase.STOPPING, "stopped")).sentence == "Its processes are being ended"
+    assert say(snapshot(Phase.CANCELLED, "stopped")).sentence == "Stopped on request"
