@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
-from math import inf, isfinite
+from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,6 +25,8 @@ _KINDS: Mapping[str, Any] = {
 }
 """What an event may hold under the keys that are read."""
 _LINK = {"rel", "title", "href"}
+_LATEST = 1e11
+"""A time beyond it is none."""
 
 _BLOCK = 1 << 16
 
@@ -41,7 +43,9 @@ def _understood(event: Mapping[str, Any]) -> bool:
         event["link"].keys() == _LINK and all(isinstance(v, str) for v in event["link"].values())
     ):
         return False
-    return "phase" not in event or (event["phase"] in _PHASES and isfinite(event.get("at", inf)))
+    if any(isinstance(fact, float) and not isfinite(fact) for fact in event.get("facts", {}).values()):
+        return False
+    return "phase" not in event or (event["phase"] in _PHASES and 0 <= event.get("at", -1) < _LATEST)
 
 
 def opened(path: Path) -> BinaryIO:

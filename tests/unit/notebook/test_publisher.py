@@ -128,6 +128,8 @@ WRONG = {
         {"phase": "running"},
         {"phase": "running", "at": "now"},
         {"phase": "failed", "at": float("nan")},
+        {"phase": "failed", "at": 1e308},
+        {"phase": "failed", "at": 1, "reason": "deadline", "facts": {"seconds": float("inf")}},
         {"gen": "x"},
         {"attempt": [1]},
         {"link": {"rel": "a"}},
