@@ -175,7 +175,10 @@ class Writer:
                 new = self.chance.choice(INTS)
                 self.gone.discard(new)
                 return [Cell(f"inner = {self.value()}\n{new} = inner + 1", f"-o {new}")]
-        lines = [self.statement() for _ in range(chance.randint(1, 3))]
+        lines = [
+            self.statement() if away or chance.random() < 0.5 else self.kernel_statement()
+            for _ in range(chance.randint(1, 3))
+        ]
         if away:
             if chance.random() < 0.5:
                 lines.insert(0, f"time.sleep({chance.choice([0.1, 0.3, 0.5])})")
@@ -185,7 +188,6 @@ class Writer:
                 code = "\n".join(lines)
                 return [Cell(f"1 / 0\n{code}", "", ident), Cell(code, mended, ident)]
         else:
-            lines = [self.kernel_statement() if chance.random() < 0.5 else line for line in lines]
             if answered and chance.random() < 0.6:
                 lines.insert(0, chance.choice(["print(_)", "print(_, __)"]))
             if chance.random() < 0.1:
