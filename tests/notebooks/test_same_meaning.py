@@ -240,7 +240,7 @@ def compare(notebook: Notebook, seed: int) -> None:
         assert not different, f"seed {seed}, person {person}: {different[0][0]} != {different[0][1]}\n{drawn(cells)}"
 
 
-@pytest.mark.parametrize("seed", range(1, 6))
+@pytest.mark.parametrize("seed", range(1, 5))
 def test_a_random_notebook_means_the_same_plain_with_a_person_and_headless(attended, seed):
     compare(attended, seed)
 
