@@ -105,12 +105,12 @@ class Gate:
         line = _Line(session, sent, names)
         try:
             while not sent.ended and session.bindings.get(sent.run) is sent:
-                session.bind_what_came_back(within=0.1)
+                session.shown.bind_what_came_back(within=0.1)
                 if not sent.ended:
                     line.show()
             if sent.later and (session.bindings.owners(names) or session.bindings.answering(names)):
                 line.fetching(sent.later)
-                session.fetch(sent)
+                session.shown.fetch(sent)
         except KeyboardInterrupt:
             line.close("Interrupted")
             raise _interrupted(sent, names) from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import os
-import queue
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,15 +16,15 @@ from jobq_magic.capture import Source
 from jobq_magic.capture.names import analyse
 from jobq_magic.capture.reads import reads
 from jobq_magic.config import Resolved, resolve
-from jobq_magic.errors import CaptureError, JobqError, OptionError, refuse
+from jobq_magic.errors import CaptureError, OptionError, refuse
 from jobq_magic.job import Job, outcome
 from jobq_magic.notebook import faces, frontend
 from jobq_magic.notebook.bindings import Bindings, Sent
 from jobq_magic.notebook.gate import Gate
 from jobq_magic.notebook.history import History
 from jobq_magic.notebook.nameerrors import explain_name_errors
-from jobq_magic.notebook.outlet import Outlet
-from jobq_magic.notebook.publisher import Face, Publisher, Watched
+from jobq_magic.notebook.publisher import Watched
+from jobq_magic.notebook.shown import Shown
 from jobq_magic.render import text
 from jobq_magic.results.decode import Outcome
 from jobq_magic.run import Run
@@ -33,8 +32,6 @@ from jobq_magic.runs.store import Store
 
 __all__ = ["Session"]
 
-_FULL = 128 << 10
-"""Characters that Full log shows; `%jobq logs` shows all."""
 _FROZEN = (str, bytes, int, float, complex, type(None), range)
 """Kinds of values that nothing changes in place."""
 
@@ -55,11 +52,7 @@ class Session:
         self.in_terminal = frontend.in_terminal(shell)
         self._history = history
         self._settings = settings
-        self._publisher = Publisher()
-        self._shown: dict[str, list[Watched]] = {}
-        self._notes: dict[str, tuple[str, ...]] = {}
-        self._ended: queue.SimpleQueue[Watched] = queue.SimpleQueue()
-        self._cell_active = True  # a session is made by the first cell that needs it
+        self.shown = Shown(shell, self.store, self.bindings)
         self.gate = Gate(self)
         for event, callback in self._callbacks():
             shell.events.register(event, callback)
@@ -71,8 +64,8 @@ class Session:
         return (
             ("pre_execute", self.gate.pre_execute),
             ("pre_run_cell", self.gate.pre_run_cell),
-            ("pre_run_cell", self._before_cell),
-            ("post_run_cell", self._after_cell),
+            ("pre_run_cell", self.shown.before_cell),
+            ("post_run_cell", self.shown.after_cell),
         )
 
     def close(self) -> None:
@@ -83,8 +76,7 @@ class Session:
             self.shell.ast_transformers.remove(self.gate)
         self._unexplain()
         self._unwatch()
-        for watched in [one for several in self._shown.values() for one in several]:
-            self._publisher.forget(watched)
+        self.shown.close()
         self.bindings.pending.release_all()
 
     @property
@@ -193,7 +185,7 @@ class Session:
         if bind and (not sent.ended or sent.refused):  # also where the user has bound one of them since
             sent.end = sent.refused = None
             self.bindings.send(sent, Bundle.load(run.paths.bundle).cell["outs"], ())
-        watched = self._show(run, aside=not wait)
+        watched = self.shown.show(run, aside=not wait)
         return self._wait(watched) if wait else None
 
     def attach(self, run: Run, *, wait: bool, bind: bool) -> Any:
@@ -213,54 +205,6 @@ class Session:
         for sent in self.bindings.failed_of(cell_id):
             self.bindings.release(sent.run)
 
-    def fetch(self, sent: Sent) -> None:
-        """Reads and binds what was too large to be bound at once."""
-        notes = self.bindings.fetch(sent)
-        for watched in self._shown.pop(sent.run.id, []):
-            watched.face.freeze(commands.card(self.store, sent.run, log=watched.log, notes=notes))
-
-    def bind_what_came_back(self, within: float = 0.0) -> None:
-        """Settles the runs that have ended; waits for the first one for up to `within` seconds."""
-        try:
-            self._settle(self._ended.get(timeout=within) if within else self._ended.get_nowait())
-            while True:
-                self._settle(self._ended.get_nowait())
-        except queue.Empty:
-            return
-
-    def _settle(self, watched: Watched) -> None:
-        """Binds what a run left, and freezes its panel with what there is to say about that."""
-        run, sent = watched.run, self.bindings.get(watched.run)
-        try:
-            end = self.store.snapshot(run)
-            if sent is not None and sent.end is None:
-                watched.found, notes = self.bindings.come_back(sent, end, all_now=watched.outlet is None)
-                names = sorted(self.bindings.pending.of(run.id))
-                self._notes[run.id] = (*notes, _ways_out(run, names)) if names and sent.failed else notes
-            elif watched.outlet is None:
-                watched.found = outcome(self.store, run, end)
-            if watched.outlet is not None:
-                watched.answer(sent.number if sent is not None else None)
-            notes = (*watched.notes, *self._notes.get(run.id, ()))
-            watched.face.freeze(commands.card(self.store, run, log=watched.log, notes=notes))
-        except JobqError as error:  # pruned, or changed on disk
-            watched.refused = error
-            lines = error.lines()
-            if sent is not None:
-                sent.refused = error
-                if names := sorted(self.bindings.pending.of(run.id)):
-                    lines.append(_ways_out(run, names))
-                else:
-                    self.bindings.release(run)
-            watched.face.freeze(watched.card(*lines))
-        finally:
-            others = [one for one in self._shown.get(run.id, []) if one is not watched]
-            if sent is None or not sent.later:
-                self._shown[run.id] = others
-                if not others:
-                    self._notes.pop(run.id, None)
-                    del self._shown[run.id]
-
     def _send(self, run: Run, bundle: Bundle, shipped: Mapping[str, Any], *, answers: bool) -> None:
         """Claims the names that a run is to bind, those that its cell visibly changes, and, if `answers`, `_`.
 
@@ -279,39 +223,6 @@ class Session:
         changes = frozenset() if bundle.cell["only"] else analysis.hints.changed & values
         self.bindings.send(sent, bundle.cell["outs"], changes)
 
-    def _show(self, run: Run, *, aside: bool) -> Watched:
-        """Draws a run under the cell that is running, from now to its end."""
-        watched = Watched(
-            self.store,
-            run,
-            self._face(run),
-            outlet=Outlet(self.shell, frontend.request(self.shell)) if aside and not self.in_terminal else None,
-            awaited=lambda: tuple(sorted(self.bindings.pending.of(run.id))),
-            ended=self._has_ended,
-        )
-        self._shown.setdefault(run.id, []).append(watched)
-        self._publisher.watch(watched)
-        return watched
-
-    def _face(self, run: Run) -> Face:
-        if self.in_terminal:
-            return faces.TerminalFace(self.store.snapshot(run))
-        from jobq_magic.notebook.panel import Panel
-
-        card = commands.card(self.store, run)
-        return Panel(
-            card,
-            stop=lambda: self.store.request_stop(run),
-            log=lambda: commands.log_end(self.store, run, most=_FULL),
-        )
-
-    def _has_ended(self, watched: Watched) -> None:
-        """In the publisher's thread."""
-        self._ended.put(watched)
-        loop = getattr(getattr(self.shell, "kernel", None), "io_loop", None)
-        if loop is not None:
-            loop.add_callback(self._between_cells)
-
     def _wait(self, watched: Watched) -> Any:
         """Shows what a run writes as the cell's own output; its last value, or its exception."""
         run, emit = watched.run, faces.Emitter()
@@ -319,7 +230,7 @@ class Session:
             for items in commands.watch(self.store, run):
                 emit(items)
             while watched.found is None and watched.refused is None:
-                self.bind_what_came_back(within=0.1)
+                self.shown.bind_what_came_back(within=0.1)
         except KeyboardInterrupt:
             raise faces.Detached(run) from None
         if watched.refused is not None:
@@ -353,20 +264,6 @@ class Session:
             data, metadata = found.shown
             display(dict(data), metadata=dict(metadata), raw=True)
         return found.value
-
-    def _before_cell(self, *_: Any) -> None:
-        self.bind_what_came_back()
-        self._cell_active = True
-
-    def _after_cell(self, *_: Any) -> None:
-        self._cell_active = False
-        self.bindings.pending.settle()
-        self.bind_what_came_back()
-
-    def _between_cells(self) -> None:
-        """On the main thread's loop; a cell that awaits lets it run too, and must not see its names change."""
-        if not self._cell_active:
-            self.bind_what_came_back()
 
     def _wait_for_what_it_reads(self, source: Source) -> None:
         """Waits for names that the cell reads and an earlier run binds; a failed run's, if it binds them, it redoes."""
@@ -423,11 +320,3 @@ def _answers(code: str) -> bool:
     """Whether a cell ends with an expression, so that it may have a last value."""
     body = ast.parse(code).body
     return bool(body) and isinstance(body[-1], ast.Expr)
-
-
-def _ways_out(run: Run, names: list[str]) -> str:
-    told = ", ".join(names)
-    return (
-        f"{told}: cells that read {'it' if len(names) == 1 else 'them'} are not run. Run this cell again, or "
-        f"%jobq rerun {run.id}, or %jobq release {run.id} for what was there before"
-    )
