@@ -305,7 +305,15 @@ def _whole_log(card: Card, told: Content) -> str:
 def _foot(run: str) -> str:
     shown = [f"%jobq rerun {run}", f"%jobq logs {run}", run]
     codes = " ".join(f'<code class="jq-copy" tabindex="0">{safe(each)}</code>' for each in shown)
-    return f'<div class="jq-foot">{codes} {_copy(run)}</div>'
+    return f'<div class="jq-foot">{codes} {_AGAIN}{_copy(run)}</div>'
+
+
+# JupyterLab and Notebook 7 execute the command of a button that is marked so (their "command linker"), here: the cell
+# that was clicked into. Everywhere else the button is not seen.
+_AGAIN = (
+    '<button type="button" class="jq-btn jq-again" data-commandlinker-command="notebook:run-cell"'
+    ' data-commandlinker-args="{}">Run again</button>'
+)
 
 
 def _copy(run: str) -> str:

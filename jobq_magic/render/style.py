@@ -77,6 +77,7 @@ color:var(--jq-fg);background:none}
 .jq.jq code.jq-copy{user-select:all;cursor:text;border-radius:3px;background:var(--jq-soft);padding:1px 4px}
 .jq-btn{font:inherit;color:var(--jq-fg);background:var(--jq-bg);border:1px solid var(--jq-line);border-radius:4px;
 padding:1px 10px;cursor:pointer;margin-left:auto}
+.jq .jq-again{display:none}[data-jp-theme-light] .jq .jq-again{display:inline-block}.jq-again+.jq-btn{margin-left:0}
 .jq :focus-visible{outline:2px solid var(--jq-blue);outline-offset:1px}
 .jq details{border-top:1px solid var(--jq-line);font-size:12px}
 .jq>details:first-child{border-top:0}

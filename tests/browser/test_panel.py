@@ -272,3 +272,17 @@ def test_two_notebooks_at_once_keep_their_runs_apart(lab):
         assert f"of {other}" not in book.text(0)
         assert book.run(1)
         assert name in book.text(1)
+
+
+def test_an_ended_run_is_run_again_by_a_button(lab):
+    book = lab.open(["tries = []", "%%jobq --name again\nprint('try', len(tries) + 1)\ntries.append(1)", "len(tries)"])
+    book.run(0)
+    book.run(1)
+    area = book.area(1)
+    expect(area.get_by_role("group", name="succeeded")).to_be_visible()
+    expect(area.get_by_text("try 1")).to_be_visible()
+    area.get_by_role("button", name="Run again").click()
+    expect(area.get_by_text("try 2")).to_be_visible()
+    expect(area.get_by_role("group", name="succeeded")).to_be_visible()
+    assert book.run(2)
+    assert book.text(2).endswith("2")

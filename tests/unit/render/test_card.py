@@ -114,7 +114,7 @@ OURS = {
     "a": {"href", "target", "rel"},
     "b": {"title"},
     "br": set(),
-    "button": {"type", "class", "onclick"},
+    "button": {"type", "class", "onclick", "data-commandlinker-command", "data-commandlinker-args"},
     "circle": {"cx", "cy", "r", "fill", "stroke", "stroke-width", "stroke-dasharray"},
     "code": {"class", "tabindex"},
     "details": {"class"},
@@ -162,6 +162,8 @@ class Page(HTMLParser):
         assert set(got) <= OURS[tag]
         assert re.fullmatch(r"https?://.*", got.get("href", "http://x"), re.DOTALL)
         assert "url" not in got.get("style", "")
+        assert got.get("data-commandlinker-command", "notebook:run-cell") == "notebook:run-cell"
+        assert got.get("data-commandlinker-args", "{}") == "{}"
         clipboard = r"navigator\.clipboard\?\.writeText\('[a-z0-9-]+'\)\.then\(\(\)=>this\.textContent='Copied'\)"
         assert re.fullmatch(
             clipboard, got.get("onclick", "navigator.clipboard?.writeText('x').then(()=>this.textContent='Copied')")
@@ -304,7 +306,7 @@ def test_an_ended_run_needs_no_kernel():
     for case, card in CASES.items():
         drawn = html.card(card)
         assert ("%jobq rerun pi-4f2a1c00" in drawn) == card.snapshot.final, case
-        assert drawn.count("<button") == card.snapshot.final
+        assert drawn.count("<button") == 2 * card.snapshot.final
 
 
 def test_a_bar_is_drawn_and_not_printed_again():
