@@ -25,6 +25,7 @@ _NOT_OURS = (
     "reading 'kernel'",  # jupyterlab_widgets 3.0, of a notebook without a kernel
     "Could not restore the debugger state",
     "ResizeObserver loop",
+    "reading 'processLuminoMessage'",  # JupyterLab 4.6, of a part of a page that is closed while it is being laid out
 )
 
 _WIDGET = """

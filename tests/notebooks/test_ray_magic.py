@@ -11,7 +11,7 @@ import pytest
 from tests.notebooks.conftest import Notebook, opened
 from tests.support import eventually
 
-ON_RAY = "%%jobq --mode ray --workers 2"
+ON_RAY = "%%jobq --wait --mode ray --workers 2"
 START = 150
 """Seconds that a cold Ray may take where the machine is busy."""
 
@@ -36,17 +36,19 @@ def test_prints_value_names_and_changes_come_back_from_workers(warm):
         "print('sum', sum(p.x for p in points))\nget_num_workers()"
     )
     reply = warm.run(cell)
-    assert (reply.value, reply.stdout) == ("2", "sum 12\nrows was changed in place\n")
+    assert (reply.value, reply.stdout) == ("2", "sum 12\n")
+    assert "rows was changed in place" in reply.updates[-1]["text/plain"]
     assert (
         warm.run("print(rows, type(points[0]) is Point, [p.x for p in points])").stdout == "[1, 2] True [0, 2, 4, 6]\n"
     )
 
 
 @pytest.mark.timeout(200)
-def test_the_dashboard_of_the_job_is_named_while_it_runs(warm):
-    reply = warm.run(f"{ON_RAY}\nimport time\ntime.sleep(1)")
-    shown = [update["text/plain"] for update in reply.updates]
-    assert any("/#/jobs/jobq-cell-" in text for text in shown), shown
+def test_the_dashboard_of_the_job_is_linked_while_it_runs(warm):
+    warm.run(f"{ON_RAY.replace('--wait ', '')} --name linked\nimport time\ntime.sleep(30)")
+    links = "from jobq_magic import Job\n[link.href for link in Job.from_id('linked').status().links]"
+    assert eventually(lambda: "/jobs/jobq-linked-" in warm.run(links).value, timeout=30)
+    warm.run("%jobq stop linked")
 
 
 @pytest.mark.timeout(200)
@@ -67,7 +69,7 @@ def test_the_same_shape_is_shared_and_stays_warm(warm, environment):
 @pytest.mark.timeout(200)
 def test_stop_ends_the_run_and_its_children(warm, environment):
     before = set(Path(environment["JOBQ_HOME"], "runs").glob("[!.]*"))
-    warm.run(f"{ON_RAY} --no-wait --name sleeper\nimport subprocess\nsubprocess.run(['sleep', '100'])")
+    warm.run(f"{ON_RAY.replace('--wait ', '')} --name sleeper\nimport subprocess\nsubprocess.run(['sleep', '100'])")
     (folder,) = set(Path(environment["JOBQ_HOME"], "runs").glob("[!.]*")) - before
     eventually(lambda: '"running"' in (folder / "record.jsonl").read_text(), timeout=30)
     assert "■ cancelled" in warm.run("%jobq stop sleeper").stdout

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import signal
+from urllib.parse import urlsplit
 
 from jobq_magic.backends.ray import backend as module
 from jobq_magic.backends.ray.backend import RayBackend
@@ -21,7 +23,28 @@ def test_a_cell_comes_back_with_its_values_and_what_it_printed(place):
     assert cell.values == {"squares": [x * x for x in range(10)]}
     assert [(seen.phase, seen.reason) for seen in cell.seen if seen.phase][-1] == ("succeeded", "")
     links = [link for seen in cell.seen for link in seen.links]
-    assert links[0]["href"].endswith(f"/#/jobs/jobq-{cell.run.id}-1")
+    assert links[0]["href"].endswith(f"/jobs/jobq-{cell.run.id}-1")
+
+
+def asked(url: str, **headers: str):
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=30)
+    connection.request("GET", parts.path, headers=headers)
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer
+
+
+def test_the_link_opens_the_dashboard_which_asks_everybody_else_for_the_token(place):
+    cell = place.run("1")
+    (link, *_) = [link for seen in cell.seen for link in seen.links]
+    opened = asked(link["href"])
+    assert opened.status == 303
+    assert opened.headers["Location"].endswith(f"/#/jobs/jobq-{cell.run.id}-1")
+    api = opened.headers["Location"].partition("/#/")[0] + "/api/jobs/"
+    assert asked(api).status in (401, 403)
+    assert asked(api, Cookie=opened.headers["Set-Cookie"].partition(";")[0]).status == 200
 
 
 def test_an_exception_is_the_result(place):
