@@ -175,7 +175,7 @@ def test_who_listens_hears_the_end_once_and_seldom_how_far_it_is(lab, hold):
     expect(book.area(0).get_by_text("100 / 100")).to_be_visible()
     hold.go()
     lab.page.wait_for_function("heard.at(-1)?.includes('came back')")
-    heard = lab.page.evaluate("heard")
+    heard = [said for said in lab.page.evaluate("heard") if "told-" in said]  # the tests before spoke too
     assert heard[-1].endswith(": succeeded. at came back.")
     assert len(heard) <= 5
     assert len({said.split(":")[1].split(".")[0] for said in heard}) == len(heard), "one word for each phase"
