@@ -211,15 +211,15 @@ def shown(changes: int = 60) -> list[Row]:
         book = lab.open(["%%jobq --name watched\nimport time\ntime.sleep(600)", "%jobq stop watched"])
         book.run(0)
         book.says(0, "The cell is running")
-        (record,) = Path(server.env["JOBQ_HOME"], "runs").glob("watched-*/record.jsonl")
-        for number in range(changes):
-            words = f"note {number:04}."
+        (attempt,) = Path(server.env["JOBQ_HOME"], "runs").glob("watched-*/attempts/1")
+        for number in range(1, changes + 1):
+            words = f"{number} / 1,000"
             # Not in step with the panel's own clock, as changes are not.
             time.sleep(random.uniform(0.5, 1.5))
             lab.page.evaluate(f"window.seen = ({WATCH})({words!r}); null")
             start = time.time()
-            with record.open("a") as file:
-                file.write(json.dumps({"note": words}) + "\n")
+            (attempt / "changed").write_text(json.dumps([{"label": "", "done": number, "total": 1000}]))
+            (attempt / "changed").rename(attempt / "progress.json")
             delays.append(lab.page.evaluate("window.seen") - start)
         book.run(1)
     p95 = statistics.quantiles(delays, n=20)[-1] * 1000

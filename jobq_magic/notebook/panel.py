@@ -30,7 +30,7 @@ __all__ = ["Panel"]
 _VIEW = "application/vnd.jupyter.widget-view+json"
 _KEPT = 20
 """Ended panels whose widgets live on, should the page have been loaded anew: each takes about 40 kB of the kernel."""
-_MESSAGE = 7 << 10
+_MESSAGE = 7800
 """Bytes that a message counts as, at least: so a panel sends about four a second, however few bytes they have."""
 _BREATH = 10.0
 """Seconds between two words about progress, at least; a change of phase is told at once."""
