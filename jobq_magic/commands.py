@@ -13,7 +13,7 @@ from jobq_magic.render.card import Came, Card
 from jobq_magic.run import Run
 from jobq_magic.runs.logend import LOG_END, LogEnd
 from jobq_magic.runs.store import Store
-from jobq_magic.runs.tail import Chunk, Item, Tail
+from jobq_magic.runs.tail import Item, Tail
 from jobq_magic.snapshot import Phase, Snapshot
 from jobq_magic.words import say
 
@@ -256,10 +256,7 @@ def log_end(store: Store, run: Run, *, most: int = LOG_END) -> LogEnd:
     end, tail = LogEnd(most), Tail(store, run, patience=0)
     while tail.behind:
         for item in tail.poll():
-            if isinstance(item, Chunk):
-                end.feed(item)
-            elif item.kind == "clear_output":
-                end.clear()
+            end.apply(item)
     return end
 
 

@@ -41,7 +41,6 @@ class Sent:
     """What was bound already, when the rest was left for later."""
     later: Mapping[str, int] = field(default_factory=dict)
     """Names, with the bytes of their values, that the first cell that reads one of them fetches."""
-
     lost: Mapping[str, str] = field(default_factory=dict)
     """Names that the run bound and whose values could not come back, and why."""
     refused: JobqError | None = None

@@ -110,7 +110,7 @@ def logs(session: Session, words: Sequence[str]) -> None:
     if args.follow:
         try:
             if asked.everything:
-                _emit(items)
+                faces.Emitter()(items)
             else:
                 _write(pages.lines(items, asked))
         except KeyboardInterrupt:
@@ -119,7 +119,7 @@ def logs(session: Session, words: Sequence[str]) -> None:
     if asked.everything:
         held, whole = _begun(items)
         if whole:
-            _emit(held)
+            faces.Emitter()(held)
             return
         items = chain(held, items)
     page = pages.page(items, asked)
@@ -218,12 +218,6 @@ def _begun(items: Iterable[Item]) -> tuple[list[Item], bool]:
         if count > pages.PAGE or bytes_ > _AS_IT_IS:
             return held, False
     return held, True
-
-
-def _emit(items: Iterable[Item]) -> None:
-    emit = faces.Emitter()
-    for item in items:
-        emit([item])
 
 
 def _write(lines: Iterable[pages.Line]) -> None:

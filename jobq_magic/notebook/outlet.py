@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobq_magic.runs.displays import Display
+from jobq_magic.runs.tail import Chunk, Item
 
 __all__ = ["Canvas", "Outlet", "Picture"]
 
@@ -47,13 +47,16 @@ class Canvas:
         self.dropped = 0
         self._clear_first = False
 
-    def apply(self, item: Display) -> None:
-        """One thing more that the run displayed."""
+    def apply(self, item: Item) -> None:
+        """One thing more that the run wrote: what it prints is not shown here, but clears what is to be cleared."""
+        if isinstance(item, Chunk):
+            self._before_output()
+            return
         if item.kind == "clear_output":
             if item.wait:
                 self._clear_first = True
             else:
-                self.clear()
+                self._clear()
             return
         shown = Picture(item.bundle, item.metadata, item.transient.get("display_id"))
         if item.kind == "update_display_data":
@@ -61,7 +64,7 @@ class Canvas:
                 [shown if old.display_id == shown.display_id and shown.display_id else old for old in self.pictures]
             )
             return
-        self.before_output()
+        self._before_output()
         self._replace([*self.pictures, shown])
 
     def _replace(self, pictures: list[Picture]) -> None:
@@ -70,13 +73,12 @@ class Canvas:
         else:
             self.pictures = pictures
 
-    def before_output(self) -> None:
+    def _before_output(self) -> None:
         """Anything that is shown or printed does what `clear_output(wait=True)` put off."""
         if self._clear_first:
-            self.clear()
+            self._clear()
 
-    def clear(self) -> None:
-        """Nothing is to be seen."""
+    def _clear(self) -> None:
         self.pictures, self._clear_first, self.dropped = [], False, 0
 
 

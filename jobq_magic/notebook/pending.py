@@ -58,12 +58,9 @@ class Pending:
             claims[claims.index(before)] = after
         return names
 
-    def settle(self) -> frozenset[str]:
-        """Leaves the user what the user has bound meanwhile; those names."""
-        taken = frozenset(name for name in self._chains if name in self._namespace)
-        for name in taken:
-            del self._chains[name]
-        return taken
+    def settle(self) -> None:
+        """Leaves the user what the user has bound meanwhile."""
+        self._chains = {name: chain for name, chain in self._chains.items() if name not in self._namespace}
 
     def owner(self, name: str) -> str | None:
         """The run that a reader of the name has to wait for."""

@@ -21,7 +21,7 @@ from jobq_magic.results.decode import Outcome
 from jobq_magic.run import Run
 from jobq_magic.runs.logend import LogEnd
 from jobq_magic.runs.store import Store
-from jobq_magic.runs.tail import Chunk, Item, Tail
+from jobq_magic.runs.tail import Tail
 from jobq_magic.snapshot import Snapshot
 
 __all__ = ["Face", "Publisher", "Watched"]
@@ -71,7 +71,6 @@ class Watched:
         self._awaited, self._ended = awaited, ended
         self._sent = store.travellers(run)
         self._due = self._pictures_due = self._tended = -math.inf
-        self._clear_first = False
         self._looked: object = None
         self.blind = ""
         """Why it is not drawn any more: a defect of ours, or of the front end's widgets."""
@@ -86,7 +85,8 @@ class Watched:
             commands.status(self.store, self.run)
             self._tended = now
         for item in self._tail.poll() if self._tail is not None else []:
-            self._take(item)
+            self.log.apply(item)
+            self.canvas.apply(item)
         snapshot = self.store.snapshot(self.run)
         done = self._tail.done if self._tail is not None else snapshot.final
         if not self.blind:
@@ -95,8 +95,12 @@ class Watched:
             except Exception as error:  # noqa: BLE001 - what cannot be drawn must end all the same, and bind its names
                 self.blind = f"{type(error).__name__}: {error}"
         if done:
-            self._ended(self)
+            self.end()
         return done
+
+    def end(self) -> None:
+        """Tells that it has ended."""
+        self._ended(self)
 
     def _draw(self, snapshot: Snapshot, now: float, *, done: bool) -> None:
         if self.outlet is not None and (done or now >= self._pictures_due):
@@ -109,14 +113,12 @@ class Watched:
     @property
     def notes(self) -> tuple[str, ...]:
         """What there is to say about what is shown."""
-        dropped, blind = self.canvas.dropped, self.blind
-        return (
-            *(
-                (f"{dropped:,} more displays are not shown here; %jobq attach {self.run.id} --wait shows all",)
-                * bool(dropped)
-            ),
-            *((f"It could not be drawn while it ran: {blind}",) * bool(blind)),
-        )
+        told = []
+        if dropped := self.canvas.dropped:
+            told.append(f"{dropped:,} more displays are not shown here; %jobq attach {self.run.id} --wait shows all")
+        if self.blind:
+            told.append(f"It could not be drawn while it ran: {self.blind}")
+        return tuple(told)
 
     def answer(self, number: int | None) -> None:
         """Shows the last value, as the runner rendered it; with the number of a cell, as `Out[number]`."""
@@ -147,23 +149,6 @@ class Watched:
         elapsed = max(0.0, time.time() - snapshot.created)
         step = 1 if elapsed < 600 else 5
         return snapshot.created + elapsed // step * step
-
-    def _take(self, item: Item) -> None:
-        if isinstance(item, Chunk):
-            self.canvas.before_output()
-            if self._clear_first:
-                self.log.clear()
-                self._clear_first = False
-            self.log.feed(item)
-            return
-        if item.kind == "clear_output":
-            self._clear_first = item.wait
-            if not item.wait:
-                self.log.clear()
-        elif item.kind == "display_data" and self._clear_first:
-            self.log.clear()
-            self._clear_first = False
-        self.canvas.apply(item)
 
 
 class Publisher:
@@ -201,7 +186,7 @@ class Publisher:
                     done = each.look(time.monotonic())
                 except StoreError as error:  # pruned by somebody else; whoever binds its names will say so
                     if done := error.code == "unknown-run":
-                        each._ended(each)  # noqa: SLF001
+                        each.end()
                 # A disk that is away for a moment, or a file that a job filled with what nobody thought of: there are
                 # other runs to draw, and this one is looked at again.
                 except Exception:  # noqa: BLE001

@@ -25,6 +25,7 @@ from jobq_magic.notebook.history import History
 from jobq_magic.notebook.nameerrors import explain_name_errors
 from jobq_magic.notebook.publisher import Watched
 from jobq_magic.notebook.shown import Shown
+from jobq_magic.notebook.tracebacks import drawable
 from jobq_magic.render import text
 from jobq_magic.results.decode import Outcome
 from jobq_magic.run import Run
@@ -259,7 +260,7 @@ class Session:
 
     def _given(self, found: Outcome) -> Any:
         if found.error is not None:
-            raise faces.drawable(found.error, colours=frontend.interactive(self.shell))
+            raise drawable(found.error, colours=frontend.interactive(self.shell))
         if found.shown is not None:
             data, metadata = found.shown
             display(dict(data), metadata=dict(metadata), raw=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from jobq_magic.runs.tail import Chunk, Decoder
+from jobq_magic.runs.tail import Chunk, Decoder, Item
 
 __all__ = ["LOG_END", "LogEnd"]
 
@@ -22,11 +22,30 @@ class LogEnd:
     def __init__(self, most: int = LOG_END) -> None:
         self._most = most
         self._decode = Decoder()
+        self._clear_first = False
         self.text = ""
         self.cut = False
 
-    def feed(self, chunk: Chunk) -> None:
-        """More output."""
+    def apply(self, item: Item) -> None:
+        """One thing more that the run wrote: `clear_output` clears what was printed before it, too."""
+        if isinstance(item, Chunk):
+            self._before_output()
+            self._feed(item)
+        elif item.kind == "display_data":
+            self._before_output()
+        elif item.kind == "clear_output":
+            self._clear_first = item.wait
+            if not item.wait:
+                self._clear()
+
+    def _before_output(self) -> None:
+        if self._clear_first:
+            self._clear()
+
+    def _clear(self) -> None:
+        self.text, self.cut, self._clear_first = "", False, False
+
+    def _feed(self, chunk: Chunk) -> None:
         if len(chunk.data) > 4 * self._most:  # most of it will not be shown: spare its decoding
             chunk = replace(chunk, data=chunk.data[-4 * self._most :])
             self.text, self.cut = "", True
@@ -35,7 +54,3 @@ class LogEnd:
             begin = text.find("\n", len(text) - self._most) + 1
             text, self.cut = text[begin or len(text) - self._most :], True
         self.text = text
-
-    def clear(self) -> None:
-        """What `clear_output` does to printed text."""
-        self.text, self.cut = "", False

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from jobq_magic.notebook import outlet
 from jobq_magic.notebook.outlet import Canvas, Outlet
-from jobq_magic.runs.tail import Display
+from jobq_magic.runs.tail import Chunk, Display
 
 
 def shown(text: str, display_id: str | None = None, *, update: bool = False) -> Display:
@@ -48,7 +48,7 @@ def test_clear_output_clears_at_once_or_with_the_next_output():
     assert texts(after(shown("a"), CLEAR_LATER)) == ["a"]
     assert texts(after(shown("a"), CLEAR_LATER, shown("b"))) == ["b"]
     canvas = after(shown("a"), CLEAR_LATER)
-    canvas.before_output()
+    canvas.apply(Chunk("stdout", b"printed"))
     assert texts(canvas) == []
 
 
