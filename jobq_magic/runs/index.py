@@ -128,8 +128,8 @@ class Index:
             connection.execute("pragma synchronous = off")
             connection.executescript(_SCHEMA)
             with connection:
+                connection.execute("begin immediate")  # whoever looks now neither adds nor takes what the answer is from
                 self._level(connection)
-            with connection:
                 yield connection
 
     def _level(self, connection: sqlite3.Connection) -> None:

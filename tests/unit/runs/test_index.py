@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -83,10 +84,15 @@ def test_many_readers_and_writers_at_once_agree(store, opened):
         except BaseException as error:
             problems.append(error)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    switched = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)  # so that they come between each other
+    try:
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(switched)
     assert not problems
     assert len(store.list()) == 40
