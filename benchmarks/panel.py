@@ -19,6 +19,7 @@ import zmq
 from jupyter_client.manager import KernelManager
 
 from benchmarks.table import Row, publish
+from tests.support import eventually
 
 NOISY = 20
 """Seconds for which a job prints."""
@@ -34,6 +35,7 @@ while time.monotonic() - start < {NOISY}:
         time.sleep(ahead)
 print(count)
 """
+PHASE = "from jobq_magic import Job; str(Job.from_id({!r}).status().phase)"
 SILENT = f"import time\ntime.sleep({NOISY})"
 ORDINARY = """
 import math
@@ -66,7 +68,8 @@ class Kernel:
         self.process = psutil.Process(manager.provisioner.pid)
         self._wire = zmq.Context.instance().socket(zmq.SUB)
         self._wire.setsockopt(zmq.SUBSCRIBE, b"")
-        self._wire.connect(client._make_url("iopub"))  # noqa: SLF001
+        there = client.get_connection_info()
+        self._wire.connect(f"{there['transport']}://{there['ip']}:{there['iopub_port']}")
 
     def run(self, code: str) -> str:
         """Executes a cell; what it printed and answered."""
@@ -130,10 +133,10 @@ def traffic() -> list[Row]:
         seen = {}
         for name, code in (("silent", SILENT), ("noisy", PRINTS)):
             one.run(f"%%jobq --name {name}\n{code}")
-            time.sleep(1)
+            eventually(lambda name=name: "running" in one.run(PHASE.format(name)))
             one.wire()
             cpu, memory, start = one.cpu(), one.memory(), time.monotonic()
-            time.sleep(NOISY - 4)
+            time.sleep(NOISY - 4)  # what is measured
             took = time.monotonic() - start
             size, count = one.wire()
             seen[name] = (size / took, count / took, (one.cpu() - cpu) / took, (one.memory() - memory) / 1e6)

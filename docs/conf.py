@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from importlib.metadata import version as version_of
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -9,12 +10,10 @@ from sphinx.application import Sphinx
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
 
-from jobq_magic import __version__  # noqa: E402
-
 project = "jobq-magic"
 author = "the jobq-magic developers"
 project_copyright = f"{author}, Apache-2.0"
-version = release = __version__
+version = release = version_of("jobq-magic")
 
 extensions = ["generated", "myst_nb", "sphinx_copybutton", "sphinx_design"]
 exclude_patterns = ["evidence"]

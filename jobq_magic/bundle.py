@@ -70,6 +70,11 @@ class Bundle:
     notes: tuple[str, ...] = ()
     """What the user should know: what did not travel, what went by value and why."""
 
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The names that travel as values."""
+        return tuple(name for step in self.steps if step["kind"] == "value" for name in step["names"])
+
     @classmethod
     def write(
         cls,

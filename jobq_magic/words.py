@@ -9,7 +9,21 @@ from typing import Any
 
 from jobq_magic.snapshot import Phase, Snapshot
 
-__all__ = ["ICONS", "SPENT", "Words", "about", "ago", "clock", "duration", "say", "size", "some"]
+__all__ = [
+    "ICONS",
+    "PHASES",
+    "REASONS",
+    "SPENT",
+    "Words",
+    "about",
+    "ago",
+    "clock",
+    "duration",
+    "ongoing",
+    "say",
+    "size",
+    "some",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +63,7 @@ SPENT: Mapping[Phase, str] = {
 }
 """What stands before the time that a phase took, when it is over."""
 
-_PHASES: Mapping[Phase, Words] = {
+PHASES: Mapping[Phase, Words] = {
     Phase.CAPTURING: Words("Collecting what the cell needs"),
     Phase.BUILDING: Words("Assembling the image"),
     Phase.SUBMITTING: Words("Handing the cell over"),
@@ -66,7 +80,7 @@ _PHASES: Mapping[Phase, Words] = {
 }
 
 # `{…}` are the facts of the event that gave the reason.
-_REASONS: Mapping[str, Words] = {
+REASONS: Mapping[str, Words] = {
     "exception": Words("{error}", "Names that this run would have bound are not set"),
     "exit": Words("The cell ended its process with exit status {exit_code}"),
     "killed": Words("killed (SIGKILL), most likely out of memory", "Ask for less data at a time, or a bigger place"),
@@ -100,9 +114,9 @@ _REASONS: Mapping[str, Words] = {
 
 def say(snapshot: Snapshot) -> Words:
     """The sentence and the advice for where a run stands."""
-    words = _REASONS.get(snapshot.reason)
+    words = REASONS.get(snapshot.reason)
     if words is None or snapshot.phase is Phase.STOPPING:  # a reason tells the end, which is not there yet
-        words = _PHASES[snapshot.phase]
+        words = PHASES[snapshot.phase]
     facts = _Facts(snapshot.facts, run=snapshot.run)
     return Words(words.sentence.format_map(facts), words.advice.format_map(facts))
 
@@ -133,6 +147,11 @@ def duration(seconds: float) -> str:
 def clock(seconds: float) -> str:
     """How a clock that runs shows it: `0:42`, `2:03:10`."""
     return duration(max(60, seconds)) if seconds >= 60 else f"0:{int(seconds):02}"
+
+
+def ongoing(seconds: float) -> str:
+    """A length of time that grows, where tenths would only flicker: `42 s`, `2:03:10`."""
+    return f"{int(seconds)} s" if seconds < 60 else clock(seconds)
 
 
 def about(seconds: float) -> str:

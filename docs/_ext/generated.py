@@ -33,14 +33,14 @@ def _phases() -> str:
     rows = [
         (f"{words.ICONS[phase]} **{phase}**", told.sentence, told.advice)
         for phase in Phase
-        if (told := words._PHASES.get(phase))  # noqa: SLF001  # of one house
+        if (told := words.PHASES.get(phase))
     ]
     return _table(("phase", "says", "and adds"), rows)
 
 
 def _reasons() -> str:
     """Each reason, and what is said of it."""
-    rows = [(f"`{code}`", told.sentence, told.advice) for code, told in words._REASONS.items()]  # noqa: SLF001
+    rows = [(f"`{code}`", told.sentence, told.advice) for code, told in words.REASONS.items()]
     return _table(("reason", "says", "and adds"), rows)
 
 

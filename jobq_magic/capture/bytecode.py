@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from types import CodeType
 
-__all__ = ["FUTURES", "Touched", "compiled", "global_names", "names_of"]
+__all__ = ["FUTURES", "Touched", "compiled", "futures", "global_names", "names_of"]
 
 FUTURES = sum({getattr(__future__, name).compiler_flag for name in __future__.all_feature_names} - {0, 0x10})
 """The bits of `co_flags` and of `compile`'s flags that future statements set; 0x10 was one, and now means another."""
@@ -82,6 +82,20 @@ def compiled(body: Sequence[ast.stmt], flags: int, label: str = "<cell>") -> Cod
     return compile(  # type: ignore[no-any-return]
         ast.Module(list(body), []), label, "exec", flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True
     )
+
+
+def futures(tree: ast.Module) -> int:
+    """The future statements of a text, as flags of `compile`."""
+    named = {
+        alias.name
+        for statement in tree.body
+        if isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+        for alias in statement.names
+    }
+    flags = 0
+    for name in named & set(__future__.all_feature_names):
+        flags |= getattr(__future__, name).compiler_flag
+    return flags
 
 
 def names_of(statement: ast.stmt, flags: int, classes: Sequence[ast.ClassDef] = ()) -> Touched:

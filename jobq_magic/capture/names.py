@@ -4,14 +4,13 @@ Scoping is the compiler's (`bytecode`), one statement at a time; only the flow b
 """
 
 from __future__ import annotations
-import __future__
 
 import ast
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 
-from jobq_magic.capture.bytecode import FUTURES, compiled
+from jobq_magic.capture.bytecode import FUTURES, compiled, futures
 from jobq_magic.capture.flow import NOTHING, Flow
 from jobq_magic.capture.hints import Hints, hints_of
 
@@ -55,7 +54,7 @@ def analyse(text: str, flags: int = 0) -> Analysis:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tree = ast.parse(text)
-        flags = (flags & FUTURES) | _futures(tree)
+        flags = (flags & FUTURES) | futures(tree)
         compiled(tree.body, flags)  # the whole first: some mistakes are none in a single statement
         flow = Flow(flags, magic="get_ipython" in text, walrus=":=" in text)
         flow.block(tree.body, NOTHING)
@@ -76,14 +75,3 @@ def analyse(text: str, flags: int = 0) -> Analysis:
         stars=tuple(found.stars),
         hints=hints,
     )
-
-
-def _futures(tree: ast.Module) -> int:
-    flags = 0
-    for statement in tree.body:
-        if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
-            for alias in statement.names:
-                flags |= (
-                    getattr(__future__, alias.name).compiler_flag if alias.name in __future__.all_feature_names else 0
-                )
-    return flags

@@ -6,7 +6,6 @@ the notebook is executed: what objects hold is taken by the descriptors of Pytho
 """
 
 from __future__ import annotations
-import __future__
 
 import ast
 import functools
@@ -20,7 +19,7 @@ from itertools import islice
 from types import CodeType, FunctionType
 from typing import Any
 
-from jobq_magic.capture.bytecode import FUTURES, Touched, compiled, global_names
+from jobq_magic.capture.bytecode import FUTURES, Touched, compiled, futures, global_names
 from jobq_magic.capture.flow import NOTHING, Bound, Flow
 from jobq_magic.capture.hints import hints_of
 from jobq_magic.capture.magics import calls
@@ -79,7 +78,7 @@ def _reads(
     text: str, namespace: Mapping[str, Any], flags: int, transform: Callable[[str], str] | None
 ) -> frozenset[str]:
     tree = ast.parse(text)
-    flags |= _futures(tree)
+    flags |= futures(tree)
     if _ACROSS.search(text):
         compiled(tree.body, flags)
     magic = "get_ipython" in text
@@ -93,15 +92,6 @@ def _reads(
         hidden = hints_of(tree, flow.flags).names
         names |= (hidden | flow.behind(hidden, end or NOTHING)) - (end or NOTHING)
     return frozenset(names)
-
-
-def _futures(tree: ast.Module) -> int:
-    flags = 0
-    for one in tree.body:
-        if isinstance(one, ast.ImportFrom) and one.module == "__future__":
-            for alias in one.names:
-                flags |= getattr(__future__, alias.name).compiler_flag
-    return flags
 
 
 class _Use(Flow):

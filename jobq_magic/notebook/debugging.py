@@ -65,9 +65,7 @@ def run_here(session: Session, resolved: Resolved, source: Source) -> Any:
         shutil.rmtree(run.paths.bundle / "modules", ignore_errors=True)
         for note in bundle.notes:
             print(note)
-        namespace = session.shell.user_ns
-        sent = [name for step in bundle.steps if step["kind"] == "value" for name in step["names"]]
-        shipped = {name: namespace[name] for name in sent if name in namespace}
+        shipped = session.shipped(bundle)
         _perform(session.shell, run, bundle, resolved.spec.env | _secrets(resolved), source)
         return _bound(session, run, bundle, shipped)
 
@@ -148,8 +146,6 @@ def _load(
 
 def _bound(session: Session, run: Run, bundle: Bundle, shipped: Mapping[str, Any]) -> Any:
     """Binds what the cell left, as what comes back from anywhere; its last value."""
-    from IPython.display import display
-
     from jobq_magic.notebook.bindings import Sent
     from jobq_magic.snapshot import Phase, Snapshot
 
@@ -162,10 +158,7 @@ def _bound(session: Session, run: Run, bundle: Bundle, shipped: Mapping[str, Any
         session.bindings.release(run)
     for note in notes:
         print(note)
-    if found.shown is not None:
-        data, metadata = found.shown
-        display(dict(data), metadata=dict(metadata), raw=True)
-    return found.value
+    return session.given(found)
 
 
 class _Names:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
-__all__ = ["cell_id", "cell_identity", "in_terminal", "interactive", "request"]
+__all__ = ["cell_id", "cell_identity", "in_terminal", "interactive", "replace_method", "request"]
 
 
 def interactive(shell: Any) -> bool:
@@ -42,6 +43,17 @@ def cell_id(shell: Any) -> str | None:
     """The id of the cell that is running, where the front end tells it (JupyterLab does, nbclient does not)."""
     told = request(shell).get("metadata", {}).get("cellId")
     return str(told) if told else None
+
+
+def replace_method(shell: Any, name: str, method: Callable[..., Any]) -> Callable[[], None]:
+    """Puts a function in the place of a method of this one shell; what takes it away again."""
+    setattr(shell, name, method)
+
+    def away() -> None:
+        if shell.__dict__.get(name) is method:  # nobody has replaced it once more
+            del shell.__dict__[name]
+
+    return away
 
 
 def request(shell: Any) -> dict[str, Any]:

@@ -12,33 +12,23 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.error import InputRejected
 from IPython.display import display
 
 from jobq_magic.capture.reads import reads
 from jobq_magic.errors import JobqError
 from jobq_magic.notebook import frontend
 from jobq_magic.notebook.bindings import Sent
+from jobq_magic.notebook.notrun import interrupted, not_there, unusable
 from jobq_magic.render import html, text
-from jobq_magic.words import duration, say, size
+from jobq_magic.words import duration, ongoing, size
 
 if TYPE_CHECKING:
     from jobq_magic.notebook.session import Session
 
-__all__ = ["Gate", "NotRun"]
+__all__ = ["Gate"]
 
 _SOON = 0.3
 """Seconds of waiting that need no word."""
-
-
-class NotRun(InputRejected, JobqError):
-    """A cell was not executed, as a name that it reads is not there. `ways` are the ways out, one a line."""
-
-    ways: tuple[str, ...] = ()
-
-    def lines(self) -> list[str]:
-        """What and why, then the ways out."""
-        return [*super().lines(), *(f"- {way}" for way in self.ways)]
 
 
 class Gate:
@@ -113,59 +103,16 @@ class Gate:
                 session.shown.fetch(sent)
         except KeyboardInterrupt:
             line.close("Interrupted")
-            raise _interrupted(sent, names) from None
+            raise interrupted(sent, names) from None
         except JobqError as error:
             line.close("Failed")
-            raise _with_ways(NotRun(error.code, error.what, why=error.why, do=error.do), sent, names) from None
+            raise unusable(error, sent, names) from None
         line.close()
         if sent.failed and session.bindings.owners(names):
             again = sent.cell_id is not None and sent.cell_id == frontend.cell_id(session.shell)
             session.bindings.release(sent.run, None if again else makes.intersection(names))
             if missing := [name for name in names if session.bindings.owners([name]).get(name) is sent]:
-                raise _failed(sent, missing)
-
-
-def _interrupted(sent: Sent, names: Sequence[str]) -> NotRun:
-    run = sent.run.id
-    error = NotRun(
-        "interrupted", f"Interrupted while waiting for {', '.join(names)}: this cell was not run, and {run} goes on"
-    )
-    error.ways = (
-        f"%jobq stop {run} ends it",
-        f"%jobq release {run} brings back what {_it(names)} held before",
-    )
-    return error
-
-
-def _failed(sent: Sent, names: Sequence[str]) -> NotRun:
-    if sent.refused is not None:
-        how, why = "but that cannot be used", sent.refused.what
-    elif sent.lost:
-        told = [f"{name}: {sent.lost[name]}" for name in names if name in sent.lost]
-        how, why = "but did not come back", "; ".join(told)
-    else:
-        assert sent.end is not None
-        how, why = f"which {_ENDS.get(sent.end.phase, 'failed')}", say(sent.end).sentence
-    what = f"This cell was not run: {', '.join(names)} would have come from {sent.run.id}, {how}"
-    return _with_ways(NotRun("run-failed", what, why=why), sent, names)
-
-
-def _with_ways(error: NotRun, sent: Sent, names: Sequence[str]) -> NotRun:
-    run = sent.run.id
-    error.ways = (
-        f"run its cell again, or %jobq rerun {run}",
-        *((f"%jobq attach {run} --bind tries to bind {_it(names, 'them')} once more",) if sent.refused else ()),
-        f"bind {_it(names, 'them')} yourself",
-        f"%jobq release {run} brings back what {_it(names)} held before",
-    )
-    return error
-
-
-def _it(names: Sequence[str], many: str = "they") -> str:
-    return "it" if len(names) == 1 else many
-
-
-_ENDS: Mapping[str, str] = {"cancelled": "was stopped", "lost": "was lost", "failed": "failed"}
+                raise not_there(sent, missing)
 
 
 class _Line:
@@ -185,8 +132,7 @@ class _Line:
             return
         run = self._sent.run
         snapshot = self._session.store.snapshot(run)
-        seconds = int(time.time() - snapshot.created)
-        elapsed = duration(seconds) if seconds >= 60 else f"{seconds} s"
+        elapsed = ongoing(time.time() - snapshot.created)
         self._say(
             f"Waiting for {self._names} from {run.id} ({snapshot.phase}, {elapsed}).",
             f"Interrupt the kernel to stop waiting: the run goes on. jobq stop {run.id} in a terminal ends the run.",

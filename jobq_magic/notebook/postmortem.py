@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jobq_magic.errors import JobFailed, JobqError
+from jobq_magic.notebook.frontend import replace_method
 
 __all__ = ["install"]
 
@@ -26,13 +27,7 @@ def install(shell: Any) -> Callable[[], None]:
         elif force or shell.call_pdb:
             print(told)
 
-    shell.debugger = debugger
-
-    def remove() -> None:
-        if shell.__dict__.get("debugger") is debugger:
-            del shell.__dict__["debugger"]
-
-    return remove
+    return replace_method(shell, "debugger", debugger)
 
 
 def _no_frames(error: object) -> str | None:

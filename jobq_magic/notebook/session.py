@@ -35,6 +35,7 @@ __all__ = ["Session"]
 
 _FROZEN = (str, bytes, int, float, complex, type(None), range)
 """Kinds of values that nothing changes in place."""
+_NOTHING: Any = object()
 
 
 class Session:
@@ -150,7 +151,7 @@ class Session:
                 print(note)
             return self._wait_headless(submitted.run, submitted.bundle)
         wait = self.in_terminal if resolved.spec.wait is None else resolved.spec.wait
-        self._send(submitted.run, submitted.bundle, self._values(submitted.bundle), answers=not wait)
+        self._send(submitted.run, submitted.bundle, self.shipped(submitted.bundle), answers=not wait)
         return self.follow(submitted.run, wait=wait)
 
     def rerun(self, run: Run) -> Any:
@@ -194,12 +195,12 @@ class Session:
         if not frontend.interactive(self.shell):
             if bind:
                 return self._wait_headless(run, Bundle.load(run.paths.bundle), foreign=True)
-            return self._given(outcome(self.store, run, faces.wait_headless(self.store, run)))
+            return self.given(outcome(self.store, run, faces.wait_headless(self.store, run)))
         return self.follow(run, wait=wait or self.in_terminal, bind=bind)
 
     def result(self, run: Run) -> Any:
         """`%jobq result`: the last value of a run that has ended, or its exception."""
-        return self._given(outcome(self.store, run, self.store.snapshot(run)))
+        return self.given(outcome(self.store, run, self.store.snapshot(run)))
 
     def retry(self, cell_id: str | None) -> None:
         """A cell is executed again after its run failed: it finds what its names held before."""
@@ -219,8 +220,8 @@ class Session:
             cell_id=frontend.cell_id(self.shell),
             number=self._history.number if answers and _answers(code) else None,
         )
-        values = {name for step in bundle.steps if step["kind"] == "value" for name in step["names"]}
-        values -= {name for name, value in shipped.items() if isinstance(value, _FROZEN)}  # `total += 1` only binds
+        # `total += 1` only binds.
+        values = {name for name in bundle.values if not isinstance(shipped.get(name, _NOTHING), _FROZEN)}
         changes = frozenset() if bundle.cell["only"] else analysis.hints.changed & values
         self.bindings.send(sent, bundle.cell["outs"], changes)
 
@@ -240,10 +241,10 @@ class Session:
         assert watched.found is not None
         if watched.found.error is not None:
             self.bindings.release(run)  # who waited sees the exception here; the names are as a failed cell leaves them
-        return self._given(watched.found)
+        return self.given(watched.found)
 
     def _wait_headless(self, run: Run, bundle: Bundle, *, foreign: bool = False) -> Any:
-        shipped = {} if foreign else self._values(bundle)
+        shipped = {} if foreign else self.shipped(bundle)
         end = faces.wait_headless(self.store, run)
         sent = Sent(run, shipped, foreign=foreign)
         self.bindings.send(sent, bundle.cell["outs"], ())
@@ -256,9 +257,10 @@ class Session:
             self.bindings.release(run)
         for note in notes:
             print(note)
-        return self._given(found)
+        return self.given(found)
 
-    def _given(self, found: Outcome) -> Any:
+    def given(self, found: Outcome) -> Any:
+        """The last value, or a display of one that could not come itself; raises what the cell raised."""
         if found.error is not None:
             raise drawable(found.error, colours=frontend.interactive(self.shell))
         if found.shown is not None:
@@ -286,10 +288,9 @@ class Session:
             transform=self.shell.transform_cell,
         )
 
-    def _values(self, bundle: Bundle) -> dict[str, Any]:
+    def shipped(self, bundle: Bundle) -> dict[str, Any]:
         """The objects that travelled as values: held until the run ends, to find who shares one that it changed."""
-        names = [name for step in bundle.steps if step["kind"] == "value" for name in step["names"]]
-        return {name: self.shell.user_ns[name] for name in names if name in self.shell.user_ns}
+        return {name: self.shell.user_ns[name] for name in bundle.values if name in self.shell.user_ns}
 
     def _explain(self, resolved: Resolved, source: Source) -> None:
         import tempfile
@@ -309,12 +310,7 @@ def _after(shell: Any, method: str, callback: Callable[[], None]) -> Callable[[]
         finally:
             callback()
 
-    def away() -> None:
-        if shell.__dict__.get(method) is wrapped:
-            del shell.__dict__[method]
-
-    setattr(shell, method, wrapped)
-    return away
+    return frontend.replace_method(shell, method, wrapped)
 
 
 def _answers(code: str) -> bool:

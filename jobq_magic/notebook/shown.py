@@ -10,6 +10,7 @@ from jobq_magic.errors import JobqError
 from jobq_magic.job import outcome
 from jobq_magic.notebook import faces, frontend
 from jobq_magic.notebook.bindings import Bindings, Sent
+from jobq_magic.notebook.notrun import in_panel
 from jobq_magic.notebook.outlet import Outlet
 from jobq_magic.notebook.publisher import Face, Publisher, Watched
 from jobq_magic.run import Run
@@ -102,7 +103,7 @@ class Shown:
             if sent is not None and sent.end is None:
                 watched.found, notes = self._bindings.come_back(sent, end, all_now=watched.outlet is None)
                 names = sorted(self._bindings.pending.of(run.id))
-                self._notes[run.id] = (*notes, _ways_out(run, names)) if names and sent.failed else notes
+                self._notes[run.id] = (*notes, in_panel(run, names)) if names and sent.failed else notes
             elif watched.outlet is None:
                 watched.found = outcome(self._store, run, end)
             if watched.outlet is not None:
@@ -115,7 +116,7 @@ class Shown:
             if sent is not None:
                 sent.refused = error
                 if names := sorted(self._bindings.pending.of(run.id)):
-                    lines.append(_ways_out(run, names))
+                    lines.append(in_panel(run, names))
                 else:
                     self._bindings.release(run)
             watched.face.freeze(watched.card(*lines))
@@ -142,11 +143,3 @@ class Shown:
         """On the main thread's loop; a cell that awaits lets it run too, and must not see its names change."""
         if not self._cell_active:
             self.bind_what_came_back()
-
-
-def _ways_out(run: Run, names: list[str]) -> str:
-    told = ", ".join(names)
-    return (
-        f"{told}: cells that read {'it' if len(names) == 1 else 'them'} are not run. Run this cell again, or "
-        f"%jobq rerun {run.id}, or %jobq release {run.id} for what was there before"
-    )

@@ -12,7 +12,7 @@ from jobq_magic.render.card import Card
 from jobq_magic.render.console import Line, plain, screen
 from jobq_magic.render.safe import one_line, short
 from jobq_magic.snapshot import Phase, Progress, Snapshot
-from jobq_magic.words import SPENT, about, clock, duration, say, size, some
+from jobq_magic.words import SPENT, about, duration, ongoing, say, size, some
 
 __all__ = [
     "Content",
@@ -96,7 +96,7 @@ def spans(snapshot: Snapshot, now: float | None = None) -> Iterator[Span]:
 def captions(card: Card, content: Content) -> list[tuple[str, str, str]]:
     """The line of times, each as what stands before the figure, the figure, and what stands after it."""
     told = [
-        (each.word, _ongoing(each.took) if each.going else duration(each.took), "")
+        (each.word, ongoing(each.took) if each.going else duration(each.took), "")
         for each in content.spans
         if each.took >= (1 if each.going else 0.0005)
     ]
@@ -179,11 +179,6 @@ def sr(card: Card) -> str:
     else:
         told.append(short(sentence(card)[0], 200))
     return " ".join(closed(part) for part in told)
-
-
-def _ongoing(seconds: float) -> str:
-    """A length of time that grows: tenths would only flicker."""
-    return f"{int(seconds)} s" if seconds < 60 else clock(seconds)
 
 
 def _own_bar(state: Progress) -> Bar:

@@ -27,10 +27,10 @@ from jobq_magic.bundle import Traveller
 from jobq_magic.errors import StoreError
 from jobq_magic.places import runtime_dir, store_root
 from jobq_magic.run import Run, RunPaths
-from jobq_magic.runs import log
+from jobq_magic.runs import log, readings
 from jobq_magic.runtime.process import this_host
 from jobq_magic.runtime.wire import append_event, replace_file
-from jobq_magic.snapshot import Phase, Progress, Snapshot, Usage
+from jobq_magic.snapshot import Phase, Snapshot
 
 if TYPE_CHECKING:
     from jobq_magic.runs.index import Index
@@ -44,9 +44,6 @@ DAY = 86_400.0
 """Seconds between two prunes that nobody asked for."""
 _REMEMBERED = 256
 """Snapshots kept by a Store, so that a face that asks four times a second reads only what is new."""
-
-_LONGEST_USAGE, _LONGEST_PROGRESS, _GROUPS, _HISTORY = 1 << 16, 1 << 20, 64, 16
-"""Of `usage.json` and `progress.json`: bytes, entries, and samples of one that are read."""
 
 
 class Store:
@@ -212,7 +209,7 @@ class Store:
                         self._pictures.pop(next(iter(self._pictures)))
                     self._pictures[run.id] = (record, picture)
             paths = run.paths.attempt(picture.attempt)
-            progress, usage = _progress(paths.progress), _usage(paths.usage)
+            progress, usage = readings.progress(paths.progress), readings.usage(paths.usage)
         return replace(picture, progress=progress, usage=usage) if progress or usage else picture
 
     def key(self, run: Run) -> bytes:
@@ -351,44 +348,3 @@ def _signature(path: Path) -> tuple[int, int, int] | None:
     except FileNotFoundError:
         return None
     return status.st_size, status.st_mtime_ns, status.st_ino
-
-
-def _progress(path: Path) -> tuple[Progress, ...]:
-    try:
-        with log.opened(path) as file:
-            known = json.loads(file.read(_LONGEST_PROGRESS))
-        return tuple(
-            Progress(str(one["label"]), _amount(one["done"]), _amount(one["total"]) if one.get("total") else None)
-            for one in known[:_GROUPS]
-        )
-    except (FileNotFoundError, NotADirectoryError):
-        return ()
-    # The job writes this file: what is wrong in it is not shown.
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return ()
-
-
-def _usage(path: Path) -> tuple[Usage, ...]:
-    try:
-        with log.opened(path) as file:
-            known = json.loads(file.read(_LONGEST_USAGE))
-        return tuple(
-            Usage(
-                str(one["label"])[:64],
-                _amount(one["cpu"]),
-                int(_amount(one["memory"])),
-                int(_amount(one["peak"])),
-                tuple(_amount(cpu) for cpu in one["history"][-_HISTORY:]),
-            )
-            for one in known[:_GROUPS]
-        )
-    except (FileNotFoundError, NotADirectoryError):
-        return ()
-    except (ValueError, KeyError, TypeError, RecursionError):  # a writer's disk is what it is
-        return ()
-
-
-def _amount(value: Any) -> float:
-    if isinstance(value, int | float) and 0 <= value < float("inf"):
-        return value
-    raise ValueError(value)

@@ -49,7 +49,7 @@ def test_an_unknown_reason_falls_back_to_the_phase():
 
 
 def test_sentences_are_sentences_without_full_stop_and_their_advice_stands_alone():
-    for said in [*words._PHASES.values(), *words._REASONS.values()]:
+    for said in [*words.PHASES.values(), *words.REASONS.values()]:
         for text in filter(None, (said.sentence, said.advice)):
             assert not re.search(r"[.!]$|\s$|^\s", text)
             assert all(name is None or name.isidentifier() for _, name, _, _ in string.Formatter().parse(text))

@@ -1,0 +1,98 @@
+"""What is said where a name is not there because its run has not brought it, and the ways out.
+
+In place of a cell that was not run, in the panel of the run, and beside a NameError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from IPython.core.error import InputRejected
+
+from jobq_magic.errors import JobqError
+from jobq_magic.notebook.bindings import Sent
+from jobq_magic.run import Run
+from jobq_magic.words import say
+
+__all__ = ["NotRun", "in_name_error", "in_panel", "interrupted", "not_there", "unusable"]
+
+
+class NotRun(InputRejected, JobqError):
+    """A cell was not executed, as a name that it reads is not there. `ways` are the ways out, one a line."""
+
+    ways: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        """What and why, then the ways out."""
+        return [*super().lines(), *(f"- {way}" for way in self.ways)]
+
+
+def interrupted(sent: Sent, names: Sequence[str]) -> NotRun:
+    """A person did not want to wait for the names any longer."""
+    run = sent.run.id
+    error = NotRun(
+        "interrupted", f"Interrupted while waiting for {', '.join(names)}: this cell was not run, and {run} goes on"
+    )
+    error.ways = (
+        f"%jobq stop {run} ends it",
+        f"%jobq release {run} brings back what {_it(names)} held before",
+    )
+    return error
+
+
+def not_there(sent: Sent, names: Sequence[str]) -> NotRun:
+    """The run that was to bring the names has ended without them."""
+    if sent.refused is not None:
+        how, why = "but that cannot be used", sent.refused.what
+    elif sent.lost:
+        told = [f"{name}: {sent.lost[name]}" for name in names if name in sent.lost]
+        how, why = "but did not come back", "; ".join(told)
+    else:
+        assert sent.end is not None
+        how, why = f"which {_ENDS.get(sent.end.phase, 'failed')}", say(sent.end).sentence
+    what = f"This cell was not run: {', '.join(names)} would have come from {sent.run.id}, {how}"
+    return _with_ways(NotRun("run-failed", what, why=why), sent, names)
+
+
+def unusable(error: JobqError, sent: Sent, names: Sequence[str]) -> NotRun:
+    """What the run left for the names cannot be read."""
+    return _with_ways(NotRun(error.code, error.what, why=error.why, do=error.do), sent, names)
+
+
+def _with_ways(error: NotRun, sent: Sent, names: Sequence[str]) -> NotRun:
+    run = sent.run.id
+    error.ways = (
+        f"run its cell again, or %jobq rerun {run}",
+        *((f"%jobq attach {run} --bind tries to bind {_it(names, 'them')} once more",) if sent.refused else ()),
+        f"bind {_it(names, 'them')} yourself",
+        f"%jobq release {run} brings back what {_it(names)} held before",
+    )
+    return error
+
+
+def _it(names: Sequence[str], many: str = "they") -> str:
+    return "it" if len(names) == 1 else many
+
+
+_ENDS: Mapping[str, str] = {"cancelled": "was stopped", "lost": "was lost", "failed": "failed"}
+
+
+def in_panel(run: Run, names: Sequence[str]) -> str:
+    """Under the cell of a run that did not bring its names."""
+    return (
+        f"{', '.join(names)}: cells that read {_it(names, 'them')} are not run. Run this cell again, or "
+        f"%jobq rerun {run.id}, or %jobq release {run.id} for what was there before"
+    )
+
+
+def in_name_error(name: str, sent: Sent) -> str:
+    """Beside the NameError of a cell that was not seen to read the name."""
+    run = sent.run.id
+    if name in sent.lost:
+        return f"{name} did not come back from {run}: {sent.lost[name]}; %jobq release {run} brings back what it held"
+    if sent.failed:
+        return f"{name} would have come from {run}, which ended badly; %jobq release {run} brings back what it held"
+    return (
+        f"{name} comes from {run}, which has not ended. Cells that are seen to read it wait by themselves; "
+        f"write {name} into this one, or let %jobq attach {run} --wait wait"
+    )

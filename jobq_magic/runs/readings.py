@@ -1,0 +1,57 @@
+"""What a job tells of itself while it runs. It writes these files itself: what is wrong in them is not shown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from jobq_magic.runs.log import opened
+from jobq_magic.snapshot import Progress, Usage
+
+__all__ = ["progress", "usage"]
+
+_LONGEST_USAGE, _LONGEST_PROGRESS, _GROUPS, _HISTORY = 1 << 16, 1 << 20, 64, 16
+"""Of `usage.json` and `progress.json`: bytes, entries, and samples of one that are read."""
+
+
+def progress(path: Path) -> tuple[Progress, ...]:
+    """How far the job says it is; nothing where it says nothing that can be understood."""
+    try:
+        with opened(path) as file:
+            known = json.loads(file.read(_LONGEST_PROGRESS))
+        return tuple(
+            Progress(str(one["label"]), _amount(one["done"]), _amount(one["total"]) if one.get("total") else None)
+            for one in known[:_GROUPS]
+        )
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return ()
+
+
+def usage(path: Path) -> tuple[Usage, ...]:
+    """What the job uses, as it says; nothing where it says nothing that can be understood."""
+    try:
+        with opened(path) as file:
+            known = json.loads(file.read(_LONGEST_USAGE))
+        return tuple(
+            Usage(
+                str(one["label"])[:64],
+                _amount(one["cpu"]),
+                int(_amount(one["memory"])),
+                int(_amount(one["peak"])),
+                tuple(_amount(cpu) for cpu in one["history"][-_HISTORY:]),
+            )
+            for one in known[:_GROUPS]
+        )
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ()
+
+
+def _amount(value: Any) -> float:
+    if isinstance(value, int | float) and 0 <= value < float("inf"):
+        return value
+    raise ValueError(value)
