@@ -1,10 +1,12 @@
 """Bundle: what a cell needs, as deterministic files with one content digest.
 
-    manifest.json       canonical JSON (`runtime.wire.canonical`): protocol, python, steps, cell
+    manifest.json       canonical JSON (`runtime.wire.canonical`): protocol, python, steps, cell, modules, files,
+                        requirements
     code/NNN.py         the text of a source step, plain Python (IPython's syntax already transformed)
     code/cell.py        the cell
     values/<sha256>     value groups (`runtime.wire`)
     modules/...         local code, as a tree that goes on sys.path
+    files/...           data that the user named, as a tree to lie in the job's working folder
 
 The digest is the sha256 of the manifest, which names the digest of every file, without what says only where things
 stood: labels and lines, working folder and search path. So equal content has an equal digest, whatever the machine, the
@@ -23,8 +25,8 @@ A step is one JSON object; the runner executes them in order in a fresh `__main_
 
     {"file": "code/cell.py", "sha256": ..., "label": "Cell [7]", "line": 1, "flags": 0, "outs": [...], "only": false}
 
-where `outs` are the names to bring back, and with `only` nothing else, whatever else changed in place; `modules` is
-[["pkg/__init__.py", sha256], ...].
+where `outs` are the names to bring back, and with `only` nothing else, whatever else changed in place; `modules` and
+`files` are [["pkg/__init__.py", sha256], ...]; `requirements` are those of `Requirement`, without their reasons.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ from typing import Any
 
 from jobq_magic.runtime.wire import PROTOCOL, canonical, replace_file
 
-__all__ = ["Bundle", "Traveller"]
+__all__ = ["Bundle", "Requirement", "Stayed", "Traveller"]
 
 _PLACES = frozenset({"cwd", "sys.path"})
 """State that says where files lie, and not what is in them."""
@@ -56,6 +58,33 @@ class Traveller:
     size: int | None = None
     origin: str = ""
     """Where it comes from: `Cell [3]`, a file, a distribution."""
+    digest: str = ""
+    """The sha256 of its text, file or value group, in hex; "" where it has no content of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A distribution that the job needs, as it is installed here."""
+
+    name: str
+    """Normalised (PEP 503); for what is asked for and not installed here, the name in the request."""
+    version: str
+    """As installed here; "" where it is not."""
+    source: str = "index"
+    """Where it was installed from (PEP 610): `index`, `editable`, `directory`, `vcs`, `archive`, `system`; or `asked`,
+    where the user named it."""
+    origin: str = ""
+    """What the source is: an address without credentials, a folder, a request as it was written."""
+    why: str = ""
+    """What needs it: `cell → train → sklearn.linear_model`; no part of the digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stayed:
+    """Something that a reader might expect to travel, and that did not."""
+
+    name: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
