@@ -34,13 +34,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from jobq_magic.runtime.wire import PROTOCOL, canonical, replace_file
 
-__all__ = ["Bundle", "Requirement", "Stayed", "Traveller"]
+__all__ = ["Account", "Bundle", "Requirement", "Stayed", "Traveller"]
 
 _PLACES = frozenset({"cwd", "sys.path"})
 """State that says where files lie, and not what is in them."""
@@ -52,7 +52,7 @@ class Traveller:
 
     name: str
     kind: str
-    """`import`, `state`, `source`, `value`, `module`, `attributes`."""
+    """`import`, `state`, `source`, `remade`, `value`, `module`, `file`, `attributes`."""
     why: str
     """The chain that needs it: `cell → train → Model`."""
     size: int | None = None
@@ -88,6 +88,40 @@ class Stayed:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """What a capture took along and what it left, for people; no part of what is captured."""
+
+    travellers: tuple[Traveller, ...] = ()
+    requirements: tuple[Requirement, ...] = ()
+    stayed: tuple[Stayed, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What the user should know: what went by value and why, what was edited since."""
+    digest: str = ""
+    """That of the bundle."""
+    seconds: float = 0.0
+    """What the capture took."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, known: Mapping[str, Any]) -> Account:
+        """The account in what `to_json` made.
+
+        Raises:
+            TypeError, KeyError: it is of another version.
+        """
+        parts = {
+            "travellers": tuple(Traveller(**one) for one in known["travellers"]),
+            "requirements": tuple(Requirement(**one) for one in known["requirements"]),
+            "stayed": tuple(Stayed(**one) for one in known["stayed"]),
+            "notes": tuple(known["notes"]),
+        }
+        return cls(**{**known, **parts})
+
+
+@dataclass(frozen=True, slots=True)
 class Bundle:
     """What travels, on disk in `folder`."""
 
@@ -95,9 +129,17 @@ class Bundle:
     digest: str
     steps: Sequence[Mapping[str, Any]]
     cell: Mapping[str, Any]
-    travellers: tuple[Traveller, ...] = ()
-    notes: tuple[str, ...] = ()
-    """What the user should know: what did not travel, what went by value and why."""
+    account: Account = field(default_factory=Account)
+
+    @property
+    def travellers(self) -> tuple[Traveller, ...]:
+        """What travels, for people."""
+        return self.account.travellers
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know."""
+        return self.account.notes
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -112,18 +154,28 @@ class Bundle:
         steps: Sequence[Mapping[str, Any]],
         cell: Mapping[str, Any],
         modules: Sequence[tuple[str, str]] = (),
+        files: Sequence[tuple[str, str]] = (),
         python: str,
-        travellers: tuple[Traveller, ...] = (),
-        notes: tuple[str, ...] = (),
+        account: Account,
     ) -> Bundle:
         """Writes the manifest beside the files, which are there already, and gives the whole its digest."""
-        known = {"protocol": PROTOCOL, "python": python, "steps": steps, "cell": cell, "modules": sorted(modules)}
+        needed = [{k: v for k, v in asdict(each).items() if k != "why"} for each in account.requirements]
+        known = {
+            "protocol": PROTOCOL,
+            "python": python,
+            "steps": steps,
+            "cell": cell,
+            "modules": sorted(modules),
+            "files": sorted(files),
+            "requirements": needed,
+        }
         replace_file(folder / "manifest.json", canonical(known))
-        return cls(folder, _digest(known), tuple(steps), cell, travellers, notes)
+        digest = _digest(known)
+        return cls(folder, digest, tuple(steps), cell, replace(account, digest=digest))
 
     @classmethod
     def load(cls, folder: Path) -> Bundle:
-        """The bundle in `folder`, without its travellers and notes, which are no part of its content."""
+        """The bundle in `folder`, without its account, which is no part of its content."""
         known = json.loads((folder / "manifest.json").read_bytes())
         return cls(folder, _digest(known), tuple(known["steps"]), known["cell"])
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from jobq_magic.bundle import Account
 from jobq_magic.errors import JobqError, OptionError, ResultError, StoreError
 from jobq_magic.render.card import Came, Card
 from jobq_magic.run import Run
@@ -27,6 +28,7 @@ __all__ = [
     "attach",
     "card",
     "config",
+    "explain",
     "list_runs",
     "log_end",
     "logs",
@@ -231,7 +233,7 @@ def card(store: Store, run: Run, *, log: LogEnd | None = None, notes: Sequence[s
         now=time.time(),
         log=end.text,
         cut=end.cut,
-        sent=store.travellers(run),
+        account=store.account(run),
         notes=tuple(notes),
     )
     if not snapshot.final:
@@ -249,6 +251,19 @@ def card(store: Store, run: Run, *, log: LogEnd | None = None, notes: Sequence[s
         skipped=told.skipped,
         traceback=told.error,
     )
+
+
+def explain(store: Store, run: Run) -> Account:
+    """What travelled with a run and what did not.
+
+    Raises:
+        StoreError: that is not known.
+    """
+    account = store.account(run)
+    if account is None:
+        why = "It ended before it was captured" if store.snapshot(run).final else "It is still being captured"
+        raise StoreError("not-captured", f"What {run.id} took along is not known", why=why)
+    return account
 
 
 def log_end(store: Store, run: Run, *, most: int = LOG_END) -> LogEnd:

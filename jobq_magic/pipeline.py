@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,22 +68,22 @@ def submit(
     )
     with _on_record(store, run):
         run.paths.bundle.mkdir(mode=0o700)
-        bundle = capture(source, run.paths.bundle, _capture_options(resolved))
-        store.set_travellers(run, bundle.travellers)
+        bundle = capture(source, run.paths.bundle, _capture_options(resolved, store.values))
+        store.set_account(run, bundle.account)
         for note in (*notes, *bundle.notes):
             store.append(run, note=note)
         _hand_over(store, run, backend)
     return Submitted(run, bundle, notes)
 
 
-def explain(resolved: Resolved, source: Source, folder: Path) -> Bundle:
-    """What would travel, captured into `folder`; nothing is opened or started.
+def explain(resolved: Resolved, source: Source, folder: Path, *, dry: bool = False) -> Bundle:
+    """What would travel, captured into `folder`; nothing is opened or started. `dry`: values are not written.
 
     Raises:
         JobqError: it would be refused.
     """
     _checked(resolved)
-    return capture(source, folder, _capture_options(resolved))
+    return capture(source, folder, replace(_capture_options(resolved), dry=dry))
 
 
 def rerun(store: Store, run: Run, *, headless: bool = False) -> Run:
@@ -111,7 +111,8 @@ def rerun(store: Store, run: Run, *, headless: bool = False) -> Run:
     )
     with _on_record(store, again):
         shutil.copytree(run.paths.bundle, again.paths.bundle, copy_function=_link)
-        store.set_travellers(again, store.travellers(run))
+        if (account := store.account(run)) is not None:
+            store.set_account(again, account)
         _hand_over(store, again, backend)
     return again
 
@@ -287,9 +288,13 @@ def _checked(resolved: Resolved) -> tuple[Backend, tuple[str, ...]]:
     return backend, notes
 
 
-def _capture_options(resolved: Resolved) -> CaptureOptions:
+def _capture_options(resolved: Resolved, pool: Path | None = None) -> CaptureOptions:
     spec = resolved.spec
     return CaptureOptions(
+        files=tuple(spec.files),
+        requirements=tuple(spec.requirement),
+        environ=frozenset({*spec.env, *spec.secret}),
+        pool=pool,
         include=tuple(spec.include),
         exclude=tuple(spec.exclude),
         remake=tuple(spec.remake),

@@ -94,9 +94,9 @@ class RunPaths:
         return self.folder / "bundle"
 
     @property
-    def travellers(self) -> Path:
-        """`travellers.json`: what travelled, and why; see `bundle.Traveller`."""
-        return self.folder / "travellers.json"
+    def account(self) -> Path:
+        """`account.json`: what travelled and what did not, and why; see `bundle.Account`."""
+        return self.folder / "account.json"
 
     @property
     def handle(self) -> Path:

@@ -7,6 +7,7 @@ definition as source, or a value.
 from __future__ import annotations
 
 import builtins
+import hashlib
 import re
 import sys
 from collections import deque
@@ -22,6 +23,7 @@ from jobq_magic.capture.drift import drifted
 from jobq_magic.capture.modules import LocalCode
 from jobq_magic.capture.names import Analysis, analyse
 from jobq_magic.capture.order import Node, in_order
+from jobq_magic.capture.remake import made_alike, may_be_remade
 from jobq_magic.capture.secretscan import refuse_secrets, secret_in_source
 from jobq_magic.capture.values import MAIN, Group, Vault
 from jobq_magic.errors import CaptureError
@@ -47,6 +49,7 @@ class Walk:
         exclude: names that must not travel.
         remake: names that are made anew by the statement that made them.
         limit: bytes of all values.
+        pool: of value groups that runs share.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Walk:
         exclude: frozenset[str],
         remake: frozenset[str],
         limit: int,
+        pool: Path | None = None,
     ) -> None:
         self.namespace = namespace
         self.index = index
@@ -67,7 +71,7 @@ class Walk:
         self.insisted = include
         self.exclude = exclude
         self.remake = remake
-        self.vault = Vault(values, self, limit)
+        self.vault = Vault(values, self, limit, pool)
         self.nodes: dict[str, Node] = {}
         self.loose: list[Node] = []
         """Nodes without a name of their own: sub-modules, attributes, extensions."""
@@ -80,6 +84,8 @@ class Walk:
         self._definitions: dict[int, str] | None = None
         self._submodules: set[str] = set()
         self._by_value: set[str] = set()
+        self.remade: set[str] = set()
+        """Names that the job makes anew, asked for or not."""
 
     def check(self, name: str) -> None:
         """Refuses a name that the notebook does not have.
@@ -132,6 +138,9 @@ class Walk:
         name = self._definitions.get(id(value))
         if name is not None:
             return name if self._source(name, value) is not None else None
+        for name in self.remake if not may_be_remade(value) else self.index.made_names():
+            if self.namespace.get(name) is value and self._remade(name, value) is not None:
+                return name
         if not isinstance(value, type | FunctionType) or value.__module__ != MAIN or "<locals>" in value.__qualname__:
             return None
         top, _, rest = value.__qualname__.partition(".")
@@ -235,8 +244,9 @@ class Walk:
                 self._pickle()
 
     def _resolve(self, name: str, value: Any, why: str) -> None:
-        if name in self.remake:
-            self._define(name, value, self._made(name), why)
+        if (made := self._remade(name, value)) is not None:
+            self.remade.add(name)
+            self._define(name, value, made, why)
         elif name in _PROVIDED and _is_ipythons(value):
             self.nodes[name] = Node("none", (name,), why)
         elif isinstance(value, ModuleType):
@@ -252,14 +262,22 @@ class Walk:
             self.nodes[name] = Node("value", (name,), why)
             self._values[name] = value
 
-    def _made(self, name: str) -> Definition:
-        if (definition := self.index.made(name)) is None:
+    def _remade(self, name: str, value: object) -> Definition | None:
+        """The statement that makes a name anew in the job, where that is asked for, or harmless and the only way."""
+        made = self.index.made(name)
+        if name not in self.remake:
+            return made if name not in self.exclude and made_alike(value, made, self.namespace) else None
+        if made is None:
             raise CaptureError(
                 "cannot-remake",
                 f"{name} cannot be made anew: no statement of the form `{name} = ...` was executed",
                 do="Make it inside the cell",
             )
-        return definition
+        return made
+
+    def _made_in(self, names: Iterable[str]) -> str:
+        """The cells whose statements bound these names last."""
+        return ", ".join(dict.fromkeys(made.label for name in names if (made := self.index.made(name)) is not None))
 
     def _module(self, name: str, module: ModuleType, why: str) -> None:
         path = module.__name__
@@ -332,7 +350,7 @@ class Walk:
             self.loose.append(extra)
             self._uses(more, chain)
             previous = extra
-        if name not in self.remake:
+        if name not in self.remade:
             for path, attributes in drifted(definition, value, self.namespace):
                 self._set_later(path, attributes, chain)
 
@@ -341,26 +359,26 @@ class Walk:
         if name not in self.insisted:
             for attribute, value in attributes.items():
                 refuse_secrets(f"{path}.{attribute}", value, why)
-        group = self.vault.write(attributes, lambda _: why)
+        group = self.vault.group(attributes, lambda _: why)
         needed = self._refers(group, why)
         self.loose.append(Node("attributes", (), why, {name} | needed, set(group.reads), of=path, group=group))
 
     def _pickle(self) -> None:
-        """Writes the values that were found since the last time; what they refer to is queued."""
+        """Pickles the values that were found since the last time; what they refer to is queued."""
         batch, self._values = self._values, {}
         same: dict[int | str, list[str]] = {}
         for name, value in batch.items():
             # Small numbers and texts are one object for reasons of Python's own.
             same.setdefault(name if isinstance(value, _SCALARS) else id(value), []).append(name)
         for names in same.values():
-            self._write({name: batch[name] for name in names})
+            self._group({name: batch[name] for name in names})
 
-    def _write(self, values: dict[str, Any]) -> None:
+    def _group(self, values: dict[str, Any]) -> None:
         hint = ""
         first = next(iter(values))
         if first not in self.remake and (made := self.index.made(first)) is not None and "\n" not in made.text.strip():
             hint = f"let the job make it anew with --remake {first}, "
-        group = self.vault.write(values, lambda name: self.nodes[name].why if name in self.nodes else "cell", hint=hint)
+        group = self.vault.group(values, lambda name: self.nodes[name].why if name in self.nodes else "cell", hint=hint)
         node = self.nodes[first]
         node.names, node.group = group.names, group
         for name in group.names:
@@ -384,7 +402,7 @@ class Walk:
         return tops
 
     def merge(self) -> None:
-        """Writes values that share objects as one group, so that they share them there too."""
+        """Makes one group of values that share objects, so that they share them there too."""
         if sum(node.kind == "value" for node in self.nodes.values()) < 2:
             return
         nodes = {id(node): node for node in self.nodes.values() if node.kind == "value" and node.group is not None}
@@ -407,8 +425,14 @@ class Walk:
                 names = sorted(name for node in family for name in node.names)
                 for node in family:
                     if node.group is not None:
-                        self.vault.forget(node.group, ())
-                self._write({name: self.namespace[name] for name in names})
+                        self.vault.forget(node.group)
+                self._group({name: self.namespace[name] for name in names})
+
+    def put(self, order: Iterable[Node], *, dry: bool = False) -> None:
+        """Writes the value groups; until then, none was. `dry`: only finds their digests."""
+        for node in order:
+            if node.group is not None:
+                self.vault.put(node.group, dry=dry)
 
     def ordered(self) -> list[Node]:
         """All nodes, in an order in which each finds what it needs."""
@@ -420,13 +444,17 @@ class Walk:
         for node in order:
             if node.kind == "import" and not node.names:
                 continue
-            origin = node.definition.label if node.definition is not None else ""
+            origin, size, digest, kind = "", None, "", node.kind
             if node.imported is not None:
                 origin = ".".join(part for part in node.imported if part)
-            size = node.group.size if node.group is not None else None
-            if node.definition is not None:
-                size = len(node.definition.text.encode("utf-8", "surrogatepass"))
-            found.append(Traveller(", ".join(node.names) or node.of, node.kind, node.why, size, origin))
+            elif node.definition is not None:
+                text = node.definition.text.encode("utf-8", "surrogatepass")
+                origin, size, digest = node.definition.label, len(text), hashlib.sha256(text).hexdigest()
+                kind = "remade" if node.names and node.names[0] in self.remade else kind
+            elif node.group is not None:
+                size, digest = node.group.size, node.group.digest
+                origin = self._made_in(node.names)
+            found.append(Traveller(", ".join(node.names) or node.of, kind, node.why, size, origin, digest))
         found += [
             Traveller(module, "module", why, size, "local code")
             for module, (why, size) in sorted(self.code.shipped.items())

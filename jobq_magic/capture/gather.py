@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import builtins
 import hashlib
+import json
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from jobq_magic.bundle import Bundle
+from jobq_magic.bundle import Account, Bundle, Stayed, Traveller
 from jobq_magic.capture.closure import Walk
 from jobq_magic.capture.magics import settle
 from jobq_magic.capture.modules import LocalCode
@@ -24,9 +26,12 @@ from jobq_magic.errors import CaptureError
 
 __all__ = ["gather"]
 
+_NOT_SET = "does not travel; set it in the cell where it matters"
+
 
 def gather(source: Source, folder: Path, options: CaptureOptions) -> Bundle:
     """See `capture.capture`."""
+    began = time.perf_counter()
     text, notes, analysis = _read(source)
     folder.mkdir(parents=True, exist_ok=True)
     if not options.questions:
@@ -47,6 +52,7 @@ def gather(source: Source, folder: Path, options: CaptureOptions) -> Bundle:
         exclude=frozenset(options.exclude),
         remake=frozenset(options.remake),
         limit=options.limit,
+        pool=options.pool,
     )
     for name in (*options.exclude, *options.remake):
         if name not in analysis.bound:
@@ -62,11 +68,12 @@ def gather(source: Source, folder: Path, options: CaptureOptions) -> Bundle:
             walk.notes.append(f"{qualified} travels by value, as its source is not known (in {names})")
     used, setters = frozenset(code.seen), frozenset(source.index.setters)
     for module in left_behind(used, setters):
-        walk.notes.append(f"what earlier cells set in {module} does not travel; set it in the cell where it matters")
+        walk.notes.append(f"what earlier cells set in {module} {_NOT_SET}")
     values = [name for node in order if node.kind == "value" for name in node.names]
     walk.notes += views_apart({name: source.namespace[name] for name in values if name in source.namespace})
-    states = collect(used, setters, here=options.here)
+    states = list(collect(used, setters, here=options.here))
     steps = [{"kind": "state", "what": what, "data": data} for what, data in states]
+    walk.put(order, dry=options.dry)
     (folder / "code").mkdir(exist_ok=True)
     steps += [_step(node, folder, number) for number, node in enumerate(order, 1)]
     return Bundle.write(
@@ -83,9 +90,26 @@ def gather(source: Source, folder: Path, options: CaptureOptions) -> Bundle:
         },
         modules=code.files,
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
-        travellers=tuple(walk.travellers(order)),
-        notes=tuple(dict.fromkeys([*notes, *walk.notes, *code.notes])),
+        account=Account(
+            travellers=(*_states(states), *walk.travellers(order)),
+            stayed=tuple(_stayed(options, frozenset(code.seen), setters)),
+            notes=tuple(dict.fromkeys([*notes, *walk.notes, *code.notes])),
+            seconds=time.perf_counter() - began,
+        ),
     )
+
+
+def _states(states: Iterable[tuple[str, Any]]) -> Iterator[Traveller]:
+    for what, data in states:
+        if what not in ("cwd", "sys.path"):
+            yield Traveller(what, "state", "set by earlier cells", len(json.dumps(data)))
+
+
+def _stayed(options: CaptureOptions, used: frozenset[str], setters: frozenset[str]) -> Iterator[Stayed]:
+    for name in sorted(options.exclude):
+        yield Stayed(name, "left out with --exclude")
+    for module in left_behind(used, setters):
+        yield Stayed(f"settings of {module}", f"what earlier cells set {_NOT_SET}")
 
 
 def _read(source: Source) -> tuple[str, list[str], Analysis]:

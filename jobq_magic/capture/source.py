@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from jobq_magic.capture.definitions import DefinitionIndex
@@ -40,8 +41,18 @@ class CaptureOptions:
     outs: tuple[str, ...] | None = None
     """Names to bring back; None: those that the cell binds."""
     no_out: bool = False
+    files: tuple[str, ...] = ()
+    """Patterns of files that go along, from the working folder."""
+    requirements: tuple[str, ...] = ()
+    """Packages that the job needs besides those that the cell is seen to use (PEP 508)."""
+    environ: frozenset[str] = frozenset()
+    """Environment variables that the job is given."""
+    pool: Path | None = None
+    """Where value groups lie that runs share."""
     limit: int = DEFAULT_LIMIT
     here: bool = True
     """The job sees this machine's files: working folder and `sys.path` travel."""
+    dry: bool = False
+    """Only to say what would travel: values are not written."""
     questions: bool = False
     """Somebody is there to answer what the cell asks: it runs in the kernel."""

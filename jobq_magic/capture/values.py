@@ -7,17 +7,18 @@ import io
 import operator
 import pickle
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Protocol
 
+from jobq_magic import pool
 from jobq_magic.capture.bytecode import global_names
 from jobq_magic.capture.culprit import find_culprit
 from jobq_magic.errors import CaptureError
 from jobq_magic.runtime.homes import import_home
-from jobq_magic.runtime.wire import TooLarge, write_group
+from jobq_magic.runtime.wire import Pickled, TooLarge, pickle_group, put_group
 from jobq_magic.words import size as size_in_words
 
 __all__ = ["Group", "References", "Vault"]
@@ -41,8 +42,11 @@ class Group:
     """Names whose values share objects, in one file."""
 
     names: tuple[str, ...]
-    digest: str
-    size: int
+    content: Pickled | None = None
+    """What the file is to hold; let go once it is written."""
+    size: int = 0
+    digest: str = ""
+    """"" until it is written."""
     refers: set[str] = field(default_factory=set)
     """Paths of definitions that are referred to by name."""
     modules: set[str] = field(default_factory=set)
@@ -60,23 +64,25 @@ class Group:
 
 
 class Vault:
-    """Writes value groups, and knows how to say why a value cannot be written.
+    """Pickles values in groups, writes them, and knows how to say why a value cannot travel.
 
     Args:
         folder: where the files go.
         references: what is known of definitions.
         limit: bytes of all groups together.
+        pool: where groups lie that other runs hold too.
     """
 
-    def __init__(self, folder: Path, references: References, limit: int) -> None:
+    def __init__(self, folder: Path, references: References, limit: int, pool: Path | None = None) -> None:
         self._folder = folder
         self._references = references
         self._limit = limit
+        self._pool = pool
         self._used = 0
         folder.mkdir(parents=True, exist_ok=True)
 
-    def write(self, values: dict[str, Any], why: Callable[[str], str], *, hint: str = "") -> Group:
-        """Writes values as one group.
+    def group(self, values: dict[str, Any], why: Callable[[str], str], *, hint: str = "") -> Group:
+        """Pickles values as one group; nothing is written, and of large data nothing is read.
 
         Args:
             values: by name.
@@ -86,7 +92,7 @@ class Vault:
         Raises:
             CaptureError: `cannot-travel` or `too-large`.
         """
-        group = Group(tuple(sorted(values)), "", 0)
+        group = Group(tuple(sorted(values)))
         ordered = {name: values[name] for name in group.names}
         made: list[Any] = []
 
@@ -95,9 +101,7 @@ class Vault:
             return made[-1]
 
         try:
-            group.digest, group.size = write_group(
-                self._folder, ordered, pickler=pickler, limit=self._limit - self._used
-            )
+            content = pickle_group(ordered, pickler=pickler, limit=self._limit - self._used)
         except TooLarge as error:
             raise self._too_large(group.names, why) from error
         except RecursionError as error:
@@ -108,14 +112,33 @@ class Vault:
             raise self._refusal(ordered, error, why, hint) from error
         if not all(isinstance(value, _PLAIN) for value in values.values()):
             group.pickler = made[-1]
+        group.content, group.size = content, content.size
         self._used += group.size
         return group
 
-    def forget(self, group: Group, kept: Iterable[str]) -> None:
-        """Removes the file of a group that was written anew as part of another."""
+    def forget(self, group: Group) -> None:
+        """Lets go of a group that becomes part of another."""
         self._used -= group.size
-        if group.digest not in kept:
-            (self._folder / group.digest).unlink(missing_ok=True)
+
+    def put(self, group: Group, *, dry: bool = False) -> None:
+        """Writes a group, unless the pool holds it already; `dry`: only finds its digest.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        content, group.content = group.content, None
+        if content is None:
+            return
+        if dry:
+            group.digest = content.digest
+        elif self._pool is None:
+            group.digest = put_group(self._folder, content)
+        else:
+            digest = content.digest if pool.expects(self._pool, group.size) else None
+            if digest is None or not pool.take(self._pool, digest, group.size, self._folder):
+                digest = put_group(self._folder, content, digest)
+                pool.keep(self._pool, self._folder / digest)
+            group.digest = digest
 
     def _pickler(self, group: Group) -> type[Any]:
         return _pickler_for(self._references, group)
@@ -130,7 +153,7 @@ class Vault:
     def _refusal(self, values: dict[str, Any], error: Exception, why: Callable[[str], str], hint: str) -> CaptureError:
         def tried(value: object) -> Exception | None:
             try:
-                self._pickler(Group((), "", 0))(_Nothing(), protocol=5, buffer_callback=lambda _: False).dump(value)
+                self._pickler(Group(()))(_Nothing(), protocol=5, buffer_callback=lambda _: False).dump(value)
             except Exception as reason:  # noqa: BLE001  # the exception is what is asked for
                 return reason
             return None

@@ -36,6 +36,7 @@ def _summaries() -> Mapping[str, str]:
         "stop": "stop runs",
         "list": "the runs, newest first",
         "attach": "follow a run to its end",
+        "explain": "what travelled with a run, why, and how big it was",
         "result": "what a run left",
         "rerun": "run the same once more",
         "prune": "remove ended runs",

@@ -15,6 +15,7 @@ from jobq_magic.cli import tables
 from jobq_magic.cli.main import JOB_FAILED, OK
 from jobq_magic.errors import OptionError
 from jobq_magic.render import text
+from jobq_magic.render.account import explained
 from jobq_magic.run import Run
 from jobq_magic.runs import pages
 from jobq_magic.runs.store import Store
@@ -159,6 +160,20 @@ def _result(parser: commands.Parser) -> Verb:
     return perform
 
 
+def _explain(parser: commands.Parser) -> Verb:
+    _takes_run(parser)
+
+    def perform(args: Namespace) -> int:
+        store, run = _found(args)
+        account = commands.explain(store, run)
+        if args.json:
+            return _json(account.to_json())
+        print(explained(account))
+        return OK
+
+    return perform
+
+
 def _rerun(parser: commands.Parser) -> Verb:
     _takes_run(parser)
 
@@ -222,6 +237,7 @@ VERBS: Mapping[str, Callable[[commands.Parser], Verb]] = {
     "stop": _stop,
     "list": _list,
     "attach": _attach,
+    "explain": _explain,
     "result": _result,
     "rerun": _rerun,
     "prune": _prune,

@@ -1,4 +1,4 @@
-"""The verbs that only look: `list`, `status`, `logs`, `result`. What they find is shown, and is a value too."""
+"""The verbs that only look, such as `list` and `explain`. What they find is shown, and is a value too."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from IPython.display import display
 
 from jobq_magic import commands
+from jobq_magic.bundle import Account
 from jobq_magic.job import Job
 from jobq_magic.notebook import faces, frontend
 from jobq_magic.render import html, text
+from jobq_magic.render.account import explained, explained_html
 from jobq_magic.run import Run
 from jobq_magic.runs import pages
 from jobq_magic.runs.tail import Chunk, Item
@@ -25,7 +27,7 @@ from jobq_magic.words import size
 if TYPE_CHECKING:
     from jobq_magic.notebook.session import Session
 
-__all__ = ["PARSERS", "Runs", "Standing", "list_", "logs", "result", "status"]
+__all__ = ["PARSERS", "Explained", "Runs", "Standing", "explain", "list_", "logs", "result", "shown", "status"]
 
 _FEW = 20
 """Runs that a list shows without `--all`."""
@@ -81,6 +83,16 @@ class Standing(_Found, Job):
         return {"text/plain": text.card(card), "text/html": html.card(card)}
 
 
+class Explained(_Found):
+    """What travels with a cell, and what does not; `account` is all of it as data."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+
+    def _drawn(self) -> dict[str, str]:
+        return {"text/plain": explained(self.account), "text/html": explained_html(self.account)}
+
+
 _COLUMNS = (*text.COLUMNS, "from")
 
 
@@ -92,13 +104,19 @@ def list_(session: Session, words: Sequence[str]) -> Runs:
     if args.phase:
         seen = [snapshot for snapshot in seen if snapshot.phase == args.phase]
         seen = seen if args.all else seen[:_FEW]
-    return _shown(session, Runs([_row(session, snapshot) for snapshot in seen]))
+    return shown(session, Runs([_row(session, snapshot) for snapshot in seen]))
 
 
 def status(session: Session, words: Sequence[str]) -> Standing:
     """[RUN]: where a run stands, and why."""
     run = session.store.find(_run_parser("status").parse_args(words).run)
-    return _shown(session, Standing(run.id, session.store))
+    return shown(session, Standing(run.id, session.store))
+
+
+def explain(session: Session, words: Sequence[str]) -> Explained:
+    """[RUN]: what travelled with a run, why, and how big it was; and what did not."""
+    run = session.store.find(_run_parser("explain").parse_args(words).run)
+    return shown(session, Explained(commands.explain(session.store, run)))
 
 
 def logs(session: Session, words: Sequence[str]) -> None:
@@ -146,7 +164,11 @@ def _parser(verb: str, about: str) -> commands.Parser:
 
 
 def _run_parser(verb: str) -> commands.Parser:
-    about = {"status": "Where a run stands, and why.", "result": "The last value of a run, and what else it left."}
+    about = {
+        "status": "Where a run stands, and why.",
+        "explain": "What travelled with a run, why, and how big it was; and what did not.",
+        "result": "The last value of a run, and what else it left.",
+    }
     return _takes_run(_parser(verb, about[verb]))
 
 
@@ -174,6 +196,7 @@ PARSERS: Mapping[str, Callable[[], commands.Parser]] = {
     "list": _list_parser,
     "status": lambda: _run_parser("status"),
     "logs": _logs_parser,
+    "explain": lambda: _run_parser("explain"),
     "result": lambda: _run_parser("result"),
 }
 """For the help of a verb."""
@@ -181,7 +204,8 @@ PARSERS: Mapping[str, Callable[[], commands.Parser]] = {
 _F = TypeVar("_F", bound=_Found)
 
 
-def _shown(session: Session, found: _F) -> _F:
+def shown(session: Session, found: _F) -> _F:
+    """What was found, after it was drawn under the cell."""
     found.draw(session.shell)
     return found
 

@@ -163,7 +163,7 @@ class Panel:
 
         end.on_click(on_stop)
         full.on_click(on_full)
-        sent, copy = _bare(html.details(card.sent)), _bare(html.copy_id(card.snapshot.run))
+        sent, copy = _bare(html.details(card.account)), _bare(html.copy_id(card.snapshot.run))
         self._bar = widgets.HBox([part(sent), links, end, full, part(copy)], layout=wide)
         self._bar.add_class("jq-buttons")
         above = [self._style, self._voice, self._state, self._log, self._whole, awaited, self._bar]

@@ -69,7 +69,7 @@ class Watched:
         self.log, self.canvas = LogEnd(), Canvas()
         self._tail = Tail(store, run) if outlet is not None else None
         self._awaited, self._ended = awaited, ended
-        self._sent = store.travellers(run)
+        self._account = store.account(run)
         self._due = self._pictures_due = self._tended = -math.inf
         self._looked: object = None
         self.blind = ""
@@ -138,7 +138,7 @@ class Watched:
             now=self._clock(snapshot),
             log=self.log.text,
             cut=self.log.cut,
-            sent=self._sent,
+            account=self._account,
             awaited=() if snapshot.final else self._awaited(),
             notes=(*self.notes, *notes),
         )

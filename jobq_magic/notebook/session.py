@@ -26,7 +26,6 @@ from jobq_magic.notebook.nameerrors import explain_name_errors
 from jobq_magic.notebook.publisher import Watched
 from jobq_magic.notebook.shown import Shown
 from jobq_magic.notebook.tracebacks import drawable
-from jobq_magic.render import text
 from jobq_magic.results.decode import Outcome
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
@@ -292,12 +291,14 @@ class Session:
         """The objects that travelled as values: held until the run ends, to find who shares one that it changed."""
         return {name: self.shell.user_ns[name] for name in bundle.values if name in self.shell.user_ns}
 
-    def _explain(self, resolved: Resolved, source: Source) -> None:
+    def _explain(self, resolved: Resolved, source: Source) -> Any:
         import tempfile
 
         with tempfile.TemporaryDirectory(prefix="jobq-") as folder:
-            bundle = pipeline.explain(resolved, source, Path(folder))
-        print(text.travellers(bundle))
+            bundle = pipeline.explain(resolved, source, Path(folder), dry=True)
+        from jobq_magic.notebook import looking
+
+        return looking.shown(self, looking.Explained(bundle.account))
 
 
 def _after(shell: Any, method: str, callback: Callable[[], None]) -> Callable[[], None]:

@@ -97,6 +97,7 @@ def _ray(_: Session, words: Sequence[str]) -> None:
 VERBS: dict[str, Callable[[Session, Sequence[str]], Any]] = {
     "status": looking.status,
     "logs": looking.logs,
+    "explain": looking.explain,
     "stop": _stop,
     "list": looking.list_,
     "attach": _attach,

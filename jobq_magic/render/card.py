@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from jobq_magic.bundle import Traveller
+from jobq_magic.bundle import Account
 from jobq_magic.snapshot import Snapshot
 
 __all__ = ["Came", "Card"]
@@ -31,8 +31,8 @@ class Card:
     """The end of what it printed, raw: colours, carriage returns, anything."""
     cut: bool = False
     """Whether it printed more before `log`."""
-    sent: tuple[Traveller, ...] = ()
-    """What travelled."""
+    account: Account | None = None
+    """What travelled, and what did not."""
     came: tuple[Came, ...] = ()
     """What came back."""
     skipped: tuple[Mapping[str, str], ...] = ()

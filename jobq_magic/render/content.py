@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from jobq_magic.bundle import Traveller
 from jobq_magic.render.bars import Bar, seconds, split
 from jobq_magic.render.card import Card
 from jobq_magic.render.console import Line, plain, screen
@@ -26,7 +25,6 @@ __all__ = [
     "place",
     "read",
     "sentence",
-    "shipped",
     "spans",
     "sr",
     "will_come",
@@ -148,11 +146,6 @@ def notes(card: Card) -> list[str]:
     """What there is to say beside the rest, each once."""
     skipped = [f"{one.get('name', '')} did not come back: {one.get('reason', '')}" for one in card.skipped]
     return [short(note) for note in dict.fromkeys((*card.snapshot.notes, *card.notes, *some(skipped)))]
-
-
-def shipped(sent: Sequence[Traveller]) -> str:
-    """How much travelled: `5 names, 2.1 kB`."""
-    return f"{len(sent)} name{'s' * (len(sent) != 1)}, {size(sum(each.size or 0 for each in sent))}"
 
 
 def percent(bar: Bar) -> float | None:

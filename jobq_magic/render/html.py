@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import NamedTuple, Protocol
 
-from jobq_magic.bundle import Traveller
+from jobq_magic.bundle import Account
 from jobq_magic.errors import JobqError
-from jobq_magic.render import console, content, gauges, text
+from jobq_magic.render import account, console, content, gauges, text
 from jobq_magic.render.card import Card
 from jobq_magic.render.colours import rules
 from jobq_magic.render.content import Content
@@ -47,7 +47,6 @@ _WIDE = 240
 """Characters of a line in sight: twelve lines must not fill a screen."""
 _TRACEBACK = 60
 _TYPED = re.compile(r"%jobq [a-z]+(?: [a-z0-9-]+)?|--[a-z][a-z-]*")
-_RIGHT = ' class="jq-n"'
 # Style sheets are the one thing in the HTML of a widget that says when it is there, and needs nothing from elsewhere.
 _SPEAK = (
     "let it=document.getElementById('jq-said');"
@@ -87,8 +86,7 @@ def card(card: Card) -> str:
     parts = [_live(card, told)]
     if len(told.log) > TAIL or card.cut or any(len(console.told(line)) > _WIDE for line in told.log):
         parts.append(_whole_log(card, told))
-    if sent := _sent(card.sent):
-        parts.append(sent)
+    parts.append(account.folded(card.account))
     if card.snapshot.final:
         parts.append(_foot(card.snapshot.run))
     return _styled(_box(card.snapshot, card.snapshot.run, "".join(parts)))
@@ -120,9 +118,9 @@ def final(snapshot: Snapshot) -> str:
     return SHORT + _box(snapshot, snapshot.name, head + _say(told))
 
 
-def details(sent: Sequence[Traveller]) -> str:
+def details(travelled: Account | None) -> str:
     """What travelled, to be unfolded; nothing where nothing did."""
-    drawn = _sent(sent)
+    drawn = account.folded(travelled)
     return f'{STYLE}<div class="jq">{drawn}</div>' if drawn else ""
 
 
@@ -274,23 +272,6 @@ def _times(card: Card, told: Content) -> str:
         ]
         drawn.append(f"<span>came back: {', '.join(some(each))}</span>")
     return f'<div class="jq-times">{" ".join(drawn)}</div>' if drawn else ""
-
-
-def _sent(sent: Sequence[Traveller]) -> str:
-    if not sent:
-        return ""
-    columns = ("name", "kind", "size", "from", "needed by")
-    head = "".join(f'<th scope="col"{_RIGHT if name == "size" else ""}>{name}</th>' for name in columns)
-    rows = "".join(
-        f"<tr><td><code>{safe(each.name)}</code></td><td>{safe(each.kind)}</td>"
-        f'<td class="jq-n">{"" if each.size is None else size(each.size)}</td>'
-        f"<td>{safe(each.origin)}</td><td>{safe(each.why)}</td></tr>"
-        for each in sent
-    )
-    return (
-        f"<details><summary>What travelled: {content.shipped(sent)}</summary>"
-        f'<div class="jq-fit"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></details>'
-    )
 
 
 def _whole_log(card: Card, told: Content) -> str:

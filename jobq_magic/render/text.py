@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from jobq_magic.bundle import Bundle
 from jobq_magic.errors import JobqError
 from jobq_magic.render import console, content
 from jobq_magic.render.bars import Bar
@@ -33,7 +32,6 @@ __all__ = [
     "spent",
     "status",
     "table",
-    "travellers",
 ]
 
 COLUMNS = ("run", "phase", "where", "created", "took")
@@ -159,18 +157,6 @@ def columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(
         "  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells
     )
-
-
-def travellers(bundle: Bundle) -> str:
-    """What a cell takes along, why, from where, and how big it is."""
-    rows = [
-        (each.name, each.kind, "" if each.size is None else size(each.size), each.origin, each.why)
-        for each in bundle.travellers
-    ]
-    total = sum(each.size or 0 for each in bundle.travellers)
-    lines = [columns(("name", "kind", "size", "from", "needed by"), rows)] if rows else ["Nothing but the cell itself"]
-    lines += [f"{len(rows)} thing{'s' * (len(rows) != 1)}, {size(total)}"] if rows else []
-    return "\n".join([*lines, *bundle.notes])
 
 
 def clusters(found: Sequence[Mapping[str, Any]], *, stopped: bool = False) -> str:

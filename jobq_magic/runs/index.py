@@ -128,7 +128,9 @@ class Index:
             connection.execute("pragma synchronous = off")
             connection.executescript(_SCHEMA)
             with connection:
-                connection.execute("begin immediate")  # whoever looks now neither adds nor takes what the answer is from
+                connection.execute(
+                    "begin immediate"
+                )  # nobody adds or takes until the answer is made
                 self._level(connection)
                 yield connection
 

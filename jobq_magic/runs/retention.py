@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobq_magic.errors import StoreError
+from jobq_magic.pool import SHARED, sweep
 from jobq_magic.run import Run
 from jobq_magic.runs.index import Index
 from jobq_magic.runs.store import DAY, Store
@@ -86,6 +87,8 @@ def prune(
                 index.resized(run)
             else:
                 store.discard(run)
+        if not dry_run:
+            sweep(store.values)
         return Pruned(tuple(gone), freed, values_only, dry_run)
 
 
@@ -130,13 +133,14 @@ def _values(run: Run) -> list[Path]:
 
 
 def _measure(folder: Path) -> int:
-    """Bytes that would be freed; a file that several runs share counts for its part."""
+    """Bytes that would be freed; a file that several runs share counts for its part, which the pool has none of."""
     total = 0
     for base, _, names in os.walk(folder):
         for name in names:
             with contextlib.suppress(OSError):
                 status = Path(base, name).lstat()
-                total += status.st_size // max(1, status.st_nlink)
+                pooled = status.st_size >= SHARED and Path(base).name == "values"
+                total += status.st_size // max(1, status.st_nlink - pooled)
     return total
 
 

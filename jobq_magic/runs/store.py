@@ -2,6 +2,7 @@
 
     <root>/runs/<id>/...        one folder a run; its files are named by `run.RunPaths`
     <root>/runs/.<id>.<what>    a folder that is being opened (`new`) or removed (`gone`); no reader looks at it
+    <root>/values/...           large values that several runs hold; see `pool`
 
 The folders are the truth. What makes listing fast (`runs.index`) lies on local disk and may be deleted at any time.
 """
@@ -18,12 +19,12 @@ import sys
 import threading
 import time
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from jobq_magic.bundle import Traveller
+from jobq_magic.bundle import Account
 from jobq_magic.errors import StoreError
 from jobq_magic.places import runtime_dir, store_root
 from jobq_magic.run import Run, RunPaths
@@ -56,6 +57,8 @@ class Store:
     def __init__(self, root: Path | None = None) -> None:
         self.root = root.absolute() if root is not None else store_root()
         self.runs = self.root / "runs"
+        self.values = self.root / "values"
+        """The pool of value groups that runs share."""
         self._remembering = threading.Lock()
         self._pictures: dict[str, tuple[object, Snapshot]] = {}
 
@@ -226,13 +229,13 @@ class Store:
                 return None
             return known
 
-    def travellers(self, run: Run) -> tuple[Traveller, ...]:
-        """What travelled with a run; nothing where that is not known."""
+    def account(self, run: Run) -> Account | None:
+        """What travelled with a run and what did not; None where that is not known."""
         with self.reading():
             try:
-                return tuple(Traveller(**one) for one in json.loads(run.paths.travellers.read_bytes()))
-            except (FileNotFoundError, ValueError, TypeError):
-                return ()
+                return Account.from_json(json.loads(run.paths.account.read_bytes()))
+            except (FileNotFoundError, ValueError, TypeError, KeyError):
+                return None
 
     # Writing
 
@@ -253,10 +256,10 @@ class Store:
         with self.writing():
             replace_file(run.paths.handle, json.dumps(dict(handle)).encode())
 
-    def set_travellers(self, run: Run, travellers: Iterable[Traveller]) -> None:
-        """Keeps what travelled, for whoever asks later."""
+    def set_account(self, run: Run, account: Account) -> None:
+        """Keeps what travelled and what did not, for whoever asks later."""
         with self.writing():
-            replace_file(run.paths.travellers, json.dumps([asdict(one) for one in travellers]).encode())
+            replace_file(run.paths.account, json.dumps(account.to_json()).encode())
 
     def request_stop(self, run: Run, reason: str = "stopped") -> None:
         """Leaves the request to stop where the one who looks after the run sees it; the first reason stands."""

@@ -27,6 +27,7 @@ import os
 import pickle
 import struct
 import time
+from typing import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ EAGER = 64 << 20
 
 _MAGIC = b"JOBQVAL1"
 _ALIGN = 64
+_LARGE = 4 << 20
+"""Bytes of buffers from which a second thread is worth its start."""
 _WORD = struct.Struct("<Q")
 _CHUNK = 1 << 20
 
@@ -76,26 +79,48 @@ class _Bounded:
             raise TooLarge(self.limit)
 
 
-def write_group(
-    folder: str | os.PathLike[str],
-    value: object,
-    *,
-    pickler: Callable[..., Any] = pickle.Pickler,
-    limit: int | None = None,
-) -> tuple[str, int]:
-    """Pickles `value` into `folder`, in a file named by its sha256; a file that is already there is not written again.
+class Pickled(NamedTuple):
+    """A value group in the making: its head as it was pickled, and the buffers that it refers to, not copied."""
+
+    head: list[bytes]
+    buffers: list[memoryview]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file that it makes."""
+        return sum(map(len, self.pieces()))
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of that file, in hex; reads all buffers."""
+        return _digest(self.pieces())
+
+    def pieces(self) -> Iterator[bytes | memoryview]:
+        """The file, piece by piece."""
+        length = sum(map(len, self.head))
+        end = len(_MAGIC) + _WORD.size * (2 + 2 * len(self.buffers)) + length
+        index = [_MAGIC, _WORD.pack(length), _WORD.pack(len(self.buffers))]
+        body: list[bytes | memoryview] = []
+        for buffer in self.buffers:
+            gap = -end % _ALIGN
+            index += [_WORD.pack(end + gap), _WORD.pack(buffer.nbytes)]
+            body += [bytes(gap), buffer.cast("B")]
+            end += gap + buffer.nbytes
+        yield b"".join(index)
+        yield from self.head
+        yield from body
+
+
+def pickle_group(value: object, *, pickler: Callable[..., Any] = pickle.Pickler, limit: int | None = None) -> Pickled:
+    """Pickles `value` with its buffers out of band; nothing is written, and no buffer is read.
 
     Args:
-        folder: where value groups lie; must exist.
         value: what to pickle.
         pickler: called as `pickler(file, protocol=5, buffer_callback=...)`.
         limit: bytes of head and buffers together.
 
-    Returns:
-        The sha256 of the file, in hex, and its size in bytes.
-
     Raises:
-        TooLarge: before the buffers beyond the limit were touched.
+        TooLarge: as soon as it is known to be beyond the limit.
         Exception: whatever the pickler raises.
     """
     head = _Bounded(limit)
@@ -111,29 +136,59 @@ def write_group(
         return False
 
     pickler(head, protocol=5, buffer_callback=keep).dump(value)
-    pieces = list(_pieces(b"".join(head.parts), buffers))
+    return Pickled(head.parts, buffers)
+
+
+def put_group(folder: str | os.PathLike[str], group: Pickled, digest: str | None = None) -> str:
+    """Writes a value group into `folder`, in a file named by its sha256; one that is there is not written again.
+
+    Args:
+        folder: where value groups lie; must exist.
+        group: what to write.
+        digest: its sha256, where it is known.
+
+    Returns:
+        The sha256 of the file, in hex.
+    """
+    if digest is None and sum(buffer.nbytes for buffer in group.buffers) < _LARGE:
+        digest = group.digest
+    if digest is not None:
+        path = os.path.join(folder, digest)
+        if not os.path.exists(path):
+            _put(path, group.pieces())
+        return digest
+    from concurrent.futures import ThreadPoolExecutor
+
+    partial = os.path.join(folder, f".{os.getpid()}.{time.monotonic_ns()}")
+    with ThreadPoolExecutor(1) as aside:  # the digest is made while the file is written: both release the interpreter
+        digesting = aside.submit(lambda: group.digest)
+        _put(partial, group.pieces())
+    digest = digesting.result()
+    os.replace(partial, os.path.join(folder, digest))
+    return digest
+
+
+def _digest(pieces: Iterable[bytes | memoryview]) -> str:
     digest = hashlib.sha256()
     for piece in pieces:
         digest.update(piece)
-    name, size = digest.hexdigest(), sum(len(piece) for piece in pieces)
-    path = os.path.join(folder, name)
-    if not os.path.exists(path):
-        _put(path, pieces)
-    return name, size
+    return digest.hexdigest()
 
 
-def _pieces(head: bytes, buffers: list[memoryview]) -> Iterator[bytes | memoryview]:
-    start = len(_MAGIC) + _WORD.size * (2 + 2 * len(buffers))
-    end = start + len(head)
-    index = [_MAGIC, _WORD.pack(len(head)), _WORD.pack(len(buffers))]
-    body: list[bytes | memoryview] = [head]
-    for buffer in buffers:
-        gap = -end % _ALIGN
-        index += [_WORD.pack(end + gap), _WORD.pack(buffer.nbytes)]
-        body += [bytes(gap), buffer.cast("B")]
-        end += gap + buffer.nbytes
-    yield b"".join(index)
-    yield from body
+def write_group(
+    folder: str | os.PathLike[str],
+    value: object,
+    *,
+    pickler: Callable[..., Any] = pickle.Pickler,
+    limit: int | None = None,
+) -> tuple[str, int]:
+    """Pickles `value` into `folder`; see `pickle_group` and `put_group`.
+
+    Returns:
+        The sha256 of the file, in hex, and its size in bytes.
+    """
+    group = pickle_group(value, pickler=pickler, limit=limit)
+    return put_group(folder, group), group.size
 
 
 def read_group(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobq_magic.bundle import Traveller
+from jobq_magic.bundle import Account, Traveller
 from jobq_magic.render import content, html, text
 from jobq_magic.render.card import Came, Card
 from jobq_magic.render.colours import contrast
@@ -67,7 +67,7 @@ def ended(phase, **more):
 FAILED = ended(Phase.FAILED, reason="exception", facts={"error": "ValueError: X has 3 features, but Model expects 4"})
 CAME = (Came("estimate", 28), Came("history", 80_400), Came("model", 4_000_000, "changed"))
 CASES = {
-    "running": Card(RUNNING, NOW, LOG, sent=SENT),
+    "running": Card(RUNNING, NOW, LOG, account=Account(travellers=SENT)),
     "bars": Card(replace(RUNNING, progress=()), NOW, BARS, awaited=("model", "history")),
     "queued": Card(
         replace(
@@ -77,7 +77,7 @@ CASES = {
         awaited=("model",),
         rerun_of="pi-00000000",
     ),
-    "failed": Card(FAILED, NOW, LOG, traceback=TRACEBACK, sent=SENT),
+    "failed": Card(FAILED, NOW, LOG, traceback=TRACEBACK, account=Account(travellers=SENT)),
     "killed": Card(ended(Phase.FAILED, reason="killed", notes=("2 names did not travel",)), NOW),
     "cancelled": Card(ended(Phase.CANCELLED, reason="stopped"), NOW, "a\nb\n"),
     "lost": Card(ended(Phase.LOST, reason="supervisor-lost"), NOW),
@@ -87,7 +87,7 @@ CASES = {
         NOW,
         LOG * 2,
         cut=True,
-        sent=SENT,
+        account=Account(travellers=SENT),
         skipped=({"name": "fig", "reason": "Figure cannot be pickled"},),
     ),
 }
@@ -232,7 +232,7 @@ def cards(draw):
         T + draw(number),
         draw(st.lists(EVIL, max_size=30).map("\n".join)),
         draw(st.booleans()),
-        (Traveller(evil(), evil(), evil(), 3, evil()),),
+        Account((Traveller(evil(), evil(), evil(), 3, evil()),)),
         (Came(evil(), 3), Came(evil(), 3, "changed")),
         ({"name": evil(), "reason": evil()},),
         (evil(),),
@@ -245,7 +245,7 @@ def cards(draw):
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(card=cards())
 def test_whatever_a_run_says_shows_as_text(card):
-    drawings = [html.card(card), live(card), html.final(card.snapshot), html.details(card.sent), html.voice(card)]
+    drawings = [html.card(card), live(card), html.final(card.snapshot), html.details(card.account), html.voice(card)]
     drawings += [html.table([card.snapshot], now=T), html.line(*card.notes, card.rerun_of)]
     for drawn in drawings:
         drawn.encode()
@@ -352,10 +352,10 @@ def test_a_long_log_is_there_to_be_unfolded():
 
 
 def test_what_travelled_is_a_table():
-    drawn = html.details(SENT)
+    drawn = html.details(Account(SENT))
     assert "What travelled: 3 names, 4.0 MB" in drawn
     assert "<td>cell → train</td>" in drawn
-    assert not html.details(())
+    assert not html.details(None)
 
 
 def test_many_of_anything_stay_few():

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from jobq_magic.bundle import Bundle, Traveller
 from jobq_magic.errors import StoreError
 from jobq_magic.render import html, text
 from jobq_magic.render.card import Card
@@ -176,19 +175,6 @@ def test_a_snapshot_of_every_phase_can_be_drawn(phase):
 def test_progress_beyond_its_total_is_drawn_full():
     assert "█" * 24 + " 7 / 3" in text.live(replace(RUNNING, progress=(Progress("", 7, 3),)), now=T)
     assert "width:100.0%" in live(Card(replace(RUNNING, progress=(Progress("", 7, 3),)), T))
-
-
-def test_what_travels_is_listed_with_size_and_reason():
-    bundle = Bundle(
-        Path(),
-        "d",
-        (),
-        {},
-        (Traveller("df", "value", "cell", 4_000_000), Traveller("fit", "source", "cell → train", 812, "Cell [3]")),
-        ("pd options travel",),
-    )
-    golden("render/travellers.txt", text.travellers(bundle) + "\n")
-    assert text.travellers(Bundle(Path(), "d", (), {})) == "Nothing but the cell itself"
 
 
 def test_an_error_is_its_two_lines():

@@ -1,0 +1,94 @@
+"""What travelled and what did not, as tables: for `explain`, for `--dry-run`, and folded in a card. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from jobq_magic.bundle import Account, Requirement, Traveller
+from jobq_magic.render import text
+from jobq_magic.render.safe import html as safe
+from jobq_magic.render.style import STYLE
+from jobq_magic.words import duration, size
+
+__all__ = ["explained", "explained_html", "folded", "shipped"]
+
+_HEADS = ("name", "kind", "size", "from", "needed by", "digest")
+_PACKAGES = ("package", "version", "installed from", "needed by")
+_STAYED = ("did not travel", "why")
+_DIGITS = 12
+_SOURCES = {"index": "", "asked": "asked for"}
+
+
+def explained(account: Account) -> str:
+    """The whole account as text."""
+    parts = [
+        text.columns(_HEADS, [_row(each) for each in account.travellers])
+        if account.travellers
+        else "Nothing but the cell itself",
+        text.columns(_PACKAGES, [_package(each) for each in account.requirements]) if account.requirements else "",
+        text.columns(_STAYED, [(each.name, each.why) for each in account.stayed]) if account.stayed else "",
+        "\n".join(account.notes),
+        summary(account),
+    ]
+    return "\n\n".join(filter(None, parts))
+
+
+def explained_html(account: Account) -> str:
+    """The whole account as HTML."""
+    told = f'<div class="jq-say">{safe(summary(account))}</div>'
+    notes = "".join(f'<div class="jq-note jq-mut">{safe(note)}</div>' for note in account.notes)
+    return f'{STYLE}<div class="jq" role="group" aria-label="What travels">{told}{_tables(account)}{notes}</div>'
+
+
+def folded(account: Account | None) -> str:
+    """The account, to be unfolded in a card; nothing where nothing travelled."""
+    if account is None or not (account.travellers or account.requirements or account.stayed):
+        return ""
+    return f"<details><summary>What travelled: {safe(shipped(account))}</summary>{_tables(account)}</details>"
+
+
+def shipped(account: Account) -> str:
+    """How much travelled: `5 names, 2.1 kB`."""
+    count = len(account.travellers)
+    told = [f"{count} name{'s' * (count != 1)}, {size(sum(each.size or 0 for each in account.travellers))}"]
+    if packages := len(account.requirements):
+        told.append(f"{packages} package{'s' * (packages != 1)}")
+    return "; ".join(told)
+
+
+def summary(account: Account) -> str:
+    """In one line: how much, under which digest, and what it took."""
+    return f"{shipped(account)}; captured in {duration(account.seconds)}; digest {account.digest[:_DIGITS]}"
+
+
+def _row(each: Traveller) -> tuple[str, ...]:
+    count = "" if each.size is None else size(each.size)
+    return each.name, each.kind, count, each.origin, each.why, each.digest[:_DIGITS]
+
+
+def _package(each: Requirement) -> tuple[str, ...]:
+    source = _SOURCES.get(each.source, each.source)
+    return each.name, each.version, " ".join(filter(None, (source, each.origin))), each.why
+
+
+def _tables(account: Account) -> str:
+    drawn = [
+        _table(_HEADS, map(_row, account.travellers), code={0, 5}, right={2}),
+        _table(_PACKAGES, map(_package, account.requirements), code={0}),
+        _table(_STAYED, ((each.name, each.why) for each in account.stayed), code={0}),
+    ]
+    return "".join(drawn)
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, code: set[int], right: Iterable[int] = ()) -> str:
+    body = ""
+    for row in rows:
+        cells = [f"<code>{safe(cell)}</code>" if at in code and cell else safe(cell) for at, cell in enumerate(row)]
+        body += f"<tr>{''.join(f'<td{_side(at in right)}>{cell}</td>' for at, cell in enumerate(cells))}</tr>"
+    head = "".join(f'<th scope="col"{_side(at in right)}>{safe(cell)}</th>' for at, cell in enumerate(heads))
+    drawn = f'<div class="jq-fit"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    return drawn if body else ""
+
+
+def _side(right: bool) -> str:
+    return ' class="jq-n"' if right else ""

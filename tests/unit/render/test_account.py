@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from jobq_magic.bundle import Account, Requirement, Stayed, Traveller
+from jobq_magic.render.account import explained, explained_html, folded, shipped
+from tests.support import golden
+
+ACCOUNT = Account(
+    travellers=(
+        Traveller("df", "value", "cell", 4_000_000, "Cell [2]", "ab12" * 16),
+        Traveller("np", "import", "cell → fit", origin="numpy"),
+        Traveller("fit", "source", "cell → train", 812, "Cell [3]", "cd34" * 16),
+        Traveller("lock", "remade", "cell → fit", 24, "Cell [1]", "ef56" * 16),
+    ),
+    requirements=(
+        Requirement("numpy", "2.4.6", why="cell → fit → numpy"),
+        Requirement("tools", "0.1", "editable", "~/tools", "cell → tools"),
+        Requirement("pyarrow", "", "asked", "pyarrow>=18", "--requirement"),
+    ),
+    stayed=(Stayed("big", "left out with --exclude"),),
+    notes=("made travels by value, as its source is not known (in made)",),
+    digest="0123456789abcdef" * 4,
+    seconds=0.0123,
+)
+
+
+def test_what_travels_is_told_with_reason_cell_size_and_digest_and_what_stays_with_its_reason():
+    golden("render/account.txt", explained(ACCOUNT) + "\n")
+    golden("render/account.html", explained_html(ACCOUNT) + "\n")
+
+
+def test_a_cell_that_needs_nothing_says_so():
+    assert explained(Account()).startswith("Nothing but the cell itself\n")
+    assert folded(Account()) == folded(None) == ""
+
+
+def test_a_card_folds_it_away_under_how_much_it_is():
+    assert shipped(ACCOUNT) == "4 names, 4.0 MB; 3 packages"
+    assert folded(ACCOUNT).startswith("<details><summary>What travelled: 4 names, 4.0 MB; 3 packages</summary>")
+
+
+def test_what_a_name_is_called_is_shown_as_text_and_is_no_markup():
+    evil = "<script>x</script>"
+    account = Account((Traveller(evil, evil, evil, 1, evil, evil),), (Requirement(evil, evil, evil, evil, evil),))
+    assert "<script" not in explained_html(account) + folded(account)
+
+
+def test_it_survives_being_kept():
+    assert Account.from_json(ACCOUNT.to_json()) == ACCOUNT
