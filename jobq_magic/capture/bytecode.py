@@ -65,7 +65,7 @@ class Touched:
 
     `early` are reads that happen when the statement is executed, before it bound the name itself; `outright` are those
     of them that look past a class body, `after` those that follow a binding in the same statement. `late` reads happen
-    when something that it defines is called.
+    when something that it defines is called. `outward` are stores of a class body to the module, by `global`.
     """
 
     early: set[str] = field(default_factory=set)
@@ -75,6 +75,23 @@ class Touched:
     stores: dict[str, None] = field(default_factory=dict)
     deletes: set[str] = field(default_factory=set)
     late_stores: set[str] = field(default_factory=set)
+    outward: set[str] = field(default_factory=set)
+    anything: bool = False
+    """It may bind names that cannot be told."""
+
+    def copy(self) -> Touched:
+        """One that may be changed."""
+        return Touched(
+            set(self.early),
+            set(self.outright),
+            set(self.after),
+            set(self.late),
+            dict(self.stores),
+            set(self.deletes),
+            set(self.late_stores),
+            set(self.outward),
+            self.anything,
+        )
 
 
 def compiled(body: Sequence[ast.stmt], flags: int, label: str = "<cell>") -> CodeType:
@@ -137,6 +154,8 @@ def _direct(code: CodeType, touched: Touched) -> None:
         elif op in _STORES:
             touched.stores[name] = None
             touched.deletes.discard(name)
+            if op == _STORE_GLOBAL:
+                touched.outward.add(name)
     for inner in _constants(code):
         if _is_eager(inner):
             within = Touched()

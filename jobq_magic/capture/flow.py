@@ -10,14 +10,39 @@ import copy
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from jobq_magic.capture.bytecode import Touched, names_of
-from jobq_magic.capture.magics import calls, shell_names
+from jobq_magic.capture.magics import MagicCall, calls, shell_names
+from jobq_magic.capture.statements import Text, remembered, walk
+from jobq_magic.capture.textual import TEXTUAL, constant_exec, hides_names, textual_names, textual_stores
 
-__all__ = ["NOTHING", "Flow", "Found"]
+__all__ = ["NOTHING", "Bound", "Flow", "Found"]
 
-Bound = frozenset[str]
-NOTHING: Bound = frozenset()
+_SWALLOWERS = frozenset({"suppress", "raises", "ignored"})
+"""Managers that go on after an exception: what their body was to bind is bound perhaps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The names that are bound for certain, and those that are bound perhaps; the former are among the latter."""
+
+    sure: frozenset[str] = frozenset()
+    maybe: frozenset[str] = frozenset()
+
+    def __or__(self, names: Iterable[str]) -> Bound:
+        return Bound(self.sure.union(names), self.maybe.union(names))
+
+    def __sub__(self, names: Iterable[str]) -> Bound:
+        return Bound(self.sure.difference(names), self.maybe.difference(names))
+
+    def shaken(self, bound: Iterable[str] = (), unbound: Iterable[str] = ()) -> Bound:
+        """After something that was executed in part, and binds and unbinds these."""
+        return Bound(self.sure.difference(unbound), self.maybe.union(bound))
+
+
+NOTHING = Bound()
+_NONE: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -32,23 +57,24 @@ class Found:
     deleted: set[str] = field(default_factory=set)
     late_stores: set[str] = field(default_factory=set)
     stars: list[str] = field(default_factory=list)
+    anything: bool = False
+    """It may have bound names that cannot be told."""
 
 
 @dataclass(slots=True)
 class _Loop:
-    stores: Bound
+    stores: frozenset[str]
     depth: int
     breaks: list[Bound] = field(default_factory=list)
     continues: list[Bound] = field(default_factory=list)
 
 
 class Flow:
-    """Follows statements with the set of names that are bound for certain; None stands for "is never reached".
+    """Follows statements with the names that are bound; None stands for "is never reached".
 
     Args:
         flags: of `compile`.
-        magic: there may be magics, which are followed into their bodies.
-        walrus: there may be a `:=`.
+        text: what the statements were parsed from; without it, each is compiled anew.
         classes: the class bodies around, outermost first; their names are a namespace of their own.
         outer: what is bound outside of them.
         around: the flow outside of them.
@@ -57,16 +83,17 @@ class Flow:
     def __init__(
         self,
         flags: int,
+        text: str | Text = "",
         *,
-        magic: bool = False,
-        walrus: bool = True,
         classes: tuple[ast.ClassDef, ...] = (),
         outer: Bound = NOTHING,
         around: Flow | None = None,
     ) -> None:
         self.flags = flags
-        self.magic = magic
-        self.walrus = walrus
+        self.text = Text(text) if isinstance(text, str) else text
+        if isinstance(text, str):
+            self.magic, self.walrus = "get_ipython" in text, ":=" in text
+            self.textual = TEXTUAL.search(text) is not None
         self.classes = classes
         self.outer = outer
         self.around = around
@@ -75,6 +102,9 @@ class Flow:
         self.depth = 0  # how many branches are around
         self.forgiving = 0  # how many `try` around would catch a NameError
         self.muted = 0
+        self._context = _context(classes)
+        if around is not None:
+            self.magic, self.walrus, self.textual = around.magic, around.walrus, around.textual
 
     def block(self, body: Sequence[ast.stmt], bound: Bound) -> Bound | None:
         """What is bound after `body`."""
@@ -115,7 +145,8 @@ class Flow:
             case ast.If():
                 return self._if(node, bound)
             case ast.For() | ast.AsyncFor():
-                return self._for(node, bound)
+                bound = self._expression(node.iter, bound)
+                return self._loop(node, bound, bound | self._target(node.target, bound))
             case ast.While():
                 return self._while(node, bound)
             case ast.Try() | ast.TryStar():
@@ -130,97 +161,130 @@ class Flow:
                 return self._simple(node, bound)
 
     def _simple(self, node: ast.stmt, bound: Bound) -> Bound:
-        before, bound = bound, bound | (self._scan(node, bound) - self._unsure(node))
+        # `type X = ...` is a definition, as a class is.
+        names = self._scan(node, bound, kind="definition" if type(node).__name__ == "TypeAlias" else "value")
+        unsure = self._unsure(node)
+        bound = (bound | (names - unsure)).shaken(names & unsure)
         if self.magic:
-            for call in calls(node):
-                self.found.soft.update(self._expressions(shell_names(call.line if call.body is None else ""), before))
-                within = bound
-                for text in (call.setup, call.body):
-                    if text and (body := _parsed(text)) is not None:
-                        with self._mute(not call.binds):
-                            within = self.block(body, within) or within
-                bound = within if call.binds else bound
-                for name in call.captured:
-                    self._bind(name, "value")
-                    bound |= {name}
+            for call in self._calls(node):
+                bound = self._magic(call, bound)
+        if self.textual and (text := constant_exec(node)) is not None and (body := _parsed(text)) is not None:
+            with self._branch(forgiving=True), self._reading(text):
+                end = self.block(body, bound)
+            bound = bound.shaken(end.maybe if end is not None else (), _deleted(body))
         return bound
 
-    def _if(self, node: ast.If, bound: Bound) -> Bound | None:
-        bound = self._expression(node.test, bound)
-        never, always = _never(node.test), isinstance(node.test, ast.Constant) and bool(node.test.value)
-        with self._branch():
-            return _join(
-                None if never else self.block(node.body, bound), None if always else self.block(node.orelse, bound)
-            )
+    def _magic(self, call: MagicCall, bound: Bound) -> Bound:
+        within = bound
+        for text in (call.setup, call.body):
+            if text and (body := _parsed(text)) is not None:
+                with self._mute(not call.binds), self._reading(text):
+                    within = self.block(body, within) or within
+        bound = within if call.binds else bound
+        for name in call.captured:
+            self._bind(name, "value")
+        return bound | call.captured
 
-    def _for(self, node: ast.For | ast.AsyncFor, bound: Bound) -> Bound | None:
-        bound = self._expression(node.iter, bound)
-        targets = self._target(node.target, bound)
-        return self._loop(node, bound, bound | targets)
+    def _if(self, node: ast.If, bound: Bound) -> Bound | None:
+        ends: list[Bound | None] = []
+        depth, now = self.depth, bound
+        while True:  # a chain of `elif` is no deeper than one `if`
+            now = self._expression(node.test, now)
+            with self._branch():
+                ends.append(None if _never(node.test) else self.block(node.body, now))
+            if _always(node.test):
+                break
+            if len(node.orelse) == 1 and isinstance(node.orelse[0], ast.If):
+                node = node.orelse[0]
+                self.depth = depth + 1
+                continue
+            with self._branch():
+                ends.append(self.block(node.orelse, now))
+            break
+        self.depth = depth
+        return _join(*ends)
 
     def _while(self, node: ast.While, bound: Bound) -> Bound | None:
         bound = self._expression(node.test, bound)
-        forever = isinstance(node.test, ast.Constant) and bool(node.test.value)
-        return self._loop(node, None if forever else bound, bound)
+        if _never(node.test):
+            return self.block(node.orelse, bound)
+        return self._loop(node, None if _always(node.test) else bound, bound)
 
     def _loop(self, node: ast.For | ast.AsyncFor | ast.While, without: Bound | None, within: Bound) -> Bound | None:
         self.loops.append(_Loop(_stored(node.body), self.depth))
         end = self.block(node.body, within)
         loop = self.loops.pop()
         # What a round unbinds is not certain after the loop.
-        rounds = _join(end, *loop.continues)
-        normal = without if without is None or rounds is None else without & rounds
+        normal = _join(without, end, *loop.continues) if without is not None else None
         if normal is not None:
             normal = self.block(node.orelse, normal)
         return _join(normal, *loop.breaks)
 
     def _with(self, node: ast.With | ast.AsyncWith, bound: Bound) -> Bound | None:
+        caught: list[ast.expr] = []
         for item in node.items:
             bound = self._expression(item.context_expr, bound)
             if item.optional_vars is not None:
                 bound |= self._target(item.optional_vars, bound)
-        return self.block(node.body, bound)
+            match item.context_expr:
+                case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name in _SWALLOWERS:
+                    caught += item.context_expr.args or [item.context_expr]
+        if not caught:
+            return self.block(node.body, bound)
+        with self._branch(forgiving=any(map(_catches_missing, caught))):
+            end = self.block(node.body, bound)
+        return _join(end, bound.shaken(_stored(node.body), _deleted(node.body)))
 
     def _try(self, node: ast.Try | ast.TryStar, bound: Bound) -> Bound | None:
+        leaving = [*self.loops[-1].breaks, *self.loops[-1].continues] if self.loops else []
         with self._branch(forgiving=any(_catches_missing(handler.type) for handler in node.handlers)):
             body = self.block(node.body, bound)
         ends = [self.block(node.orelse, body) if body is not None else None]
-        start = bound - _deleted(node.body)
+        start = bound.shaken(_stored(node.body), _deleted(node.body))
         for handler in node.handlers:
             now = self._expression(handler.type, start) if handler.type is not None else start
-            if handler.name is not None:
-                self._bind(handler.name, "value")
-                now |= {handler.name}
+            own = () if handler.name is None else (handler.name,)
+            for name in own:
+                self._bind(name, "value")
             with self._branch():
-                end = self.block(handler.body, now)
-            if handler.name is not None:
-                self.found.values.pop(handler.name, None)
-                end = end - {handler.name} if end is not None else None
-            ends.append(end)
+                end = self.block(handler.body, now | own)
+            ends.append(end - own if end is not None else None)
+            if self.loops:  # by `break`, the name of the exception is unbound too
+                self._leave(leaving, own, ())
         result = _join(*ends)
         if not node.finalbody:
             return result
-        final = self.block(node.finalbody, start if result is None else start & result)
+        away = _deleted(node.finalbody)
+        if self.loops:
+            self._leave(leaving, away, _stored(node.finalbody))
+        final = self.block(node.finalbody, start if result is None else _join(start, result) or start)
         if final is None or result is None:
             return None
-        return (result | final) - _deleted(node.finalbody)
+        return Bound((result.sure | final.sure) - away, final.maybe)
+
+    def _leave(self, known: list[Bound], unbound: Iterable[str], bound: Iterable[str]) -> None:
+        """On the way out of a `try`, what left by `break` or `continue` meets its end."""
+        for ends in (self.loops[-1].breaks, self.loops[-1].continues):
+            ends[:] = [
+                end if any(end is one for one in known) else end.shaken(bound).shaken(unbound=unbound) for end in ends
+            ]
 
     def _match(self, node: ast.Match, bound: Bound) -> Bound | None:
         bound = self._expression(node.subject, bound)
         ends: list[Bound | None] = []
-        open_end = True
         for case in node.cases:
-            bare = ast.match_case(case.pattern, None, [ast.Pass(lineno=1, col_offset=0)])
-            subject = ast.copy_location(ast.Constant(None), node)
-            pattern = ast.copy_location(ast.Match(subject, [bare]), node)
-            now = bound | self._scan(ast.fix_missing_locations(pattern), bound)
+            bare = ast.match_case(case.pattern, None, [ast.copy_location(ast.Pass(), case.pattern)])
+            subject = ast.copy_location(ast.Constant(None), case.pattern)
+            captured = self._scan(ast.copy_location(ast.Match(subject, [bare]), case.pattern), bound)
+            now = bound | captured
             if case.guard is not None:
                 now = self._expression(case.guard, now)
             with self._branch():
                 ends.append(self.block(case.body, now))
-            if case.guard is None and isinstance(case.pattern, ast.MatchAs) and case.pattern.pattern is None:
-                open_end = False
-        return _join(*ends, *([bound] if open_end else []))
+            if case.guard is None and _irrefutable(case.pattern):
+                return _join(*ends)
+            bound = bound.shaken(captured)  # a pattern that fails may have bound some
+        return _join(*ends, bound)
 
     def _class(self, node: ast.ClassDef, bound: Bound) -> Bound:
         head = copy.copy(node)
@@ -228,60 +292,101 @@ class Flow:
         names = self._scan(head, bound, kind="definition")
         inner = type(self)(
             self.flags,
-            magic=self.magic,
-            walrus=self.walrus,
+            self.text,
             classes=(*self.classes, node),
             outer=self.outer if self.classes else bound,
             around=self.around if self.classes else self,
         )
+        outside = inner.outer
         inner.block(node.body, NOTHING)
         if not self.classes or not self.muted:
             self.found.hard |= inner.found.hard
             self.found.soft |= inner.found.soft
             self.found.late_stores |= inner.found.late_stores
+        if inner.outer is not outside:  # by `global` in the body
+            if self.classes:
+                self.outer = inner.outer
+            else:
+                for name in inner.outer.maybe - outside.maybe:
+                    self._bind(name, "value")
+                bound = inner.outer
         return bound | names
 
     def _expression(self, node: ast.expr, bound: Bound) -> Bound:
         return self._simple(ast.copy_location(ast.Expr(node), node), bound)
 
-    def _target(self, node: ast.expr, bound: Bound) -> Bound:
+    def _target(self, node: ast.expr, bound: Bound) -> frozenset[str]:
         nothing = ast.copy_location(ast.Constant(None), node)
         return self._scan(ast.copy_location(ast.Assign([node], nothing), node), bound)
 
-    def _scan(self, node: ast.stmt, bound: Bound, *, kind: str = "value") -> Bound:
+    def _scan(self, node: ast.stmt, bound: Bound, *, kind: str = "value") -> frozenset[str]:
         """Notes what a statement without statements of its own reads; the names that it binds."""
         touched = self.touched(node, bound)
         found = self.found
-        visible = bound | self.outer
-        missing = {name for name in touched.early if name not in visible}
-        missing |= {name for name in touched.outright if name not in (self.outer if self.classes else bound)}
-        certain = frozenset(touched.stores) - self._unsure(node)
-        unsure = (touched.after - certain - visible) | (touched.late - (self.outer if self.classes else bound))
-        for name in missing:
-            flow = self.around if name in touched.outright and self.around is not None else self
-            (found.soft if flow.perhaps(name) else found.hard).add(name)
-        found.soft.update(unsure)
+        visible = bound.sure | self.outer.sure if self.classes else bound.sure
+        beyond = self.outer.sure if self.classes else bound.sure
+        for name in (touched.early - visible) | (touched.outright - beyond):
+            if name in touched.outright and self.around is not None:
+                soft = self.around.perhaps(name, self.outer)
+            else:
+                soft = self.perhaps(name, bound)
+            (found.soft if soft else found.hard).add(name)
+        if touched.after:
+            certain = touched.stores.keys() - self._unsure(node)
+            found.soft.update(touched.after - certain - visible)
+        found.soft.update(touched.late - beyond)
         found.late_stores |= touched.late_stores
-        for name in touched.deletes:
-            found.deleted.add(name)
-            found.values.pop(name, None)
+        found.anything = found.anything or touched.anything
+        found.deleted |= touched.deletes
         for name in touched.stores:
             self._bind(name, kind)
+        if touched.outward and self.classes:
+            self.outer = self.outer.shaken(touched.outward) if self.depth else self.outer | touched.outward
         return frozenset(touched.stores)
 
     def touched(self, node: ast.stmt, bound: Bound) -> Touched:  # noqa: ARG002  # for who looks further
-        """What such a statement does with names."""
-        return names_of(node, self.flags, self.classes)
+        """What such a statement does with names; not to be changed."""
+        key = self.text.of(node)
+        return remembered(
+            None if key is None else ("names", type(node), key, self.flags, self._context), partial(self._look, node)
+        )
 
-    def _unsure(self, node: ast.stmt) -> Bound:
-        return _conditional(node) if self.walrus else NOTHING
+    def _look(self, node: ast.stmt) -> Touched:
+        touched = names_of(node, self.flags, self.classes)
+        if self.textual:
+            touched.late |= textual_names(node)
+            touched.late_stores |= set(textual_stores(node))
+            touched.anything = hides_names(node)
+        if self.magic:
+            touched.late |= self._said(node)
+        return touched
 
-    def perhaps(self, name: str) -> bool:
+    def _calls(self, node: ast.stmt) -> list[MagicCall]:
+        key = self.text.of(node)
+        return remembered(None if key is None else ("magics", key), partial(calls, node))
+
+    def _said(self, node: ast.stmt) -> set[str]:
+        """The names in what magics are told; in functions, those in what they execute too."""
+        names: set[str] = set()
+        for call in calls(node):
+            texts = shell_names(call.line) if call.body is None else []
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and call.body is not None:
+                texts = [call.setup, call.body]
+            for text in texts:
+                for statement in _parsed(text.strip()) or ():
+                    touched = names_of(statement, self.flags)
+                    names |= touched.early | touched.late
+        return names
+
+    def _unsure(self, node: ast.stmt) -> frozenset[str]:
+        return _conditional(node) if self.walrus else _NONE
+
+    def perhaps(self, name: str, bound: Bound) -> bool:
         """Whether a name that is not bound for certain may be bound, or be missing without harm."""
         found = self.found
-        if found.stars or self.forgiving or name in found.values or name in found.imports | found.definitions:
+        if found.stars or found.anything or self.forgiving or name in bound.maybe or name in found.late_stores:
             return True
-        if self.around is not None and self.around.perhaps(name):
+        if self.around is not None and self.around.perhaps(name, self.outer):
             return True
         # `if i: use(last)` and then `last = x`: bound by an earlier round.
         return any(name in loop.stores and self.depth > loop.depth for loop in self.loops)
@@ -298,14 +403,12 @@ class Flow:
         if self.muted:
             return
         self.found.deleted.discard(name)
-        if kind == "import":
-            self.found.imports.add(name)
-            self.found.values.pop(name, None)
-        elif kind == "definition":
-            self.found.definitions.add(name)
-            self.found.values.pop(name, None)
-        else:
+        if kind == "value":
             self.found.values[name] = None
+            return
+        (self.found.imports if kind == "import" else self.found.definitions).add(name)
+        if not self.depth:
+            self.found.values.pop(name, None)
 
     @contextmanager
     def _mute(self, muted: bool) -> Iterator[None]:
@@ -313,25 +416,40 @@ class Flow:
         yield
         self.muted -= muted
 
-    def _expressions(self, texts: Iterable[str], bound: Bound) -> set[str]:
-        names: set[str] = set()
-        for text in texts:
-            for statement in _parsed(text.strip()) or ():
-                touched = self.touched(statement, bound)
-                names |= touched.early | touched.late
-        return names - bound
+    @contextmanager
+    def _reading(self, text: str) -> Iterator[None]:
+        """While statements of another text are followed."""
+        kept, self.text = self.text, Text(text)
+        yield
+        self.text = kept
 
 
 def _parsed(text: str) -> list[ast.stmt] | None:
     try:
         return ast.parse(text).body
-    except SyntaxError:
+    except (SyntaxError, ValueError):
         return None
+
+
+def _context(classes: Sequence[ast.ClassDef]) -> tuple[object, ...]:
+    """What of the classes around a statement has a say in what its names mean."""
+    return tuple(
+        (
+            owner.name,
+            *(name for one in owner.body if isinstance(one, ast.Global) for name in one.names),
+            *(ast.dump(one) for one in getattr(owner, "type_params", ())),
+        )
+        for owner in classes
+    )
 
 
 def _join(*ends: Bound | None) -> Bound | None:
     reached = [end for end in ends if end is not None]
-    return frozenset.intersection(*reached) if reached else None
+    if len(reached) < 2:
+        return reached[0] if reached else None
+    return Bound(
+        frozenset.intersection(*(end.sure for end in reached)), frozenset().union(*(end.maybe for end in reached))
+    )
 
 
 def _never(test: ast.expr) -> bool:
@@ -340,6 +458,28 @@ def _never(test: ast.expr) -> bool:
             return not value
         case ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"):
             return True
+        case ast.UnaryOp(op=ast.Not(), operand=inner):
+            return _always(inner)
+    return False
+
+
+def _always(test: ast.expr) -> bool:
+    match test:
+        case ast.Constant(value=value):
+            return bool(value)
+        case ast.UnaryOp(op=ast.Not(), operand=inner):
+            return _never(inner)
+    return False
+
+
+def _irrefutable(pattern: ast.pattern) -> bool:
+    match pattern:
+        case ast.MatchAs(pattern=None):
+            return True
+        case ast.MatchAs(pattern=inner) if inner is not None:
+            return _irrefutable(inner)
+        case ast.MatchOr(patterns=patterns):
+            return _irrefutable(patterns[-1])
     return False
 
 
@@ -349,26 +489,41 @@ def _catches_missing(kind: ast.expr | None) -> bool:
     return kind is None or (isinstance(kind, ast.Name) and kind.id in ("NameError", "Exception", "BaseException"))
 
 
-def _stored(body: Iterable[ast.stmt]) -> Bound:
-    nodes = (node for statement in body for node in ast.walk(statement))
-    return frozenset(node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+def _stored(body: Iterable[ast.stmt]) -> frozenset[str]:
+    """All names that may be bound somewhere in `body`."""
+    names: set[str | None] = set()
+    for statement in body:
+        for node in walk(statement):
+            match node:
+                case ast.Name(id=name, ctx=ast.Store()):
+                    names.add(name)
+                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                    names.add(name)
+                case ast.MatchAs(name=found) | ast.MatchStar(name=found) | ast.MatchMapping(rest=found):
+                    names.add(found)
+                case ast.alias():
+                    names.add(node.asname or node.name.partition(".")[0])
+                case ast.ExceptHandler(name=found):
+                    names.add(found)
+    return frozenset(name for name in names if name is not None)
 
 
-def _deleted(body: Iterable[ast.stmt]) -> Bound:
-    return frozenset(
-        target.id
-        for statement in body
-        for node in ast.walk(statement)
-        if isinstance(node, ast.Delete)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    )
+def _deleted(body: Iterable[ast.stmt]) -> frozenset[str]:
+    """All names that may be unbound somewhere in `body`."""
+    names: set[str] = set()
+    for statement in body:
+        for node in walk(statement):
+            if isinstance(node, ast.Delete):
+                names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+            elif isinstance(node, ast.ExceptHandler) and node.name is not None:
+                names.add(node.name)
+    return frozenset(names)
 
 
-def _conditional(node: ast.AST) -> Bound:
+def _conditional(node: ast.AST) -> frozenset[str]:
     """Names that `:=` binds only on some paths through an expression."""
-    if not any(isinstance(inner, ast.NamedExpr) for inner in ast.walk(node)):
-        return NOTHING
+    if not any(isinstance(inner, ast.NamedExpr) for inner in walk(node)):
+        return _NONE
     sure: set[str] = set()
     unsure: set[str] = set()
 
@@ -379,12 +534,14 @@ def _conditional(node: ast.AST) -> Bound:
         match node:
             case ast.BoolOp(values=[head, *_]):
                 first = [head]
-            case ast.IfExp(test=head):
+            case ast.IfExp(test=head) | ast.Assert(test=head):
                 first = [head]
             case ast.Compare(left=left, comparators=[right, *_]):
                 first = [left, right]
             case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-                first = [node.generators[0].iter]
+                first = [node.generators[0]]
+            case ast.comprehension(iter=head):
+                first = [head]
             case ast.Lambda() | ast.FunctionDef() | ast.AsyncFunctionDef():
                 pass
             case _:

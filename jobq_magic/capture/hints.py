@@ -4,24 +4,24 @@ from __future__ import annotations
 import __future__
 
 import ast
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from jobq_magic.capture.magics import magic_call
+from jobq_magic.capture.statements import Text, children, remembered, walk
+from jobq_magic.capture.textual import own_namespace
 
 __all__ = ["Hints", "hints_of"]
 
 _LAZY = __future__.annotations.compiler_flag
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-_TEXTUAL = frozenset({"query", "eval"})
 # Their values are used, so that they are no statements: `last = rows.pop()`.
 _CHANGERS = frozenset(
     ["pop", "popitem", "popleft", "setdefault", "fit", "fit_transform", "fit_predict", "fit_resample", "partial_fit"]
 )
 _PASS_ON = frozenset({"enumerate", "zip", "reversed", "sorted", "list", "tuple", "iter"})
 """What a loop over it gives are the parts of what is passed to it."""
-_AT_NAME = re.compile(r"@([A-Za-z_]\w*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Hints:
     modules: frozenset[str]
     """Modules that it imports, anywhere; with `from a import b` both `a` and `a.b`."""
     names: frozenset[str]
-    """Names that it may read by other ways: in annotations, constant code, queries of data frames."""
+    """Names in annotations that are not evaluated where they stand."""
     dynamic: tuple[str, ...]
     """Where it reads names that cannot be seen: `eval() on line 3`."""
     asks: tuple[tuple[int, str, str], ...]
@@ -46,14 +46,25 @@ class Hints:
 
 @dataclass(slots=True)
 class _Found:
+    line: int = 1
     chains: set[tuple[str, ...]] = field(default_factory=set)
     modules: set[str] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
-    dynamic: list[str] = field(default_factory=list)
+    dynamic: list[tuple[int, str]] = field(default_factory=list)
     asks: list[tuple[int, str, str]] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)
     others: list[tuple[str, str]] = field(default_factory=list)
     """Other names for an object, or for parts of it, and its name."""
+
+    def take(self, other: _Found, lower: int) -> None:
+        """Adds the findings of a statement, which is now that many lines lower."""
+        self.chains |= other.chains
+        self.modules |= other.modules
+        self.names |= other.names
+        self.changed |= other.changed
+        self.others += other.others
+        self.dynamic += [(line + lower, what) for line, what in other.dynamic]
+        self.asks += [(line + lower, *rest) for line, *rest in other.asks]  # type: ignore[misc]
 
     def all_changed(self) -> frozenset[str]:
         """With the names that others stand for."""
@@ -64,22 +75,45 @@ class _Found:
         return frozenset(found)
 
 
-def hints_of(tree: ast.AST, flags: int) -> Hints:
-    """The hints of a tree; `flags` are those of `compile` that it was made under."""
+def hints_of(tree: ast.Module, flags: int, parts: Text | None = None) -> Hints:
+    """The hints of a tree.
+
+    Args:
+        tree: of a cell.
+        flags: of `compile` that it was made under.
+        parts: its text; with it, what did not change since another cell is not looked at again.
+    """
     found = _Found()
-    _visit(tree, found, late=False, lazy=bool(flags & _LAZY))
+    lazy = bool(flags & _LAZY)
+    for statement in tree.body:
+        key = parts.of(statement) if parts is not None else None
+        one = remembered(None if key is None else ("hints", key, lazy), partial(_hinted, statement, lazy))
+        found.take(one, statement.lineno - one.line)
     return Hints(
         flags=flags,
         chains=frozenset(found.chains),
         modules=frozenset(found.modules),
         names=frozenset(found.names),
-        dynamic=tuple(found.dynamic),
+        dynamic=tuple(f"{what}() on line {line}" for line, what in found.dynamic),
         asks=tuple(found.asks),
         changed=found.all_changed(),
     )
 
 
-def _visit(node: ast.AST, found: _Found, *, late: bool, lazy: bool) -> None:
+def _hinted(statement: ast.stmt, lazy: bool) -> _Found:
+    found = _Found(statement.lineno)
+    # No recursion: a sum of a thousand terms is as deep.
+    ahead: list[tuple[ast.AST, bool]] = [(statement, False)]
+    while ahead:
+        node, late = ahead.pop()
+        ahead += _visit(node, found, late=late, lazy=lazy)
+    found.dynamic.sort()
+    found.asks.sort()
+    return found
+
+
+def _visit(node: ast.AST, found: _Found, *, late: bool, lazy: bool) -> Iterator[tuple[ast.AST, bool]]:
+    """Notes what one node tells; the nodes below it, and whether they are executed later."""
     match node:
         case ast.Attribute():
             if (chain := _chain(node)) is not None:
@@ -91,10 +125,8 @@ def _visit(node: ast.AST, found: _Found, *, late: bool, lazy: bool) -> None:
             found.modules.update(f"{module}.{alias.name}" for alias in node.names if alias.name != "*")
         case ast.Call():
             _call(node, found, late=late)
-            for inner in _within(node):
-                _visit(inner, found, late=late, lazy=lazy)
-        case ast.Subscript(value=ast.Call(func=ast.Name(id="globals")), slice=ast.Constant(value=str(name))):
-            found.names.add(name)
+            yield from ((inner, late) for inner in _within(node))
+        case ast.Subscript(value=ast.Call(func=ast.Name(id="globals")), slice=ast.Constant(value=str())):
             return
         case ast.arg(annotation=ast.expr() as annotation) | ast.AnnAssign(annotation=annotation):
             _annotation(annotation, found, lazy=lazy)
@@ -103,9 +135,10 @@ def _visit(node: ast.AST, found: _Found, *, late: bool, lazy: bool) -> None:
     if not late and isinstance(node, ast.stmt | ast.NamedExpr | ast.Call):
         _changes(node, found)
         _stands_for(node, found)
-    for child in ast.iter_child_nodes(node):
-        within = isinstance(node, _FUNCTIONS) and not (isinstance(child, ast.arguments) or _is_decorator(node, child))
-        _visit(child, found, late=late or within, lazy=lazy)
+    function = isinstance(node, _FUNCTIONS)
+    for child in children(node):
+        within = function and not (isinstance(child, ast.arguments) or _is_decorator(node, child))
+        yield child, late or within
 
 
 def _call(node: ast.Call, found: _Found, *, late: bool) -> None:
@@ -117,21 +150,17 @@ def _call(node: ast.Call, found: _Found, *, late: bool) -> None:
         case ast.Call(func=ast.Name(id="breakpoint")) if not late:
             found.asks.append((node.lineno, "breakpoint()", "breakpoint"))
         case ast.Call(func=ast.Name(id="eval" | "exec" as name), args=[first, *_]):
-            if not (isinstance(first, ast.Constant) and isinstance(first.value, str)):
-                found.dynamic.append(f"{name}() on line {node.lineno}")
-            else:
-                _parse(first.value, found)
+            if not (isinstance(first, ast.Constant) and isinstance(first.value, str)) and not own_namespace(node):
+                found.dynamic.append((node.lineno, name))
         case ast.Call(func=ast.Name(id="globals"), args=[]):
-            found.dynamic.append(f"globals() on line {node.lineno}")
+            found.dynamic.append((node.lineno, "globals"))
         case ast.Call(func=ast.Name(id="locals" | "vars" | "dir" as name), args=[]) if not late:
-            found.dynamic.append(f"{name}() on line {node.lineno}")
+            found.dynamic.append((node.lineno, name))
         case ast.Call(
             func=ast.Attribute(attr="import_module", value=ast.Name(id="importlib")),
             args=[ast.Constant(value=str(module)), *_],
         ):
             found.modules.add(module)
-        case ast.Call(func=ast.Attribute(attr=method), args=[ast.Constant(value=str(text)), *_]) if method in _TEXTUAL:
-            found.names.update(_AT_NAME.findall(text))
 
 
 def _within(node: ast.Call) -> Iterator[ast.stmt]:
@@ -188,7 +217,7 @@ def _stands_for(node: ast.stmt | ast.NamedExpr | ast.Call, found: _Found) -> Non
 
 
 def _bound(target: ast.expr) -> list[str]:
-    return [node.id for node in ast.walk(target) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+    return [node.id for node in walk(target) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
 
 
 def _looped(node: ast.expr) -> list[str]:
@@ -226,7 +255,7 @@ def _chain(node: ast.expr) -> tuple[str, ...] | None:
 
 
 def _annotation(node: ast.expr, found: _Found, *, lazy: bool) -> None:
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
             _parse(inner.value, found)
         elif lazy and isinstance(inner, ast.Name):
@@ -238,7 +267,7 @@ def _parse(text: str, found: _Found) -> None:
         tree = ast.parse(text)
     except SyntaxError:
         return
-    found.names.update(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
+    found.names.update(node.id for node in walk(tree) if isinstance(node, ast.Name))
 
 
 def _is_decorator(node: ast.AST, child: ast.AST) -> bool:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import ast
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from string import Formatter
 
+from jobq_magic.capture.statements import walk
 from jobq_magic.errors import CaptureError
 
 __all__ = ["MagicCall", "calls", "magic_call", "settle", "shell_names"]
@@ -29,7 +31,7 @@ _WAYS_OUT = {
 }
 # Options of the timing magics that take a value, attached or as the next word.
 _VALUED = {"timeit": "nrp", "prun": "lsTD", "time": "", "capture": ""}
-_FIELD = re.compile(r"\{([^{}]+)\}|\$\$|\$(\w+)")
+_DOLLAR = re.compile(r"\$\$|\$([^\W\d][\w.]*\w|[^\W\d])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +103,24 @@ def magic_call(node: ast.AST) -> MagicCall | None:
     return None
 
 
-def calls(tree: ast.AST) -> Iterator[MagicCall]:
-    """All magics in a tree."""
-    for node in ast.walk(tree):
-        if (found := magic_call(node)) is not None:
-            yield found
+def calls(tree: ast.AST) -> list[MagicCall]:
+    """All magics in a tree, from top to bottom."""
+    found = [magic for node in walk(tree) if (magic := magic_call(node)) is not None]
+    return sorted(found, key=lambda magic: (magic.node.lineno, magic.node.col_offset))
 
 
 def shell_names(line: str) -> list[str]:
-    """The expressions that IPython puts their values for: `{expr}` and `$name`."""
-    return [match[1] or match[2] for match in _FIELD.finditer(line) if match[0] != "$$"]
+    """The expressions that IPython puts their values for: `{expr}` and `$name`, also in the format of another."""
+    names = [match[1] for match in _DOLLAR.finditer(line) if match[1]]
+    ahead = [line]
+    while ahead:
+        try:
+            for _, expression, spec, _ in Formatter().parse(ahead.pop()):
+                names += [expression] if expression else []
+                ahead += [spec] if spec else []
+        except ValueError:  # a brace alone: IPython leaves the line as it is
+            continue
+    return names
 
 
 def settle(text: str, transform: Callable[[str], str] | None = None) -> tuple[str, list[str]]:

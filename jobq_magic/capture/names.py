@@ -10,9 +10,10 @@ import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 
-from jobq_magic.capture.bytecode import FUTURES, compiled, futures
+from jobq_magic.capture.bytecode import FUTURES, futures
 from jobq_magic.capture.flow import NOTHING, Flow
 from jobq_magic.capture.hints import Hints, hints_of
+from jobq_magic.capture.statements import check
 
 __all__ = ["Analysis", "analyse"]
 
@@ -53,20 +54,25 @@ def analyse(text: str, flags: int = 0) -> Analysis:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        tree = ast.parse(text)
-        flags = (flags & FUTURES) | futures(tree)
-        compiled(tree.body, flags)  # the whole first: some mistakes are none in a single statement
-        flow = Flow(flags, magic="get_ipython" in text, walrus=":=" in text)
-        flow.block(tree.body, NOTHING)
-        hints = hints_of(tree, flags)
+        try:
+            tree = ast.parse(text)
+            flags = (flags & FUTURES) | futures(tree)
+            flow = Flow(flags, text)
+            check(tree, text, flow.text, flags)
+            end = flow.block(tree.body, NOTHING)
+            hints = hints_of(tree, flags, flow.text)
+        except RecursionError:
+            raise SyntaxError("too many levels inside of one another, for a notebook too") from None
     found = flow.found
-    for name in hints.names:
-        found.soft.add(name)
+    # Annotations are looked at when the cell has defined what it defines.
+    found.soft |= hints.names - (end.sure if end is not None else frozenset())
+    # What is unbound at the end was never left behind.
+    left = [name for name in found.values if end is None or name in end.maybe or name in found.late_stores]
     hidden = found.imports | found.definitions
     return Analysis(
         hard=frozenset(found.hard),
         soft=frozenset(found.soft - found.hard),
-        stores=tuple(name for name in found.values if not name.startswith("_")),
+        stores=tuple(name for name in left if not name.startswith("_")),
         bound=frozenset(found.values) | hidden,
         imports=frozenset(found.imports),
         definitions=frozenset(found.definitions),

@@ -19,10 +19,10 @@ from itertools import islice
 from types import CodeType, FunctionType
 from typing import Any
 
-from jobq_magic.capture.bytecode import FUTURES, Touched, compiled, futures, global_names
+from jobq_magic.capture.bytecode import FUTURES, Touched, futures, global_names
 from jobq_magic.capture.flow import NOTHING, Bound, Flow
-from jobq_magic.capture.hints import hints_of
 from jobq_magic.capture.magics import calls
+from jobq_magic.capture.statements import Text, check
 
 __all__ = ["reads"]
 
@@ -32,9 +32,6 @@ _DEEP = 3
 """How deep: a list of functions, the steps of a pipeline."""
 _BUDGET = 1000
 """Objects that are looked at behind one name: what a big value costs at most."""
-_TEXTUAL = re.compile(r"\b(eval|exec|query|globals)\s*\(")
-_ACROSS = re.compile(r"\b(break|continue|global|nonlocal|return|yield|raise|__future__)\b")
-"""What can be wrong without a single statement being wrong. Each of them is compiled anyway."""
 _AT_NAME = re.compile(r"@([A-Za-z_]\w*)")
 # Decorators that keep the function for later. Any other may call it at once, as `interact` does.
 _KEEPERS = frozenset(
@@ -79,19 +76,13 @@ def _reads(
 ) -> frozenset[str]:
     tree = ast.parse(text)
     flags |= futures(tree)
-    if _ACROSS.search(text):
-        compiled(tree.body, flags)
-    magic = "get_ipython" in text
-    if magic:
-        _prepare(tree, transform)
-    flow = _Use(flags, magic=magic, walrus=":=" in text)
+    flow = _Use(flags, text)
+    check(tree, text, flow.text, flags)
+    if flow.magic and _prepare(tree, transform):
+        flow.text = Text("")  # it is not what is followed any more
     flow.live = _Live(namespace)
-    end = flow.block(tree.body, NOTHING)
-    names = flow.found.hard | flow.found.soft
-    if _TEXTUAL.search(text):
-        hidden = hints_of(tree, flow.flags).names
-        names |= (hidden | flow.behind(hidden, end or NOTHING)) - (end or NOTHING)
-    return frozenset(names)
+    flow.block(tree.body, NOTHING)
+    return frozenset(flow.found.hard | flow.found.soft)
 
 
 class _Use(Flow):
@@ -110,7 +101,7 @@ class _Use(Flow):
 
     def touched(self, node: ast.stmt, bound: Bound) -> Touched:
         """What such a statement does with names, and what the functions that it uses read."""
-        touched = super().touched(node, bound)
+        touched = super().touched(node, bound).copy()
         used = touched.early | touched.after
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
@@ -128,7 +119,7 @@ class _Use(Flow):
                 self._define(node.name, bases)
             case ast.AnnAssign(value=value):
                 used &= _named([node.target], [value] if value is not None else [])
-        touched.late |= self.behind(used | touched.late, bound | self.outer)
+        touched.late |= self.behind(used | touched.late, bound.sure | self.outer.sure)
         return touched
 
     def _keep(self, node: ast.FunctionDef | ast.AsyncFunctionDef, late: set[str]) -> bool:
@@ -155,7 +146,7 @@ class _Use(Flow):
     def _define(self, name: str, needs: Iterable[str]) -> None:
         self.own.setdefault(name, set()).update(needs)
 
-    def behind(self, names: Iterable[str], bound: Bound) -> set[str]:
+    def behind(self, names: Iterable[str], bound: frozenset[str]) -> set[str]:
         """What the functions and objects that the names hold read, when `bound` are the cell's own."""
         found: set[str] = set()
         ahead = list(names)
