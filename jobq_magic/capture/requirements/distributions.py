@@ -1,7 +1,7 @@
 """What is installed here: folders on `sys.path` with the distributions in them, as their own metadata tells."""
 
 # os.path is quicker than pathlib, and all this is asked at each submit.
-# ruff: noqa: PTH109, PTH116, PTH118, PTH119, PTH123, PTH208
+# ruff: noqa: PTH109, PTH110, PTH116, PTH118, PTH119, PTH123, PTH208
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from jobq_magic.capture.requirements.addresses import without_credentials
 
-__all__ = ["Distribution", "Site", "canonical_name", "headers", "installed", "read", "search_path", "sites"]
+__all__ = ["Distribution", "Site", "canonical_name", "direct", "headers", "installed", "read", "search_path", "sites"]
 
 _SYSTEM_INSTALLERS = frozenset({"apk", "apt", "brew", "conda", "debian", "dnf", "dpkg", "nix", "pacman", "rpm"})
 _INFO = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+)(?:-py\d[\d.]*)?\.(?:dist-info|egg-info)$")
@@ -122,6 +122,15 @@ def read(site: Site, info: str) -> Distribution:
     """One distribution of a site."""
     if (known := site.known.get(info)) is None:
         known = site.known[info] = _read(site, info)
+    return known
+
+
+def direct(site: Site) -> tuple[str, ...]:
+    """The metadata's folders of what was installed from an address: a folder, a repository, a file (PEP 610)."""
+    if (known := site.found.get(":direct")) is None:
+        all_infos = (info for infos in site.infos.values() for info in infos)
+        found = (info for info in all_infos if os.path.exists(os.path.join(site.path, info, "direct_url.json")))
+        known = site.found[":direct"] = tuple(sorted(found))
     return known
 
 

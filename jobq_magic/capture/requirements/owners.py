@@ -5,7 +5,7 @@ takes long, and kept on this host's disk until something is installed or removed
 """
 
 # os.path is quicker than pathlib, and all this is asked at each submit.
-# ruff: noqa: PTH110, PTH116, PTH118, PTH120, PTH123, PTH202, PTH206
+# ruff: noqa: PTH116, PTH118, PTH120, PTH123, PTH202, PTH206
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from jobq_magic.capture.requirements.aliases import guesses
-from jobq_magic.capture.requirements.distributions import Site, read
+from jobq_magic.capture.requirements.distributions import Site, direct, read
 from jobq_magic.errors import StoreError
 from jobq_magic.places import runtime_dir
 from jobq_magic.runtime.wire import canonical, replace_file
@@ -185,16 +185,12 @@ def editable_owner(site: Site, name: str, file: str) -> str | None:
     return known[0] if known else None
 
 
-def _editables(site: Site) -> list[tuple[str, tuple[str, str]]]:
+def _editables(site: Site) -> Iterator[tuple[str, tuple[str, str]]]:
     """Each editable install with the places that it puts in reach, as (kind, place)."""
-    found = []
-    for infos in site.infos.values():
-        for info in infos:
-            if os.path.exists(os.path.join(site.path, info, "direct_url.json")):
-                known = read(site, info)
-                if known.source == "editable":
-                    found += [(info, place) for place in _places(site, info, known.origin)]
-    return found
+    for info in direct(site):
+        known = read(site, info)
+        if known.source == "editable":
+            yield from ((info, place) for place in _places(site, info, known.origin))
 
 
 def _places(site: Site, info: str, project: str) -> list[tuple[str, str]]:

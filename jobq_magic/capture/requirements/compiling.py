@@ -1,0 +1,144 @@
+"""`uv pip compile`, as a function: from requirements to exact versions with hashes."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobq_magic.capture.requirements.addresses import redacted
+from jobq_magic.capture.requirements.distributions import canonical_name
+from jobq_magic.capture.requirements.indexes import Sources
+from jobq_magic.capture.requirements.stubs import write_stub
+from jobq_magic.errors import CaptureError
+
+__all__ = ["Locked", "Wanted", "compiled"]
+
+_NAME = re.compile(
+    r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^]]*\])?\s*(?:==\s*(?P<version>[^\s;\\]+)|@\s*(?P<url>\S+))"
+)
+_LONGEST = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be locked."""
+
+    roots: tuple[str, ...]
+    constraints: tuple[str, ...]
+    stubs: Mapping[str, tuple[str, str]]
+    """Of what is on no index, by name: version and metadata."""
+    python: str
+    platform: str
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """One distribution in a lock."""
+
+    name: str
+    version: str
+    """"" where it is at an address."""
+    url: str
+    text: str
+    """Its lines, without comments."""
+    by: tuple[str, ...]
+    """What requires it."""
+
+
+def compiled(wanted: Wanted, sources: Sources) -> list[Locked]:
+    """What uv resolves, sorted by name.
+
+    Raises:
+        CaptureError: `cannot-lock`.
+    """
+    with tempfile.TemporaryDirectory(prefix="jobq-lock-") as name:
+        folder = Path(name)
+        (folder / "roots.in").write_text("\n".join(wanted.roots) + "\n", encoding="utf-8")
+        (folder / "installed.txt").write_text("\n".join(wanted.constraints) + "\n", encoding="utf-8")
+        links = list(sources.find_links)
+        if wanted.stubs:
+            (folder / "stubs").mkdir()
+            for stub, (version, metadata) in sorted(wanted.stubs.items()):
+                write_stub(folder / "stubs", stub, version, metadata)
+            links.insert(0, str(folder / "stubs"))
+        # Credentials are in the addresses of indexes: they go by the environment, which others cannot read.
+        environment = {**os.environ, **sources.variables}
+        environment.pop("UV_FIND_LINKS", None)
+        if links:
+            environment["UV_FIND_LINKS"] = ",".join(links)
+        command = [
+            *(_uv(), "pip", "compile", str(folder / "roots.in"), "--constraints", str(folder / "installed.txt")),
+            *("--python", sys.executable, "--python-version", wanted.python, "--python-platform", wanted.platform),
+            *("--generate-hashes", "--no-header", "--annotation-style", "split", "--color", "never", "--no-progress"),
+        ]
+        done = subprocess.run(
+            command, env=environment, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
+    if done.returncode:
+        reason = _reason(done.stderr, sources.secrets)
+        reached = not re.search(r"fetch|connect|dns|certificate|timed? ?out|401|403", reason, re.IGNORECASE)
+        way = "Name other versions with --requirement" if reached else "See to the network and the index"
+        raise CaptureError(
+            "cannot-lock", f"the packages cannot be locked: {reason}", do=f"{way}, or go without a lock by --no-lock"
+        )
+    return _parsed(done.stdout)
+
+
+def _uv() -> str:
+    import uv  # 15 ms that only a lock should cost
+
+    try:
+        return str(uv.find_uv_bin())
+    except FileNotFoundError:
+        raise CaptureError(
+            "cannot-lock",
+            "the packages cannot be locked: the program uv is not there",
+            do="Install the package uv anew",
+        ) from None
+
+
+def _reason(told: str, secrets: frozenset[str]) -> str:
+    """What uv says, as one line without drawings and credentials."""
+    lines = []
+    for line in told.splitlines():
+        plain = line.strip(" \t│├└╰─▶×").removeprefix("error: ")
+        if plain.startswith("hint:"):
+            break
+        if plain and not plain.startswith(("warning:", "Resolved ", "Using ")):
+            lines.append(plain)
+    text = redacted(re.sub(r"\s+", " ", " ".join(lines)), secrets)
+    text = text.removeprefix("No solution found when resolving dependencies").replace(" cause: ", ": ")
+    text = text.lstrip(": ").removeprefix("cause: ")
+    if len(text) > _LONGEST:
+        text = text[: text.rfind(" ", 0, _LONGEST)] + " …"
+    return text.rstrip(".") or "uv says no reason"
+
+
+def _parsed(text: str) -> list[Locked]:
+    blocks: list[list[str]] = []
+    for line in text.splitlines():
+        if not line.strip() or line.startswith(("#", "-")):  # options are none of a lock's business
+            continue
+        if line[0].isspace():
+            if blocks:
+                blocks[-1].append(line)
+        else:
+            blocks.append([line])
+    return [locked for block in blocks if (locked := _one(block)) is not None]
+
+
+def _one(block: Sequence[str]) -> Locked | None:
+    if (found := _NAME.match(block[0])) is None:
+        return None
+    by = [word for line in block if line.lstrip().startswith("#") for word in line.split()[1:]]
+    lines = [line.rstrip() for line in block if not line.lstrip().startswith("#")]
+    lines[-1] = lines[-1].removesuffix("\\").rstrip()
+    needed_by = tuple(sorted(word for word in by if re.fullmatch(r"[a-z0-9][a-z0-9.-]*", word) and word != "via"))
+    name, version, url = canonical_name(found["name"]), found["version"] or "", found["url"] or ""
+    return Locked(name, version, url, "\n".join(lines) + "\n", needed_by)
