@@ -156,9 +156,10 @@ class Bundle:
         modules: Sequence[tuple[str, str]] = (),
         files: Sequence[tuple[str, str]] = (),
         python: str,
-        account: Account,
+        account: Account | None = None,
     ) -> Bundle:
         """Writes the manifest beside the files, which are there already, and gives the whole its digest."""
+        account = account or Account()
         needed = [{k: v for k, v in asdict(each).items() if k != "why"} for each in account.requirements]
         known = {
             "protocol": PROTOCOL,

@@ -12,10 +12,9 @@ import contextlib
 import os
 from pathlib import Path
 
-__all__ = ["SHARED", "expects", "keep", "sweep", "take"]
+from jobq_magic.runtime.wire import SHARED
 
-SHARED = 1 << 20
-"""Bytes from which a group is shared: below, a write costs less than the question."""
+__all__ = ["expects", "keep", "sweep", "take"]
 
 
 def expects(pool: Path, size: int) -> bool:

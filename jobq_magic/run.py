@@ -118,6 +118,11 @@ class RunPaths:
         """The request to stop; holds its reason: `stopped` or `interrupted`."""
         return self.folder / "stop"
 
+    @property
+    def pool(self) -> Path:
+        """Where the runs of its store share large values; see `pool`."""
+        return self.folder.parent.parent / "values"
+
     def attempt(self, number: int) -> AttemptPaths:
         """The files of one attempt, counted from 1."""
         return AttemptPaths(self.folder / "attempts" / str(number))

@@ -27,6 +27,7 @@ from jobq_magic.capture.remake import made_alike, may_be_remade
 from jobq_magic.capture.secretscan import refuse_secrets, secret_in_source
 from jobq_magic.capture.values import MAIN, Group, Vault
 from jobq_magic.errors import CaptureError
+from jobq_magic.runtime.sharing import families
 
 __all__ = ["Walk"]
 
@@ -405,27 +406,18 @@ class Walk:
         """Makes one group of values that share objects, so that they share them there too."""
         if sum(node.kind == "value" for node in self.nodes.values()) < 2:
             return
-        nodes = {id(node): node for node in self.nodes.values() if node.kind == "value" and node.group is not None}
-        owner: dict[int, int] = {}
-        parent = {key: key for key in nodes}
-
-        def root(key: int) -> int:
-            while parent[key] != key:
-                key = parent[key]
-            return key
-
-        for key, node in nodes.items():
-            for shared in node.group.shared() if node.group is not None else ():
-                parent[root(key)] = root(owner.setdefault(shared, key))
-        families: dict[int, list[Node]] = {}
-        for key, node in nodes.items():
-            families.setdefault(root(key), []).append(node)
-        for family in families.values():
+        nodes = {
+            node.names[0]: node
+            for node in self.nodes.values()
+            if node.kind == "value" and node.group is not None and node.names
+        }
+        shared = {name: node.group.shared() for name, node in nodes.items() if node.group is not None}
+        for family in families(shared):
             if len(family) > 1:
-                names = sorted(name for node in family for name in node.names)
-                for node in family:
-                    if node.group is not None:
-                        self.vault.forget(node.group)
+                names = sorted(name for first in family for name in nodes[first].names)
+                for first in family:
+                    if (group := nodes[first].group) is not None:
+                        self.vault.forget(group)
                 self._group({name: self.namespace[name] for name in names})
 
     def put(self, order: Iterable[Node], *, dry: bool = False) -> None:

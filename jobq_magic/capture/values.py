@@ -18,6 +18,7 @@ from jobq_magic.capture.bytecode import global_names
 from jobq_magic.capture.culprit import find_culprit
 from jobq_magic.errors import CaptureError
 from jobq_magic.runtime.homes import import_home
+from jobq_magic.runtime.sharing import sharable
 from jobq_magic.runtime.wire import Pickled, TooLarge, pickle_group, put_group
 from jobq_magic.words import size as size_in_words
 
@@ -60,7 +61,7 @@ class Group:
 
     def shared(self) -> set[int]:
         """Ids of the objects in it whose identity matters."""
-        return _sharable(self.pickler.memo.copy()) if self.pickler is not None else set()
+        return sharable(self.pickler.memo.copy()) if self.pickler is not None else set()
 
 
 class Vault:
@@ -257,48 +258,6 @@ def _pickler_for(references: References, group: Group) -> type[Any]:
     from cloudpickle import Pickler  # 40 ms that only values should cost
 
     return type("Travelling", (_Travelling, Pickler), {"references": references, "group": group})
-
-
-def _sharable(memo: dict[int, tuple[int, object]]) -> set[int]:
-    """Of what a pickler met, what two names can share so that it matters: what can change, or is told by identity."""
-    found: set[int] = set()
-    kinds: dict[type, bool] = {}
-    inner: list[object] = []
-    for _, value in memo.values():
-        kind = type(value)
-        if kind not in kinds:
-            kinds[kind] = _matters(kind)
-        inner.append(getattr(kind, "_metadata", None))  # which frames of pandas pickle with themselves
-        if kinds[kind]:
-            found.add(id(value))
-        elif _is_index(kind):
-            inner.append(getattr(value, "_data", None))
-            inner += [getattr(inner[-1], name, None) for name in ("_ndarray", "_pa_array")]
-    return found - set(map(id, inner))
-
-
-def _is_index(kind: type) -> bool:
-    """Whether it is an index of pandas, which cannot change, and is passed on from frame to frame."""
-    return any(
-        parent.__name__ == "Index" and parent.__module__.partition(".")[0] == "pandas" for parent in kind.__mro__
-    )
-
-
-def _matters(kind: type) -> bool:
-    if issubclass(kind, type | FunctionType | CodeType | tuple | pickle.PickleBuffer) or kind.__name__ in (
-        "builtin_function_or_method",
-        "cython_function_or_method",
-        "slice",
-        "ufunc",
-        "Logger",
-        "RootLogger",
-        "module",
-        "cell",
-        "_Main",
-        "_MainGlobals",
-    ):
-        return False
-    return not _is_index(kind) and kind.__hash__ in (None, object.__hash__)
 
 
 def views_apart(values: Mapping[str, Any]) -> list[str]:

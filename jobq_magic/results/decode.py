@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jobq_magic import pool
 from jobq_magic.errors import JobFailed, ResultError
 from jobq_magic.run import Run
 from jobq_magic.runtime.wire import Damaged, read_group, unseal
@@ -75,7 +76,7 @@ def decode(run: Run, attempt: int, key: bytes, *, most: int | None = None) -> Ou
     return Outcome(
         names={n: groups.value(entry["group"], n) for n, entry in result["names"].items() if n not in later},
         changed={n: groups.value(entry["group"], n) for n, entry in result["changed"].items() if n not in later},
-        value=groups.value(value["group"], "_") if fits and "_" not in later else None,
+        value=groups.value(value["group"], value.get("name", "_")) if fits and "_" not in later else None,
         shown=(value["bundle"], value.get("metadata", {})) if value is not None and not fits else None,
         skipped=tuple(result["skipped"]),
         later=later,
@@ -107,6 +108,7 @@ class _Groups:
                     why=f"{type(error).__name__}: {error}",
                     do="Import or define here what it is made of, then run %jobq attach " + self._run.id,
                 ) from error
+            pool.keep(self._run.paths.pool, path)
         return self._read[group][name]
 
 

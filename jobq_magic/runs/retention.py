@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobq_magic.errors import StoreError
-from jobq_magic.pool import SHARED, sweep
+from jobq_magic.pool import sweep
 from jobq_magic.run import Run
 from jobq_magic.runs.index import Index
 from jobq_magic.runs.store import DAY, Store
+from jobq_magic.runtime.wire import SHARED
 
 __all__ = ["Limits", "Pruned", "daily", "prune"]
 

@@ -9,8 +9,9 @@ from types import FunctionType, ModuleType
 from .changes import Watched, changed
 from .homes import import_home
 from .ours import stand_in
+from .sharing import families, sharable
 from .spill import give_room
-from .wire import EAGER, PROTOCOL, TooLarge, head_size, read_group, write_group
+from .wire import PROTOCOL, SHARED, TooLarge, head_size, read_group, write_group
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ _PROVED = 64 << 20
 """Bytes in band up to which a group is read once in the job: more could take the memory that the cell left free."""
 _SMALL = 1 << 17
 """Bytes of values that there is room for on a full disk, beside what was printed and the result."""
-_PLAIN = (int, float, complex, bool, str, bytes, type(None))
 
 
 def pickler_for(main: ModuleType, shipped: Iterable[str]) -> Callable[..., Any]:
@@ -36,7 +36,7 @@ def pickler_for(main: ModuleType, shipped: Iterable[str]) -> Callable[..., Any]:
 
     def by_name(value: object) -> str | tuple[Any, ...] | None:
         if not isinstance(value, type | FunctionType):
-            return None
+            return reduced(value)
         if value.__module__ != "__main__":
             import_home(value)
             return stand_in(value)
@@ -76,9 +76,32 @@ class Returns:
         os.makedirs(self._folder, exist_ok=True)
 
     def group(self, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        """All values as one group, so that what they share stays shared; those that cannot go are in `skipped`."""
-        if not values:
-            return {}
+        """All values, in groups; those that cannot go are in `skipped`."""
+        gone: dict[str, dict[str, Any]] = {}
+        for names in self._families(values):
+            gone |= self._group({name: values[name] for name in names})
+        return gone
+
+    def _families(self, values: dict[str, Any]) -> list[list[str]]:
+        """Names whose values share objects together, and alone where they are large; all that is small in one group.
+
+        What is large has a file of its own so that it need not be sent again when a later cell takes it along.
+        """
+        looks = {name: _Look({name: value}, self._pickler) for name, value in values.items()}
+        if (
+            len(looks) < 2
+            or max(look.size for look in looks.values()) < SHARED
+            or sum(look.in_band for look in looks.values()) > _PROVED
+        ):  # the memo of what is pickled in band takes more memory than that itself
+            return [sorted(values)] if values else []
+        large: list[list[str]] = []
+        small: list[list[str]] = []
+        for names in families({name: look.shared() for name, look in looks.items()}):
+            (large if any(looks[name].size >= SHARED for name in names) else small).append(names)
+        rest = sorted(name for names in small for name in names)
+        return [*large, rest] if rest else large
+
+    def _group(self, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
         try:
             return self._there_and_back(values)
         except Exception:
@@ -125,10 +148,13 @@ class Returns:
                 # `rows += [1]` binds the name to what it held: other names hold that too.
                 touched |= {name: held for name, held in group.values.items() if bound.get(name, held) is held}
         everything = {**bound, **touched, **({"_": value} if value is not None else {})}
+        # The last value is often what a name holds, and then needs no place of its own.
+        held = next((name for name in everything if name != "_" and everything[name] is value), None)
+        if held is not None:
+            everything.pop("_", None)
         gone = self.group(everything)
-        if any(entry["size"] > EAGER for entry in gone.values()):
-            # What is small need not wait for what is large; nothing is shared with a number or a text.
-            gone |= self.group({name: held for name, held in everything.items() if _is_small(held)})
+        if held in gone and value is not None:
+            gone["_"] = {**gone[held], "name": held}
         self.skipped = [entry for entry in self.skipped if entry["name"] != "_"]
         last = None
         if value is not None:
@@ -203,8 +229,33 @@ def print_exception(kind: type[BaseException], error: BaseException, _: Tracebac
     print("".join(told.format()), end="", file=sys.stderr)
 
 
-def _is_small(value: object) -> bool:
-    return type(value) in _PLAIN and (not isinstance(value, str | bytes) or len(value) < EAGER // 64)
+class _Look:
+    """How large a value is, and what is in it: it is pickled to nowhere, and its buffers are not read."""
+
+    def __init__(self, value: object, pickler: Callable[..., Any]) -> None:
+        self.size = self.in_band = 0
+        self._pickler = pickler(self, protocol=5, buffer_callback=self._buffer)
+        try:
+            self._pickler.dump(value)
+        except Exception:  # it will be told why
+            self.size = 0
+
+    def write(self, data: Any) -> int:
+        """Counts."""
+        count = len(data)
+        self.size, self.in_band = self.size + count, self.in_band + count
+        return count
+
+    def _buffer(self, buffer: pickle.PickleBuffer) -> bool:
+        try:
+            self.size += buffer.raw().nbytes
+        except BufferError:  # not contiguous: in band
+            return True
+        return False
+
+    def shared(self) -> set[int]:
+        """Ids of the objects in it whose identity matters."""
+        return sharable(self._pickler.memo.copy()) if self.size else set()
 
 
 def _reason(value: object, error: BaseException) -> str:

@@ -38,6 +38,8 @@ PROTOCOL = 1
 """Raised when a runtime of one version could misread a bundle of another."""
 EAGER = 64 << 20
 """Bytes of a value group up to which it is read as soon as the run has ended; bigger ones when a cell reads a name."""
+SHARED = 1 << 20
+"""Bytes of a value group from which it is worth finding again: below, writing it costs less than the question."""
 
 _MAGIC = b"JOBQVAL1"
 _ALIGN = 64
