@@ -13,7 +13,7 @@ import time
 from types import ModuleType
 from typing import NamedTuple
 
-from . import display, figures, outputs, progress, returns, spill
+from . import children, display, figures, outputs, progress, returns, spill
 from .changes import Watched, watch
 from .execute import execute, register
 from .shell import Shell
@@ -121,6 +121,7 @@ def _perform(job: Job, manifest: dict[str, Any], main: ModuleType) -> tuple[dict
     try:
         with _on_ray(job, main) as loaded:
             load_steps(job.bundle, manifest["steps"], main, on_values=note)
+            children.prepare(main, job.bundle, job.out, manifest["steps"])
             loaded()
             job.note(phase="running")
             value = _cell(job.bundle, cell, main)
@@ -163,13 +164,20 @@ def _end_fork(error: BaseException | None) -> None:
 def fresh_main() -> ModuleType:
     """A new `__main__`, in place of the one that started this process: nothing of ours is in it."""
     main = ModuleType("__main__")
-    main.__dict__["__builtins__"] = importlib.import_module("builtins")
     sys.modules["__main__"] = main
+    if "__mp_main__" in sys.modules:
+        sys.modules["__mp_main__"] = main
+    furnish(main)
+    return main
+
+
+def furnish(main: ModuleType) -> None:
+    """Puts what a notebook finds everywhere where `main` finds it."""
+    main.__dict__["__builtins__"] = importlib.import_module("builtins")
     shell = Shell(main.__dict__)
     # As IPython does it, these are builtins, so that they are found from everywhere and belong to nobody's namespace.
     builtins = importlib.import_module("builtins").__dict__
     builtins["get_ipython"], builtins["display"] = shell, display.display
-    return main
 
 
 def definitions(steps: list[dict[str, Any]]) -> list[str]:
@@ -262,7 +270,11 @@ def _on_ray(job: Job, main: ModuleType) -> Iterator[Callable[[], None]]:
 
 
 def leave(status: int) -> None:
-    """Ends the process as an interpreter would, but for the teardown of modules, which only costs time."""
+    """Ends the process as an interpreter would, but for the teardown of modules, which only costs time.
+
+    So processes of multiprocessing that are no daemons are waited for, and the others ended.
+    """
+    children.tell_of_those_left()
     if threading.current_thread() is threading.main_thread():
         threading._shutdown()  # type: ignore[attr-defined]  # as multiprocessing does for its children
     atexit._run_exitfuncs()

@@ -15,14 +15,13 @@ import io
 import json
 import os
 import sys
-import traceback
 from collections.abc import Callable, Iterator
-from types import CodeType, FunctionType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
-from . import display, figures, outputs, parallel
+from . import beside, display, figures, outputs, parallel
 from .afterimport import after_import
-from .main import fresh_main, load_steps
+from .main import fresh_main
 
 SECOND_NAME = "_jobq_main"
 """`__main__` under a name that cloudpickle does not take for one whose things must go by value."""
@@ -50,10 +49,11 @@ def setup() -> None:
             text = file.read()
         _former_main.append(sys.modules["__main__"])  # Ray goes on using it
         main = fresh_main()
-        _load(bundle, json.loads(text)["steps"], main)
+        beside.load(bundle, json.loads(text)["steps"], main, "a worker", _STATE)
+        sys.path[:] = dict.fromkeys(sys.path)
         share(main, hashlib.sha256(text).hexdigest())
     except BaseException:
-        _complain("this worker could not load the definitions of the notebook", traceback.format_exc())
+        beside.complain("this worker could not load the definitions of the notebook")
 
 
 class _Stream(io.TextIOWrapper):
@@ -95,84 +95,14 @@ def _write_to(folder: str) -> None:
     sys.stderr = _Stream(2, os.path.join(folder, "stderr"))
 
 
-def _load(bundle: str, steps: list[dict[str, Any]], main: ModuleType) -> None:
-    values = {name: step for step in steps if step["kind"] == "value" for name in step["names"]}
-    for step in steps:
-        if step["kind"] in ("import", "source") or (step["kind"] == "state" and step["what"] in _STATE):
-            _load_step(bundle, step, main, values)
-    defined = [name for step in steps if step["kind"] == "source" for name in step["names"]]
-    # An object around a function goes by reference and the function in it reads what is here.
-    for name in defined:
-        inner = getattr(main.__dict__.get(name), "__wrapped__", None)
-        if inner is not None and not isinstance(main.__dict__[name], FunctionType | type):
-            for read in _reads(getattr(inner, "__code__", None)):
-                _load_value(bundle, values, read, main)
-    sys.path[:] = dict.fromkeys(sys.path)
-
-
-def _load_step(bundle: str, step: dict[str, Any], main: ModuleType, values: dict[str, dict[str, Any]]) -> None:
-    while True:
-        try:
-            return load_steps(bundle, [step], main)
-        except NameError as error:  # a default, a decorator, a class attribute that reads a value
-            if error.name is None or not _load_value(bundle, values, error.name, main):
-                return _complain(f"{_title(step)} could not be loaded in a worker", traceback.format_exc())
-        except BaseException:
-            return _complain(f"{_title(step)} could not be loaded in a worker", traceback.format_exc())
-
-
-def _load_value(bundle: str, values: dict[str, dict[str, Any]], name: str, main: ModuleType) -> bool:
-    step = values.get(name)
-    if step is None or name in main.__dict__:
-        return False
-    try:
-        load_steps(bundle, [step], main)
-    except Exception:
-        _complain(f"{name} could not be loaded in a worker", traceback.format_exc())
-    return name in main.__dict__
-
-
-def _reads(code: CodeType | None) -> Iterator[str]:
-    if code is not None:
-        yield from code.co_names
-        for constant in code.co_consts:
-            if isinstance(constant, CodeType):
-                yield from _reads(constant)
-
-
-def _title(step: dict[str, Any]) -> str:
-    return ", ".join(step.get("names") or [step.get("module") or step.get("what") or step["kind"]])
-
-
-def _complain(what: str, text: str) -> None:
-    print(f"jobq: {what}\n{text}", file=sys.stderr, flush=True)
-
-
 def share(main: ModuleType, digest: str) -> None:
     """Makes the definitions in `main` the same things in every process that calls this with the same digest."""
-    classes = {f"jobq-{digest}-{name}": found for name, found in _classes(main.__dict__, "")}
-    for pickler in _PICKLERS:
-        after_import(pickler, functools.partial(_track, classes))
+    beside.track(main, digest, _PICKLERS)
     sys.modules[SECOND_NAME] = main
     for value in list(main.__dict__.values()):
         # A `singledispatch` function holds what cannot be pickled: it must go by reference.
         if isinstance(value, FunctionType) and value.__module__ == "__main__" and hasattr(value, "registry"):
             value.__module__ = SECOND_NAME
-
-
-def _classes(namespace: Any, prefix: str) -> Iterator[tuple[str, type]]:
-    for name, value in list(namespace.items()):
-        if isinstance(value, type) and value.__module__ == "__main__" and value.__qualname__ == prefix + name:
-            yield value.__qualname__, value
-            yield from _classes(vars(value), f"{value.__qualname__}.")
-
-
-def _track(classes: dict[str, type], pickler: ModuleType) -> None:
-    # Private names of cloudpickle, there since 1.2: without them classes merely have no identity.
-    with contextlib.suppress(AttributeError), pickler._DYNAMIC_CLASS_TRACKER_LOCK:
-        for key, found in classes.items():
-            pickler._DYNAMIC_CLASS_TRACKER_BY_CLASS[found] = key
-            pickler._DYNAMIC_CLASS_TRACKER_BY_ID[key] = found
 
 
 @contextlib.contextmanager
