@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONUNBUFFERED
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test full lint format browser chromium pictures docs bench bench-local bench-panel bench-ray lock clean
+.PHONY: help install demo test full lint format browser chromium pictures docs bench bench-capture bench-local bench-panel bench-ray lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,7 +57,7 @@ format: install ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bench-local bench-ray bench-panel ## all benches, each beside its peer
+bench: bench-local bench-ray bench-panel bench-capture ## all benches, each beside its peer
 
 bench-local: install ## local mode and the magic itself, beside their peers
 	$(BIN)/python -m benchmarks.local
@@ -67,6 +67,9 @@ bench-ray: install ## embedded Ray beside Ray's own Jobs API
 
 bench-panel: install chromium ## what the panel costs: on the wire, in the kernel, and until a person sees a change
 	$(BIN)/python -m benchmarks.panel
+
+bench-capture: install ## what capture costs, beside what the notebook holds and the disk
+	$(BIN)/python -m benchmarks.capture
 
 lock: install ## renew the lock files from pyproject.toml
 	@echo 'uv>=0.5' | $(BIN)/uv pip compile --quiet - --generate-hashes --no-header --no-annotate --universal --python-version 3.11 --upgrade -o requirements/uv.lock

@@ -12,25 +12,30 @@ import contextlib
 import os
 from pathlib import Path
 
-from jobq_magic.runtime.wire import SHARED
+from jobq_magic.runtime.wire import SHARED, Pickled, is_written
 
-__all__ = ["expects", "keep", "sweep", "take"]
+_COMPARED = 4
+"""Groups of one size that are looked at: where there are many, they are states of one thing, and the newest counts."""
 
-
-def expects(pool: Path, size: int) -> bool:
-    """Whether groups of this very size are there: only then it is worth digesting one before it is written."""
-    return size >= SHARED and (pool / str(size)).is_dir()
+__all__ = ["keep", "sweep", "take"]
 
 
-def take(pool: Path, digest: str, size: int, folder: Path) -> bool:
-    """Links the group of this digest into `folder`; False where the pool does not hold it."""
-    try:
-        os.link(pool / str(size) / digest, folder / digest)
-    except FileExistsError:
-        return True
-    except OSError:
-        return False
-    return True
+def take(pool: Path, group: Pickled, folder: Path) -> str | None:
+    """Links a group into `folder`; its digest, or None where the pool does not hold it.
+
+    It is compared with the groups of its size, which is cheaper than its digest, and ends at the first difference.
+    """
+    if group.size < SHARED:
+        return None
+    with contextlib.suppress(OSError):
+        shelf = pool / str(group.size)
+        newest = sorted(shelf.iterdir(), key=lambda path: path.lstat().st_mtime, reverse=True)[:_COMPARED]
+        for file in newest:
+            if is_written(file, group):
+                with contextlib.suppress(FileExistsError):
+                    os.link(file, folder / file.name)
+                return file.name
+    return None
 
 
 def keep(pool: Path, file: Path) -> None:

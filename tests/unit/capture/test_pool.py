@@ -10,7 +10,7 @@ import pytest
 from jobq_magic import pool
 from jobq_magic.errors import CaptureError
 from jobq_magic.runtime import wire
-from jobq_magic.runtime.wire import pickle_group, put_group, read_group
+from jobq_magic.runtime.wire import is_written, pickle_group, put_group, read_group
 
 
 @pytest.fixture
@@ -96,14 +96,13 @@ def test_what_no_run_holds_any_more_goes(tmp_path):
     assert pool.sweep(shelves) == 0
     other = tmp_path / "other"
     other.mkdir()
-    assert pool.take(shelves, digest, size, other)
+    assert pool.take(shelves, pickle_group({"x": np.zeros(300_000)}), other) == digest
     (run / digest).unlink()
     assert pool.sweep(shelves) == 0, "the other run holds it"
     (other / digest).unlink()
     assert pool.sweep(shelves) == size
     assert not list(shelves.iterdir())
-    assert not pool.expects(shelves, size)
-    assert not pool.take(shelves, digest, size, run)
+    assert pool.take(shelves, pickle_group({"x": np.zeros(300_000)}), run) is None
 
 
 def test_what_is_small_is_not_shared(tmp_path):
@@ -138,6 +137,16 @@ def test_the_name_of_a_file_is_the_digest_of_what_is_in_it(tmp_path, count):
     assert (back["b"] == value["b"]).all()
     assert [one.ctypes.data % 64 for one in (back["a"], back["b"])] == [0, 0]
     assert os.listdir(tmp_path) == [digest]
+
+
+@pytest.mark.parametrize("at", [0, 150_000, 299_999])
+def test_a_group_that_differs_anywhere_is_another(tmp_path, at):
+    array = np.zeros(300_000)
+    path = tmp_path / put_group(tmp_path, pickle_group({"x": array}))
+    assert is_written(path, pickle_group({"x": array}))
+    array[at] = 1
+    assert not is_written(path, pickle_group({"x": array}))
+    assert not is_written(path, pickle_group({"y": np.zeros(300_000)}))
 
 
 def test_a_group_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
