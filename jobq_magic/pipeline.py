@@ -110,7 +110,7 @@ def rerun(store: Store, run: Run, *, headless: bool = False) -> Run:
         cell={**run.cell, "kernel": process.identify(_own_pid())},
     )
     with _on_record(store, again):
-        shutil.copytree(run.paths.bundle, again.paths.bundle, copy_function=_link)
+        shutil.copytree(run.paths.bundle, again.paths.bundle, symlinks=True, copy_function=_link)
         if (account := store.account(run)) is not None:
             store.set_account(again, account)
         _hand_over(store, again, backend)

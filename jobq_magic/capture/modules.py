@@ -1,98 +1,50 @@
-"""Modules: the standard library's, installed ones, and local code, which is copied into the bundle.
+"""Local code: copied into the bundle, with the local code that it imports, so that later edits do not matter.
 
-Told apart by file, not by name, and without reading what distributions say about themselves.
+A module goes as its file, a package as a whole: it may import at run time, and read data that lies beside its code.
+What git ignores stays, but for modules that are seen to be imported: generated code is often ignored. What
+`.jobqignore` names stays in any case. Where the job sees this machine's files, all that stays is linked into the copy.
 """
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib.machinery
 import os
-import site
-import sys
-import sysconfig
-import time
-from collections.abc import Iterator
-from functools import lru_cache
-from pathlib import Path
-from types import ModuleType
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 
-from jobq_magic.capture.samecode import still_makes
-from jobq_magic.capture.secretscan import secret_in_text
+from jobq_magic.bundle import Stayed
+from jobq_magic.capture.homes import edited_since_import, file_below, home_of, local_portions
+from jobq_magic.capture.ignored import Ignored
+from jobq_magic.capture.imports import imports_of
+from jobq_magic.capture.secretscan import secret_in_file, secret_in_text
+from jobq_magic.capture.tree import Entry, TooMany, in_words, is_credentials, lies_in, read_file, shown, walk
 from jobq_magic.errors import CaptureError
 
 __all__ = ["LocalCode", "home_of"]
 
 _LARGEST_FILE = 10 << 20
 _MOST_FILES = 5_000
+_MOST_LOOKED_AT = 50_000
 _LARGEST_TREE = 200 << 20
 _LARGEST_SCANNED = 1 << 20
-_SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "dist-packages"})
-_PRIVATE_NAMES = frozenset({"id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "kubeconfig", "credentials.json"})
-_PRIVATE_SUFFIXES = (".pem", ".key", ".p12", ".pfx", ".pyc", ".pyo")
-_OWN = "jobq_magic"
-_STARTED = time.time()
-"""Files that are older were not edited since they were imported, as far as that matters."""
+_CODE = tuple(suffix for suffix in importlib.machinery.all_suffixes() if suffix != ".pyc")
+_QUIET = ("its name begins with a dot", "it holds installed packages")
+"""Why things stay of which nobody expects that they travel."""
 
 
-def home_of(name: str) -> tuple[str, Path | None]:
-    """Where the top-level module of `name` is at home.
+@dataclass(slots=True)
+class _Package:
+    """A local module or package that was copied."""
 
-    Returns:
-        `stdlib`, `installed` or `local`, or `unknown` where there is no such module; and for local code its file, or
-        the folder of its package.
-    """
-    top = name.partition(".")[0]
-    if top in sys.stdlib_module_names or top in sys.builtin_module_names or top == "__main__":
-        return "stdlib", None
-    if top == _OWN:
-        return "installed", None
-    file = _file_of(top)
-    if file is None:
-        return ("installed" if top in sys.modules else "unknown"), None
-    # What lies in an archive has no file of its own.
-    return ("installed" if _is_installed(str(file)) or not file.exists() else "local"), file
-
-
-def _file_of(top: str) -> Path | None:
-    module = sys.modules.get(top)
-    if isinstance(module, ModuleType):
-        if (file := getattr(module, "__file__", None)) is not None:
-            return _package(Path(file))
-        if folders := list(getattr(module, "__path__", ())):
-            return Path(folders[0])
-        return None
-    try:
-        spec = importlib.machinery.PathFinder.find_spec(top)
-    except (ImportError, ValueError, OSError):
-        return None
-    if spec is None:
-        return None
-    if spec.origin is not None and spec.has_location:
-        return _package(Path(spec.origin))
-    return Path(next(iter(spec.submodule_search_locations))) if spec.submodule_search_locations else None
-
-
-def _package(file: Path) -> Path:
-    file = file.absolute()
-    return file.parent if file.stem == "__init__" else file
-
-
-@lru_cache(maxsize=4096)
-def _is_installed(path: str) -> bool:
-    parts = Path(path).parts
-    if "site-packages" in parts or "dist-packages" in parts:
-        return True
-    return any(path.startswith(folder + os.sep) for folder in _installed_folders())
-
-
-@lru_cache(maxsize=1)
-def _installed_folders() -> tuple[str, ...]:
-    paths = sysconfig.get_paths()
-    folders = {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
-    folders |= {site.getusersitepackages(), *site.getsitepackages()}
-    return tuple(sorted(str(Path(folder).absolute()) for folder in folders))
+    top: str
+    why: str
+    portions: list[Path]
+    rules: list[Ignored]
+    copied: set[str] = field(default_factory=set)
+    left: dict[str, list[str]] = field(default_factory=dict)
+    """By the reason, paths of what stayed."""
 
 
 class LocalCode:
@@ -108,114 +60,253 @@ class LocalCode:
         self._folder = folder
         self._insisted = insisted
         self._here = here
-        self._known: dict[str, str] = {}
+        self._homes: dict[str, str] = {}
+        self._tops: dict[str, str] = {}
+        self._packages: dict[str, _Package | None] = {}
         self._size = 0
+        self._notes: list[str] = []
         self.files: list[tuple[str, str]] = []
         self.shipped: dict[str, tuple[str, int]] = {}
         """Of each module copied: who needs it, and its size."""
         self.seen: set[str] = set()
         """All top-level modules that were asked for, and that local code imports."""
-        self.notes: list[str] = []
+        self.modules: dict[str, str] = {}
+        """All modules that were asked for, and that local code imports, by their full names, and who needs them; a
+        name that is imported from a module stands here like a sub-module."""
 
     def need(self, name: str, why: str) -> str:
-        """Sees to it that a module can be imported where the job runs; where it is at home."""
+        """Sees to it that a module can be imported where the job runs; where it is at home.
+
+        Raises:
+            CaptureError: it cannot travel.
+        """
+        if name in self._homes:
+            return self._homes[name]
         top = name.partition(".")[0]
-        if (known := self._known.get(top)) is not None:
-            return known
-        home, path = home_of(top)
-        self._known[top] = home
+        home = self._homes[name] = self._tops.get(top) or self._find(name)
         self.seen.add(top)
-        if home == "local" and path is not None and not self._stays(top, path):
-            before, imported = self._size, set()
-            for file in self._tree(path) if path.is_dir() else [path]:
-                imported |= self._copy(file, Path(top) / file.relative_to(path) if path.is_dir() else Path(path.name))
-            self.shipped[top] = (why, self._size - before)
-            if (edited := edited_since_import(top)) is not None:
-                self.notes.append(f"{edited} was edited after it was imported here; the job runs it as it is now")
-            for other in sorted(imported):
-                self.need(other, f"{why} → {top}")
+        self.modules[name] = why
+        if home == "local":
+            if top not in self._packages:
+                self._packages[top] = None
+                self._ship(top, why)
+            if (package := self._packages[top]) is not None:
+                self._follow(package, [name])
         return home
 
-    def _stays(self, top: str, path: Path) -> bool:
-        """Whether a module is imported from where it lies, because it looks for files there, or is too large."""
-        if path.is_dir():
-            files = list(self._tree(path))
-            large = len(files) > _MOST_FILES or sum(file.stat().st_size for file in files) > _LARGEST_TREE
-            if large and not self._here:
-                raise CaptureError(
-                    "too-large",
-                    f"the local code of {top} is too large to travel",
-                    why=f"More than {_MOST_FILES} files or 200 MiB lie in its folder",
-                    do="Install it as a package, or move its data elsewhere",
-                )
-            if large:
-                self.notes.append(f"{top} is large, and was left where it is: the job sees later changes to it")
-            return large
-        if path.suffix != ".py" or b"__file__" not in path.read_bytes():
+    def _find(self, name: str) -> str:
+        home, file = home_of(name)
+        if file is None or not file.is_dir() or file_below(file, "__init__") is not None:
+            self._tops[name.partition(".")[0]] = (
+                home  # and not a namespace package, whose parts have homes of their own
+            )
+        return home
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know."""
+        told = [
+            f"{in_words(paths)} did not travel: {reason}"
+            for package in self._packages.values()
+            if package is not None and not self._here
+            for reason, paths in sorted(package.left.items())
+            if not reason.endswith("leaves it out") and reason not in _QUIET
+        ]
+        return [*self._notes, *told]
+
+    @property
+    def stayed(self) -> list[Stayed]:
+        """All that stays of packages that travel."""
+        return [
+            Stayed(shown(path), reason)
+            for package in self._packages.values()
+            if package is not None and not self._here
+            for reason, paths in sorted(package.left.items())
+            for path in sorted(paths)
+        ]
+
+    def _ship(self, top: str, why: str) -> None:
+        portions = local_portions(top)
+        package = _Package(top, why, portions, [Ignored(portion) for portion in portions])
+        if any(rules.root_by == ".jobqignore" for rules in package.rules):
+            if not self._here:
+                self._notes.append(f"{top} stays, as .jobqignore says: the job must have it")
+            return
+        before, imported = self._size, set()
+        if portions[0].is_dir():
+            if (entries := self._entries(package)) is None:
+                return
+            self._packages[top] = package
+            for entry in entries:
+                if not entry.left:
+                    imported |= self._copy(package, entry.path, entry.relative)
+                elif not self._here:
+                    package.left.setdefault(entry.left, []).append(f"{top}/{entry.relative}")
+            if self._here:
+                _link(self._folder / top, [entry for entry in entries if entry.left])
+        elif not self._looks_beside(top, portions[0]):
+            self._packages[top] = package
+            imported = self._copy(package, portions[0], "")
+        else:
+            return
+        self.shipped[top] = (why, self._size - before)
+        if (edited := edited_since_import(top)) is not None:
+            self._notes.append(f"{edited} was edited after it was imported here; the job runs it as it is now")
+        self._follow(package, imported)
+
+    def _looks_beside(self, top: str, path: Path) -> bool:
+        """Whether a module is imported from where it lies, because it looks for files there."""
+        if path.suffix != ".py" or b"__file__" not in _read(path):
             return False
         if not self._here:
-            self.notes.append(f"{top} may look for files beside itself, which do not travel; add them with --files")
+            self._notes.append(
+                f"{top} may look for files beside itself, which do not travel; a package takes along what it holds"
+            )
         return self._here
 
-    def _tree(self, root: Path) -> Iterator[Path]:
-        for folder, folders, files in os.walk(root):
-            folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED)
-            for name in sorted(files):
-                if name.startswith(".") or name in _PRIVATE_NAMES or name.endswith(_PRIVATE_SUFFIXES):
-                    continue
-                path = Path(folder, name)
-                if path.stat().st_size <= _LARGEST_FILE:
-                    yield path
-                else:
-                    self.notes.append(f"{path.relative_to(root.parent)} did not travel: it is larger than 10 MiB")
-
-    def _copy(self, source: Path, relative: Path) -> set[str]:
-        """Copies one file; the top-level modules that it imports."""
+    def _entries(self, package: _Package) -> list[Entry] | None:
+        """What lies in a package; None where it is imported from where it lies, as it is too large."""
+        entries: dict[str, Entry] = {}
         try:
-            data = source.read_bytes()
-        except OSError as error:
-            raise CaptureError("cannot-travel", f"{source} cannot be read: {error.strerror}") from error
+            for portion, rules in zip(package.portions, package.rules, strict=True):
+                if _is_everything(portion):
+                    raise TooMany
+                ignored = _but_code(rules) if self._here else rules
+                found = walk(portion, ignored, within=rules.base, most=_MOST_LOOKED_AT, largest=_LARGEST_FILE)
+                for entry in found:
+                    entries.setdefault(entry.relative, entry)
+            going = [entry for entry in entries.values() if not entry.left]
+            if len(going) > _MOST_FILES or sum(entry.size for entry in going) > _LARGEST_TREE:
+                raise TooMany
+        except TooMany:
+            if not self._here:
+                raise CaptureError(
+                    "too-large",
+                    f"the local code of {package.top} is too large to travel",
+                    why=f"More than {_MOST_FILES} files or 200 MiB lie in {shown(package.portions[0])}",
+                    do="Name what need not travel in .jobqignore, install it as a package, or move its data elsewhere",
+                ) from None
+            self._notes.append(f"{package.top} is large, and was left where it is: the job sees later changes to it")
+            return None
+        return list(entries.values())
+
+    def _follow(self, package: _Package, names: Iterable[str]) -> None:
+        """Takes what is imported: files of the package that had stayed, and other modules."""
+        names = sorted(names)
+        while names:
+            further: set[str] = set()
+            for name in names:
+                top, _, below = name.partition(".")
+                if top == package.top:
+                    self.modules.setdefault(name, package.why)
+                    self._homes.setdefault(name, "local")
+                    further |= self._insist(package, below)
+                else:
+                    self.need(name, f"{package.why} → {package.top}")
+            names = sorted(further)
+
+    def _insist(self, package: _Package, below: str) -> set[str]:
+        """Copies a sub-module, and the packages above it, where only a rule of git's kept them; what they import."""
+        if self._here or not below or not package.portions[0].is_dir():
+            return set()
+        imported: set[str] = set()
+        parts = below.split(".")
+        for depth in range(1, len(parts) + 1):
+            for portion, rules in zip(package.portions, package.rules, strict=True):
+                file = file_below(portion, ".".join(parts[:depth]))
+                if file is None or file.is_dir():
+                    continue
+                relative = file.relative_to(portion).as_posix()
+                if f"{package.top}/{relative}" not in package.copied and _may_go(file, portion, rules):
+                    imported |= self._copy(package, file, relative)
+                    for paths in package.left.values():
+                        if f"{package.top}/{relative}" in paths:
+                            paths.remove(f"{package.top}/{relative}")
+                    package.left = {reason: paths for reason, paths in package.left.items() if paths}
+                break
+        return imported
+
+    def _copy(self, package: _Package, source: Path, relative: str) -> set[str]:
+        """Copies one file; the modules that it imports."""
+        target = f"{package.top}/{relative}" if relative else f"{package.top}{_suffix(source)}"
+        if (data := _read(source) if source.name.endswith(_CODE) else _read_if_allowed(source)) is None:
+            package.left.setdefault("it cannot be read", []).append(target)
+            return set()
+        if package.top not in self._insisted:
+            self._refuse_secrets(package, source, data)
         self._size += len(data)
-        found = secret_in_text(data.decode("utf-8", "replace")) if len(data) <= _LARGEST_SCANNED else None
-        if found is not None and relative.parts[0].removesuffix(".py") not in self._insisted:
-            top = relative.parts[0].removesuffix(".py")
+        path = self._folder / target
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        package.copied.add(target)
+        self.files.append((target, hashlib.sha256(data).hexdigest()))
+        if source.suffix != ".py":
+            return set()
+        return set(imports_of(data, ".".join(PurePosixPath(target).parent.parts)))
+
+    def _refuse_secrets(self, package: _Package, source: Path, data: bytes) -> None:
+        scanned = data[:_LARGEST_SCANNED]
+        line, found = 0, secret_in_text(scanned.decode("utf-8", "replace"))
+        if not self._here and (told := secret_in_file(source.name, scanned, self._insisted)) is not None:
+            line, found = told
+        if found is not None:
+            where = f"line {line} of {shown(source.name)}" if line else shown(source.name)
             raise CaptureError(
                 "secret-in-value",
-                f"{source.name}, which travels with {top}, holds {found}",
-                do=f"Take it out of the file and pass it with --secret NAME, or insist with --include {top}",
+                f"{where}, which travels with {package.top}, holds {found}",
+                do=(
+                    "Take it out of the file and pass it with --secret NAME, name the file in .jobqignore, or insist "
+                    f"with --include {package.top}"
+                ),
             )
-        target = self._folder / relative
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-        self.files.append((relative.as_posix(), hashlib.sha256(data).hexdigest()))
-        return set(_imports(data)) if source.suffix == ".py" else set()
 
 
-def edited_since_import(top: str) -> str | None:
-    """The name of a loaded file of a module whose text makes other functions now than the loaded ones."""
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None) if name == top or name.startswith(f"{top}.") else None
-        if file is None or not file.endswith(".py"):
-            continue
-        try:
-            path = Path(file)
-            if path.stat().st_mtime > _STARTED and not still_makes(path.read_text(encoding="utf-8"), module):
-                return path.name
-        except (OSError, ValueError):
-            continue
-    return None
+def _link(folder: Path, entries: Iterable[Entry]) -> None:
+    """Lets a copy have what was not copied; after all copying, so that nothing is written through a link."""
+    for entry in entries:
+        path = folder / entry.relative
+        if not os.path.lexists(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.symlink_to(entry.path)
 
 
-@lru_cache(maxsize=512)
-def _imports(data: bytes) -> frozenset[str]:
+def _read(path: Path) -> bytes:
     try:
-        tree = ast.parse(data)
-    except (SyntaxError, ValueError):
-        return frozenset()
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found.update(alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module.partition(".")[0])
-    return frozenset(found)
+        return read_file(path)
+    except OSError as error:
+        raise CaptureError(
+            "cannot-travel",
+            f"{shown(path)} cannot be read: {error.strerror}",
+            do="Let it be read, or name it in .jobqignore",
+        ) from error
+
+
+def _read_if_allowed(path: Path) -> bytes | None:
+    try:
+        return read_file(path)
+    except OSError:
+        return None
+
+
+def _suffix(path: Path) -> str:
+    return next((suffix for suffix in sorted(_CODE, key=len, reverse=True) if path.name.endswith(suffix)), path.suffix)
+
+
+def _but_code(rules: Ignored) -> Callable[[Path, bool], str]:
+    return lambda path, folder: "" if not folder and path.name.endswith(_CODE) else rules(path, folder)
+
+
+def _may_go(file: Path, portion: Path, rules: Ignored) -> bool:
+    """Whether a file that is imported travels although it was left: not where it was meant to stay."""
+    if is_credentials(file) or not lies_in(file, rules.base):
+        return False
+    steps = [file, *(path for path in file.parents if path != portion and path.is_relative_to(portion))]
+    return all(rules(path, path != file) != ".jobqignore" for path in steps)
+
+
+def _is_everything(folder: Path) -> bool:
+    """Whether a folder is somebody's home, or holds it."""
+    try:
+        return Path.home().is_relative_to(folder)
+    except RuntimeError:
+        return False

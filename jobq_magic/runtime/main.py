@@ -13,7 +13,7 @@ import time
 from types import ModuleType
 from typing import NamedTuple
 
-from . import children, display, figures, outputs, progress, returns, spill
+from . import children, display, figures, outputs, progress, returns, spill, workfiles
 from .changes import Watched, watch
 from .execute import execute, register
 from .shell import Shell
@@ -120,6 +120,7 @@ def _perform(job: Job, manifest: dict[str, Any], main: ModuleType) -> tuple[dict
 
     try:
         with _on_ray(job, main) as loaded:
+            workfiles.lay_out(job.bundle, manifest.get("files", ()))
             load_steps(job.bundle, manifest["steps"], main, on_values=note)
             children.prepare(main, job.bundle, job.out, manifest["steps"])
             loaded()
@@ -211,9 +212,14 @@ def load_steps(
             execute(text, step["label"], main.__dict__, first=step["line"], flags=step["flags"])
         elif step["kind"] == "value":
             path = os.path.join(bundle, step["file"])
-            values = read_group(path)
+            values, turn = read_group(path), step.get("turn", "")
+            if turn in ("again", "anew"):
+                from .again import restored
+
+                pickler = returns.pickler_for(main, definitions(steps))
+                values = restored(main.__dict__, values, pickler, anew=turn == "anew")
             main.__dict__.update(values)
-            if on_values is not None:
+            if on_values is not None and turn != "early":
                 on_values(step["names"], values, path)
         elif step["kind"] == "attributes":
             owner: Any = main

@@ -1,0 +1,164 @@
+"""By what a credential is known: its form, the name that it has, the file that it lies in, the client that holds it."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from pathlib import PurePath
+
+__all__ = ["client_with_credentials", "is_credential_file", "is_secret_name", "looks_random", "secret_in_text"]
+
+_NAMES = re.compile(
+    r"(?<![a-z0-9])(?:secret|passw(?:or)?d|passphrase|pwd|api[_-]?key|access[_-]?key|account_?key|private_?key|"
+    r"secret_?key|"
+    r"credentials?|authorization|(?:auth|access|api|bearer|refresh|hf|gh|github|gitlab|slack)[_-]?token|token)(?![a-z])"
+)
+_ABOUT = re.compile(
+    r"_(?:urls?|uri|endpoint|host|names?|field|col|column|path|file|filename|dir|folder|len|length|size|count|limit|types?|"
+    r"env|var|variable|header|prefix|suffix|sep|pattern|regex|re|format|ids?|ttl|expiry|expires|expires_at|policy|hint|"
+    r"label|help|prompt|message|error|selector|input|widget|form|placeholder|required|enabled|rules?|validator|manager|"
+    r"store|provider|service|class|module|model|kind|mode|method|scope|reset|strength|description|title|algorithm|text)$"
+)
+"""How names end that say something about a credential, and do not hold one."""
+_OTHER_TOKENS = re.compile(
+    r"(?:^|_)(?:page|next|prev|continuation|cursor|pad|eos|bos|unk|sep|cls|mask|special|start|stop|end|sync|image|"
+    r"first|last|extra|new|vocab|class)_?token$"
+)
+"""Tokens of texts and of pages."""
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("an AWS access key", re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b(?<!EXAMPLE)")),
+    ("a GitHub token", re.compile(r"\b(gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})")),
+    ("a GitLab token", re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}")),
+    ("an API key", re.compile(r"\bsk-(?:[A-Za-z0-9_]{0,24}-){0,8}(?=[A-Za-z_]{0,40}\d)[A-Za-z0-9_]{20,}")),
+    ("a Stripe key", re.compile(r"\b[rs]k_(live|test)_[0-9A-Za-z]{16,}")),
+    ("a Slack token", re.compile(r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}")),
+    ("a Slack webhook", re.compile(r"hooks\.slack\.com/services/T\w{6,}/B\w{6,}/\w{16,}")),
+    ("a Hugging Face token", re.compile(r"\bhf_[A-Za-z0-9]{30,}")),
+    ("a Google API key", re.compile(r"\bAIza[0-9A-Za-z_-]{35}\b")),
+    ("a Google client secret", re.compile(r"\bGOCSPX-[A-Za-z0-9_-]{20,}")),
+    ("a PyPI token", re.compile(r"\bpypi-AgEI[A-Za-z0-9_-]{30,}")),
+    ("an npm token", re.compile(r"\bnpm_[A-Za-z0-9]{36}\b")),
+    ("a Databricks token", re.compile(r"\bdapi[0-9a-f]{32}\b")),
+    ("a SendGrid key", re.compile(r"\bSG\.[\w-]{16,}\.[\w-]{32,}")),
+    ("an Azure key", re.compile(r"\b(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{32,}={0,2}")),
+    ("a private key", re.compile(r"-----BEGIN ([A-Z]+ )*PRIVATE KEY( BLOCK)?-----")),
+    ("a web token", re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}")),
+)
+_ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]{0,20}://([^/\s:@{}$<>\"']*):([^/\s:@{}$<>*\"']{3,})@[\w.-]", re.IGNORECASE)
+_TOKEN_ADDRESS = re.compile(r"\bhttps?://(?=[A-Za-z_-]{0,40}\d)[A-Za-z0-9_-]{20,}@[\w.-]")
+_MARKS = re.compile(
+    r"AKIA|ASIA|gh[pousr]_|github_pat_|glpat-|sk-|[rs]k_|xox|hooks\.slack|hf_|AIza|GOCSPX|pypi-|npm_|dapi|SG\.|"
+    r"AccessKey=|AccountKey=|-----BEGIN|eyJ|://"
+)
+_PLACEHOLDERS = re.compile(
+    r"(x+|\*+|\.+|-+|_+|<.*>|\{.*\}|\[.*\]|\(.*\)|%.*|\$.*|(your|my|the|some|insert|replace|enter|put)[ _-].*|"
+    r"change_?(me|it)|.*example.*|.*placeholder.*|none|null|nil|true|false|yes|no|on|off|test(ing)?|dummy|fake|mock|"
+    r"todo|fixme|tbd|n/?a|foo|bar|baz|redacted|hidden|unset|unknown|empty|default|optional|required|str(ing)?|text|bytes|"
+    r"object|category|varchar.*|char|int|integer|user(name)?|pass(word|wd|phrase)?|pwd|secret|token|key|credentials?|"
+    r"api[_-]?key|basic|bearer|oauth2?|jwt)",
+    re.IGNORECASE,
+)
+_WORDS = re.compile(r"[\w.-]+\.[a-z]{2,4}|([a-zA-Z]+\d{0,4}[./:_-])+[a-zA-Z]*\d{0,4}")
+"""Names of files, modules, models."""
+_SCHEME = re.compile(r"(?:Bearer|Basic|Token|Bot|ApiKey)\s+", re.IGNORECASE)
+_LONGEST = 1 << 20
+
+_FILES = re.compile(
+    r"(?:\.env(?:\.(?!example$|sample$|template$|dist$)\w+)*|[\w.-]+\.env|\.?netrc|_netrc|\.pgpass|\.pypirc|"
+    r"\.git-credentials|\.htpasswd|\.dockercfg|\.dockerconfigjson|id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?|kubeconfig|"
+    r"[\w.-]+\.kubeconfig|credentials(?:\.json|\.ini|\.ya?ml|\.toml|\.db)?|application_default_credentials\.json|"
+    r"client_secrets?[\w.-]*\.json|service[_-]?account[\w.-]*\.json|secrets?\.(?:json|ya?ml|toml|ini|env)|"
+    r".+\.(?:pem|key|p12|pfx|jks|keystore|kdbx|ppk))",
+    re.IGNORECASE,
+)
+_FOLDERS = frozenset({".ssh", ".aws", ".azure", ".gnupg", ".kube", ".docker", ".gcloud"})
+
+_CLIENTS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("boto3", re.compile(r"session\.Session|resources\..+")),
+    ("botocore", re.compile(r"client\..+|session\.Session|credentials\..+")),
+    ("aiobotocore", re.compile(r"client\..+|session\..+Session")),
+    ("google.auth", re.compile(r".*\b\w*Credentials")),
+    ("google.oauth2", re.compile(r".*\b\w*Credentials")),
+    ("google.cloud", re.compile(r".*\b\w*Client")),
+    ("google.genai", re.compile(r".*\b\w*Client")),
+    ("azure", re.compile(r".*\b\w*(Credentials?|Client)")),
+    ("openai", re.compile(r".*\b(Async)?(Azure)?OpenAI")),
+    ("anthropic", re.compile(r".*\b(Async)?Anthropic\w*")),
+    ("cohere", re.compile(r".*\b(Async)?Client(V2)?")),
+    ("mistralai", re.compile(r".*\bMistral\w*")),
+    ("groq", re.compile(r".*\b(Async)?Groq")),
+    ("kubernetes", re.compile(r"client\.(configuration\.Configuration|api_client\.ApiClient)")),
+    ("kubernetes_asyncio", re.compile(r"client\.(configuration\.Configuration|api_client\.ApiClient)")),
+    ("snowflake.connector", re.compile(r".*\bSnowflakeConnection")),
+    ("paramiko", re.compile(r".*\b\w*(Key|SSHClient)")),
+    ("cryptography.hazmat", re.compile(r".*\b\w*PrivateKey")),
+)
+"""Packages, and their classes whose instances hold credentials or get them by themselves."""
+
+
+def secret_in_text(text: str) -> str | None:
+    """The kind of credential whose form is found in a text."""
+    if len(text) < 12 or not _MARKS.search(text, 0, _LONGEST):
+        return None
+    if (kind := next((kind for kind, form in _FORMS if form.search(text, 0, _LONGEST)), None)) is not None:
+        return kind
+    for found in _ADDRESS.finditer(text, 0, _LONGEST):
+        user, password = found[1].lower(), found[2].lower()
+        # What everybody writes into examples, and the users of databases on one's own machine.
+        if password != user and not _PLACEHOLDERS.fullmatch(password):
+            return "a password in an address"
+    return "a token in an address" if _TOKEN_ADDRESS.search(text, 0, _LONGEST) else None
+
+
+@lru_cache(maxsize=4096)
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", _CAMEL.sub("_", name).lower()).strip("_")
+
+
+def is_secret_name(text: str) -> bool:
+    """Whether a name, or a word in a text, is one that credentials have."""
+    return _NAMES.search(_plain(text) if len(text) < 200 else _CAMEL.sub("_", text).lower()) is not None
+
+
+def looks_random(name: str, text: str, *, strict: bool = False) -> bool:
+    """Whether a text under a telling name is a credential, and not a word about one.
+
+    Args:
+        name: what it is called.
+        text: what it is.
+        strict: a password is one only with digits: in files that are not of today, many are made up.
+    """
+    name = _plain(name)
+    text = _SCHEME.sub("", text, count=1) if _SCHEME.match(text) else text
+    if _ABOUT.search(name) or _OTHER_TOKENS.search(name):
+        return False
+    if any(letter.isspace() for letter in text) or _PLACEHOLDERS.fullmatch(text) or "://" in text:
+        return False
+    if text.startswith(("/", "./", "../", "~")) or re.fullmatch(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+", text):
+        return False  # a file, the name of a variable
+    digits, letters = any(c.isdigit() for c in text), any(c.isalpha() for c in text)
+    if re.search(r"passw|passphrase", name):
+        word = _plain(text)
+        least = 8 if strict else 4
+        return len(text) >= least and (not word or word not in name) and (not strict or (digits and letters))
+    if name.endswith("pwd"):  # a folder as often as a password
+        return len(text) >= 6 and digits and letters and "/" not in text
+    return len(text) >= 12 and digits and letters and not _WORDS.fullmatch(text)
+
+
+def is_credential_file(path: PurePath) -> bool:
+    """Whether a file is of those in which programs keep credentials."""
+    return _FILES.fullmatch(path.name) is not None or path.parent.name in _FOLDERS
+
+
+def client_with_credentials(kind: type) -> str | None:
+    """The class of a cloud's or a service's client that a type is, or is made of; it may not even pickle."""
+    for base in kind.__mro__[:-1]:
+        module, name = base.__module__, base.__qualname__
+        for package, classes in _CLIENTS:
+            if f"{module}.".startswith(f"{package}.") and classes.fullmatch(
+                f"{module.removeprefix(package).lstrip('.')}.{name}".lstrip(".")
+            ):
+                return f"{module}.{name}"
+    return None
