@@ -1,4 +1,4 @@
-"""Distributions made for a test: wheels written by hand, projects for real build backends, environments to hold them."""
+"""Distributions made for a test: wheels written by hand, projects for real build backends, and where they are."""
 
 from __future__ import annotations
 

@@ -76,6 +76,7 @@ def compiled(wanted: Wanted, sources: Sources) -> list[Locked]:
             *(_uv(), "pip", "compile", str(folder / "roots.in"), "--constraints", str(folder / "installed.txt")),
             *("--python", sys.executable, "--python-version", wanted.python, "--python-platform", wanted.platform),
             *("--generate-hashes", "--no-header", "--annotation-style", "split", "--color", "never", "--no-progress"),
+            *sources.options,
         ]
         done = subprocess.run(
             command, env=environment, capture_output=True, encoding="utf-8", errors="replace", check=False

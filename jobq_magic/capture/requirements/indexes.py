@@ -30,6 +30,8 @@ class Sources:
 
     variables: Mapping[str, str]
     """Set for the process of uv, beside what it inherits."""
+    options: tuple[str, ...]
+    """For its command line: what it has no variable for."""
     find_links: tuple[str, ...]
     """Folders and pages of files, which are given together with ours."""
     key: tuple[str, ...]
@@ -55,8 +57,6 @@ def sources(environ: Mapping[str, str] | None = None) -> Sources:
         if "UV_INDEX_STRATEGY" not in own:
             # pip asks all indexes alike; uv would stop at the first that has the name, in whatever version.
             told["UV_INDEX_STRATEGY"] = "unsafe-best-match"
-    if pip.get("no-index", "").lower() in _YES and "UV_NO_INDEX" not in own:
-        told["UV_NO_INDEX"] = "1"
     if (hosts := pip.get("trusted-host", "").split()) and "UV_INSECURE_HOST" not in own:
         told["UV_INSECURE_HOST"] = " ".join(hosts)
     if pip.get("keyring-provider") == "subprocess" and "UV_KEYRING_PROVIDER" not in own:
@@ -73,10 +73,13 @@ def sources(environ: Mapping[str, str] | None = None) -> Sources:
                 told[name] = proxy
     links = own["UV_FIND_LINKS"].split(",") if own.get("UV_FIND_LINKS") else pip.get("find-links", "").split()
     effective = {**own, **{name: value for name, value in told.items() if name.startswith("UV_")}}
+    options = ("--no-index",) if pip.get("no-index", "").lower() in _YES else ()
+    plain = [f"{name}={without_credentials(value)}" for name, value in sorted(effective.items()) if _counts(name)]
     return Sources(
         told,
+        options,
         tuple(link for link in links if "://" in link or Path(link).exists()),
-        tuple(f"{name}={without_credentials(value)}" for name, value in sorted(effective.items()) if _counts(name)),
+        (*options, *plain, *(without_credentials(link) for link in links)),
         _secrets([*effective.values(), *links, told.get("HTTPS_PROXY", "")]),
     )
 

@@ -33,6 +33,8 @@ version = "1.0"
 packages = ["{package}"]
 {more}
 """
+MANY = ["IPython", "PIL", "attr", "bs4", "dateutil", "matplotlib", "numpy", "pandas", "polars", "pyarrow", "pydantic"]
+MANY += ["ray", "requests", "rich", "sqlalchemy", "xgboost", "yaml", "zmq"]
 
 
 def committed(folder):
@@ -205,13 +207,10 @@ spec.loader.exec_module(sys.modules["something_else"])
 def test_a_module_that_is_nowhere_or_nobodys_is_told_with_the_way_out(there):
     found = there.resolve("cv2", "nosuchthing.inner", "by_hand")
     assert found.names == []
-    assert found.notes == [
-        "cell → by_hand: by_hand belongs to no distribution that is installed here; "
-        "name the one that has it with --requirement",
-        "cell → cv2: cv2 is not installed here; if the job needs it, add --requirement opencv-python",
-        "cell → nosuchthing.inner: nosuchthing is not installed here; "
-        "if the job needs it, add --requirement nosuchthing",
-    ]
+    hand, cv2, inner = found.notes
+    assert hand.startswith("cell → by_hand: by_hand belongs to no distribution that is installed here; name the one")
+    assert cv2 == "cell → cv2: cv2 is not installed here; if the job needs it, add --requirement opencv-python"
+    assert inner.startswith("cell → nosuchthing.inner: nosuchthing is not installed here; if the job needs it, add")
     assert there.resolve("cv2", asked=["opencv-python>=4"]).notes == []
 
 
@@ -337,11 +336,7 @@ print(json.dumps([[one.name, one.version, one.source] for one in roots(dict.from
 
 
 def test_asking_again_costs_less_than_a_millisecond_of_work():
-    modules = dict.fromkeys(
-        "numpy pandas sklearn PIL yaml matplotlib polars pyarrow rich requests sqlalchemy xgboost dateutil bs4 "
-        "google.protobuf google.auth attr zmq ray pydantic".split(),
-        "cell",
-    )
+    modules = dict.fromkeys([*MANY, "google.protobuf", "google.auth", "sklearn.linear_model"], "cell")
     first = roots(modules)
     assert len(first.requirements) >= 20
     costs = []
