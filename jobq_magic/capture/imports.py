@@ -31,7 +31,7 @@ def imports_of(data: bytes, package: str) -> frozenset[str]:
     found: set[str] = set()
     for level, module, names in _known[key]:
         above = package.split(".")[: len(package.split(".")) - level + 1] if level else []
-        if level and not all(above):
+        if level and not (above and all(above)):
             continue  # relative to nothing
         base = ".".join([*above, *([module] if module else [])])
         if base:

@@ -35,7 +35,10 @@ _WORD = re.compile(r"[A-Za-z_]\w*")
 _SETTING = re.compile(r"(?:export\s+)?([A-Za-z_][\w.-]*)=[\"']?([^\s\"']+)[\"']?\Z")
 _SETTERS = frozenset({"setdefault", "setenv", "putenv", "setitem", "set", "set_option", "add_header", "set_header"})
 _SETTINGS = frozenset({".json", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".properties"})
-_LINE = re.compile(r"""^[\s{,]*["']?([A-Za-z_][\w.-]*)["']?\s*[:=]\s*["']?([^\s"',#]+)["']?""", re.MULTILINE)
+_LINE = re.compile(
+    r"""(?:^[ \t]*(?:-[ \t]+|export[ \t]+)?|[{,]\s*)["']?([A-Za-z_][\w.-]*)["']?[ \t]*[:=][ \t]*["']?([^\s"',#}]+)""",
+    re.MULTILINE,
+)
 _WRAPPERS = {"SecretStr": "_secret_value", "SecretBytes": "_secret_value", "Secret": "_value"}
 """Classes whose instances hide what they hold, and where they hold it: those of pydantic and starlette."""
 _PLAIN = frozenset({dict, list, set, tuple, frozenset})
