@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from jobq_magic.capture.requirements.distributions import canonical_name
 
-__all__ = ["guesses", "suggestion"]
+__all__ = ["guesses", "suggestion", "twins"]
 
 _OTHERS: dict[str, tuple[str, ...]] = {
     "attr": ("attrs",),
@@ -55,6 +55,12 @@ _OTHERS: dict[str, tuple[str, ...]] = {
 }
 
 
+def twins(module: str) -> tuple[str, ...]:
+    """Distributions any of which has this module, as far as they are known."""
+    parts = module.split(".")
+    return _OTHERS.get(".".join(parts[:2])) or _OTHERS.get(parts[0]) or ()
+
+
 def guesses(top: str, relative: str = "") -> list[str]:
     """Normalised names of distributions that may have a module, the likeliest first.
 
@@ -73,6 +79,4 @@ def guesses(top: str, relative: str = "") -> list[str]:
 
 def suggestion(module: str) -> str:
     """What to ask for where a module is not installed here."""
-    parts = module.split(".")
-    near = _OTHERS.get(".".join(parts[:2])) or _OTHERS.get(parts[0])
-    return near[0] if near else canonical_name(parts[0])
+    return next(iter(twins(module)), canonical_name(module.partition(".")[0]))

@@ -73,7 +73,7 @@ def compiled(wanted: Wanted, sources: Sources) -> list[Locked]:
         if links:
             environment["UV_FIND_LINKS"] = ",".join(links)
         command = [
-            *(_uv(), "pip", "compile", str(folder / "roots.in"), "--constraints", str(folder / "installed.txt")),
+            *(_uv(), "pip", "compile", str(folder / "roots.in"), "-c", str(folder / "installed.txt")),
             *("--python", sys.executable, "--python-version", wanted.python, "--python-platform", wanted.platform),
             *("--generate-hashes", "--no-header", "--annotation-style", "split", "--color", "never", "--no-progress"),
             *sources.options,

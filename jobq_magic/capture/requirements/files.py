@@ -46,7 +46,9 @@ def find(name: str) -> Found | None:
     path: Sequence[str] | None = None
     parts = name.split(".")
     if (loaded := _loaded(name)) is not None:
-        return loaded
+        # What a module makes up while it runs (six.moves) has no file: it is its maker's.
+        made_up = loaded.file is None and not loaded.folders and len(parts) > 1
+        return find(".".join(parts[:-1])) if made_up else loaded
     for depth in range(1, len(parts) + 1):
         part = ".".join(parts[:depth])
         here = _loaded(part) or _searched(part, path)

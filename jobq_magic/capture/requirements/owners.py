@@ -23,7 +23,7 @@ from jobq_magic.errors import StoreError
 from jobq_magic.places import runtime_dir
 from jobq_magic.runtime.wire import canonical, replace_file
 
-__all__ = ["editable_owner", "owners", "record", "tops_of"]
+__all__ = ["editable_owner", "owners", "record", "sharers", "tops_of"]
 
 _LARGEST_PROVED = 1 << 20
 _indexes: dict[str, tuple[int, dict[str, list[str]]]] = {}
@@ -68,6 +68,12 @@ def _nearest(site: Site, candidates: Sequence[str], relative: str) -> list[str]:
         folder = os.path.dirname(folder)
     unlisted = [info for info in candidates if not record(site, info).strip()]
     return unlisted or (list(candidates) if len(candidates) == 1 else [])
+
+
+def sharers(site: Site, folder: str) -> list[str]:
+    """The folders of metadata of all distributions that have files below a folder of the site."""
+    candidates = _index(site).get(folder.partition("/")[0], [])
+    return [info for info in candidates if f"\n{folder}/".encode() in record(site, info)]
 
 
 def record(site: Site, info: str) -> bytes:

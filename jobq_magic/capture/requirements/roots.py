@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from jobq_magic.bundle import Requirement
 from jobq_magic.capture.modules import home_of
-from jobq_magic.capture.requirements.aliases import guesses, suggestion
+from jobq_magic.capture.requirements.aliases import guesses, suggestion, twins
 from jobq_magic.capture.requirements.asked import read_asked
 from jobq_magic.capture.requirements.distributions import (
     Distribution,
@@ -22,7 +22,7 @@ from jobq_magic.capture.requirements.distributions import (
 )
 from jobq_magic.capture.requirements.files import Found, find, look_anew
 from jobq_magic.capture.requirements.optional import used_extras
-from jobq_magic.capture.requirements.owners import editable_owner, owners
+from jobq_magic.capture.requirements.owners import editable_owner, owners, sharers
 
 __all__ = ["Resolved", "roots"]
 
@@ -117,6 +117,8 @@ def _resolve(name: str, modules: Mapping[str, str], here: Sequence[Site], needs:
             _unowned(name, why, needs, wanted)
         return
     site, infos = whose
+    if set(wanted) & {*twins(name), *(read(site, info).name for info in infos)} - {read(site, infos[0]).name}:
+        return  # another one that has the module was asked for
     known = needs.add(site, infos[0], why, top)
     if len(infos) > 1:
         all_names = " and ".join(sorted(read(site, info).name for info in infos))
@@ -137,15 +139,21 @@ def _whose(found: Found, here: Sequence[Site]) -> tuple[Site, tuple[str, ...]] |
     file = found.file
     assert file is not None
     for real in (False, True):
-        path = os.path.realpath(file) if real else file
-        for site in here:
-            root = next((root for root in site.roots if path.startswith(root)), None)
-            if root is not None and (infos := owners(site, path[len(root) :])):
+        for site, relative in _inside(os.path.realpath(file) if real else file, here):
+            if infos := owners(site, relative):
                 return site, infos
     for site in here:
         if (info := editable_owner(site, found.name, file)) is not None:
             return site, (info,)
     return None
+
+
+def _inside(path: str, here: Sequence[Site]) -> Iterator[tuple[Site, str]]:
+    """The sites in which a path is, and where there."""
+    for site in here:
+        root = next((root for root in site.roots if path.startswith(root)), None)
+        if root is not None:
+            yield site, path[len(root) :]
 
 
 def _namespace(
@@ -159,7 +167,17 @@ def _namespace(
         if inner.file is not None and (whose := _whose(inner, here)) is not None:
             needs.add(whose[0], whose[1][0], why, name.partition(".")[0])
             owned = True
-    if not owned and found.name == name and home_of(name)[0] != "local":
+    if owned or found.name != name:
+        return
+    sharing = [
+        (site, info)
+        for folder in found.folders
+        for site, relative in _inside(folder, here)
+        for info in sharers(site, relative)
+    ]
+    if len(sharing) == 1:
+        needs.add(*sharing[0], why, name.partition(".")[0])
+    elif home_of(name)[0] != "local":
         needs.notes.append(
             f"{why}: {name} is a namespace that several distributions may share; import the module that the cell "
             "uses, or name its distribution with --requirement"

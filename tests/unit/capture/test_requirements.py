@@ -75,9 +75,10 @@ class Installed(Environment):
         host = "try:\n    from speedlib import go\nexcept ImportError:\n    go = None\n"
         extras = ["speedy; extra == 'fast'", "idle; extra == 'fast'", "twin-a; extra == 'all'"]
         wheel(links, "host", files={"host.py": host}, requires=extras, extras=["fast", "all"])
+        wheel(links, "lonely-part", files={"lonely/part.py": ""})
         wheel(links, "by-conda", files={"condalib.py": ""})
         self.install("hatchling", "setuptools>=64", "editables", "packaging", "six")
-        named = ["acme-one", "acme-two", "oddly-named", "speedy", "idle", "host", "by-conda"]
+        named = ["acme-one", "acme-two", "oddly-named", "speedy", "idle", "host", "by-conda", "lonely-part"]
         self.install("--no-index", "--find-links", links, *named, self.wheel)
         editables = ["-e", self.hatched, "-e", self.table, "-e", self.path]
         self.install("--no-build-isolation", *editables, self.source, f"git+file://{self.repository}")
@@ -136,6 +137,7 @@ def test_in_a_namespace_the_submodule_decides(there):
 
 def test_a_namespace_alone_needs_what_is_loaded_of_it_or_says_that_it_cannot_tell(there):
     assert there.resolve("acme", before="import acme.one").names == ["acme-one"]
+    assert there.resolve("lonely").names == ["lonely-part"]
     found = there.resolve("acme")
     assert found.names == []
     assert "acme is a namespace" in found.notes[0]
@@ -150,7 +152,9 @@ def test_the_name_of_a_distribution_need_not_be_the_name_of_its_module(there):
 
 
 def test_what_is_no_module_belongs_to_the_module_that_has_it(there):
-    assert there.resolve("wheelib.part.Class", "six.moves.urllib").names == ["from-wheel", "six"]
+    for before in ("", "import six.moves.urllib"):
+        found = there.resolve("wheelib.part.Class", "six.moves.urllib", before=before)
+        assert found.names == ["from-wheel", "six"]
 
 
 def test_of_two_that_have_the_same_file_the_one_whose_file_it_is_counts(there):
@@ -165,9 +169,12 @@ def test_two_that_have_the_same_file_are_told(tmp_path):
         wheel(tmp_path / "links", name, files={"same/__init__.py": "", f"same/{name[-1]}.py": ""})
     for name in ("same-b", "same-a"):
         place.install("--no-index", "--find-links", tmp_path / "links", name)
+    place.install("packaging")
     found = place.resolve("same")
     assert found.names == ["same-a"]
     assert "same belongs to same-a and same-b" in found.notes[0]
+    found = place.resolve("same", asked=["same-b"])
+    assert (found.names, found.notes) == (["same-b"], [])
 
 
 def test_what_the_system_installed_is_told_apart(there, tmp_path):
@@ -228,6 +235,11 @@ def test_what_was_asked_for_wins(there):
     assert found["six"]["origin"] == "six <1.15"
     assert found["six"]["version"].startswith("1.")
     assert found["elsewhere"]["version"] == ""
+
+
+def test_one_that_was_asked_for_takes_the_place_of_another_that_has_the_same_module():
+    assert [one.name for one in roots({"xgboost": "cell"}).requirements] == ["xgboost-cpu"]
+    assert [one.name for one in roots({"xgboost": "cell"}, ["xgboost"]).requirements] == ["xgboost"]
 
 
 @pytest.mark.parametrize(
