@@ -103,6 +103,8 @@ class Flow:
         self.forgiving = 0  # how many `try` around would catch a NameError
         self.muted = 0
         self._context = _context(classes)
+        # What is called in a class body is not the class itself: that is bound when the body ends.
+        self._itself = frozenset(one.name for one in classes[:1] if not one.decorator_list and not one.keywords)
         if around is not None:
             self.magic, self.walrus, self.textual = around.magic, around.walrus, around.textual
 
@@ -131,7 +133,9 @@ class Flow:
             case ast.Import() | ast.ImportFrom():
                 return bound | self._scan(node, bound, kind="import")
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                return bound | self._scan(node, bound, kind="definition")
+                # Whoever calls it finds it bound, unless a decorator does.
+                itself = _NONE if node.decorator_list else frozenset((node.name,))
+                return bound | self._scan(node, bound, kind="definition", itself=itself)
             case ast.Delete():
                 self._scan(node, bound)
                 return bound - {target.id for target in node.targets if isinstance(target, ast.Name)}
@@ -319,7 +323,9 @@ class Flow:
         nothing = ast.copy_location(ast.Constant(None), node)
         return self._scan(ast.copy_location(ast.Assign([node], nothing), node), bound)
 
-    def _scan(self, node: ast.stmt, bound: Bound, *, kind: str = "value") -> frozenset[str]:
+    def _scan(
+        self, node: ast.stmt, bound: Bound, *, kind: str = "value", itself: frozenset[str] = _NONE
+    ) -> frozenset[str]:
         """Notes what a statement without statements of its own reads; the names that it binds."""
         touched = self.touched(node, bound)
         found = self.found
@@ -334,7 +340,7 @@ class Flow:
         if touched.after:
             certain = touched.stores.keys() - self._unsure(node)
             found.soft.update(touched.after - certain - visible)
-        found.soft.update(touched.late - beyond)
+        found.soft.update(touched.late - beyond - (self._itself if self.classes else itself))
         found.late_stores |= touched.late_stores
         found.anything = found.anything or touched.anything
         found.deleted |= touched.deletes

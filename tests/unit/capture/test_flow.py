@@ -95,7 +95,7 @@ CASES: dict[str, str] = {
     "x = 1\nclass A:\n    if t:\n        x = 1\n    y = x": "t | | x | |",
     "class A:\n    k = 1\n    f = lambda self: k": " | k | | |",
     "class A:\n    ks = [1]\n    m = {k: other for k in ks}": "other | | | |",
-    "class A:\n    def f(self, x=d) -> 'A': return super().f(A)": "d | A | | |",
+    "class A:\n    def f(self, x=d) -> 'A': return super().f(A)": "d | | | |",
     "class A:\n    __slots__ = s\n    __x = y\n    z = __x": "s y | | | |",
     "class A(metaclass=M, k=v): pass\nclass B(A): pass": "M v | | | |",
     "@d\nclass A:\n    @p\n    def f(self): q": "d p | q | | |",
