@@ -19,7 +19,7 @@ from typing import Any
 
 from jobq_magic.bundle import Traveller
 from jobq_magic.capture.definitions import Definition, DefinitionIndex
-from jobq_magic.capture.drift import drifted
+from jobq_magic.capture.drift import drifted, other_bases
 from jobq_magic.capture.modules import LocalCode
 from jobq_magic.capture.names import Analysis, analyse
 from jobq_magic.capture.order import Node, in_order
@@ -35,6 +35,8 @@ _KERNELS_OWN = re.compile(r"_+|_\d+|_i+|_i\d+|_[ido]h|In|Out|get_ipython|exit|qu
 _HISTORY = re.compile(r"_{1,3}|_\d+|_i{1,3}|_i\d+|_[ido]h|In|Out")
 _PROVIDED = frozenset({"get_ipython", "display", "open", "__name__", "__doc__", "exit", "quit"})
 _SCALARS = (str, bytes, int, float, complex, bool, type(None))
+_NOTHING = "__spec__"
+"""What the job's `__main__` has as None."""
 _DATA = (dict, list, set, tuple, frozenset, str, bytes, bytearray, int, float, complex, bool, type(None))
 
 
@@ -85,6 +87,7 @@ class Walk:
         self._definitions: dict[int, str] | None = None
         self._submodules: set[str] = set()
         self._by_value: set[str] = set()
+        self._not_there: frozenset[str] = frozenset()
         self.remade: set[str] = set()
         """Names that the job makes anew, asked for or not."""
 
@@ -137,6 +140,8 @@ class Walk:
                 id(self.namespace[name]): name for name in self.index.names() if name in self.namespace
             }
         name = self._definitions.get(id(value))
+        if self._not_there and self._is_of(value, self._not_there):
+            return _NOTHING
         if name is not None:
             return name if self._source(name, value) is not None else None
         for name in self.remake if not may_be_remade(value) else self.index.made_names():
@@ -151,6 +156,14 @@ class Walk:
         for part in rest.split("."):
             owner = getattr(owner, part, None)
         return value.__qualname__ if owner is value else None
+
+    def _is_of(self, value: object, names: frozenset[str]) -> bool:
+        """Whether a value is one of these definitions, a part of one, or an instance of one."""
+        kinds = value.__mro__ if isinstance(value, type) else type(value).__mro__
+        if isinstance(value, FunctionType) and value.__module__ == MAIN and value.__qualname__.split(".")[0] in names:
+            return True
+        known = self._definitions or {}
+        return any(known.get(id(each)) in names for each in (value, *kinds))
 
     def label_of(self, code: CodeType) -> str:
         """How tracebacks call code that travels by value: the names of cells differ from kernel to kernel."""
@@ -323,7 +336,8 @@ class Walk:
             for need in analysis.hard
             if need not in self.namespace and not hasattr(builtins, need) and need != name
         ]
-        if lacking or any(need in self.exclude for need in analysis.hard):
+        gone = lacking or any(need in self.exclude for need in analysis.hard)
+        if gone or other_bases(definition, value, self.namespace):
             # What its definition read is gone, but the object is still there.
             self._by_value.add(name)
             self._resolve(name, value, why)
@@ -353,16 +367,23 @@ class Walk:
             previous = extra
         if name not in self.remade:
             for path, attributes in drifted(definition, value, self.namespace):
-                self._set_later(path, attributes, chain)
+                self._set_later(path, attributes, chain, fill=definition.decorated)
 
-    def _set_later(self, path: str, attributes: dict[str, Any], why: str) -> None:
+    def _set_later(self, path: str, attributes: dict[str, Any], why: str, *, fill: bool) -> None:
         name = path.partition(".")[0]
         if name not in self.insisted:
             for attribute, value in attributes.items():
                 refuse_secrets(f"{path}.{attribute}", value, why)
-        group = self.vault.group(attributes, lambda _: why)
+        try:
+            group = self.vault.group(attributes, lambda _: why)
+        except CaptureError as error:
+            if not fill or error.code != "cannot-travel":
+                raise
+            return  # the decorator makes it anew
         needed = self._refers(group, why)
-        self.loose.append(Node("attributes", (), why, {name} | needed, set(group.reads), of=path, group=group))
+        turn = "fill" if fill else ""
+        node = Node("attributes", (), why, {name} | needed, set(group.reads), of=path, group=group, turn=turn)
+        self.loose.append(node)
 
     def _pickle(self) -> None:
         """Pickles the values that were found since the last time; what they refer to is queued."""
@@ -398,7 +419,7 @@ class Walk:
             self._need(name, why)
         for name in sorted(group.reads):
             self._need(name, why)
-        for module in sorted(group.modules):
+        for module in sorted(group.modules & sys.modules.keys()):  # generated code names what is no module
             self.code.need(module, why)
         return tops
 
@@ -428,13 +449,25 @@ class Walk:
 
     def ordered(self) -> list[Node]:
         """All nodes, in an order in which each finds what it needs."""
-        return in_order(self.nodes, self.loose)
+        return in_order(self.nodes, self.loose, self._early)
+
+    def _early(self, node: Node, missing: frozenset[str]) -> Node:
+        """The first turn of a value that definitions are executed with, before those that it refers to are there."""
+        assert node.group is not None
+        group = node.group
+        if missing:
+            self._not_there = missing
+            try:
+                group = self.vault.group({name: self.namespace[name] for name in node.names}, lambda _: node.why)
+            finally:
+                self._not_there = frozenset()
+        return Node("value", node.names, node.why, node.hard - missing, node.soft, group=group, turn="early")
 
     def travellers(self, order: Iterable[Node]) -> list[Traveller]:
         """What travels, for people."""
         found = []
         for node in order:
-            if node.kind == "import" and not node.names:
+            if (node.kind == "import" and not node.names) or node.turn == "early":
                 continue
             origin, size, digest, kind = "", None, "", node.kind
             if node.imported is not None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import builtins
 import collections
+import inspect
 from collections.abc import Iterator, Mapping
 from types import FunctionType, ModuleType
 from typing import Any
 
 from jobq_magic.capture.definitions import Definition
 
-__all__ = ["drifted"]
+__all__ = ["drifted", "other_bases"]
 
 _SIMPLE = (
     dict,
@@ -61,13 +62,20 @@ def drifted(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Attributes to set on a definition after its source was executed, as (path, attributes).
 
-    Only where it is certain what the source alone makes: decorators and metaclasses do as they like.
+    Only where it is certain what the source alone makes: metaclasses do as they like. What decorators made is set by
+    the attributes that hold plain data.
     """
-    if definition.decorated:
-        return
     statement = _statement(definition)
+    if definition.decorated:
+        if attributes := _state(value, statement, namespace):
+            yield definition.name, attributes
+        return
     if isinstance(value, FunctionType) and isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-        if attributes := {**_defaults(statement.args, value, namespace), **value.__dict__}:
+        if attributes := {
+            **_told(statement, value),
+            **_defaults(statement.args, value, namespace),
+            **value.__dict__,
+        }:
             yield definition.name, attributes
     elif isinstance(value, FunctionType) and isinstance(statement, ast.Assign | ast.AnnAssign):
         if isinstance(statement.value, ast.Lambda) and (
@@ -76,6 +84,61 @@ def drifted(
             yield definition.name, attributes
     elif type(value) is type and isinstance(statement, ast.ClassDef):
         yield from _class(statement, value, definition.name, namespace)
+
+
+def other_bases(definition: Definition, value: object, namespace: Mapping[str, Any]) -> bool:
+    """Whether the class would get other bases now: one of their names holds another class since."""
+    if not isinstance(value, type) or definition.kind != "class":
+        return False
+    statement = _statement(definition)
+    bases = statement.bases if isinstance(statement, ast.ClassDef) else []
+    held = [namespace.get(base.id) for base in bases if isinstance(base, ast.Name)]
+    return any(isinstance(base, type) and base not in value.__mro__ for base in held)
+
+
+def _state(value: object, statement: ast.stmt, namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain data in the attributes of what a decorator returned: counters, caches, settings."""
+    if not (isinstance(value, FunctionType) or type(value) is type or type(value).__module__ == "__main__"):
+        return {}
+    written = _assigned(statement) if isinstance(statement, ast.ClassDef) else {}
+    return {
+        name: held
+        for name, held in getattr(value, "__dict__", {}).items()
+        if type(held) in _SIMPLE
+        and not (name.startswith("__") and name.endswith("__"))
+        and not (name in written and _makes(written[name], held, namespace))
+    }
+
+
+def _assigned(statement: ast.ClassDef) -> dict[str, ast.expr]:
+    return {
+        target.id: inner.value
+        for inner in statement.body
+        if isinstance(inner, ast.Assign | ast.AnnAssign) and inner.value is not None
+        for target in (inner.targets if isinstance(inner, ast.Assign) else [inner.target])
+        if isinstance(target, ast.Name)
+    }
+
+
+def _told(statement: ast.FunctionDef | ast.AsyncFunctionDef, function: FunctionType) -> dict[str, Any]:
+    """What a function says of itself, where that was set after its definition."""
+    arguments = statement.args
+    everyone = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+    annotated = {one.arg for one in everyone if one is not None and one.annotation is not None}
+    annotated |= {"return"} if statement.returns is not None else set()
+    set_later: dict[str, Any] = {}
+    if function.__name__ != statement.name:
+        set_later["__name__"] = function.__name__
+    if function.__doc__ != ast.get_docstring(statement, clean=False) and not _cleaned(function, statement):
+        set_later["__doc__"] = function.__doc__
+    if function.__annotations__.keys() != annotated:
+        set_later["__annotations__"] = function.__annotations__
+    return set_later
+
+
+def _cleaned(function: FunctionType, statement: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether the text is the written one without its indent, as newer Pythons keep it."""
+    return inspect.cleandoc(function.__doc__ or "") == ast.get_docstring(statement)
 
 
 def _class(
@@ -88,13 +151,7 @@ def _class(
     written = {
         node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     }
-    assigned = {
-        target.id: inner.value
-        for inner in statement.body
-        if isinstance(inner, ast.Assign | ast.AnnAssign) and inner.value is not None
-        for target in (inner.targets if isinstance(inner, ast.Assign) else [inner.target])
-        if isinstance(target, ast.Name)
-    }
+    assigned = _assigned(statement)
     imported = {
         alias.asname or alias.name.partition(".")[0]
         for inner in ast.walk(statement)
@@ -119,12 +176,22 @@ def _class(
             if type(value) is type and not classes[name].decorator_list:
                 yield from _class(classes[name], value, f"{path}.{name}", namespace)
         elif name in assigned:
-            if type(value) in _SIMPLE and not _makes(assigned[name], value, namespace):
+            if (type(value) in _SIMPLE or _is_state(value)) and not _makes(assigned[name], value, namespace):
                 attributes[name] = value
         elif name not in written and plain and not name.startswith("__"):
             attributes[name] = value
     if attributes:
         yield path, attributes
+
+
+def _is_state(value: object) -> bool:
+    """Whether it is an instance of a class of the notebook that cells may have changed, and no part of the class."""
+    kind = type(value)
+    return (
+        kind.__module__ == "__main__"
+        and not isinstance(value, type)
+        and not any(hasattr(kind, name) for name in ("__get__", "__set__", "__set_name__"))
+    )
 
 
 def _defaults(arguments: ast.arguments, function: FunctionType, namespace: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,7 +218,7 @@ def _makes(node: ast.expr, value: object, namespace: Mapping[str, Any]) -> bool:
     if isinstance(node, ast.Name | ast.Attribute):
         return _looked_up(node, namespace) is value
     if type(value) not in _SIMPLE:
-        return True  # made by a call, which will make another
+        return not _is_state(value)  # made by a call, which will make another
     try:
         written = ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):

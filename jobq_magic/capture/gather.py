@@ -191,9 +191,10 @@ def _step(node: Node, folder: Path, number: int) -> dict[str, Any]:
         }
     assert node.group is not None
     file = f"values/{node.group.digest}"
+    turn = {"turn": node.turn} if node.turn else {}
     if node.kind == "attributes":
-        return {"kind": "attributes", "of": node.of, "file": file}
-    return {"kind": "value", "names": list(node.names), "file": file, "size": node.group.size}
+        return {"kind": "attributes", "of": node.of, "file": file, **turn}
+    return {"kind": "value", "names": list(node.names), "file": file, "size": node.group.size, **turn}
 
 
 def _text(path: Path, text: str) -> str:

@@ -13,7 +13,7 @@ import time
 from types import ModuleType
 from typing import NamedTuple
 
-from . import children, display, figures, outputs, progress, returns, spill, workfiles
+from . import again, children, display, figures, outputs, progress, returns, spill, workfiles
 from .changes import Watched, watch
 from .execute import execute, register
 from .shell import Shell
@@ -214,10 +214,8 @@ def load_steps(
             path = os.path.join(bundle, step["file"])
             values, turn = read_group(path), step.get("turn", "")
             if turn in ("again", "anew"):
-                from .again import restored
-
                 pickler = returns.pickler_for(main, definitions(steps))
-                values = restored(main.__dict__, values, pickler, anew=turn == "anew")
+                values = again.restored(main.__dict__, values, pickler, anew=turn == "anew")
             main.__dict__.update(values)
             if on_values is not None and turn != "early":
                 on_values(step["names"], values, path)
@@ -226,7 +224,8 @@ def load_steps(
             for part in step["of"].split("."):
                 owner = getattr(owner, part)
             for name, value in read_group(os.path.join(bundle, step["file"])).items():
-                setattr(owner, name, value)
+                if step.get("turn") != "fill" or not again.put_back(getattr(owner, name, None), value):
+                    setattr(owner, name, value)
         elif step["kind"] == "state":
             from .state import apply
 
