@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import io
 import operator
 import pickle
 import sys
@@ -18,6 +17,7 @@ from jobq_magic.capture.bytecode import global_names
 from jobq_magic.capture.culprit import find_culprit
 from jobq_magic.errors import CaptureError
 from jobq_magic.runtime.homes import import_home
+from jobq_magic.runtime.reduce import reduced
 from jobq_magic.runtime.sharing import sharable
 from jobq_magic.runtime.wire import Pickled, TooLarge, pickle_group, put_group
 from jobq_magic.words import size as size_in_words
@@ -135,9 +135,9 @@ class Vault:
         elif self._pool is None:
             group.digest = put_group(self._folder, content)
         else:
-            digest = content.digest if pool.expects(self._pool, group.size) else None
-            if digest is None or not pool.take(self._pool, digest, group.size, self._folder):
-                digest = put_group(self._folder, content, digest)
+            digest = pool.take(self._pool, content, self._folder)
+            if digest is None:
+                digest = put_group(self._folder, content)
                 pool.keep(self._pool, self._folder / digest)
             group.digest = digest
 
@@ -173,10 +173,6 @@ class Vault:
         return CaptureError("cannot-travel", f"{about}{reason}; used by: {why(name)}", do=do)
 
 
-class CannotTravel(pickle.PicklingError):
-    """Something that would pickle, and be wrong where it arrives."""
-
-
 class _Nothing:
     def write(self, data: Any) -> int:
         return len(data)
@@ -200,20 +196,18 @@ class _Travelling:
     def reducer_override(self, value: Any) -> Any:
         """How to pickle what is no plain container; see `pickle.Pickler.reducer_override`."""
         kind = type(value)
-        if isinstance(value, type | FunctionType):
-            return self._definition(value)
         if kind in _STAND_INS:
             return _STAND_INS[kind]
+        if (known := reduced(value)) is not None:
+            return known
+        if isinstance(value, type | FunctionType):
+            return self._definition(value)
         if kind is CodeType:
             return self.dispatch_table[CodeType](value.replace(co_filename=self.references.label_of(value)))
         # Objects that pickle by name (an `lru_cache` of a module) need their module too.
         module = getattr(value, "__name__" if kind is ModuleType else "__module__", None)
         if isinstance(module, str):
             self.group.modules.add(module)
-        if value is sys.stdout or value is sys.stderr:
-            return getattr, (sys, "stdout" if value is sys.stdout else "stderr")
-        if isinstance(value, io.IOBase) and not isinstance(value, io.BytesIO | io.StringIO):
-            raise CannotTravel(f"cannot pickle {kind.__name__!r} object")
         if (path := self.references.reference(value)) is not None:
             return self._by_path(path)
         return self._otherwise(value)

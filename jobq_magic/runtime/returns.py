@@ -9,6 +9,7 @@ from types import FunctionType, ModuleType
 from .changes import Watched, changed
 from .homes import import_home
 from .ours import stand_in
+from .reduce import reduced
 from .sharing import families, sharable
 from .spill import give_room
 from .wire import PROTOCOL, SHARED, TooLarge, head_size, read_group, write_group
@@ -34,9 +35,11 @@ def pickler_for(main: ModuleType, shipped: Iterable[str]) -> Callable[..., Any]:
     """
     names = frozenset(shipped)
 
-    def by_name(value: object) -> str | tuple[Any, ...] | None:
+    def by_name(value: object) -> Any:
+        if (known := reduced(value)) is not None:
+            return known
         if not isinstance(value, type | FunctionType):
-            return reduced(value)
+            return None
         if value.__module__ != "__main__":
             import_home(value)
             return stand_in(value)
@@ -147,6 +150,9 @@ class Returns:
             if changed(group, self._pickler):
                 # `rows += [1]` binds the name to what it held: other names hold that too.
                 touched |= {name: held for name, held in group.values.items() if bound.get(name, held) is held}
+        # What is bound, and was sent and not changed, is there already: `best = model` would be a copy of it.
+        sent = {id(held): name for group in watched for name, held in group.values.items() if name not in touched}
+        same = {name: sent[id(held)] for name, held in bound.items() if id(held) in sent}
         everything = {**bound, **touched, **({"_": value} if value is not None else {})}
         # The last value is often what a name holds, and then needs no place of its own.
         held = next((name for name in everything if name != "_" and everything[name] is value), None)
@@ -165,10 +171,27 @@ class Returns:
             "status": "ok",
             "names": {name: gone[name] for name in bound if name in gone},
             "changed": {name: gone[name] for name in touched if name in gone},
+            "same": same,
             "value": last,
             "skipped": self.skipped,
             "error": None,
         }
+
+    def _exception(self, error: BaseException) -> str:
+        """The group of an exception; without its kin, where these are what cannot go."""
+        try:
+            return self._proved(error)
+        except Exception:
+            if error.__cause__ is error.__context__ is None:
+                raise
+            error.__cause__ = error.__context__ = None
+            return self._proved(error)
+
+    def _proved(self, error: BaseException) -> str:
+        written: str = self._written({"exception": error.with_traceback(None)})["exception"]["group"]
+        # Exceptions may pickle and not unpickle: their classes make them as they like.
+        read_group(os.path.join(self._folder, written))
+        return written
 
     def failure(self, error: BaseException, labels: Iterable[str]) -> dict[str, Any]:
         """The result of a cell that raised. Nothing that it bound goes back."""
@@ -182,10 +205,7 @@ class Returns:
         ]
         group = None
         try:
-            written = self._written({"exception": error.with_traceback(None)})["exception"]["group"]
-            # Exceptions often pickle and do not unpickle: their `__init__` wants other arguments than `args`.
-            read_group(os.path.join(self._folder, written))
-            group = written
+            group = self._exception(error)
         except Exception as unfit:
             self.skipped.append({"name": "exception", "reason": _reason(error, unfit)})
         return {

@@ -1,0 +1,1 @@
+"""What notebooks hold, by library; see `tests.values.table`."""
