@@ -192,6 +192,9 @@ class Bindings:
         self.pending.settle()
         mine = self.pending.of(run)
         values = {name: value for name, value in found.names.items() if name not in sent.bound}
+        values |= {
+            name: sent.shipped[other] for name, other in found.same.items() if name in values and other in sent.shipped
+        }
         for name, value in found.changed.items():
             old = sent.shipped.get(name, _NOTHING)
             claimed = (self.pending.held_aside(old) | {name}) & mine

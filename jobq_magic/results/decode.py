@@ -23,6 +23,8 @@ class Outcome:
     """What the cell bound."""
     changed: Mapping[str, Any] = field(default_factory=dict)
     """What was shipped, and changed in place."""
+    same: Mapping[str, str] = field(default_factory=dict)
+    """Of `names` those that hold what was shipped under another name, or the same, and did not change."""
     value: Any = None
     """The last value, where it could come back."""
     shown: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None
@@ -75,6 +77,7 @@ def decode(run: Run, attempt: int, key: bytes, *, most: int | None = None) -> Ou
     later = {name: entry["size"] for name, entry in entries.items() if most is not None and entry["size"] > most}
     return Outcome(
         names={n: groups.value(entry["group"], n) for n, entry in result["names"].items() if n not in later},
+        same=result.get("same", {}),
         changed={n: groups.value(entry["group"], n) for n, entry in result["changed"].items() if n not in later},
         value=groups.value(value["group"], value.get("name", "_")) if fits and "_" not in later else None,
         shown=(value["bundle"], value.get("metadata", {})) if value is not None and not fits else None,
