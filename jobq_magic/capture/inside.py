@@ -11,7 +11,7 @@ __all__ = ["attributes_of", "items_of"]
 
 def attributes_of(value: object) -> dict[str, Any]:
     """The instance's own attributes; empty where it has none, and for classes."""
-    if isinstance(value, type):
+    if issubclass(type(value), type):  # `isinstance` asks the object itself
         return {}
     try:
         own = object.__getattribute__(value, "__dict__")
@@ -20,12 +20,15 @@ def attributes_of(value: object) -> dict[str, Any]:
     return own if isinstance(own, dict) else {}
 
 
-def items_of(value: object, most: int) -> Iterator[tuple[str, str | None, object]] | None:
+def items_of(value: Any, most: int) -> Iterator[tuple[str, str | None, object]] | None:
     """Parts of a plain container, as (subscript, key where it is a text, part); None for anything else."""
-    if isinstance(value, dict):
-        return (
-            (f"[{key!r}]", key if isinstance(key, str) else None, part) for key, part in islice(value.items(), most)
-        )
-    if isinstance(value, list | tuple | set | frozenset):
-        return ((f"[{at}]", None, part) for at, part in enumerate(islice(value, most)))
+    kind = type(value)
+    if issubclass(kind, dict):
+        pairs: Iterator[tuple[Any, Any]] = islice(dict.items(value), most)
+        return ((f"[{key!r}]", key if isinstance(key, str) else None, part) for key, part in pairs)
+    plains: tuple[Any, ...] = (list, tuple, set, frozenset)
+    for plain in plains:
+        if issubclass(kind, plain):
+            parts: Iterator[Any] = plain.__iter__(value)
+            return ((f"[{at}]", None, part) for at, part in enumerate(islice(parts, most)))
     return None

@@ -81,10 +81,10 @@ def secret_in_value(name: str, value: object) -> tuple[str, str] | None:
             return path, "a secret"
         if (client := clients[kind]) is not None:
             return path, f"{_CLIENT} ({client})"
-        if kind is type(os.environ) or (isinstance(inner, dict) and _is_environment(inner)):
+        if kind is type(os.environ) or (issubclass(kind, dict) and _is_environment(dict(dict.items(inner)))):
             return path, _ENVIRONMENT
-        text = inner[:_LONGEST].decode("latin-1") if isinstance(inner, bytes | bytearray) else inner
-        if isinstance(text, str) and text:
+        text = _plain_text(inner)
+        if text:
             if (form := secret_in_text(text)) is not None:
                 return path, form
             if is_secret_name(last) and looks_random(last, text):
@@ -186,24 +186,25 @@ def _text(held: str | bytes) -> str:
     return held.decode("latin-1") if isinstance(held, bytes) else held
 
 
-def _walk(name: str, value: object) -> Iterator[tuple[str, str, object]]:
+def _walk(name: str, value: object) -> Iterator[tuple[str, str, Any]]:
     """Texts in plain containers and in instances' attributes, as (path, last name, value); bounded."""
-    queue: list[tuple[str, str, object, int]] = [(name, name, value, 0)]
+    queue: list[tuple[str, str, Any, int]] = [(name, name, value, 0)]
     seen: set[int] = set()
     while queue and len(seen) < _MOST:
         path, last, inner, depth = queue.pop()
         yield path, last, inner
-        if type(inner) in _SCALARS or id(inner) in seen or depth > _DEEPEST:
+        kind = type(inner)
+        if kind in _SCALARS or id(inner) in seen or depth > _DEEPEST:
             continue
         seen.add(id(inner))
-        pairs: list[tuple[str, str, object]] = []
-        if isinstance(inner, tuple) and isinstance(fields := getattr(type(inner), "_fields", None), tuple):
+        pairs: list[tuple[str, str, Any]] = []
+        if issubclass(kind, tuple) and isinstance(fields := kind.__dict__.get("_fields"), tuple):
             pairs = [(f"{path}.{key}", str(key), part) for key, part in zip(fields, inner, strict=False)]
-        elif last == "auth" and isinstance(inner, tuple) and len(inner) == 2:
+        elif last == "auth" and kind is tuple and len(inner) == 2:
             pairs = [(f"{path}[1]", "password", inner[1])]  # as requests has it
         elif (items := items_of(inner, _MOST)) is not None:
             pairs = [(path + step, key if key is not None else last, part) for step, key, part in items]
-        if type(inner) not in _PLAIN:
+        if kind not in _PLAIN:
             own = islice(_own(inner), _MOST)
             pairs += [(f"{path}.{key}", str(key), part) for key, part in own]
         queue += [(*pair, depth + 1) for pair in reversed(pairs)]
@@ -212,7 +213,7 @@ def _walk(name: str, value: object) -> Iterator[tuple[str, str, object]]:
 def _own(value: object) -> Iterator[tuple[str, Any]]:
     """Attributes and slots, without executing code of the object's."""
     yield from attributes_of(value).items()
-    if isinstance(value, type):
+    if issubclass(type(value), type):
         return
     for kind in type(value).__mro__:
         slots = kind.__dict__.get("__slots__", ())
@@ -225,6 +226,18 @@ def _own(value: object) -> Iterator[tuple[str, Any]]:
                     continue
 
 
+def _plain_text(value: Any) -> str | None:
+    """A text, or bytes as one; its beginning."""
+    kind = type(value)  # `isinstance` would ask the object itself, which may be anything
+    if issubclass(kind, str):
+        return str.__getitem__(value, slice(_LONGEST))
+    if issubclass(kind, bytes):
+        return bytes(bytes.__getitem__(value, slice(_LONGEST))).decode("latin-1")
+    if kind is bytearray:
+        return bytes(value[:_LONGEST]).decode("latin-1")
+    return None
+
+
 def _held(value: object, attribute: str) -> object:
     return dict(_own(value)).get(attribute)
 
@@ -233,5 +246,5 @@ def _is_environment(value: dict[object, object]) -> bool:
     """Whether a dict is a copy of the environment, or nearly so."""
     if len(value) < 5 or "PATH" not in value:
         return False
-    same = sum(isinstance(mine := value.get(name), str) and mine == held for name, held in os.environ.items())
+    same = sum(type(mine := value.get(name)) is str and mine == held for name, held in os.environ.items())
     return same >= 5 and same * 4 >= len(os.environ) * 3
