@@ -18,6 +18,8 @@ from jobq_magic.capture.requirements.addresses import without_credentials
 __all__ = ["Distribution", "Site", "canonical_name", "direct", "headers", "installed", "read", "search_path", "sites"]
 
 _SYSTEM_INSTALLERS = frozenset({"apk", "apt", "brew", "conda", "debian", "dnf", "dpkg", "nix", "pacman", "rpm"})
+_FOR_EXTRA = re.compile(r"\bextra\s*==")
+_REQUIRED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _INFO = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+)(?:-py\d[\d.]*)?\.(?:dist-info|egg-info)$")
 
 
@@ -35,6 +37,8 @@ class Distribution:
     origin: str
     stripped: bool = False
     """The origin had credentials, which were taken out."""
+    optional: tuple[str, ...] = ()
+    """Normalised names of what it requires for an extra only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +155,8 @@ def headers(folder: str) -> dict[str, list[str]]:
     """The headers of a distribution's metadata, by their names in small letters."""
     found: dict[str, list[str]] = {}
     last: list[str] | None = None
-    for line in _text(folder, "METADATA", "PKG-INFO", "").splitlines():
-        if not line.strip():
-            break
-        if line[0].isspace():
+    for line in _text(folder, "METADATA", "PKG-INFO", "").partition("\n\n")[0].splitlines():
+        if line[:1].isspace():
             if last:
                 last[-1] += f" {line.strip()}"
             continue
@@ -182,6 +184,9 @@ def _read(site: Site, info: str) -> Distribution:
     said_name, said_version = _split(info)
     name = canonical_name(told.get("name", [said_name])[0])
     version = told.get("version", [said_version])[0]
+    for_extras = [line for line in told.get("requires-dist", []) if _FOR_EXTRA.search(line)]
+    others = {canonical_name(found[0]) for line in for_extras if (found := _REQUIRED.match(line))}
+    optional = tuple(sorted(others - {name}))
     direct = _text(folder, "direct_url.json")
     try:
         known = json.loads(direct) if direct else None
@@ -190,11 +195,12 @@ def _read(site: Site, info: str) -> Distribution:
     if isinstance(known, dict) and isinstance(known.get("url"), str):
         source, origin = _direct(known)
         bare = without_credentials(origin)
-        return Distribution(folder, name, version, source, bare, bare != origin)
+        return Distribution(folder, name, version, source, bare, bare != origin, optional)
     installer = _text(folder, "INSTALLER").strip().lower()
     words = installer.split()
     system = words[0] in _SYSTEM_INSTALLERS if words else os.path.basename(site.path) == "dist-packages"
-    return Distribution(folder, name, version, "system" if system else "index", words[0] if system and words else "")
+    source, origin = ("system", words[0] if words else "") if system else ("index", "")
+    return Distribution(folder, name, version, source, origin, optional=optional)
 
 
 def _direct(known: dict[str, object]) -> tuple[str, str]:

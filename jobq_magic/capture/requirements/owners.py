@@ -27,6 +27,7 @@ __all__ = ["editable_owner", "owners", "record", "sharers", "tops_of"]
 
 _LARGEST_PROVED = 1 << 20
 _indexes: dict[str, tuple[int, dict[str, list[str]]]] = {}
+_tops: dict[str, tuple[int, dict[str, frozenset[str]]]] = {}
 
 
 def owners(site: Site, relative: str) -> tuple[str, ...]:
@@ -121,8 +122,19 @@ def _installed_at(site: Site, info: str) -> int:
         return 0
 
 
-def tops_of(site: Site, info: str) -> set[str]:
+def tops_of(site: Site, info: str) -> frozenset[str]:
     """The top-level names under which a distribution has files; its own name where it does not tell."""
+    known = _tops.get(site.path)
+    if known is None or known[0] != site.stamp:
+        found: dict[str, set[str]] = {}
+        for top, infos in _index(site).items():
+            for one in infos:
+                found.setdefault(one, set()).add(top)
+        known = _tops[site.path] = (site.stamp, {one: frozenset(tops) for one, tops in found.items()})
+    return known[1].get(info, frozenset())
+
+
+def _listed_tops(site: Site, info: str) -> set[str]:
     if lines := record(site, info):
         names = {found.decode("utf-8", "replace") for found in set(re.findall(rb'\n"?([^/,\n"]+)', lines))}
         names = {name for name in names if name not in ("..", "__pycache__") and not name.endswith(("-info", ".pth"))}
@@ -144,7 +156,7 @@ def _index(site: Site) -> dict[str, list[str]]:
         if tops is None:
             tops = {}
             for info in sorted(info for infos in site.infos.values() for info in infos):
-                for top in tops_of(site, info):
+                for top in _listed_tops(site, info):
                     tops.setdefault(top, []).append(info)
             _keep(site, tops)
         known = _indexes[site.path] = (site.stamp, tops)
