@@ -30,7 +30,7 @@ _OF_THE_KERNEL = ("JPY_", "IPYKERNEL_", "PYDEVD_", "JOBQ_FORCE_")
 class LocalBackend:
     """Runs jobs as process trees of this machine."""
 
-    honours = frozenset({"env", "secret", "timeout"})
+    honours = frozenset({"env", "files", "secret", "timeout"})
     supervised = True
 
     def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> None:

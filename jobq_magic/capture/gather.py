@@ -8,16 +8,18 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jobq_magic.bundle import Account, Bundle, Stayed, Traveller
 from jobq_magic.capture.closure import Walk
+from jobq_magic.capture.files import FilesFound, collect_files
 from jobq_magic.capture.magics import settle
 from jobq_magic.capture.modules import LocalCode
 from jobq_magic.capture.names import Analysis, analyse
 from jobq_magic.capture.order import Node
+from jobq_magic.capture.requirements import roots
 from jobq_magic.capture.secretscan import secret_in_source
 from jobq_magic.capture.source import CaptureOptions, Source
 from jobq_magic.capture.state import collect, left_behind
@@ -72,6 +74,14 @@ def gather(source: Source, folder: Path, options: CaptureOptions) -> Bundle:
     values = [name for node in order if node.kind == "value" for name in node.names]
     walk.notes += views_apart({name: source.namespace[name] for name in values if name in source.namespace})
     states = list(collect(used, setters, here=options.here))
+    files = collect_files(
+        options.files, Path.cwd(), folder=folder / "files", insisted=frozenset(options.include), here=options.here
+    )
+    needed = roots(code.modules, options.requirements)
+    if not options.here:
+        defined = [(node.names[0], node.definition.text) for node in order if node.names and node.definition]
+        texts = [("cell", text), *defined]
+        walk.notes += [*needed.notes, *_out_of_reach(texts, source.namespace, values, files, options)]
     steps = [{"kind": "state", "what": what, "data": data} for what, data in states]
     walk.put(order, dry=options.dry)
     (folder / "code").mkdir(exist_ok=True)
@@ -89,11 +99,13 @@ def gather(source: Source, folder: Path, options: CaptureOptions) -> Bundle:
             "only": options.no_out or options.outs is not None,
         },
         modules=code.files,
+        files=files.files,
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
         account=Account(
-            travellers=(*_states(states), *walk.travellers(order)),
-            stayed=tuple(_stayed(options, frozenset(code.seen), setters)),
-            notes=tuple(dict.fromkeys([*notes, *walk.notes, *code.notes])),
+            travellers=(*_states(states), *walk.travellers(order), *files.travellers),
+            requirements=needed.requirements,
+            stayed=(*_stayed(options, used, setters), *code.stayed),
+            notes=tuple(dict.fromkeys([*notes, *walk.notes, *code.notes, *files.notes])),
             seconds=time.perf_counter() - began,
         ),
     )
@@ -110,6 +122,26 @@ def _stayed(options: CaptureOptions, used: frozenset[str], setters: frozenset[st
         yield Stayed(name, "left out with --exclude")
     for module in left_behind(used, setters):
         yield Stayed(f"settings of {module}", f"what earlier cells set {_NOT_SET}")
+
+
+def _out_of_reach(
+    texts: Sequence[tuple[str, str]],
+    namespace: Mapping[str, Any],
+    values: Sequence[str],
+    files: FilesFound,
+    options: CaptureOptions,
+) -> Iterator[str]:
+    """What the cell has here, and where it does not see this machine, will miss."""
+    from jobq_magic.capture import environ
+    from jobq_magic.capture.unshipped import unshipped
+
+    held = [(name, namespace[name]) for name in values if name in namespace]
+    yield from unshipped(texts, Path.cwd(), files.names, held)
+    given = options.environ | environ.sets(texts, namespace)
+    for variable, whose in environ.reads(texts, namespace):
+        if variable not in given:
+            who = "the cell" if whose == "cell" else whose
+            yield f"{who} reads {variable} of the environment; pass it with --env {variable}, or --secret {variable}"
 
 
 def _read(source: Source) -> tuple[str, list[str], Analysis]:

@@ -58,7 +58,7 @@ class _Known:
 class RayBackend:
     """Runs jobs on Ray."""
 
-    honours = frozenset({"address", "workers", "cpus", "gpus", "memory", "env", "timeout"})
+    honours = frozenset({"address", "workers", "cpus", "gpus", "memory", "env", "files", "timeout"})
     supervised = False
 
     def __init__(self, pool: Pool | None = None) -> None:

@@ -15,10 +15,10 @@ REFUSED: dict[str, tuple[list[str], str, str, list[str]]] = {
     "a name in a loop that is missing": ([], "for i in range(3):\n    f(i)", "missing-name", ["'f'"]),
     "the last output": (["1 + 1"], "_ + 1", "missing-name", []),
     "a lock": (
-        ["import threading\nlock = threading.Lock()"],
-        "lock.locked()",
+        ["import threading\nlocks = [threading.Lock()]"],
+        "locks[0].locked()",
         "cannot-travel",
-        ["lock is a lock", "cell", "--exclude lock"],
+        ["locks[0] is a lock", "cell", "--exclude locks"],
     ),
     "a lock deep inside": (
         [
@@ -32,7 +32,7 @@ REFUSED: dict[str, tuple[list[str], str, str, list[str]]] = {
         ["t.parts[1]['k'].guard is a lock"],
     ),
     "a lock that a function needs": (
-        ["import threading\nlock = threading.Lock()", "def fit():\n    with lock:\n        return 1"],
+        ["import threading\nlocks = [threading.Lock()]", "def fit():\n    with locks[0]:\n        return 1"],
         "fit()",
         "cannot-travel",
         ["used by: cell → fit", "--remake"],
