@@ -11,12 +11,14 @@ import ast
 import re
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from types import FunctionType
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import FunctionType, MappingProxyType
 from typing import Any
 
 from jobq_magic.capture.bytecode import FUTURES
 from jobq_magic.capture.inside import attributes_of
+from jobq_magic.capture.statements import walk
 
 __all__ = ["Definition", "DefinitionIndex", "ImportedName"]
 
@@ -32,6 +34,13 @@ _SETTERS = {
     "decimal": re.compile(r"\b(decimal\.)?getcontext\s*\("),
     "torch": re.compile(r"\btorch\.(manual_seed|set_default_\w+|set_num_threads)\s*\("),
 }
+_SWEEP = 64
+"""After how many cells it is looked for what is gone."""
+_COMPOUND = (
+    *(ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.TryStar, ast.Match),
+    *(ast.ExceptHandler, ast.match_case),
+)
+_MAKERS = (ast.Lambda, ast.Call, ast.Subscript, ast.BinOp, ast.IfExp)
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -47,6 +56,8 @@ class Definition:
     kind: str
     """`function`, `class` or `assignment`."""
     decorated: bool = False
+    imports: tuple[str, ...] = ()
+    """What the cell imported: the compiler makes other code of calls to functions of such modules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +73,7 @@ class _Entry:
     definition: Definition
     held: Callable[[], object] | None  # None: bound before the index was there
     sure: bool = True
+    strong: bool = False  # its object cannot be held weakly
 
     def is_of(self, value: object) -> bool:
         if self.held is not None and self.held() is not value:
@@ -71,7 +83,9 @@ class _Entry:
     def _matches(self, value: object) -> bool:
         from jobq_magic.capture.samecode import matches
 
-        return matches(self.definition.text, self.definition.flags, self.definition.name, value)
+        known = self.definition
+        text = f"import {', '.join(known.imports)}\n{known.text}" if known.imports else known.text
+        return matches(text, known.flags, known.name, value, around=known.decorated)
 
 
 class DefinitionIndex:
@@ -83,8 +97,27 @@ class DefinitionIndex:
         self._imports: dict[str, list[ImportedName]] = {}
         self._submodules: dict[str, dict[str, None]] = {}
         self._extensions: dict[str, dict[str, Definition]] = {}
+        self._strong: set[str] = set()
+        self._before: dict[str, dict[str, Callable[[object], bool]]] = {}
+        self._cells = 0
         self.setters: set[str] = set()
         """What executed cells set process-wide: `random`, `numpy`, `seeds` (by a helper), `warnings`, other modules."""
+
+    def before(self, source: str, namespace: Mapping[str, Any]) -> None:
+        """Notes what the names hold that a cell may define, right before it is executed.
+
+        Optional. With it, a definition that is not executed, as a branch or an exception goes round it, is told from
+        one that made what its name holds.
+        """
+        held: dict[str, Callable[[object], bool]] = {}
+        if (tree := _tree(source)) is not None:
+            for statement, _ in _statements(tree.body):
+                name = _defines(statement)
+                if name is not None and name in namespace:
+                    held[name] = _same_as(namespace[name])
+        if len(self._before) > _KEPT:
+            self._before.clear()  # of cells that were never recorded
+        self._before[source] = held
 
     def record(
         self,
@@ -103,7 +136,8 @@ class DefinitionIndex:
             execution_count: of the cell.
             flags: of `compile`, in force for the cell.
         """
-        self._read(source, label, flags, namespace)
+        self._forget(namespace)
+        self._read(source, label, flags, namespace, self._before.pop(source, {}))
 
     def bootstrap(self, history: Iterable[tuple[str, str]], flags: int = 0) -> None:
         """Takes in cells that ran before: (label, source) pairs, oldest first. What they bound is told by comparing."""
@@ -121,6 +155,10 @@ class DefinitionIndex:
         """The last statement that assigned to `name` alone."""
         return self._made.get(name)
 
+    def made_names(self) -> Iterator[str]:
+        """All names that a statement assigned to alone."""
+        return iter(self._made)
+
     def names(self) -> Iterator[str]:
         """All names that have definitions."""
         return iter(self._entries)
@@ -137,10 +175,15 @@ class DefinitionIndex:
         """Definitions that add themselves to `name` by a decorator of its: `@name.register`."""
         return list(self._extensions.get(name, {}).values())
 
-    def _read(self, source: str, label: str, flags: int, namespace: Mapping[str, Any] | None) -> None:
-        try:
-            tree = ast.parse(source)
-        except (SyntaxError, ValueError):
+    def _read(
+        self,
+        source: str,
+        label: str,
+        flags: int,
+        namespace: Mapping[str, Any] | None,
+        before: Mapping[str, Callable[[object], bool]] = MappingProxyType({}),
+    ) -> None:
+        if (tree := _tree(source)) is None:
             return
         for what, pattern in _SETTERS.items():
             if pattern.search(source):
@@ -151,12 +194,16 @@ class DefinitionIndex:
                 flags |= compile(ast.Module([statement], []), label, "exec", dont_inherit=True).co_flags & FUTURES
         lines = source.encode().splitlines(keepends=True)
         seen: dict[str, int] = {}
+        imports = _imports(tree.body)
         for statement, nested in _statements(tree.body):
             if isinstance(statement, ast.Import | ast.ImportFrom):
                 self._import(statement)
-            elif (definition := _definition(statement, nested, lines, label, flags)) is not None:
-                seen[definition.name] = seen.get(definition.name, 0) + 1
-                self._define(definition, statement, namespace, again=seen[definition.name] > 1)
+            elif (definition := _definition(statement, nested, lines, label, flags, imports)) is not None:
+                name = definition.name
+                seen[name] = seen.get(name, 0) + 1
+                if namespace is not None and name in before and before[name](namespace.get(name)):
+                    continue  # what was there before the cell is there still
+                self._define(definition, statement, namespace, again=seen[name] > 1)
         if "get_ipython" in source:
             from jobq_magic.capture.magics import calls
 
@@ -174,6 +221,11 @@ class DefinitionIndex:
             self._extensions.setdefault(owner, {})[_key(definition)] = definition
         if namespace is None:
             if definition.kind != "assignment" or _may_define(statement):
+                if _reads_itself(statement, name):
+                    known = self._entries.get(name)
+                    if not known or (joined := _after(known[-1].definition, definition)) is None:
+                        return
+                    definition = joined
                 self._keep(_Entry(definition, None))
             return
         if name not in namespace:
@@ -182,20 +234,53 @@ class DefinitionIndex:
         if not _is_made_by(statement, definition, value, namespace):
             return
         entries = self._entries.get(name, [])
+        if _reads_itself(statement, name):
+            # `f = cache(f)` is nothing without the definition of what it was given.
+            inner = [*_inside(value)]
+            given = next((one for one in reversed(entries) if any(one.is_of(part) for part in inner)), None)
+            if given is None or (joined := _after(given.definition, definition)) is None:
+                return
+            definition = joined
+        held, strong = _hold(value)
+        if strong:
+            self._strong.add(name)
         if again:
             # Bound twice by one cell: the last one counts, unless branches chose between them.
             same = [entry for entry in entries if entry.held is not None and entry.held() is value]
             for entry in same:
                 entry.sure = False
-            self._keep(_Entry(definition, _hold(value), sure=not same))
+            self._keep(_Entry(definition, held, sure=not same, strong=strong))
         elif not any(entry.held is not None and entry.held() is value for entry in entries):
             # Where an earlier definition bound this very object, the cell ended before it came to this one.
-            self._keep(_Entry(definition, _hold(value)))
+            self._keep(_Entry(definition, held, strong=strong))
 
     def _keep(self, entry: _Entry) -> None:
         entries = self._entries.setdefault(entry.definition.name, [])
         entries.append(entry)
         del entries[:-_KEPT]
+
+    def _forget(self, namespace: Mapping[str, Any]) -> None:
+        """Lets go of what no name can hold any more."""
+        for name in [*self._strong]:
+            kept = [
+                one
+                for one in self._entries.get(name, ())
+                if not one.strong or (one.held is not None and namespace.get(name) is one.held())
+            ]
+            if not any(one.strong for one in kept):
+                self._strong.discard(name)
+            self._entries[name] = kept
+        self._cells += 1
+        if self._cells % _SWEEP:
+            return
+        for name, entries in [*self._entries.items()]:
+            if name in namespace:
+                entries[:] = [one for one in entries if one.held is None or one.held() is not None]
+            if not entries or name not in namespace:
+                del self._entries[name]
+        for known in (self._made, self._imports, self._extensions):
+            for name in [name for name in known if name not in namespace]:
+                del known[name]
 
     def _import(self, statement: ast.Import | ast.ImportFrom) -> None:
         for alias in statement.names:
@@ -215,32 +300,57 @@ class DefinitionIndex:
             known.append(found)
 
 
+@lru_cache(maxsize=2)
+def _tree(source: str) -> ast.Module | None:
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError):
+        return None
+
+
 def _statements(body: Iterable[ast.stmt], nested: bool = False) -> Iterator[tuple[ast.stmt, bool]]:
-    """Statements of the top level, those in branches included: what they bind, they bind for the notebook."""
+    """Statements of the top level, those in branches and loops included: what they bind, they bind for the notebook."""
     for statement in body:
-        match statement:
-            case ast.If():
-                yield from _statements([*statement.body, *statement.orelse], True)
-            case ast.With():
-                yield from _statements(statement.body, True)
-            case ast.Try():
-                handlers = [one for handler in statement.handlers for one in handler.body]
-                yield from _statements([*statement.body, *handlers, *statement.orelse, *statement.finalbody], True)
-            case _:
-                yield statement, nested
+        if isinstance(statement, _COMPOUND):
+            for inner in ("body", "handlers", "cases", "orelse", "finalbody"):
+                for one in getattr(statement, inner, ()):
+                    yield from _statements([one] if isinstance(one, ast.stmt) else one.body, True)
+        else:
+            yield statement, nested
 
 
-def _definition(statement: ast.stmt, nested: bool, lines: list[bytes], label: str, flags: int) -> Definition | None:
-    decorated = False
+def _defines(statement: ast.stmt) -> str | None:
+    """The one name that a statement binds, where it may be a definition."""
     match statement:
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-            kind, decorated = "function", bool(statement.decorator_list)
-        case ast.ClassDef(name=name):
-            kind, decorated = "class", bool(statement.decorator_list)
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return name
         case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr()):
-            kind = "assignment"
-        case _:
-            return None
+            return name
+    if type(statement).__name__ == "TypeAlias":
+        return str(statement.name.id)  # type: ignore[attr-defined]
+    return None
+
+
+def _imports(body: Iterable[ast.stmt]) -> tuple[str, ...]:
+    """The names that import statements of a cell bind."""
+    found = {
+        alias.asname or alias.name.partition(".")[0]
+        for statement, _ in _statements(body)
+        if isinstance(statement, ast.Import | ast.ImportFrom)
+        for alias in statement.names
+    }
+    return tuple(sorted(found - {"*"}))
+
+
+def _definition(
+    statement: ast.stmt, nested: bool, lines: list[bytes], label: str, flags: int, imports: tuple[str, ...] = ()
+) -> Definition | None:
+    if (name := _defines(statement)) is None:
+        return None
+    decorated = bool(getattr(statement, "decorator_list", ()))
+    kind = "class" if isinstance(statement, ast.ClassDef) else "function"
+    if not isinstance(statement, _DEFINITIONS):
+        kind = "assignment"
     first, column = statement.lineno, statement.col_offset
     if decorated and isinstance(statement, _DEFINITIONS):
         first = min(decorator.lineno for decorator in statement.decorator_list)
@@ -253,12 +363,12 @@ def _definition(statement: ast.stmt, nested: bool, lines: list[bytes], label: st
     else:
         part[0] = part[0][column:]
         text = b"".join(part).decode()
-    return Definition(name, text + "\n", label, first, flags, kind, decorated)
+    return Definition(name, text + "\n", label, first, flags, kind, decorated, imports)
 
 
 def _is_made_by(statement: ast.stmt, definition: Definition, value: object, namespace: Mapping[str, Any]) -> bool:
     """Whether executing the statement can have made `value`, and travels better than `value` itself."""
-    if isinstance(statement, ast.Assign | ast.AnnAssign):
+    if definition.kind == "assignment":
         return _may_define(statement) and _is_definition(value, namespace)
     if definition.decorated:
         return True
@@ -271,7 +381,35 @@ def _is_made_by(statement: ast.stmt, definition: Definition, value: object, name
 def _may_define(statement: ast.stmt) -> bool:
     """`f = g` makes nothing: it is another name for what `g` holds."""
     value = getattr(statement, "value", None)
-    return isinstance(value, ast.Lambda | ast.Call | ast.Subscript | ast.BinOp)
+    return (value is not None and isinstance(value, _MAKERS)) or type(statement).__name__ == "TypeAlias"
+
+
+def _reads_itself(statement: ast.stmt, name: str) -> bool:
+    """Whether an assignment needs what its name held before: `f = cache(f)`."""
+    if isinstance(statement, _DEFINITIONS) or isinstance(getattr(statement, "value", None), ast.Lambda):
+        return False
+    return any(isinstance(node, ast.Name) and node.id == name for node in walk(statement.value))  # type: ignore[attr-defined]
+
+
+def _after(given: Definition, definition: Definition) -> Definition | None:
+    """Both, one after the other; None where they cannot be one text."""
+    if given.flags != definition.flags:
+        return None
+    label = given.label if given.label == definition.label else f"{given.label} + {definition.label}"
+    imports = tuple(sorted({*given.imports, *definition.imports}))
+    text = given.text + definition.text
+    return replace(definition, text=text, label=label, line=given.line, decorated=True, imports=imports)
+
+
+def _inside(value: object) -> Iterator[object]:
+    """What a decorator may have put something around, outermost first."""
+    for _ in range(_KEPT):
+        own = attributes_of(value)
+        inner = next((own[key] for key in ("__wrapped__", "py_func", "_function", "func") if key in own), None)
+        if inner is None:
+            return
+        yield inner
+        value = inner
 
 
 def _is_definition(value: object, namespace: Mapping[str, Any]) -> bool:
@@ -289,8 +427,7 @@ def _is_definition(value: object, namespace: Mapping[str, Any]) -> bool:
     if isinstance(value, kinds) or type(value).__name__ == "TypeAliasType":
         return True
     # lru_cache(f), ray.remote(f), njit(f): objects around a function, which pickle by a name that is not there.
-    own = attributes_of(value)
-    return any(isinstance(own.get(key), FunctionType) for key in ("__wrapped__", "py_func", "_function"))
+    return any(isinstance(inner, FunctionType) for inner in _inside(value))
 
 
 def _extended(statement: ast.stmt) -> str | None:
@@ -308,8 +445,19 @@ def _key(definition: Definition) -> str:
     return definition.text.partition(":\n")[0]
 
 
-def _hold(value: object) -> Callable[[], object]:
+def _hold(value: object) -> tuple[Callable[[], object], bool]:
+    """The value, held weakly where that can be, and whether it is not."""
     try:
-        return weakref.ref(value)
+        return weakref.ref(value), False
     except TypeError:
-        return lambda: value
+        return lambda: value, True
+
+
+def _same_as(value: object) -> Callable[[object], bool]:
+    """Tells later whether something is this very value, without keeping it alive."""
+    try:
+        held = weakref.ref(value)
+    except TypeError:
+        kind, key = type(value), id(value)
+        return lambda other: id(other) == key and type(other) is kind
+    return lambda other: held() is other

@@ -18,8 +18,8 @@ __all__ = ["matches", "same_code", "still_makes"]
 _INNER = ("__wrapped__", "__func__", "func", "fget", "py_func", "_function")
 
 
-def matches(text: str, flags: int, name: str, value: object) -> bool:
-    """Whether executing `text` would make an object like `value`."""
+def matches(text: str, flags: int, name: str, value: object, *, around: bool = False) -> bool:
+    """Whether executing `text` would make an object like `value`; `around`: or one that a decorator put around such."""
     module = _code(text, flags)
     if module is None:
         return False
@@ -36,6 +36,8 @@ def matches(text: str, flags: int, name: str, value: object) -> bool:
             if attribute in body.co_names
         )
     functions = list(_functions(value))
+    if around:
+        functions += [inner for function in functions[:1] for inner in _enclosed(function)]
     if functions:
         named = [code for code in codes if code.co_name in (name, "<lambda>")]
         if not codes and not isinstance(value, FunctionType):
@@ -122,6 +124,18 @@ def _functions(value: object, depth: int = 4) -> Iterator[FunctionType]:
             inner = getattr(value, key, None)
         if inner is not None:
             yield from _functions(inner, depth - 1)
+
+
+def _enclosed(function: FunctionType, depth: int = 3) -> Iterator[FunctionType]:
+    """The functions in the closure of what a decorator made."""
+    for cell in function.__closure__ or ():
+        try:
+            held = cell.cell_contents
+        except ValueError:  # not bound yet
+            continue
+        if isinstance(held, FunctionType) and depth:
+            yield held
+            yield from _enclosed(held, depth - 1)
 
 
 def _methods(kind: type) -> Iterator[tuple[str, list[FunctionType]]]:

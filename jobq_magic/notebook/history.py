@@ -37,6 +37,12 @@ class History:
         numbered = len(self._shell.history_manager.input_hist_parsed) - 1
         return f"Cell [{numbered or self._unnumbered + 1}]"
 
+    def pre_run_cell(self, info: Any) -> None:
+        """Before each cell: what the names hold that it may define."""
+        if not info.silent:
+            text = getattr(info, "transformed_cell", None) or self._shell.transform_cell(info.raw_cell)
+            self.index.before(text, self._shell.user_ns)
+
     def post_run_cell(self, result: Any) -> None:
         """After each cell: what it defined, and which objects its names hold now."""
         info = result.info

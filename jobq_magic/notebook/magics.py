@@ -80,6 +80,7 @@ def load(shell: Any) -> None:
     magics = JobqMagics(shell)
     shell.__dict__[_NAME] = magics
     shell.register_magics(magics)
+    shell.events.register("pre_run_cell", magics.history.pre_run_cell)
     shell.events.register("post_run_cell", magics.history.post_run_cell)
     shell.input_transformers_post.append(_let_empty_cells_reach_us)
     magics.guests = [room.install(shell) for room in (completion, manual, postmortem)]
@@ -92,8 +93,9 @@ def unload(shell: Any) -> None:
         return
     for leave in magics.guests:
         leave()
-    with suppress(ValueError):
-        shell.events.unregister("post_run_cell", magics.history.post_run_cell)
+    for event in ("pre_run_cell", "post_run_cell"):
+        with suppress(ValueError):
+            shell.events.unregister(event, getattr(magics.history, event))
     with suppress(ValueError):
         shell.input_transformers_post.remove(_let_empty_cells_reach_us)
     magics.close()

@@ -91,6 +91,8 @@ class Notebook:
         label = f"Cell [{self.count}]"
         self.history.append((label, text))
         register(label, text, 1)
+        if record:
+            self.index.before(text, self.names)
         try:
             return execute(text, label, self.names)
         finally:

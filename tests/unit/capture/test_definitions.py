@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import weakref
 
+import pytest
+
 from .conftest import steps
 
 
@@ -139,3 +141,147 @@ def test_a_definition_whose_decorator_is_gone_travels_by_value(notebook):
 def test_source_that_does_not_parse_is_passed_over(notebook):
     notebook.index.record("def (", "Cell [1]", notebook.names)
     notebook.index.bootstrap([("Cell [1]", "%%html\n<b>")])
+
+
+# cells, then the cell that is run there and here
+HISTORIES: dict[str, tuple[list[str], str]] = {
+    "a function that is wrapped later": (
+        ["import functools", "def f(x): return x + 1", "f = functools.lru_cache(f)"],
+        "f(1), f.cache_info().misses",
+    ),
+    "a function that is wrapped twice": (
+        ["import functools", "def f(x): return x + 1", *["f = functools.lru_cache(f)"] * 2],
+        "f(1)",
+    ),
+    "in a loop": (["for n in [1, 2]:\n    def f(x, k=n): return x * n + k", "n = 9"], "f(3)"),
+    "in a while loop": (["go = True\nwhile go:\n    go = False\n    class K:\n        v = 3"], "K.v"),
+    "in a match": (
+        ["m = 2\nmatch m:\n    case 1:\n        def f(): return 1\n    case 2:\n        def f(): return 2"],
+        "f()",
+    ),
+    "a class in a match": (
+        ["m = 2\nmatch m:\n    case 1:\n        class C: v = 1\n    case 2:\n        class C: v = 2"],
+        "C().v",
+    ),
+    "in a with": (["import contextlib\nwith contextlib.nullcontext():\n    def f(): return 5"], "f()"),
+    "in an except": (["try:\n    import no_such\nexcept ImportError:\n    def fast(x): return x"], "fast(3)"),
+    "in an else": (["for n in ():\n    pass\nelse:\n    def f(): return 8"], "f()"),
+    "a coroutine": (["async def f(): return 5"], "await f()"),
+    "overloads": (
+        ["import typing as t\n@t.overload\ndef f(x: int): ...\n@t.overload\ndef f(x: str): ...\ndef f(x): return x"],
+        "f(1)",
+    ),
+    "two names in a statement": (["f = g = lambda: 0"], "f(), g(), f is g"),
+    "a tuple of lambdas": (["a, b = lambda: 1, lambda: 2"], "a(), b()"),
+    "another name": (["def f(): return 1\ng = f"], "g(), f is g"),
+    "deleted and made again": (["def f(): return 1", "del f", "def f(): return 2"], "f()"),
+    "run again": (["def f(): return 1", "def f(): return 1"], "f()"),
+    "a registry": (
+        [
+            "known = {}\ndef add(f):\n    known[f.__name__] = f\n    return f",
+            "@add\ndef a(): return 1\n@add\ndef b(): return 2",
+        ],
+        "sorted(known), known['a'](), known['a'] is a",
+    ),
+    "renamed by its decorator": (
+        ["def d(f):\n    def inner(*a): return f(*a)\n    return inner", "@d\ndef g(x): return x + 1"],
+        "g(2), g.__name__",
+    ),
+    "decorators on decorators": (
+        [
+            "import functools\ndef d(f):\n    @functools.wraps(f)\n    def w(*a): return f(*a)\n    return w",
+            "@functools.lru_cache\n@d\ndef f(x): return x",
+        ],
+        "f(4)",
+    ),
+    "one of two": (["f = (lambda: 1) if False else (lambda: 2)"], "f()"),
+    "a walrus": (["(f := lambda: 3)"], "f()"),
+    "a type of a call": (["K = type('K', (), {'v': 3})\nk = K()"], "k.v, type(k) is K"),
+    "by a function, for all": (["def make():\n    global made\n    def made(): return 4\nmake()"], "made()"),
+    "a class with slots": (
+        ["from dataclasses import dataclass\n@dataclass(slots=True)\nclass S:\n    x: int\ns = S(3)"],
+        "s, type(s) is S",
+    ),
+    "on a line with others": (["x = 1; f = lambda: x; y = 2"], "f()"),
+}
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["from the first cell on", "loaded late"])
+@pytest.mark.parametrize("case", HISTORIES)
+def test_it_travels(case, late, notebook):
+    cells, cell = HISTORIES[case]
+    for one in cells:
+        notebook.run(one, record=not late)
+    if late:
+        notebook.index.bootstrap(notebook.history)
+    bundle = notebook.agree(cell)
+    by_value = [note for note in bundle.notes if "by value" in note]
+    assert not by_value or "global" in cells[0], by_value
+
+
+def test_what_has_no_source_goes_by_value_and_a_note_says_why(notebook, tmp_path):
+    (tmp_path / "made.py").write_text("def run(): return 8\n")
+    notebook.run("exec('def f(): return 7')")
+    exec(compile((tmp_path / "made.py").read_text(), str(tmp_path / "made.py"), "exec"), notebook.names)  # %run
+    bundle = notebook.agree("f(), run()")
+    assert [note for note in bundle.notes if "by value, as its source is not known" in note]
+
+
+def test_a_definition_that_was_gone_round_is_not_the_source_of_what_was_there(notebook):
+    """What the name holds was bound before the cell: by an import, by an `exec`, by a job."""
+    notebook.run("def same(f): return f\nexec('def f(): return 1\\ndef g(): return 1\\ndef h(): return 1')")
+    notebook.run("if False:\n    @same\n    def f(): return 2\nfor n in ():\n    @same\n    def g(): return 2")
+    with pytest.raises(ZeroDivisionError):
+        notebook.run("1 / 0\n@same\ndef h(): return 2")
+    assert [source(notebook, name) for name in "fgh"] == [None] * 3
+    assert notebook.job(notebook.capture("f(), g(), h()"))["value"] == "(1, 1, 1)"
+
+
+def test_an_edit_that_was_not_run_does_not_travel(notebook):
+    notebook.run("def f(): return 1")
+    notebook.index.before("def f(): return 2", notebook.names)  # interrupted before it began
+    assert notebook.job(notebook.capture("f()"))["value"] == "1"
+
+
+def test_values_that_cannot_be_held_weakly_are_let_go_of(notebook):
+    """A decorator may make anything, a list of a gigabyte too."""
+
+    class Part:
+        pass
+
+    notebook.names["Part"] = Part
+    notebook.run("def now(f): return [f()]")
+    notebook.run("@now\ndef table(): return Part()")
+    assert source(notebook, "table") is not None
+    alive = weakref.ref(notebook.names["table"][0])
+    notebook.run("table = 1")
+    notebook.run("2")
+    gc.collect()
+    assert alive() is None
+
+
+def test_the_index_does_not_grow_with_the_number_of_cells(notebook):
+    def weight() -> int:
+        index = notebook.index
+        return sum(len(known) for known in (index._entries, index._made, index._imports, index._extensions))
+
+    def cells(numbers):
+        for n in numbers:
+            name = f"f{n % 50}_{n // 50}"
+            text = f"import os as os{n}\ndef {name}(): return {n}\nv{n} = {name}()\ndel v{n}, os{n}, {name}\n"
+            notebook.index.before(text, notebook.names)
+            exec(text, notebook.names)
+            notebook.index.record(text, f"Cell [{n}]", notebook.names)
+
+    cells(range(1000))
+    before = weight()
+    cells(range(1000, 3000))
+    assert weight() <= before + 200
+    assert len(notebook.index._before) < 10
+
+
+def test_the_same_name_over_and_over_keeps_a_few_definitions(notebook):
+    for n in range(200):
+        notebook.run(f"def f(): return {n}")
+    assert source(notebook, "f") == "def f(): return 199\n"
+    assert len(notebook.index._entries["f"]) < 10
