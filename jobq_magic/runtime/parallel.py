@@ -380,7 +380,7 @@ class _Flight:
         self.work.say(len(self.results), self.total)
 
     def _failed(self, parts: tuple[Any, ...], text: str) -> BaseException:
-        error = _assembled(*parts)
+        error = assembled(*parts)
         error.add_note(f"On the worker:\n{text}")
         if not self.work.return_exceptions:
             raise error from None
@@ -397,7 +397,8 @@ class _Flight:
                 continue
 
 
-def _assembled(error: Any, arguments: tuple[Any, ...] = (), state: Mapping[str, Any] | None = None) -> BaseException:
+def assembled(error: Any, arguments: tuple[Any, ...] = (), state: Mapping[str, Any] | None = None) -> BaseException:
+    """An exception as it came, or out of its class, arguments and attributes, without calling its `__init__`."""
     if state is not None:
         kind, error = error, error.__new__(error, *arguments)
         assert isinstance(error, kind)

@@ -19,9 +19,10 @@ from collections.abc import Callable, Iterator
 from types import FunctionType, ModuleType
 from typing import Any
 
-from . import beside, display, figures, outputs, parallel
+from . import beside, children, display, figures, outputs, parallel
 from .afterimport import after_import
 from .main import fresh_main
+from .rayinit import join_the_cluster
 
 SECOND_NAME = "_jobq_main"
 """`__main__` under a name that cloudpickle does not take for one whose things must go by value."""
@@ -29,7 +30,6 @@ _PICKLERS = ("ray.cloudpickle.cloudpickle", "cloudpickle.cloudpickle")
 # State that tasks need to find their files and to be as quiet as the cell. Not the random generators: all workers would
 # draw the same numbers. Not the options of packages: they would be imported by every worker.
 _STATE = ("sys.path", "cwd", "warnings")
-_OF_A_NEW_CLUSTER = ("num_cpus", "num_gpus", "resources", "labels", "object_store_memory", "_system_config")
 _RAYS_WORDS = (":task_name:", ":actor_name:", ":job_id:")
 _RAYS_BAR = "__ray_tqdm_magic_token__"
 _former_main: list[ModuleType] = []
@@ -47,10 +47,13 @@ def setup() -> None:
         bundle = os.environ["JOBQ_BUNDLE"]
         with open(os.path.join(bundle, "manifest.json"), "rb") as file:
             text = file.read()
+        after_import("ray.exceptions", _keep_errors_whole)
         _former_main.append(sys.modules["__main__"])  # Ray goes on using it
         main = fresh_main()
-        beside.load(bundle, json.loads(text)["steps"], main, "a worker", _STATE)
+        steps = json.loads(text)["steps"]
+        beside.load(bundle, steps, main, "a worker", _STATE)
         sys.path[:] = dict.fromkeys(sys.path)
+        children.prepare(main, bundle, out or "", steps)
         share(main, hashlib.sha256(text).hexdigest())
     except BaseException:
         beside.complain("this worker could not load the definitions of the notebook")
@@ -95,6 +98,33 @@ def _write_to(folder: str) -> None:
     sys.stderr = _Stream(2, os.path.join(folder, "stderr"))
 
 
+def _keep_errors_whole(exceptions: ModuleType) -> None:
+    """Lets exceptions of the notebook arrive as themselves whose `__init__` takes other arguments than it hands on.
+
+    Ray would raise an error about serializers in their place, which nobody can catch by class.
+    """
+    plain = exceptions.RayTaskError.__init__
+
+    @functools.wraps(plain)
+    def init(self: Any, function_name: Any, traceback_str: Any, cause: Any, *rest: Any, **named: Any) -> None:
+        if isinstance(cause, BaseException) and type(cause).__module__ == "__main__":
+            _keep_whole(cause)
+        plain(self, function_name, traceback_str, cause, *rest, **named)
+
+    exceptions.RayTaskError.__init__ = init
+
+
+def _keep_whole(error: BaseException) -> None:
+    from ray import cloudpickle
+
+    try:
+        cloudpickle.loads(cloudpickle.dumps(error))
+    except Exception:
+        made = parallel.assembled, (type(error), error.args, dict(vars(error)))
+        # What an instance has goes before what its class has, also for pickle.
+        vars(error)["__reduce_ex__"] = lambda _: made
+
+
 def share(main: ModuleType, digest: str) -> None:
     """Makes the definitions in `main` the same things in every process that calls this with the same digest."""
     beside.track(main, digest, _PICKLERS)
@@ -111,7 +141,7 @@ def driver(main: ModuleType, bundle: str) -> Iterator[Callable[[], None]]:
 
     At the end it disconnects from Ray, which ends the workers of the job.
     """
-    after_import("ray", _join_the_cluster)
+    after_import("ray", join_the_cluster)
 
     def loaded() -> None:
         with open(os.path.join(bundle, "manifest.json"), "rb") as file:
@@ -123,22 +153,3 @@ def driver(main: ModuleType, bundle: str) -> Iterator[Callable[[], None]]:
         ray = sys.modules.get("ray")
         if ray is not None and getattr(ray, "is_initialized", bool)():
             ray.shutdown()
-
-
-def _join_the_cluster(ray: ModuleType) -> None:
-    """Lets a `ray.init` that was written for a Ray of its own join the one that the job runs on."""
-    plain = ray.init
-
-    @functools.wraps(plain)
-    def init(address: str | None = None, **options: Any) -> Any:
-        if address in (None, "auto", os.environ.get("RAY_ADDRESS")):
-            void = {name: options.pop(name) for name in _OF_A_NEW_CLUSTER if options.get(name) is not None}
-            if void:
-                told = ", ".join(f"{name}={value!r}" for name, value in void.items())
-                print(f"jobq: {told} of ray.init has no effect: the job runs on a Ray that is there", file=sys.stderr)
-            if parallel.connected:
-                parallel.connected = False
-                options["ignore_reinit_error"] = True
-        return plain(address, **options)
-
-    ray.init = init  # type: ignore[attr-defined]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,7 @@ class Place:
         outs: tuple[str, ...] = (),
         target: Mapping[str, Any] | None = None,
         headless: bool = False,
+        state: Sequence[dict[str, Any]] = (),
         **spec: Any,
     ) -> Run:
         """A run of `cell` whose bundle is there, and that is not submitted."""
@@ -106,7 +107,7 @@ class Place:
         folder = run.paths.bundle
         for part in ("code", "values"):
             (folder / part).mkdir(parents=True)
-        steps: list[dict[str, Any]] = []
+        steps: list[dict[str, Any]] = list(state)
         if values:
             digest, size = write_group(folder / "values", dict(values))
             steps.append({"kind": "value", "names": list(values), "file": f"values/{digest}", "size": size})
