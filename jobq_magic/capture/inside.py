@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from types import ModuleType
 from typing import Any
 
 __all__ = ["attributes_of", "items_of"]
 
 
 def attributes_of(value: object) -> dict[str, Any]:
-    """The instance's own attributes; empty where it has none, and for classes."""
-    if issubclass(type(value), type):  # `isinstance` asks the object itself
+    """The instance's own attributes; empty where it has none, and for classes and modules, which travel by name."""
+    if issubclass(type(value), type | ModuleType):  # `isinstance` asks the object itself
         return {}
     try:
         own = object.__getattribute__(value, "__dict__")
