@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -84,6 +85,7 @@ class Installed(Environment):
         self.install("--no-build-isolation", *editables, self.source, f"git+file://{self.repository}")
         for twin in ("twin-b", "twin-a"):
             self.install("--no-index", "--find-links", links, twin)
+        os.utime(self.site / "twin_b-1.0.dist-info")  # whose file it is is told by the file, and not by the hour
         (self.site / "by_conda-1.0.dist-info/INSTALLER").write_text("conda\n")
         (self.site / "by_hand.py").write_text("")
 
@@ -114,6 +116,7 @@ def test_an_editable_install_is_known_when_it_is_loaded_too(there):
 def test_a_module_in_a_folder_of_the_project_that_is_imported_from_there_is_local_code(there):
     assert there.resolve("helper", path=[there.hatched / "notebooks"]).names == []
     assert there.resolve("loose", path=[there.table]).names == []
+    assert there.resolve("deep", path=[there.hatched / "src" / "hatchlib"]).names == []
 
 
 def test_a_repository_is_named_with_its_commit(there):
