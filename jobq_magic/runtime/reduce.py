@@ -10,7 +10,7 @@ import io
 import operator
 import pickle
 import sys
-from types import FunctionType
+from types import FunctionType, MemberDescriptorType
 from weakref import WeakKeyDictionary
 
 TYPE_CHECKING = False
@@ -117,11 +117,13 @@ def _exception(value: Any) -> Any:
     Python's own way calls it with `args`, which is wrong for each that wants other arguments.
     """
     kind = type(value)
-    make: Any = (copyreg.__newobj__, (kind, *value.args), value.__dict__)  # type: ignore[attr-defined]
-    if any(
-        getattr(kind, name) is not getattr(BaseException, name) for name in ("__reduce__", "__reduce_ex__")
-    ) or isinstance(kind.__new__, FunctionType):
+    own = any(getattr(kind, name) is not getattr(BaseException, name) for name in ("__reduce__", "__reduce_ex__"))
+    make: Any
+    if own or isinstance(kind.__new__, FunctionType) or not isinstance(kind.__init__, FunctionType):
         make = value.__reduce_ex__(5)
+    else:
+        fields = {name: held for name in _fields(kind) if (held := getattr(value, name, None)) is not None}
+        make = (copyreg.__newobj__, (kind, *value.args), {**value.__dict__, **fields})  # type: ignore[attr-defined]
     call, arguments, state, *rest = (*make, None) if isinstance(make, tuple) and len(make) == 2 else make
     if rest or not (state is None or isinstance(state, dict)):
         return make
@@ -131,6 +133,17 @@ def _exception(value: Any) -> Any:
     if value.__suppress_context__:
         state["__suppress_context__"] = True
     return call, arguments, state or None
+
+
+def _fields(kind: type) -> list[str]:
+    """What the `__init__` of Python's own exceptions sets: `value` of StopIteration, `start` of UnicodeError."""
+    return [
+        name
+        for parent in kind.__mro__
+        if parent.__module__ == "builtins" and parent not in (BaseException, BaseExceptionGroup, Exception, object)
+        for name, held in vars(parent).items()
+        if isinstance(held, MemberDescriptorType) and not name.startswith("_")
+    ]
 
 
 def _struct(value: Any) -> Any:

@@ -12,7 +12,7 @@ from .ours import stand_in
 from .reduce import reduced
 from .sharing import families, sharable
 from .spill import give_room
-from .wire import PROTOCOL, SHARED, TooLarge, head_size, read_group, write_group
+from .wire import PROTOCOL, SHARED, TooLarge, head_size, pickle_group, read_group, write_group
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -178,14 +178,33 @@ class Returns:
         }
 
     def _exception(self, error: BaseException) -> str:
-        """The group of an exception; without its kin, where these are what cannot go."""
+        """The group of an exception; without its kin, and then without its parts, where these are what cannot go."""
         try:
             return self._proved(error)
         except Exception:
-            if error.__cause__ is error.__context__ is None:
-                raise
-            error.__cause__ = error.__context__ = None
+            kin, error.__cause__, error.__context__ = (error.__cause__, error.__context__), None, None
+            if not any(kin):
+                self._leave_parts(error)
+        try:
             return self._proved(error)
+        except Exception:
+            self._leave_parts(error)
+            return self._proved(error)
+
+    def _leave_parts(self, error: BaseException) -> None:
+        """Takes from an exception which arguments and attributes cannot go, and says so."""
+        for name, held in list(vars(error).items()):
+            if (unfit := self._unfit(held)) is not None:
+                del vars(error)[name]
+                self.skipped.append({"name": f"{type(error).__name__}.{name}", "reason": _reason(held, unfit)})
+        error.args = tuple(held if self._unfit(held) is None else repr(held) for held in error.args)
+
+    def _unfit(self, value: object) -> Exception | None:
+        try:
+            pickle_group(value, pickler=self._pickler)
+        except Exception as error:
+            return error
+        return None
 
     def _proved(self, error: BaseException) -> str:
         written: str = self._written({"exception": error.with_traceback(None)})["exception"]["group"]

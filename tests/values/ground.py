@@ -78,7 +78,7 @@ class Notebook:
             self.capture(cell, folder)
         return refused.value
 
-    def send(self, cell: str, *, timeout: float = 60, **options: Any) -> Trip:
+    def send(self, cell: str, *, most: int | None = None, timeout: float = 60, **options: Any) -> Trip:
         """Captures a cell, executes it as a job, and decodes what came back; nothing is bound here."""
         spec = {"mode": "local", "workers": None, "env": {}, "secret": {}, "timeout": None}
         run = self.store.open(spec=spec, target={"backend": "local", "where": "this machine"}, name="cell")
@@ -86,7 +86,7 @@ class Notebook:
         self.store.append(run, phase="submitting")
         self.store.set_handle(run, LocalBackend().submit(run, 1))
         eventually(lambda: self.store.snapshot(run).final, timeout)
-        return Trip(bundle, run, self.store.snapshot(run), decode(run, 1, self.store.key(run)))
+        return Trip(bundle, run, self.store.snapshot(run), decode(run, 1, self.store.key(run), most=most))
 
     def job(self, cell: str, **options: Any) -> Trip:
         """`send`, for a cell that ends well."""

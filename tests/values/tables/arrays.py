@@ -1,6 +1,6 @@
 """numpy and scipy."""
 
-# ruff: noqa: E501  # a case is read as one line
+# a case is read as one line
 
 from tests.values.table import Case, Change, Refused, Table
 
