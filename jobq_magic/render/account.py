@@ -35,9 +35,11 @@ def explained(account: Account) -> str:
 
 def explained_html(account: Account) -> str:
     """The whole account as HTML."""
-    told = f'<div class="jq-say">{safe(summary(account))}</div>'
+    told = f'<div class="jq-who"><b>What travels</b> <span class="jq-mut">{safe(shipped(account))}</span></div>'
+    took = f'<span class="jq-mut">{duration(account.seconds)} · {safe(account.digest[:_DIGITS])}</span>'
+    head = f'<div class="jq-head">{told} {took}</div>'
     notes = "".join(f'<div class="jq-note jq-mut">{safe(note)}</div>' for note in account.notes)
-    return f'{STYLE}<div class="jq" role="group" aria-label="What travels">{told}{_tables(account)}{notes}</div>'
+    return f'{STYLE}<div class="jq" role="group" aria-label="What travels">{head}{_tables(account)}{notes}</div>'
 
 
 def folded(account: Account | None) -> str:
