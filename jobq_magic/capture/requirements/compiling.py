@@ -43,7 +43,7 @@ class Locked:
 
     name: str
     version: str
-    """"" where it is at an address."""
+    """Empty where it is at an address."""
     url: str
     text: str
     """Its lines, without comments."""
@@ -57,6 +57,23 @@ def compiled(wanted: Wanted, sources: Sources) -> list[Locked]:
     Raises:
         CaptureError: `cannot-lock`.
     """
+    try:
+        done = _run(wanted, sources)
+    except OSError as error:
+        raise CaptureError(
+            "cannot-lock", f"the packages cannot be locked: {error.strerror or error} ({error.filename or 'uv'})"
+        ) from error
+    if done.returncode:
+        reason = _reason(done.stderr, sources.secrets)
+        reached = not re.search(r"fetch|connect|dns|certificate|timed? ?out|401|403", reason, re.IGNORECASE)
+        way = "Name other versions with --requirement" if reached else "See to the network and the index"
+        raise CaptureError(
+            "cannot-lock", f"the packages cannot be locked: {reason}", do=f"{way}, or go without a lock by --no-lock"
+        )
+    return _parsed(done.stdout)
+
+
+def _run(wanted: Wanted, sources: Sources) -> subprocess.CompletedProcess[str]:
     with tempfile.TemporaryDirectory(prefix="jobq-lock-") as name:
         folder = Path(name)
         (folder / "roots.in").write_text("\n".join(wanted.roots) + "\n", encoding="utf-8")
@@ -78,17 +95,9 @@ def compiled(wanted: Wanted, sources: Sources) -> list[Locked]:
             *("--generate-hashes", "--no-header", "--annotation-style", "split", "--color", "never", "--no-progress"),
             *sources.options,
         ]
-        done = subprocess.run(
+        return subprocess.run(
             command, env=environment, capture_output=True, encoding="utf-8", errors="replace", check=False
         )
-    if done.returncode:
-        reason = _reason(done.stderr, sources.secrets)
-        reached = not re.search(r"fetch|connect|dns|certificate|timed? ?out|401|403", reason, re.IGNORECASE)
-        way = "Name other versions with --requirement" if reached else "See to the network and the index"
-        raise CaptureError(
-            "cannot-lock", f"the packages cannot be locked: {reason}", do=f"{way}, or go without a lock by --no-lock"
-        )
-    return _parsed(done.stdout)
 
 
 def _uv() -> str:

@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from jobq_magic.capture.requirements.addresses import without_credentials
 
@@ -216,7 +216,7 @@ def _direct(known: dict[str, object]) -> tuple[str, str]:
             sha = hashes.get("sha256") if isinstance(hashes, dict) else None
             parts = [part for part in (f"sha256={sha}" if sha else "", inner) if part]
             return "archive", url + (f"#{'&'.join(parts)}" if parts else "")
-    folder = unquote(urlsplit(url).path) if url.startswith("file:") else url
+    folder = unquote(re.sub(r"^file:(//[^/]*)?", "", url)) if url.startswith("file:") else url
     folder = os.path.join(folder, str(known["subdirectory"])) if inner else folder
     match known:
         case {"dir_info": {"editable": True}}:

@@ -92,9 +92,7 @@ def lock(
         notes += [note for _, note in extra if note]
         found = compiled(wanted, where)
     made = _made(requirements, found, here, notes, gpus=gpus)
-    cache.mkdir(parents=True, exist_ok=True)
-    kept_form = {"text": made.text, "build": [asdict(one) for one in made.build], "notes": made.notes}
-    replace_file(file, canonical({"format": _FORMAT, **kept_form}))
+    _keep(file, made)
     return made
 
 
@@ -212,6 +210,15 @@ def _project() -> list[str]:
         if path.name == "uv.toml" or b"[tool.uv" in data:
             texts.append(hashlib.sha256(data).hexdigest())
     return texts
+
+
+def _keep(file: Path, made: Lock) -> None:
+    form = {"text": made.text, "build": [asdict(one) for one in made.build], "notes": made.notes, "format": _FORMAT}
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(file, canonical(form))
+    except OSError:
+        pass  # it is made again next time
 
 
 def _kept(file: Path) -> Lock | None:

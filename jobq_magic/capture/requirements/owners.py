@@ -177,8 +177,8 @@ def _kept(site: Site) -> dict[str, list[str]] | None:
         return None
     if not isinstance(kept, dict) or kept.get("stamp") != site.stamp or kept.get("path") != site.path:
         return None
-    tops: dict[str, list[str]] = kept["tops"]
-    return tops
+    tops = kept.get("tops")
+    return tops if isinstance(tops, dict) else None
 
 
 def _keep(site: Site, tops: dict[str, list[str]]) -> None:
@@ -229,7 +229,7 @@ def _places(site: Site, info: str, project: str) -> list[tuple[str, str]]:
         elif (mapping := re.search(r"^MAPPING\b.*?= *(\{.*\})\s*$", text, re.MULTILINE)) is not None:
             try:
                 found += [("package", str(place)) for place in ast.literal_eval(mapping[1]).values()]
-            except (ValueError, SyntaxError):
+            except (ValueError, SyntaxError, AttributeError):
                 continue
     return found or [("project", project)]
 

@@ -355,7 +355,7 @@ def test_asking_again_costs_less_than_a_millisecond_of_work():
     first = roots(modules)
     assert len(first.requirements) >= 20
     costs = []
-    for _ in range(20):
+    for _ in range(50):
         before = time.process_time()
         assert roots(modules) == first
         costs.append(time.process_time() - before)

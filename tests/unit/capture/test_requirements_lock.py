@@ -114,6 +114,21 @@ def test_a_damaged_lock_is_made_again(folder_only, cache):
         assert (again.cached, again.text) == (False, first.text)
 
 
+def test_where_no_lock_can_be_kept_it_is_made_each_time(folder_only, cache):
+    wheel(folder_only, "plain")
+    cache.write_text("no folder")
+    for _ in range(2):
+        made = lock([of_index("plain", "1.0")], **TARGET, cache=cache)
+        assert (pins(made), made.cached) == (["plain==1.0"], False)
+
+
+def test_without_uv_the_refusal_says_so(folder_only, cache, monkeypatch):
+    monkeypatch.setattr("jobq_magic.capture.requirements.compiling._uv", lambda: "/nowhere/uv")
+    with pytest.raises(CaptureError, match="No such file or directory \\(/nowhere/uv\\)") as caught:
+        lock([of_index("plain", "1.0")], **TARGET, cache=cache)
+    assert caught.value.code == "cannot-lock"
+
+
 def test_what_is_asked_for_wins_over_what_is_installed(folder_only, cache):
     import idna
 
