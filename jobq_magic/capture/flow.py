@@ -103,8 +103,11 @@ class Flow:
         self.forgiving = 0  # how many `try` around would catch a NameError
         self.muted = 0
         self._context = _context(classes)
-        # What is called in a class body is not the class itself: that is bound when the body ends.
-        self._itself = frozenset(one.name for one in classes[:1] if not one.decorator_list and not one.keywords)
+        # Whoever calls its methods finds a class bound, unless its own body does.
+        quiet = (
+            bool(classes) and not classes[0].decorator_list and not classes[0].keywords and _calls_nothing(classes[0])
+        )
+        self._itself = frozenset((classes[0].name,)) if quiet else _NONE
         if around is not None:
             self.magic, self.walrus, self.textual = around.magic, around.walrus, around.textual
 
@@ -133,8 +136,8 @@ class Flow:
             case ast.Import() | ast.ImportFrom():
                 return bound | self._scan(node, bound, kind="import")
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                # Whoever calls it finds it bound, unless a decorator does.
-                itself = _NONE if node.decorator_list else frozenset((node.name,))
+                # Whoever calls it finds it bound, unless a decorator or a default does.
+                itself = _NONE if _may_call(node) else frozenset((node.name,))
                 return bound | self._scan(node, bound, kind="definition", itself=itself)
             case ast.Delete():
                 self._scan(node, bound)
@@ -447,6 +450,34 @@ def _context(classes: Sequence[ast.ClassDef]) -> tuple[object, ...]:
         )
         for owner in classes
     )
+
+
+def _may_call(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether what is around a function may call it, or one like it, before it is bound."""
+    given = [*node.args.defaults, *filter(None, node.args.kw_defaults)]
+    return bool(node.decorator_list) or not all(isinstance(one, ast.Constant | ast.Name) for one in given)
+
+
+def _calls_nothing(owner: ast.ClassDef) -> bool:
+    """Whether a class, until it is bound, cannot call a function of its own."""
+    if owner.decorator_list or owner.keywords:
+        return False
+    own: set[str] = set()
+    for statement in owner.body:
+        match statement:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                own.add(statement.name)
+                used = {one.id for one in statement.decorator_list if isinstance(one, ast.Name)}
+                told: list[ast.AST] = [*statement.args.defaults, *filter(None, statement.args.kw_defaults)]
+                told += [one for one in statement.decorator_list if isinstance(one, ast.Call)]
+            case ast.Assign() | ast.AnnAssign() | ast.Expr() | ast.Pass():
+                used, told = set(), [statement]
+            case _:
+                return False
+        used |= {node.id for one in told for node in walk(one) if isinstance(node, ast.Name)}
+        if used & (own | {"eval", "exec"}) or any(isinstance(node, ast.Lambda) for one in told for node in walk(one)):
+            return False
+    return True
 
 
 def _join(*ends: Bound | None) -> Bound | None:

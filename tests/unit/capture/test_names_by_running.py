@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import builtins
+import os
 import random
 import re
+import sys
 import warnings
 
 import pytest
@@ -239,9 +241,11 @@ def outcome(text: str, held: set[str]) -> tuple[object, ...]:
         ended = "too deep"
     except Exception as error:
         ended = f"{type(error).__name__}: {shown(str(error))}"
+    for module in (os, os.path, sys):
+        vars(module).pop("attr", None)  # programs set it on whatever a name holds
     namespace.pop("__builtins__", None)
     namespace.pop("__annotations__", None)
-    bound = {name for name, value in namespace.items() if before.get(name) is not value} - mine
+    bound = {name for name, value in namespace.items() if before.get(name, before) is not value} - mine
     return ended, trace, bound, namespace.keys()
 
 
