@@ -31,6 +31,7 @@ class Ignored:
         self.base = _base(root)
         """The outermost folder whose rules count, that of the repository."""
         self._rules: dict[tuple[Path, str], Any] = {}
+        self._by_folder: dict[Path, list[tuple[Path, str, Any]]] = {}
         self._meant: set[tuple[Path, str, int]] = set()
         """Rules that leave out the root itself: it was asked for all the same."""
         self.root_by = ""
@@ -49,17 +50,24 @@ class Ignored:
 
     def _all(self, path: Path, folder: bool) -> list[tuple[Path, str, int]]:
         """The deciding rule, where it leaves the entry out."""
-        for name in _FILES:
-            for above in path.parents:
-                rules = self._of(above, name)
-                if rules is not None:
-                    relative = path.relative_to(above).as_posix() + "/" * folder
-                    result = rules.check_file(relative)
-                    if result.include is not None and (above, name, result.index) not in self._meant:
-                        return [(above, name, result.index)] if result.include else []
-                if above == self.base:
-                    break
+        for above, name, rules in self._active(path.parent):
+            result = rules.check_file(path.relative_to(above).as_posix() + "/" * folder)
+            if result.include is not None and (above, name, result.index) not in self._meant:
+                return [(above, name, result.index)] if result.include else []
         return []
+
+    def _active(self, folder: Path) -> list[tuple[Path, str, Any]]:
+        """The rules that count in a folder, the strongest first."""
+        if folder not in self._by_folder:
+            found = []
+            for name in _FILES:
+                for above in (folder, *folder.parents):
+                    if (rules := self._of(above, name)) is not None:
+                        found.append((above, name, rules))
+                    if above == self.base:
+                        break
+            self._by_folder[folder] = found
+        return self._by_folder[folder]
 
     def _of(self, folder: Path, name: str) -> Any:
         key = (folder, name)

@@ -43,6 +43,8 @@ class _Package:
     portions: list[Path]
     rules: list[Ignored]
     copied: set[str] = field(default_factory=set)
+    looked_for: set[str] = field(default_factory=set)
+    """Names below it that were seen to be imported."""
     left: dict[str, list[str]] = field(default_factory=dict)
     """By the reason, paths of what stayed."""
 
@@ -207,8 +209,9 @@ class LocalCode:
 
     def _insist(self, package: _Package, below: str) -> set[str]:
         """Copies a sub-module, and the packages above it, where only a rule of git's kept them; what they import."""
-        if self._here or not below or not package.portions[0].is_dir():
+        if self._here or not below or below in package.looked_for or not package.portions[0].is_dir():
             return set()
+        package.looked_for.add(below)
         imported: set[str] = set()
         parts = below.split(".")
         for depth in range(1, len(parts) + 1):
@@ -246,9 +249,10 @@ class LocalCode:
 
     def _refuse_secrets(self, package: _Package, source: Path, data: bytes) -> None:
         scanned = data[:_LARGEST_SCANNED]
-        line, found = 0, secret_in_text(scanned.decode("utf-8", "replace"))
-        if not self._here and (told := secret_in_file(source.name, scanned, self._insisted)) is not None:
-            line, found = told
+        if self._here:
+            line, found = 0, secret_in_text(scanned.decode("utf-8", "replace"))
+        else:
+            line, found = secret_in_file(source.name, scanned, self._insisted) or (0, None)
         if found is not None:
             where = f"line {line} of {shown(source.name)}" if line else shown(source.name)
             raise CaptureError(

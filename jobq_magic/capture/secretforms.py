@@ -26,31 +26,40 @@ _OTHER_TOKENS = re.compile(
 )
 """Tokens of texts and of pages."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("an AWS access key", re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b(?<!EXAMPLE)")),
-    ("a GitHub token", re.compile(r"\b(gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})")),
-    ("a GitLab token", re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}")),
-    ("an API key", re.compile(r"\bsk-(?:[A-Za-z0-9_]{0,24}-){0,8}(?=[A-Za-z_]{0,40}\d)[A-Za-z0-9_]{20,}")),
-    ("a Stripe key", re.compile(r"\b[rs]k_(live|test)_[0-9A-Za-z]{16,}")),
-    ("a Slack token", re.compile(r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}")),
-    ("a Slack webhook", re.compile(r"hooks\.slack\.com/services/T\w{6,}/B\w{6,}/\w{16,}")),
-    ("a Hugging Face token", re.compile(r"\bhf_[A-Za-z0-9]{30,}")),
-    ("a Google API key", re.compile(r"\bAIza[0-9A-Za-z_-]{35}\b")),
-    ("a Google client secret", re.compile(r"\bGOCSPX-[A-Za-z0-9_-]{20,}")),
-    ("a PyPI token", re.compile(r"\bpypi-AgEI[A-Za-z0-9_-]{30,}")),
-    ("an npm token", re.compile(r"\bnpm_[A-Za-z0-9]{36}\b")),
-    ("a Databricks token", re.compile(r"\bdapi[0-9a-f]{32}\b")),
-    ("a SendGrid key", re.compile(r"\bSG\.[\w-]{16,}\.[\w-]{32,}")),
-    ("an Azure key", re.compile(r"\b(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{32,}={0,2}")),
-    ("a private key", re.compile(r"-----BEGIN ([A-Z]+ )*PRIVATE KEY( BLOCK)?-----")),
-    ("a web token", re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}")),
+_FORMS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
+    ("an AWS access key", ("AKIA", "ASIA"), re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b(?<!EXAMPLE)")),
+    (
+        "a GitHub token",
+        ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+        re.compile(r"\b(gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})"),
+    ),
+    ("a GitLab token", ("glpat-",), re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}")),
+    ("an API key", ("sk-",), re.compile(r"\bsk-(?:[A-Za-z0-9_]{0,24}-){0,8}(?=[A-Za-z_]{0,40}\d)[A-Za-z0-9_]{20,}")),
+    ("a Stripe key", ("k_live_", "k_test_"), re.compile(r"\b[rs]k_(live|test)_[0-9A-Za-z]{16,}")),
+    ("a Slack token", ("xox",), re.compile(r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}")),
+    ("a Slack webhook", ("hooks.slack",), re.compile(r"hooks\.slack\.com/services/T\w{6,}/B\w{6,}/\w{16,}")),
+    ("a Hugging Face token", ("hf_",), re.compile(r"\bhf_[A-Za-z0-9]{30,}")),
+    ("a Google API key", ("AIza",), re.compile(r"\bAIza[0-9A-Za-z_-]{35}\b")),
+    ("a Google client secret", ("GOCSPX-",), re.compile(r"\bGOCSPX-[A-Za-z0-9_-]{20,}")),
+    ("a PyPI token", ("pypi-",), re.compile(r"\bpypi-AgEI[A-Za-z0-9_-]{30,}")),
+    ("an npm token", ("npm_",), re.compile(r"\bnpm_[A-Za-z0-9]{36}\b")),
+    ("a Databricks token", ("dapi",), re.compile(r"\bdapi[0-9a-f]{32}\b")),
+    ("a SendGrid key", ("SG.",), re.compile(r"\bSG\.[\w-]{16,}\.[\w-]{32,}")),
+    (
+        "an Azure key",
+        ("AccountKey=", "AccessKey="),
+        re.compile(r"\b(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{32,}={0,2}"),
+    ),
+    ("a private key", ("-----BEGIN",), re.compile(r"-----BEGIN ([A-Z]+ )*PRIVATE KEY( BLOCK)?-----")),
+    (
+        "a web token",
+        ("eyJ",),
+        re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
+    ),
 )
-_ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]{0,20}://([^/\s:@{}$<>\"']*):([^/\s:@{}$<>*\"']{3,})@[\w.-]", re.IGNORECASE)
-_TOKEN_ADDRESS = re.compile(r"\bhttps?://(?=[A-Za-z_-]{0,40}\d)[A-Za-z0-9_-]{20,}@[\w.-]")
-_MARKS = re.compile(
-    r"AKIA|ASIA|gh[pousr]_|github_pat_|glpat-|sk-|[rs]k_|xox|hooks\.slack|hf_|AIza|GOCSPX|pypi-|npm_|dapi|SG\.|"
-    r"AccessKey=|AccountKey=|-----BEGIN|eyJ|://"
-)
+"""Kind, what is looked for first as it costs least, and the form."""
+_ADDRESS = re.compile(r"://([^/\s:@{}$<>\"']{0,100}):([^/\s:@{}$<>*\"']{3,200})@[\w.-]")
+_TOKEN_ADDRESS = re.compile(r"https?://(?=[A-Za-z_-]{0,40}\d)[A-Za-z0-9_-]{20,200}@[\w.-]")
 _PLACEHOLDERS = re.compile(
     r"(x+|\*+|\.+|-+|_+|<.*>|\{.*\}|\[.*\]|\(.*\)|%.*|\$.*|(your|my|the|some|insert|replace|enter|put)[ _-].*|"
     r"change_?(me|it)|.*example.*|.*placeholder.*|none|null|nil|true|false|yes|no|on|off|test(ing)?|dummy|fake|mock|"
@@ -99,16 +108,20 @@ _CLIENTS: tuple[tuple[str, re.Pattern[str]], ...] = (
 
 def secret_in_text(text: str) -> str | None:
     """The kind of credential whose form is found in a text."""
-    if len(text) < 12 or not _MARKS.search(text, 0, _LONGEST):
+    if len(text) < 12:
         return None
-    if (kind := next((kind for kind, form in _FORMS if form.search(text, 0, _LONGEST)), None)) is not None:
-        return kind
-    for found in _ADDRESS.finditer(text, 0, _LONGEST):
+    text = text[:_LONGEST]
+    for kind, marks, form in _FORMS:
+        if any(mark in text for mark in marks) and form.search(text):
+            return kind
+    if "://" not in text or "@" not in text:
+        return None
+    for found in _ADDRESS.finditer(text):
         user, password = found[1].lower(), found[2].lower()
         # What everybody writes into examples, and the users of databases on one's own machine.
         if password != user and not _PLACEHOLDERS.fullmatch(password):
             return "a password in an address"
-    return "a token in an address" if _TOKEN_ADDRESS.search(text, 0, _LONGEST) else None
+    return "a token in an address" if _TOKEN_ADDRESS.search(text) else None
 
 
 @lru_cache(maxsize=4096)
