@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import sys
-import traceback
 from types import CodeType, FunctionType
 
 from .afterimport import after_import
@@ -33,6 +32,8 @@ def load(bundle: str, steps: list[dict[str, Any]], main: ModuleType, where: str,
     """
     values = {name: step for step in steps if step["kind"] == "value" for name in step["names"]}
     for step in steps:
+        if step["kind"] == "attributes" and step["of"].partition(".")[0] not in main.__dict__:  # of a value
+            continue
         if step["kind"] in _DEFINE or (step["kind"] == "state" and step["what"] in state):
             _load_step(bundle, step, main, values, where)
     # An object around a function goes by reference and the function in it reads what is here.
@@ -119,4 +120,6 @@ def _track(classes: dict[str, type], pickler: ModuleType) -> None:
 
 def complain(what: str) -> None:
     """Says on stderr what went wrong, with the exception that is being handled."""
+    import traceback
+
     print(f"jobq: {what}\n{traceback.format_exc()}", file=sys.stderr, flush=True)

