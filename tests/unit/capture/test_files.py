@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import subprocess
@@ -361,14 +360,13 @@ def replay(bundle, folder):
 def test_the_job_finds_them_in_its_working_folder(notebook, book, tmp_path):
     put(book, "data/deep/a.txt", "hello")
     put(book, "b.txt", "new")
-    bundle = notebook.capture("open('data/deep/a.txt').read() + open('b.txt').read()").folder
-    found = collect_files(["data", "b.txt"], book, folder=bundle / "files")
-    manifest = json.loads((bundle / "manifest.json").read_text())
-    (bundle / "manifest.json").write_text(json.dumps({**manifest, "files": sorted(found.files)}))
+    cell = "open('data/deep/a.txt').read() + open('b.txt').read()"
+    bundle = notebook.capture(cell, files=("data", "b.txt"))
+    assert bundle.notes == ()
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     put(elsewhere, "b.txt", "its own")
-    assert replay(bundle, elsewhere) == "helloits own"
+    assert replay(bundle.folder, elsewhere) == "helloits own"
     assert sorted(path.name for path in elsewhere.rglob("*")) == ["a.txt", "b.txt", "data", "deep"]
 
 
@@ -376,10 +374,7 @@ def test_a_job_in_a_process_of_its_own_lays_them_out_before_its_steps(notebook, 
     put(book, "k.txt", "7")
     notebook.run("def read():\n    return int(open('k.txt').read())")
     run = tmp_path / "run"
-    bundle = notebook.capture("value = read()")
-    found = collect_files(["k.txt"], book, folder=bundle.folder / "files")
-    manifest = json.loads((bundle.folder / "manifest.json").read_text())
-    (bundle.folder / "manifest.json").write_text(json.dumps({**manifest, "files": sorted(found.files)}))
+    bundle = notebook.capture("value = read()", files=("*.txt",))
     run.mkdir()
     bundle.folder.rename(run / "bundle")
     (run / "key").write_bytes(b"k" * 32)
@@ -398,7 +393,27 @@ def test_a_job_in_a_process_of_its_own_lays_them_out_before_its_steps(notebook, 
     assert (elsewhere / "k.txt").read_text() == "7"
 
 
+def test_a_bundle_is_another_when_its_files_are(notebook, book):
+    put(book, "a.txt", "1")
+    first = notebook.capture("1", files=("a.txt",)).digest
+    assert notebook.capture("1", files=("a.*",)).digest == first
+    put(book, "a.txt", "2")
+    assert notebook.capture("1", files=("a.txt",)).digest != first
+
+
 # What is pointed out
+
+
+def test_a_capture_points_out_what_the_job_would_miss(notebook, book):
+    put(book, "data.csv", "1")
+    put(book, "more.csv", "2")
+    notebook.run("import os\ndef load():\n    return open('more.csv').read() + os.environ['SOME_NAME']")
+    bundle = notebook.capture("open('data.csv').read() + load()", files=("data.csv",))
+    assert bundle.notes == (
+        "more.csv is named in load and does not travel; add --files more.csv",
+        "load reads SOME_NAME of the environment; pass it with --env SOME_NAME, or --secret SOME_NAME",
+    )
+    assert notebook.capture("open('data.csv').read() + load()", here=True).notes == ()
 
 
 @pytest.mark.parametrize(
