@@ -26,7 +26,8 @@ A step is one JSON object; the runner executes them in order in a fresh `__main_
     {"file": "code/cell.py", "sha256": ..., "label": "Cell [7]", "line": 1, "flags": 0, "outs": [...], "only": false}
 
 where `outs` are the names to bring back, and with `only` nothing else, whatever else changed in place; `modules` and
-`files` are [["pkg/__init__.py", sha256], ...]; `requirements` are those of `Requirement`, without their reasons.
+`files` are [["pkg/__init__.py", sha256], ...]; `requirements` are those of `Requirement`, without their reasons, and
+without origins that are folders of this machine.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ from jobq_magic.runtime.wire import PROTOCOL, canonical, replace_file
 
 __all__ = ["Account", "Bundle", "Requirement", "Stayed", "Traveller"]
 
+_ANYWHERE = frozenset({"asked", "vcs"})
+"""Sources whose origin means the same on every machine."""
 _PLACES = frozenset({"cwd", "sys.path"})
 """State that says where files lie, and not what is in them."""
 
@@ -160,7 +163,11 @@ class Bundle:
     ) -> Bundle:
         """Writes the manifest beside the files, which are there already, and gives the whole its digest."""
         account = account or Account()
-        needed = [{k: v for k, v in asdict(each).items() if k != "why"} for each in account.requirements]
+        needed = [
+            {"name": each.name, "version": each.version, "source": each.source}
+            | ({"origin": each.origin} if each.source in _ANYWHERE else {})
+            for each in account.requirements
+        ]
         known = {
             "protocol": PROTOCOL,
             "python": python,
