@@ -6,6 +6,9 @@ from typing import Any
 
 from tests.cases.table import Case
 
+LASTING = frozenset({"process wide state", "looking inside", "processes", "magics", "imports"})
+"""Themes of which a kernel that executes one case after the other would remember something."""
+
 
 def differences(case: Case, plain: dict[str, Any], away: dict[str, Any]) -> list[str]:
     """In words; empty where there are none, or where they are those that the case announces."""

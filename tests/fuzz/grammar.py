@@ -195,7 +195,8 @@ class Writer:
         made = "    def __init__(self, items):\n        self.items = items\n"
         self.made(Thing(name, "class", [f"{name}([1, 2]).size()", f"len({name}.own)"], needs))
         return (
-            f"class {name}{parent}:\n    own = [1]\n{made}    def size(self):\n        return len(self.items) + {value}\n"
+            f"class {name}{parent}:\n    own = [1]\n{made}    def size(self):\n"
+            f"        return len(self.items) + {value}\n"
             f"    def __repr__(self):\n        return f'{name}({{self.items}})'{later}"
             + (f"\n{name}.own.append(5)" if self.chance(3) else "")
         )
@@ -352,9 +353,8 @@ def notebooks(draw: Any, *, culprits: bool = False) -> Notebook:
     """A notebook with one cell that travels, and one after it that evaluates everything."""
     writer = Writer(draw, culprits=culprits)
     notebook = Notebook()
-    texts = [FIRST]
-    for _ in range(draw(st.integers(1, 5))):
-        texts.append("\n".join(writer.definition() for _ in range(draw(st.integers(1, 3)))))
+    sizes = draw(st.lists(st.integers(1, 3), min_size=2, max_size=6))
+    texts = [FIRST, *("\n".join(writer.definition() for _ in range(size)) for size in sizes)]
     if culprits and not writer.planted:
         texts.append(writer.a_culprit())
     cell, notebook.reached = writer.cell()
