@@ -19,14 +19,13 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jobq-magic-tests" / "pythons"
 """As the user has it: tests have a home of their own."""
-SITE = "opt/site"
 WORK = "work"
-# Where a root's Python finds packages, and what its tests ask of the environment.
+# What tests ask of the environment there.
 THERE = {
     "HOME": "/root",
     "LANG": "C.UTF-8",
-    "PATH": f"/{SITE}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "PYTHONPATH": f"/{WORK}:/{SITE}",
+    "PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "PYTHONPATH": f"/{WORK}",
 }
 # A mount namespace of its own: what is mounted in it is gone with its last process, however that ends.
 ENTER = """
@@ -105,7 +104,9 @@ class Root:
         return subprocess.CompletedProcess(command, process.returncode, said)
 
     def _packages(self) -> None:
-        site, wanted = self.folder / SITE, PROJECT / "pyproject.toml"
+        version = ".".join(map(str, self.python()))
+        # Where this Python looks for what is installed: elsewhere it would be the user's own code.
+        site, wanted = self.folder / f"usr/local/lib/python{version}/dist-packages", PROJECT / "pyproject.toml"
         made = site / ".made"
         if made.exists() and made.read_text() == wanted.read_text():
             return
@@ -114,7 +115,7 @@ class Root:
         _run(
             _uv(),
             *("pip", "install", "--quiet", "--target", str(site), "-r", str(wanted), "--group", f"{wanted}:test"),
-            *("--python-version", ".".join(map(str, self.python()))),
+            *("--python-version", version),
             *("--python-platform", "x86_64-manylinux_2_28", "--only-binary", ":all:"),
         )
         made.write_text(wanted.read_text())

@@ -243,8 +243,8 @@ def outcome(text: str, held: set[str]) -> tuple[object, ...]:
         ended = f"{type(error).__name__}: {shown(str(error))}"
     for module in (os, os.path, sys):
         vars(module).pop("attr", None)  # programs set it on whatever a name holds
-    namespace.pop("__builtins__", None)
-    namespace.pop("__annotations__", None)
+    for name in [name for name in namespace if name.startswith("__")]:
+        del namespace[name]  # Python's own, and different ones in each version
     bound = {name for name, value in namespace.items() if before.get(name, before) is not value} - mine
     return ended, trace, bound, namespace.keys()
 
