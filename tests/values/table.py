@@ -116,3 +116,21 @@ def _sent(notebook: Notebook, cases: Sequence[Case | Change], lines: list[str]) 
     trip = notebook.job(cell)
     changed = {c.name: trip.outcome.changed[f"x{n}"] for n, c in enumerate(cases) if f"x{n}" in trip.outcome.changed}
     return Journey(notebook, trip, here, {}, changed)
+
+
+def problems(table: Table) -> dict[str, str]:
+    """What is wrong with the cases and changes of a table, by name; for a process of its own."""
+    found = {}
+    with notebook_of(table) as notebook:
+        sent = journey(notebook, table.cases)
+        for case in table.cases:
+            back = sent.back.get(case.name)
+            if sent.said[case.name] is not True or not sent.holds(case, back) or case.name in sent.changed:
+                found[case.name] = f"{sent.said[case.name]}, {back!r}, changed: {case.name in sent.changed}"
+    with notebook_of(table) as notebook:
+        sent = journey_of_changes(notebook, table.changes)
+        for change in table.changes:
+            told = change.name in sent.changed and sent.holds(change, sent.changed[change.name])
+            if sent.said[change.name] is not True or not told:
+                found[change.name] = f"{sent.said[change.name]}, {sent.changed.get(change.name)!r}"
+    return found

@@ -1,4 +1,6 @@
-"""What comes back is what it was: classes stay the same classes, exceptions themselves, and what cannot come is named."""
+"""What comes back is what it was: classes the same, exceptions themselves; what cannot come is named."""
+
+# ruff: noqa: E501  # a case is read as one line
 
 from __future__ import annotations
 
