@@ -198,6 +198,10 @@ class DefinitionIndex:
         for statement, nested in _statements(tree.body):
             if isinstance(statement, ast.Import | ast.ImportFrom):
                 self._import(statement)
+            elif (owner := _registers(statement)) is not None and owner in self._entries:
+                part = _part(statement, nested, lines)
+                more = Definition(owner, part[0], label, part[1], flags, "extension", imports=imports)
+                self._extensions.setdefault(owner, {})[more.text] = more
             elif (definition := _definition(statement, nested, lines, label, flags, imports)) is not None:
                 name = definition.name
                 seen[name] = seen.get(name, 0) + 1
@@ -351,19 +355,27 @@ def _definition(
     kind = "class" if isinstance(statement, ast.ClassDef) else "function"
     if not isinstance(statement, _DEFINITIONS):
         kind = "assignment"
+    text, first = _part(statement, nested, lines)
+    return Definition(name, text, label, first, flags, kind, decorated, imports)
+
+
+def _part(statement: ast.stmt, nested: bool, lines: list[bytes]) -> tuple[str, int]:
+    """The text of a statement, so that it can be executed by itself, and the line where that begins."""
     first, column = statement.lineno, statement.col_offset
-    if decorated and isinstance(statement, _DEFINITIONS):
+    if isinstance(statement, _DEFINITIONS) and statement.decorator_list:
         first = min(decorator.lineno for decorator in statement.decorator_list)
     last, end = statement.end_lineno or first, statement.end_col_offset
     part = [*lines[first - 1 : last]]
-    part[-1] = part[-1][:end]
+    # A comment behind it is part of what `inspect` shows.
+    rest = part[-1][end:].strip() if end is not None else b""
+    part[-1] = part[-1].rstrip(b"\r\n") if rest.startswith(b"#") else part[-1][:end]
     if nested and column and not part[0][:column].strip():
         # The indented lines as they are, below a line that is always true: a dedent would change texts in them.
         text, first = "if 1:\n" + b"".join(part).decode(), first - 1
     else:
         part[0] = part[0][column:]
         text = b"".join(part).decode()
-    return Definition(name, text + "\n", label, first, flags, kind, decorated, imports)
+    return text + "\n", first
 
 
 def _is_made_by(statement: ast.stmt, definition: Definition, value: object, namespace: Mapping[str, Any]) -> bool:
@@ -437,6 +449,14 @@ def _extended(statement: ast.stmt) -> str | None:
             called = decorator.func if isinstance(decorator, ast.Call) else decorator
             if isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name):
                 return called.value.id
+    return None
+
+
+def _registers(statement: ast.stmt) -> str | None:
+    """`name` of a statement `name.register(...)`."""
+    match statement:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr="register"))):
+            return owner
     return None
 
 

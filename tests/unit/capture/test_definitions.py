@@ -202,6 +202,14 @@ HISTORIES: dict[str, tuple[list[str], str]] = {
         ["from dataclasses import dataclass\n@dataclass(slots=True)\nclass S:\n    x: int\ns = S(3)"],
         "s, type(s) is S",
     ),
+    "registered by a call": (
+        ["import functools\n@functools.singledispatch\ndef f(x): return '?'", "f.register(int, lambda x: 1)"],
+        "f(1), f('')",
+    ),
+    "a class that is registered by a call": (
+        ["import abc\nclass Base(abc.ABC): pass\nclass Other: pass\nBase.register(Other)"],
+        "issubclass(Other, Base)",
+    ),
     "on a line with others": (["x = 1; f = lambda: x; y = 2"], "f()"),
 }
 
@@ -235,6 +243,11 @@ def test_a_definition_that_was_gone_round_is_not_the_source_of_what_was_there(no
         notebook.run("1 / 0\n@same\ndef h(): return 2")
     assert [source(notebook, name) for name in "fgh"] == [None] * 3
     assert notebook.job(notebook.capture("f(), g(), h()"))["value"] == "(1, 1, 1)"
+
+
+def test_a_comment_at_the_end_belongs_to_the_source(notebook):
+    notebook.run("class A:\n    def f(self):\n        return 1  # here\nx = 1  # there")
+    assert source(notebook, "A").endswith("return 1  # here\n")
 
 
 def test_an_edit_that_was_not_run_does_not_travel(notebook):
