@@ -46,11 +46,6 @@ def learn(net, optimizer):
             "v[1].dtype is torch.bfloat16 and v[3].all()",
         ),
         Case("a view", "torch.arange(10)[2:5]", "v.tolist() == [2, 3, 4]"),
-        Case(
-            "views that share",
-            "(lambda t: [t, t[1:]])(torch.arange(4))",
-            "v[0].storage().data_ptr() == v[1].storage().data_ptr()",
-        ),
         Case("turned around", "torch.arange(6).reshape(2, 3).t()", "v.stride() == (1, 3) and v[2].tolist() == [2, 5]"),
         Case(
             "with a gradient to come",
@@ -89,9 +84,6 @@ def learn(net, optimizer):
     changes=[
         Change("an operation in place", "torch.zeros(3)", "v.add_(1)", "v.tolist() == [1, 1, 1]"),
         Change("an element", "torch.zeros(3)", "v[1] = 5", "v.tolist() == [0, 5, 0]"),
-        Change(
-            "a gradient", "torch.ones(2, requires_grad=True)", "(v * 3).sum().backward()", "v.grad.tolist() == [3, 3]"
-        ),
         Change(
             "a step of learning",
             "learner()",
