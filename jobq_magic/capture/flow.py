@@ -14,8 +14,19 @@ from functools import partial
 
 from jobq_magic.capture.bytecode import Touched, names_of
 from jobq_magic.capture.magics import MagicCall, calls, shell_names
-from jobq_magic.capture.statements import Text, remembered, walk
+from jobq_magic.capture.statements import Text, remembered
 from jobq_magic.capture.textual import TEXTUAL, constant_exec, hides_names, textual_names, textual_stores
+from jobq_magic.capture.ways import (
+    always,
+    calls_nothing,
+    catches_missing,
+    conditional,
+    deleted,
+    irrefutable,
+    may_call,
+    never,
+    stored,
+)
 
 __all__ = ["NOTHING", "Bound", "Flow", "Found"]
 
@@ -105,7 +116,7 @@ class Flow:
         self._context = _context(classes)
         # Whoever calls its methods finds a class bound, unless its own body does.
         quiet = (
-            bool(classes) and not classes[0].decorator_list and not classes[0].keywords and _calls_nothing(classes[0])
+            bool(classes) and not classes[0].decorator_list and not classes[0].keywords and calls_nothing(classes[0])
         )
         self._itself = frozenset((classes[0].name,)) if quiet else _NONE
         if around is not None:
@@ -137,7 +148,7 @@ class Flow:
                 return bound | self._scan(node, bound, kind="import")
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 # Whoever calls it finds it bound, unless a decorator or a default does.
-                itself = _NONE if _may_call(node) else frozenset((node.name,))
+                itself = _NONE if may_call(node) else frozenset((node.name,))
                 return bound | self._scan(node, bound, kind="definition", itself=itself)
             case ast.Delete():
                 self._scan(node, bound)
@@ -178,7 +189,7 @@ class Flow:
         if self.textual and (text := constant_exec(node)) is not None and (body := _parsed(text)) is not None:
             with self._branch(forgiving=True), self._reading(text):
                 end = self.block(body, bound)
-            bound = bound.shaken(end.maybe if end is not None else (), _deleted(body))
+            bound = bound.shaken(end.maybe if end is not None else (), deleted(body))
         return bound
 
     def _magic(self, call: MagicCall, bound: Bound) -> Bound:
@@ -198,8 +209,8 @@ class Flow:
         while True:  # a chain of `elif` is no deeper than one `if`
             now = self._expression(node.test, now)
             with self._branch():
-                ends.append(None if _never(node.test) else self.block(node.body, now))
-            if _always(node.test):
+                ends.append(None if never(node.test) else self.block(node.body, now))
+            if always(node.test):
                 break
             if len(node.orelse) == 1 and isinstance(node.orelse[0], ast.If):
                 node = node.orelse[0]
@@ -213,12 +224,12 @@ class Flow:
 
     def _while(self, node: ast.While, bound: Bound) -> Bound | None:
         bound = self._expression(node.test, bound)
-        if _never(node.test):
+        if never(node.test):
             return self.block(node.orelse, bound)
-        return self._loop(node, None if _always(node.test) else bound, bound)
+        return self._loop(node, None if always(node.test) else bound, bound)
 
     def _loop(self, node: ast.For | ast.AsyncFor | ast.While, without: Bound | None, within: Bound) -> Bound | None:
-        self.loops.append(_Loop(_stored(node.body), self.depth))
+        self.loops.append(_Loop(stored(node.body), self.depth))
         end = self.block(node.body, within)
         loop = self.loops.pop()
         # What a round unbinds is not certain after the loop.
@@ -238,16 +249,16 @@ class Flow:
                     caught += item.context_expr.args or [item.context_expr]
         if not caught:
             return self.block(node.body, bound)
-        with self._branch(forgiving=any(map(_catches_missing, caught))):
+        with self._branch(forgiving=any(map(catches_missing, caught))):
             end = self.block(node.body, bound)
-        return _join(end, bound.shaken(_stored(node.body), _deleted(node.body)))
+        return _join(end, bound.shaken(stored(node.body), deleted(node.body)))
 
     def _try(self, node: ast.Try | ast.TryStar, bound: Bound) -> Bound | None:
         leaving = [*self.loops[-1].breaks, *self.loops[-1].continues] if self.loops else []
-        with self._branch(forgiving=any(_catches_missing(handler.type) for handler in node.handlers)):
+        with self._branch(forgiving=any(catches_missing(handler.type) for handler in node.handlers)):
             body = self.block(node.body, bound)
         ends = [self.block(node.orelse, body) if body is not None else None]
-        start = bound.shaken(_stored(node.body), _deleted(node.body))
+        start = bound.shaken(stored(node.body), deleted(node.body))
         for handler in node.handlers:
             now = self._expression(handler.type, start) if handler.type is not None else start
             own = () if handler.name is None else (handler.name,)
@@ -261,9 +272,9 @@ class Flow:
         result = _join(*ends)
         if not node.finalbody:
             return result
-        away = _deleted(node.finalbody)
+        away = deleted(node.finalbody)
         if self.loops:
-            self._leave(leaving, away, _stored(node.finalbody))
+            self._leave(leaving, away, stored(node.finalbody))
         final = self.block(node.finalbody, start if result is None else _join(start, result) or start)
         if final is None or result is None:
             return None
@@ -288,7 +299,7 @@ class Flow:
                 now = self._expression(case.guard, now)
             with self._branch():
                 ends.append(self.block(case.body, now))
-            if case.guard is None and _irrefutable(case.pattern):
+            if case.guard is None and irrefutable(case.pattern):
                 return _join(*ends)
             bound = bound.shaken(captured)  # a pattern that fails may have bound some
         return _join(*ends, bound)
@@ -388,7 +399,7 @@ class Flow:
         return names
 
     def _unsure(self, node: ast.stmt) -> frozenset[str]:
-        return _conditional(node) if self.walrus else _NONE
+        return conditional(node) if self.walrus else _NONE
 
     def perhaps(self, name: str, bound: Bound) -> bool:
         """Whether a name that is not bound for certain may be bound, or be missing without harm."""
@@ -452,34 +463,6 @@ def _context(classes: Sequence[ast.ClassDef]) -> tuple[object, ...]:
     )
 
 
-def _may_call(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Whether what is around a function may call it, or one like it, before it is bound."""
-    given = [*node.args.defaults, *filter(None, node.args.kw_defaults)]
-    return bool(node.decorator_list) or not all(isinstance(one, ast.Constant | ast.Name) for one in given)
-
-
-def _calls_nothing(owner: ast.ClassDef) -> bool:
-    """Whether a class, until it is bound, cannot call a function of its own."""
-    if owner.decorator_list or owner.keywords:
-        return False
-    own: set[str] = set()
-    for statement in owner.body:
-        match statement:
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                own.add(statement.name)
-                used = {one.id for one in statement.decorator_list if isinstance(one, ast.Name)}
-                told: list[ast.AST] = [*statement.args.defaults, *filter(None, statement.args.kw_defaults)]
-                told += [one for one in statement.decorator_list if isinstance(one, ast.Call)]
-            case ast.Assign() | ast.AnnAssign() | ast.Expr() | ast.Pass():
-                used, told = set(), [statement]
-            case _:
-                return False
-        used |= {node.id for one in told for node in walk(one) if isinstance(node, ast.Name)}
-        if used & (own | {"eval", "exec"}) or any(isinstance(node, ast.Lambda) for one in told for node in walk(one)):
-            return False
-    return True
-
-
 def _join(*ends: Bound | None) -> Bound | None:
     reached = [end for end in ends if end is not None]
     if len(reached) < 2:
@@ -487,104 +470,3 @@ def _join(*ends: Bound | None) -> Bound | None:
     return Bound(
         frozenset.intersection(*(end.sure for end in reached)), frozenset().union(*(end.maybe for end in reached))
     )
-
-
-def _never(test: ast.expr) -> bool:
-    match test:
-        case ast.Constant(value=value):
-            return not value
-        case ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"):
-            return True
-        case ast.UnaryOp(op=ast.Not(), operand=inner):
-            return _always(inner)
-    return False
-
-
-def _always(test: ast.expr) -> bool:
-    match test:
-        case ast.Constant(value=value):
-            return bool(value)
-        case ast.UnaryOp(op=ast.Not(), operand=inner):
-            return _never(inner)
-    return False
-
-
-def _irrefutable(pattern: ast.pattern) -> bool:
-    match pattern:
-        case ast.MatchAs(pattern=None):
-            return True
-        case ast.MatchAs(pattern=inner) if inner is not None:
-            return _irrefutable(inner)
-        case ast.MatchOr(patterns=patterns):
-            return _irrefutable(patterns[-1])
-    return False
-
-
-def _catches_missing(kind: ast.expr | None) -> bool:
-    if isinstance(kind, ast.Tuple):
-        return any(_catches_missing(one) for one in kind.elts)
-    return kind is None or (isinstance(kind, ast.Name) and kind.id in ("NameError", "Exception", "BaseException"))
-
-
-def _stored(body: Iterable[ast.stmt]) -> frozenset[str]:
-    """All names that may be bound somewhere in `body`."""
-    names: set[str | None] = set()
-    for statement in body:
-        for node in walk(statement):
-            match node:
-                case ast.Name(id=name, ctx=ast.Store()):
-                    names.add(name)
-                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                    names.add(name)
-                case ast.MatchAs(name=found) | ast.MatchStar(name=found) | ast.MatchMapping(rest=found):
-                    names.add(found)
-                case ast.alias():
-                    names.add(node.asname or node.name.partition(".")[0])
-                case ast.ExceptHandler(name=found):
-                    names.add(found)
-    return frozenset(name for name in names if name is not None)
-
-
-def _deleted(body: Iterable[ast.stmt]) -> frozenset[str]:
-    """All names that may be unbound somewhere in `body`."""
-    names: set[str] = set()
-    for statement in body:
-        for node in walk(statement):
-            if isinstance(node, ast.Delete):
-                names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
-            elif isinstance(node, ast.ExceptHandler) and node.name is not None:
-                names.add(node.name)
-    return frozenset(names)
-
-
-def _conditional(node: ast.AST) -> frozenset[str]:
-    """Names that `:=` binds only on some paths through an expression."""
-    if not any(isinstance(inner, ast.NamedExpr) for inner in walk(node)):
-        return _NONE
-    sure: set[str] = set()
-    unsure: set[str] = set()
-
-    def visit(node: ast.AST, certain: bool) -> None:
-        if isinstance(node, ast.NamedExpr):
-            (sure if certain else unsure).add(node.target.id)
-        first: list[ast.AST] = []
-        match node:
-            case ast.BoolOp(values=[head, *_]):
-                first = [head]
-            case ast.IfExp(test=head) | ast.Assert(test=head):
-                first = [head]
-            case ast.Compare(left=left, comparators=[right, *_]):
-                first = [left, right]
-            case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-                first = [node.generators[0]]
-            case ast.comprehension(iter=head):
-                first = [head]
-            case ast.Lambda() | ast.FunctionDef() | ast.AsyncFunctionDef():
-                pass
-            case _:
-                first = list(ast.iter_child_nodes(node))
-        for child in ast.iter_child_nodes(node):
-            visit(child, certain and child in first)
-
-    visit(node, True)
-    return frozenset(unsure - sure)
