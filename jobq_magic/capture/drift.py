@@ -7,6 +7,7 @@ import builtins
 import collections
 import inspect
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -239,6 +240,7 @@ def _looked_up(node: ast.expr, namespace: Mapping[str, Any]) -> object:
     return namespace  # nothing is this
 
 
+@lru_cache(maxsize=1024)
 def _statement(definition: Definition) -> ast.stmt:
     statement = ast.parse(definition.text).body[0]
     return statement.body[0] if isinstance(statement, ast.If) else statement

@@ -76,14 +76,15 @@ def in_order(
     done: set[int] = set()
     order: list[Node] = []
 
-    def open_needs(node: Node, names: set[str], *, lenient: bool = False) -> int:
-        needed = {id(named[name]) for name in names if name in named} & nodes.keys()
-        if lenient or node.acts:
-            needed = {id(first[key]) if key in first else key for key in needed}
-        return len(needed - done - {id(node)})
+    def needs(node: Node, names: set[str], *, lenient: bool) -> set[int]:
+        needed = {id(named[name]) for name in names if name in named} & nodes.keys() - {id(node)}
+        return {id(first[key]) if key in first else key for key in needed} if lenient or node.acts else needed
+
+    hard = [{id(node): needs(node, node.hard, lenient=lenient) for node in waiting} for lenient in (False, True)]
+    soft = {id(node): needs(node, node.soft, lenient=node.kind == "source") for node in waiting}
 
     def ready(node: Node, *, lenient: bool = False) -> bool:
-        if open_needs(node, node.hard, lenient=lenient) or not all(id(other) in done for other in node.after):
+        if not (hard[lenient][id(node)] <= done and all(id(other) in done for other in node.after)):
             return False
         if id(node) in first:
             return id(first[id(node)]) in done and all(id(other) in done for other in users[id(node)])
@@ -97,11 +98,7 @@ def in_order(
         )
         chosen = min(
             able,
-            key=lambda node: (
-                open_needs(node, node.soft, lenient=node.kind == "source") > 0,
-                node.kind == "value",
-                *node.key,
-            ),
+            key=lambda node: (not soft[id(node)] <= done, node.kind == "value", *node.key),
         )
         waiting = [node for node in waiting if node is not chosen]
         done.add(id(chosen))

@@ -26,38 +26,38 @@ _OTHER_TOKENS = re.compile(
 )
 """Tokens of texts and of pages."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_FORMS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
-    ("an AWS access key", ("AKIA", "ASIA"), re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b(?<!EXAMPLE)")),
+_FORMS: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("an AWS access key", ("AKIA", "ASIA"), r"\b(AKIA|ASIA)[0-9A-Z]{16}\b(?<!EXAMPLE)"),
     (
         "a GitHub token",
         ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
-        re.compile(r"\b(gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})"),
+        r"\b(gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})",
     ),
-    ("a GitLab token", ("glpat-",), re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}")),
-    ("an API key", ("sk-",), re.compile(r"\bsk-(?:[A-Za-z0-9_]{0,24}-){0,8}(?=[A-Za-z_]{0,40}\d)[A-Za-z0-9_]{20,}")),
-    ("a Stripe key", ("k_live_", "k_test_"), re.compile(r"\b[rs]k_(live|test)_[0-9A-Za-z]{16,}")),
-    ("a Slack token", ("xox",), re.compile(r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}")),
-    ("a Slack webhook", ("hooks.slack",), re.compile(r"hooks\.slack\.com/services/T\w{6,}/B\w{6,}/\w{16,}")),
-    ("a Hugging Face token", ("hf_",), re.compile(r"\bhf_[A-Za-z0-9]{30,}")),
-    ("a Google API key", ("AIza",), re.compile(r"\bAIza[0-9A-Za-z_-]{35}\b")),
-    ("a Google client secret", ("GOCSPX-",), re.compile(r"\bGOCSPX-[A-Za-z0-9_-]{20,}")),
-    ("a PyPI token", ("pypi-",), re.compile(r"\bpypi-AgEI[A-Za-z0-9_-]{30,}")),
-    ("an npm token", ("npm_",), re.compile(r"\bnpm_[A-Za-z0-9]{36}\b")),
-    ("a Databricks token", ("dapi",), re.compile(r"\bdapi[0-9a-f]{32}\b")),
-    ("a SendGrid key", ("SG.",), re.compile(r"\bSG\.[\w-]{16,}\.[\w-]{32,}")),
+    ("a GitLab token", ("glpat-",), r"\bglpat-[A-Za-z0-9_-]{20,}"),
+    ("an API key", ("sk-",), r"\bsk-(?:[A-Za-z0-9_]{0,24}-){0,8}(?=[A-Za-z_]{0,40}\d)[A-Za-z0-9_]{20,}"),
+    ("a Stripe key", ("k_live_", "k_test_"), r"\b[rs]k_(live|test)_[0-9A-Za-z]{16,}"),
+    ("a Slack token", ("xox",), r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
+    ("a Slack webhook", ("hooks.slack",), r"hooks\.slack\.com/services/T\w{6,}/B\w{6,}/\w{16,}"),
+    ("a Hugging Face token", ("hf_",), r"\bhf_[A-Za-z0-9]{30,}"),
+    ("a Google API key", ("AIza",), r"\bAIza[0-9A-Za-z_-]{35}\b"),
+    ("a Google client secret", ("GOCSPX-",), r"\bGOCSPX-[A-Za-z0-9_-]{20,}"),
+    ("a PyPI token", ("pypi-",), r"\bpypi-AgEI[A-Za-z0-9_-]{30,}"),
+    ("an npm token", ("npm_",), r"\bnpm_[A-Za-z0-9]{36}\b"),
+    ("a Databricks token", ("dapi",), r"\bdapi[0-9a-f]{32}\b"),
+    ("a SendGrid key", ("SG.",), r"\bSG\.[\w-]{16,}\.[\w-]{32,}"),
     (
         "an Azure key",
         ("AccountKey=", "AccessKey="),
-        re.compile(r"\b(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{32,}={0,2}"),
+        r"\b(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{32,}={0,2}",
     ),
-    ("a private key", ("-----BEGIN",), re.compile(r"-----BEGIN ([A-Z]+ )*PRIVATE KEY( BLOCK)?-----")),
+    ("a private key", ("-----BEGIN",), r"-----BEGIN ([A-Z]+ )*PRIVATE KEY( BLOCK)?-----"),
     (
         "a web token",
         ("eyJ",),
-        re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
+        r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}",
     ),
 )
-"""Kind, what is looked for first as it costs least, and the form."""
+"""Kind, what is looked for first as it costs least, and the form, which is compiled when it is first needed."""
 _ADDRESS = re.compile(r"://([^/\s:@{}$<>\"']{0,100}):([^/\s:@{}$<>*\"']{3,200})@[\w.-]")
 _TOKEN_ADDRESS = re.compile(r"https?://(?=[A-Za-z_-]{0,40}\d)[A-Za-z0-9_-]{20,200}@[\w.-]")
 _PLACEHOLDERS = re.compile(
@@ -83,25 +83,25 @@ _FILES = re.compile(
 )
 _FOLDERS = frozenset({".ssh", ".aws", ".azure", ".gnupg", ".kube", ".docker", ".gcloud"})
 
-_CLIENTS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("boto3", re.compile(r"session\.Session|resources\..+")),
-    ("botocore", re.compile(r"client\..+|session\.Session|credentials\..+")),
-    ("aiobotocore", re.compile(r"client\..+|session\..+Session")),
-    ("google.auth", re.compile(r".*\b\w*Credentials")),
-    ("google.oauth2", re.compile(r".*\b\w*Credentials")),
-    ("google.cloud", re.compile(r".*\b\w*Client")),
-    ("google.genai", re.compile(r".*\b\w*Client")),
-    ("azure", re.compile(r".*\b\w*(Credentials?|Client)")),
-    ("openai", re.compile(r".*\b(Async)?(Azure)?OpenAI")),
-    ("anthropic", re.compile(r".*\b(Async)?Anthropic\w*")),
-    ("cohere", re.compile(r".*\b(Async)?Client(V2)?")),
-    ("mistralai", re.compile(r".*\bMistral\w*")),
-    ("groq", re.compile(r".*\b(Async)?Groq")),
-    ("kubernetes", re.compile(r"client\.(configuration\.Configuration|api_client\.ApiClient)")),
-    ("kubernetes_asyncio", re.compile(r"client\.(configuration\.Configuration|api_client\.ApiClient)")),
-    ("snowflake.connector", re.compile(r".*\bSnowflakeConnection")),
-    ("paramiko", re.compile(r".*\b\w*(Key|SSHClient)")),
-    ("cryptography.hazmat", re.compile(r".*\b\w*PrivateKey")),
+_CLIENTS: tuple[tuple[str, str], ...] = (
+    ("boto3", r"session\.Session|resources\..+"),
+    ("botocore", r"client\..+|session\.Session|credentials\..+"),
+    ("aiobotocore", r"client\..+|session\..+Session"),
+    ("google.auth", r".*\b\w*Credentials"),
+    ("google.oauth2", r".*\b\w*Credentials"),
+    ("google.cloud", r".*\b\w*Client"),
+    ("google.genai", r".*\b\w*Client"),
+    ("azure", r".*\b\w*(Credentials?|Client)"),
+    ("openai", r".*\b(Async)?(Azure)?OpenAI"),
+    ("anthropic", r".*\b(Async)?Anthropic\w*"),
+    ("cohere", r".*\b(Async)?Client(V2)?"),
+    ("mistralai", r".*\bMistral\w*"),
+    ("groq", r".*\b(Async)?Groq"),
+    ("kubernetes", r"client\.(configuration\.Configuration|api_client\.ApiClient)"),
+    ("kubernetes_asyncio", r"client\.(configuration\.Configuration|api_client\.ApiClient)"),
+    ("snowflake.connector", r".*\bSnowflakeConnection"),
+    ("paramiko", r".*\b\w*(Key|SSHClient)"),
+    ("cryptography.hazmat", r".*\b\w*PrivateKey"),
 )
 """Packages, and their classes whose instances hold credentials or get them by themselves."""
 
@@ -112,7 +112,7 @@ def secret_in_text(text: str) -> str | None:
         return None
     text = text[:_LONGEST]
     for kind, marks, form in _FORMS:
-        if any(mark in text for mark in marks) and form.search(text):
+        if any(mark in text for mark in marks) and re.search(form, text):
             return kind
     if "://" not in text or "@" not in text:
         return None
@@ -170,8 +170,8 @@ def client_with_credentials(kind: type) -> str | None:
     for base in kind.__mro__[:-1]:
         module, name = base.__module__, base.__qualname__
         for package, classes in _CLIENTS:
-            if f"{module}.".startswith(f"{package}.") and classes.fullmatch(
-                f"{module.removeprefix(package).lstrip('.')}.{name}".lstrip(".")
-            ):
+            if not f"{module}.".startswith(f"{package}."):
+                continue
+            if re.fullmatch(classes, f"{module.removeprefix(package).lstrip('.')}.{name}".lstrip(".")):
                 return f"{module}.{name}"
     return None

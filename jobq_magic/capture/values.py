@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib
 import operator
-import pickle
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Protocol
@@ -141,7 +141,7 @@ class Vault:
                 pool.keep(self._pool, self._folder / digest)
             group.digest = digest
 
-    def _pickler(self, group: Group) -> type[Any]:
+    def _pickler(self, group: Group) -> Callable[..., Any]:
         return _pickler_for(self._references, group)
 
     def _too_large(self, names: tuple[str, ...], why: Callable[[str], str]) -> CaptureError:
@@ -248,10 +248,22 @@ _STAND_INS: dict[type, Any] = {
 }
 
 
-def _pickler_for(references: References, group: Group) -> type[Any]:
+def _pickler_for(references: References, group: Group) -> Callable[..., Any]:
+    pickler = _base()
+
+    def make(*args: Any, **options: Any) -> Any:
+        made = pickler(*args, **options)
+        made.references, made.group = references, group
+        return made
+
+    return make
+
+
+@cache
+def _base() -> type[Any]:
     from cloudpickle import Pickler  # 40 ms that only values should cost
 
-    return type("Travelling", (_Travelling, Pickler), {"references": references, "group": group})
+    return type("Travelling", (_Travelling, Pickler), {})
 
 
 def views_apart(values: Mapping[str, Any]) -> list[str]:
