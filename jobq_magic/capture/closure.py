@@ -20,11 +20,12 @@ from typing import Any
 from jobq_magic.bundle import Traveller
 from jobq_magic.capture.definitions import Definition, DefinitionIndex
 from jobq_magic.capture.drift import drifted, other_bases
+from jobq_magic.capture.inside import found_at
 from jobq_magic.capture.modules import LocalCode
 from jobq_magic.capture.names import Analysis, analyse
 from jobq_magic.capture.order import Node, in_order
 from jobq_magic.capture.remake import made_alike, may_be_remade
-from jobq_magic.capture.secretscan import refuse_secrets, secret_in_source
+from jobq_magic.capture.secretscan import defaults, refuse_secrets, secret_in_source
 from jobq_magic.capture.values import MAIN, Group, Vault
 from jobq_magic.errors import CaptureError
 from jobq_magic.runtime.sharing import families
@@ -374,6 +375,8 @@ class Walk:
         if name not in self.insisted:
             for attribute, value in attributes.items():
                 refuse_secrets(f"{path}.{attribute}", value, why)
+            if "__defaults__" in attributes:
+                refuse_secrets(path, dict(defaults(found_at(path, self.namespace))), why)
         try:
             group = self.vault.group(attributes, lambda _: why)
         except CaptureError as error:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from inspect import getattr_static
 from itertools import islice
 from types import ModuleType
 from typing import Any
 
-__all__ = ["attributes_of", "items_of"]
+__all__ = ["attributes_of", "found_at", "items_of"]
 
 
 def attributes_of(value: object) -> dict[str, Any]:
@@ -33,3 +34,12 @@ def items_of(value: Any, most: int) -> Iterator[tuple[str, str | None, object]] 
             parts: Iterator[Any] = plain.__iter__(value)
             return ((f"[{at}]", None, part) for at, part in enumerate(islice(parts, most)))
     return None
+
+
+def found_at(path: str, namespace: Mapping[str, Any]) -> object:
+    """What lies at a path like `Model.fit`; None where nothing does."""
+    name, *rest = path.split(".")
+    found = namespace.get(name)
+    for attribute in rest:
+        found = getattr_static(found, attribute, None)
+    return found

@@ -60,6 +60,7 @@ _FORMS: tuple[tuple[str, tuple[str, ...], str], ...] = (
 """Kind, what is looked for first as it costs least, and the form, which is compiled when it is first needed."""
 _ADDRESS = re.compile(r"://([^/\s:@{}$<>\"']{0,100}):([^/\s:@{}$<>*\"']{3,200})@[\w.-]")
 _TOKEN_ADDRESS = re.compile(r"https?://(?=[A-Za-z_-]{0,40}\d)[A-Za-z0-9_-]{20,200}@[\w.-]")
+_QUERY = re.compile(r"[?&]([A-Za-z][\w.-]{2,40})=([^\s&#\"'<>{}$]{16,400})")
 _PLACEHOLDERS = re.compile(
     r"(x+|\*+|\.+|-+|_+|<.*>|\{.*\}|\[.*\]|\(.*\)|%.*|\$.*|(your|my|the|some|insert|replace|enter|put)[ _-].*|"
     r"change_?(me|it)|.*example.*|.*placeholder.*|none|null|nil|true|false|yes|no|on|off|test(ing)?|dummy|fake|mock|"
@@ -114,14 +115,19 @@ def secret_in_text(text: str) -> str | None:
     for kind, marks, form in _FORMS:
         if any(mark in text for mark in marks) and re.search(form, text):
             return kind
-    if "://" not in text or "@" not in text:
+    if "://" not in text:
         return None
-    for found in _ADDRESS.finditer(text):
+    for found in _ADDRESS.finditer(text) if "@" in text else ():
         user, password = found[1].lower(), found[2].lower()
         # What everybody writes into examples, and the users of databases on one's own machine.
         if password != user and not _PLACEHOLDERS.fullmatch(password):
             return "a password in an address"
-    return "a token in an address" if _TOKEN_ADDRESS.search(text) else None
+    if "@" in text and _TOKEN_ADDRESS.search(text):
+        return "a token in an address"
+    for found in _QUERY.finditer(text) if "?" in text else ():
+        if is_secret_name(found[1]) and looks_random(found[1], found[2]):
+            return "a secret in an address"
+    return None
 
 
 @lru_cache(maxsize=4096)

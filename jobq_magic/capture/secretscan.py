@@ -7,8 +7,9 @@ import os
 import re
 import warnings
 from collections.abc import Iterator
-from itertools import islice
-from types import MemberDescriptorType
+from functools import partial
+from itertools import chain, islice
+from types import FunctionType, MemberDescriptorType
 from typing import Any
 
 from jobq_magic.capture.inside import attributes_of, items_of
@@ -22,6 +23,7 @@ from jobq_magic.capture.secretforms import (
 from jobq_magic.errors import CaptureError
 
 __all__ = [
+    "defaults",
     "is_credential_file",
     "parsed",
     "refuse_secrets",
@@ -59,6 +61,7 @@ def refuse_secrets(name: str, value: object, why: str) -> None:
     if (found := secret_in_value(name, value)) is None:
         return
     path, kind = found
+    name = name.partition(".")[0]  # what holds it is what can be named
     do = f"Read it from os.environ in the cell and pass it with --secret NAME, or insist with --include {name}"
     if kind == _ENVIRONMENT:
         do = f"Read os.environ in the cell, and pass what it needs with --env NAME or --secret NAME; leave {name} out"
@@ -202,10 +205,12 @@ def _walk(name: str, value: object) -> Iterator[tuple[str, str, Any]]:
             pairs = [(f"{path}.{key}", str(key), part) for key, part in zip(fields, inner, strict=False)]
         elif last == "auth" and kind is tuple and len(inner) == 2:
             pairs = [(f"{path}[1]", "password", inner[1])]  # as requests has it
+        elif kind is tuple and len(inner) == 2 and type(key := inner[0]) is str and is_secret_name(key):
+            pairs = [(f"{path}[0]", last, key), (f"{path}[1]", key, inner[1])]  # an item of a dict or of a form
         elif (items := items_of(inner, _MOST)) is not None:
             pairs = [(path + step, key if key is not None else last, part) for step, key, part in items]
         if kind not in _PLAIN:
-            own = islice(_own(inner), _MOST)
+            own = chain(islice(_own(inner), _MOST), _built_in(inner))
             pairs += [(f"{path}.{key}", str(key), part) for key, part in own]
         queue += [(*pair, depth + 1) for pair in reversed(pairs)]
 
@@ -224,6 +229,33 @@ def _own(value: object) -> Iterator[tuple[str, Any]]:
                     yield slot, member.__get__(value)
                 except AttributeError:
                     continue
+
+
+def _built_in(value: Any) -> Iterator[tuple[str, Any]]:
+    """What the interpreter keeps of a function of the notebook, of a partial and of an exception, by its names."""
+    kind = type(value)
+    if kind is FunctionType and value.__module__ == "__main__":
+        yield from defaults(value)
+        for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
+            try:
+                yield name, cell.cell_contents
+            except ValueError:  # nothing is bound yet
+                continue
+    elif issubclass(kind, partial):
+        yield "args", partial.args.__get__(value)
+        yield "keywords", partial.keywords.__get__(value)
+    elif issubclass(kind, BaseException):
+        yield "args", BaseException.args.__get__(value)
+
+
+def defaults(function: object) -> Iterator[tuple[str, Any]]:
+    """The defaults of a function, with the names of its parameters; of anything else none."""
+    if type(function) is not FunctionType:
+        return
+    code, held = function.__code__, function.__defaults__ or ()
+    positional = code.co_varnames[: code.co_argcount]
+    yield from zip(positional[len(positional) - len(held) :], held, strict=False)
+    yield from (function.__kwdefaults__ or {}).items()
 
 
 def _plain_text(value: Any) -> str | None:

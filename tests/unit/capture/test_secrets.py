@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import types
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
@@ -58,6 +59,7 @@ UUID = "123e4567-e89b-12d3-a456-426614174000"
         ("https://me:s3cr3t@index.host/simple", "password in an address"),
         ("--extra-index-url HTTPS://me:s3cr3t@index.host/simple", "password in an address"),
         ("git+https://a1b2c3d4e5f6a1b2c3d4e5f6@git.host/x.git", "token in an address"),
+        ("https://host/v1/rows?limit=10&api_key=" + RANDOM, "secret in an address"),
     ],
 )
 def test_it_is_known_by_its_form(text, kind):
@@ -74,6 +76,9 @@ def test_it_is_known_by_its_form(text, kind):
         "postgresql://user:password@localhost/db",
         "postgres://postgres:postgres@localhost/db",
         "https://user@host/x",
+        "https://host/x?api_key=YOUR_API_KEY_1234567",
+        "https://host/x?page_token=a1B2c3D4e5F6g7H8i9&key_id=a1B2c3D4e5F6g7H8i9",
+        f"https://host/{{x}}?api_key={{key}}&digest={SHA256}",
         "https://host:8080/@x",
         "https://{user}:{password}@host",
         "https://$USER:$PASSWORD@host",
@@ -275,6 +280,9 @@ class Login(NamedTuple):
         ({"password": bytearray(b"hunter22")}, "x['password']"),
         ({"secret": [RANDOM]}, "x['secret'][0]"),
         (type("Odd", (dict,), {})(token=RANDOM), "x['token']"),
+        ([("user", "me"), ("api_key", RANDOM)], "x[1][1]"),
+        (partial(print, api_key=RANDOM), "x.keywords['api_key']"),
+        (ValueError("no answer", "postgres://me:s3cr3tpw@host/db"), "x.args[1]"),
     ],
 )
 def test_it_is_found_inside(value, path):
@@ -508,6 +516,29 @@ def test_files_made_for_credentials(name):
 )
 def test_files_that_are_ordinary(name):
     assert not is_credential_file(PurePosixPath(name))
+
+
+@pytest.mark.parametrize(
+    ("cell", "path"),
+    [
+        ("def call(x, api_key=os.environ['HERS']): return x", "call['api_key']"),
+        ("def call(x, *, api_key=os.environ['HERS']): return x", "call.__kwdefaults__['api_key']"),
+        (
+            "class call:\n    def at(x, api_key=os.environ['HERS']): return x",
+            "call.at['api_key']",
+        ),
+        ("def made(api_key):\n    return lambda: len(api_key)\ncall = made(os.environ['HERS'])", "call.api_key"),
+    ],
+)
+def test_it_is_found_in_what_a_function_keeps_and_the_advice_leads_on(notebook, monkeypatch, cell, path):
+    monkeypatch.setenv("HERS", RANDOM)
+    notebook.run("import os")
+    notebook.run(cell)
+    with pytest.raises(CaptureError) as refused:
+        notebook.capture("call")
+    assert str(refused.value).startswith(f"{path} looks like a secret")
+    assert "--include call." in str(refused.value)
+    notebook.capture("call", include=("call",))
 
 
 def test_no_refusal_says_what_it_found(notebook):
