@@ -177,12 +177,19 @@ def _let_go(met: list[Any], kept: dict[int, frozenset[str]]) -> bool:
     found = False
     for held in met:
         for name in _computed(held) - kept.get(id(held), frozenset()):
+            if name == _CACHE and _always_has_one(type(held)):
+                continue
             if name.startswith("."):
                 held.__dict__.get(_CACHE, {}).pop(name[1:], None)
             else:
                 held.__dict__.pop(name, None)
             found = True
     return found
+
+
+def _always_has_one(kind: type) -> bool:
+    """Whether objects of this class break without a cache; that of others is made when it is first needed."""
+    return any(parent.__name__ in ("Index", "ArrowExtensionArray") for parent in kind.__mro__)
 
 
 def _digest(buffers: list[memoryview]) -> bytes:

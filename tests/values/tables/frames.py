@@ -238,6 +238,12 @@ numbers = pd.DataFrame({"a": [1, 2, 3], "b": [1.5, 2.5, 3.5]})
             "a column renamed", "pd.DataFrame({'a': [1]})", "v.rename(columns={'a': 'q'}, inplace=True)", "'q' in v"
         ),
         Change("the name of an index", "pd.DataFrame({'a': [1]})", "v.index.name = 'k'", "v.index.name == 'k'"),
+        Change(
+            "the names of an index of two keys",
+            "pd.Series([1, 2], index=pd.MultiIndex.from_tuples([('a', 1), ('b', 2)]))",
+            "v.index.names = ['k', 'm']",
+            "v.index.names == ['k', 'm'] and v['b', 2] == 2",
+        ),
         Change("a sort", "pd.DataFrame({'a': [2, 1]})", "v.sort_values('a', inplace=True)", "v.a.tolist() == [1, 2]"),
         Change(
             "an index", "pd.DataFrame({'a': [2, 1]})", "v.set_index('a', inplace=True)", "v.index.tolist() == [2, 1]"
