@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from pathlib import Path
 
 from jobq_magic.runtime.wire import SHARED, Pickled, is_written
@@ -31,11 +32,17 @@ def take(pool: Path, group: Pickled, folder: Path) -> str | None:
         shelf = pool / str(group.size)
         newest = sorted(shelf.iterdir(), key=lambda path: path.lstat().st_mtime, reverse=True)[:_COMPARED]
         for file in newest:
-            if is_written(file, group):
+            if _is_ours(file) and is_written(file, group):
                 with contextlib.suppress(FileExistsError):
                     os.link(file, folder / file.name)
                 return file.name
     return None
+
+
+def _is_ours(file: Path) -> bool:
+    """Whether a file is one that this user wrote, and no link: what others own, they can change once it was compared."""
+    status = file.lstat()
+    return stat.S_ISREG(status.st_mode) and status.st_uid == os.getuid()
 
 
 def keep(pool: Path, file: Path) -> None:
@@ -44,7 +51,8 @@ def keep(pool: Path, file: Path) -> None:
         size = file.stat().st_size
         if size >= SHARED:
             shelf = pool / str(size)
-            shelf.mkdir(mode=0o700, parents=True, exist_ok=True)
+            pool.mkdir(mode=0o700, parents=True, exist_ok=True)
+            shelf.mkdir(mode=0o700, exist_ok=True)
             os.link(file, shelf / file.name)
 
 

@@ -242,10 +242,9 @@ def _built_in(value: Any) -> Iterator[tuple[str, Any]]:
             except ValueError:  # nothing is bound yet
                 continue
     elif issubclass(kind, partial):
-        yield "args", partial.args.__get__(value)
-        yield "keywords", partial.keywords.__get__(value)
+        yield from ((name, vars(partial)[name].__get__(value)) for name in ("args", "keywords"))
     elif issubclass(kind, BaseException):
-        yield "args", BaseException.args.__get__(value)
+        yield "args", vars(BaseException)["args"].__get__(value)
 
 
 def defaults(function: object) -> Iterator[tuple[str, Any]]:

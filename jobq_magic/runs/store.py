@@ -77,7 +77,8 @@ class Store:
             StoreError: the store is read-only, full, or no folder.
         """
         with self.writing():
-            self.runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.runs.mkdir(mode=0o700, exist_ok=True)
             while True:
                 identity = f"{_slug(name)}-{secrets.token_hex(4)}"
                 run = Run(

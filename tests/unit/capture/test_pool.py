@@ -111,6 +111,26 @@ def test_what_is_small_is_not_shared(tmp_path):
     assert not (tmp_path / "values").exists()
 
 
+def test_what_others_could_change_later_is_not_taken(tmp_path, monkeypatch):
+    shelves, run, other = (tmp_path / name for name in ("values", "run", "other"))
+    run.mkdir()
+    other.mkdir()
+    group = pickle_group({"x": np.zeros(300_000)})
+    digest = put_group(run, group)
+    pool.keep(shelves, run / digest)
+    assert shelves.stat().st_mode & 0o777 == 0o700
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "getuid", lambda mine=os.getuid(): mine + 1)
+        assert pool.take(shelves, group, other) is None, "it is another user's"
+    kept = shelves / str(group.size) / digest
+    kept.unlink()
+    kept.symlink_to(run / digest)
+    assert pool.take(shelves, group, other) is None, "it is a link"
+    kept.unlink()
+    pool.keep(shelves, run / digest)
+    assert pool.take(shelves, group, other) == digest
+
+
 def test_without_hard_links_every_run_has_its_own_copy(notebook, pooled, monkeypatch):
     def no_links(*_, **__):
         raise OSError(95, os.strerror(95))
