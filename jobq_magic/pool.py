@@ -40,7 +40,7 @@ def take(pool: Path, group: Pickled, folder: Path) -> str | None:
 
 
 def _is_ours(file: Path) -> bool:
-    """Whether a file is one that this user wrote, and no link: what others own, they can change once it was compared."""
+    """Whether this user wrote a file, and it is no link: what others own, they can change once it was compared."""
     status = file.lstat()
     return stat.S_ISREG(status.st_mode) and status.st_uid == os.getuid()
 

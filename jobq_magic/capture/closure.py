@@ -92,14 +92,14 @@ class Walk:
         self.remade: set[str] = set()
         """Names that the job makes anew, asked for or not."""
 
-    def check(self, name: str) -> None:
-        """Refuses a name that the notebook does not have.
+    def check(self, name: str, option: str) -> None:
+        """Refuses a name in an option that the notebook does not have.
 
         Raises:
             CaptureError: `missing-name`.
         """
         if name not in self.namespace and not hasattr(builtins, name):
-            raise self._missing(name)
+            raise self._missing(name, f"{option} {name}: ")
 
     def cell(self, analysis: Analysis) -> None:
         """Takes the needs of the cell, and follows them.
@@ -183,11 +183,11 @@ class Walk:
                 return True
         return False
 
-    def _missing(self, name: str) -> CaptureError:
+    def _missing(self, name: str, told: str = "") -> CaptureError:
         near = get_close_matches(name, [known for known in self.namespace if not known.startswith("_")], n=1)
         return CaptureError(
             "missing-name",
-            f"name '{name}' is not defined in this notebook",
+            f"{told}name '{name}' is not defined in this notebook",
             do=f"Did you mean {near[0]}?" if near else "Run the cell that defines it first",
         )
 

@@ -56,9 +56,15 @@ def gather(source: Source, folder: Path, options: CaptureOptions) -> Bundle:
         limit=options.limit,
         pool=options.pool,
     )
-    for name in (*options.exclude, *options.remake):
-        if name not in analysis.bound:
-            walk.check(name)
+    for option, names in ("--exclude", options.exclude), ("--remake", options.remake):
+        for name in names:
+            if name not in analysis.bound:
+                walk.check(name, option)
+            if option != "--exclude" and name in options.exclude:
+                raise _contradiction(name, option)
+    for name in options.include:
+        if name in options.exclude:
+            raise _contradiction(name, "--include")
     walk.cell(analysis)
     walk.include(name for name in options.include if name in source.namespace or name not in analysis.bound)
     walk.merge()
@@ -109,6 +115,10 @@ def gather(source: Source, folder: Path, options: CaptureOptions) -> Bundle:
             seconds=time.perf_counter() - began,
         ),
     )
+
+
+def _contradiction(name: str, option: str) -> CaptureError:
+    return CaptureError("contradiction", f"{name} is in --exclude and in {option}", do="Name it in one of them")
 
 
 def _states(states: Iterable[tuple[str, Any]]) -> Iterator[Traveller]:

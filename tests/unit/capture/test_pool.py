@@ -119,8 +119,9 @@ def test_what_others_could_change_later_is_not_taken(tmp_path, monkeypatch):
     digest = put_group(run, group)
     pool.keep(shelves, run / digest)
     assert shelves.stat().st_mode & 0o777 == 0o700
+    somebody = os.getuid() + 1
     with monkeypatch.context() as patched:
-        patched.setattr(os, "getuid", lambda mine=os.getuid(): mine + 1)
+        patched.setattr(os, "getuid", lambda: somebody)
         assert pool.take(shelves, group, other) is None, "it is another user's"
     kept = shelves / str(group.size) / digest
     kept.unlink()

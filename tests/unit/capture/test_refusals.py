@@ -189,6 +189,13 @@ def test_the_limit_is_for_all_values_together(notebook):
         notebook.capture("len(a) + len(b)", limit=1_000_000)
 
 
+@pytest.mark.parametrize("option", ["include", "remake"])
+def test_a_name_that_shall_travel_and_stay_is_refused(notebook, option):
+    notebook.run("rows = list(range(3))")
+    with pytest.raises(CaptureError, match=f"rows is in --exclude and in --{option}"):
+        notebook.capture("1", exclude=("rows",), **{option: ("rows",)})
+
+
 def test_exclude_is_the_way_out(notebook):
     notebook.run("import threading\nlock = threading.Lock()\nn = 1")
     notebook.run("def f():\n    return n\ndef g():\n    return lock")
