@@ -53,8 +53,14 @@ class Text:
 
 
 def children(node: ast.AST) -> Iterator[ast.AST]:
-    """The nodes right below, without what only says whether a name is read or bound; quicker than `ast`."""
-    for value in node.__dict__.values():
+    """The nodes right below, without what only says whether a name is read or bound; quicker than `ast`.
+
+    Only the fields of a node are looked at. All trees share the nodes of operators, and what draws IPython's tracebacks
+    gives each node of its own trees a `parent`: from such an operator the way would lead into those, and round in them.
+    """
+    held = node.__dict__
+    for name in node._fields:
+        value = held.get(name)
         kind = type(value)
         if kind in _LEAVES:
             continue
