@@ -35,7 +35,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +121,22 @@ class Account:
             "stayed": tuple(Stayed(**one) for one in known["stayed"]),
             "notes": tuple(known["notes"]),
         }
-        return cls(**{**known, **parts})
+        account = cls(**{**known, **parts})
+        for one in (account, *account.travellers, *account.requirements, *account.stayed):
+            _refuse_other_types(one)
+        return account
+
+
+_NUMBERS: Mapping[str, Any] = {"size": int | None, "seconds": int | float}
+
+
+def _refuse_other_types(one: Any) -> None:
+    """Refuses what would be drawn and is no text or no number: the file lies where a job can write."""
+    for each in fields(one):
+        held = getattr(one, each.name)
+        kind = _NUMBERS.get(each.name, str | Traveller | Requirement | Stayed)
+        if not all(isinstance(part, kind) for part in (held if isinstance(held, tuple) else (held,))):
+            raise TypeError(f"{each.name} of an account")
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,8 +56,8 @@ def gather(source: Source, folder: Path, options: CaptureOptions) -> Bundle:
         limit=options.limit,
         pool=options.pool,
     )
-    for option, names in ("--exclude", options.exclude), ("--remake", options.remake):
-        for name in names:
+    for option, given in ("--exclude", options.exclude), ("--remake", options.remake):
+        for name in given:
             if name not in analysis.bound:
                 walk.check(name, option)
             if option != "--exclude" and name in options.exclude:

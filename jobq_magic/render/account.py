@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from jobq_magic.bundle import Account, Requirement, Traveller
 from jobq_magic.render import text
 from jobq_magic.render.safe import html as safe
+from jobq_magic.render.safe import one_line
 from jobq_magic.render.style import STYLE
 from jobq_magic.words import duration, size
 
@@ -27,7 +28,7 @@ def explained(account: Account) -> str:
         else "Nothing but the cell itself",
         text.columns(_PACKAGES, [_package(each) for each in account.requirements]) if account.requirements else "",
         text.columns(_STAYED, [(each.name, each.why) for each in account.stayed]) if account.stayed else "",
-        "\n".join(account.notes),
+        "\n".join(map(one_line, account.notes)),
         summary(account),
     ]
     return "\n\n".join(filter(None, parts))
@@ -60,7 +61,7 @@ def shipped(account: Account) -> str:
 
 def summary(account: Account) -> str:
     """In one line: how much, under which digest, and what it took."""
-    return f"{shipped(account)}; captured in {duration(account.seconds)}; digest {account.digest[:_DIGITS]}"
+    return f"{shipped(account)}; captured in {duration(account.seconds)}; digest {one_line(account.digest)[:_DIGITS]}"
 
 
 def _row(each: Traveller) -> tuple[str, ...]:

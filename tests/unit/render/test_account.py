@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from jobq_magic.bundle import Account, Requirement, Stayed, Traveller
 from jobq_magic.render.account import explained, explained_html, folded, shipped
 from tests.support import golden
@@ -42,6 +44,30 @@ def test_what_a_name_is_called_is_shown_as_text_and_is_no_markup():
     evil = "<script>x</script>"
     account = Account((Traveller(evil, evil, evil, 1, evil, evil),), (Requirement(evil, evil, evil, evil, evil),))
     assert "<script" not in explained_html(account) + folded(account)
+
+
+def test_nothing_in_it_acts_on_a_terminal():
+    evil = "a\x1b]0;title\x07\x1b[2J\u202e\nb"
+    account = Account((Traveller(evil, evil, evil, 1, evil, evil),), (), (Stayed(evil, evil),), (evil,), evil)
+    told = explained(account)
+    assert not {"\x1b", "\x07", "\u202e"} & set(told)
+    assert "\nb" not in told
+
+
+@pytest.mark.parametrize(
+    ("part", "wrong"),
+    [
+        ("travellers", [{**ACCOUNT.to_json()["travellers"][0], "size": "large"}]),
+        ("travellers", [{**ACCOUNT.to_json()["travellers"][0], "name": ["df"]}]),
+        ("stayed", [{"name": 1, "why": ""}]),
+        ("notes", [None]),
+        ("digest", 7),
+        ("seconds", "soon"),
+    ],
+)
+def test_one_that_was_changed_into_something_else_is_none(part, wrong):
+    with pytest.raises(TypeError):
+        Account.from_json({**ACCOUNT.to_json(), part: wrong})
 
 
 def test_it_survives_being_kept():
