@@ -78,7 +78,11 @@ def decode(run: Run, attempt: int, key: bytes, *, most: int | None = None) -> Ou
     return Outcome(
         names={n: groups.value(entry["group"], n) for n, entry in result["names"].items() if n not in later},
         same=result.get("same", {}),
-        changed={n: groups.value(entry["group"], n) for n, entry in result["changed"].items() if n not in later},
+        changed={
+            n: groups.value(entry["group"], entry.get("name", n))
+            for n, entry in result["changed"].items()
+            if n not in later
+        },
         value=groups.value(value["group"], value.get("name", "_")) if fits and "_" not in later else None,
         shown=(value["bundle"], value.get("metadata", {})) if value is not None and not fits else None,
         skipped=tuple(result["skipped"]),

@@ -146,12 +146,19 @@ class Returns:
         modules = [name for name, held in bound.items() if isinstance(held, ModuleType)]
         self.skipped += [{"name": name, "reason": f"{bound.pop(name).__name__} is a module"} for name in modules]
         touched: dict[str, Any] = {}
+        rebound: dict[str, str] = {}  # what changed, and lost its name to another value: under which name it goes
+        sent: dict[int, str] = {}
         for group in watched:
-            if changed(group, self._pickler):
+            if not changed(group, self._pickler):
+                sent |= {id(held): name for name, held in group.values.items()}
+                continue
+            for name, held in group.values.items():
                 # `rows += [1]` binds the name to what it held: other names hold that too.
-                touched |= {name: held for name, held in group.values.items() if bound.get(name, held) is held}
+                if bound.get(name, held) is held:
+                    touched[name] = held
+                elif (other := next((each for each in bound if bound[each] is held), None)) is not None:
+                    rebound[name] = other
         # What is bound, and was sent and not changed, is there already: `best = model` would be a copy of it.
-        sent = {id(held): name for group in watched for name, held in group.values.items() if name not in touched}
         same = {name: sent[id(held)] for name, held in bound.items() if id(held) in sent}
         everything = {**bound, **touched, **({"_": value} if value is not None else {})}
         # The last value is often what a name holds, and then needs no place of its own.
@@ -170,7 +177,10 @@ class Returns:
             "protocol": PROTOCOL,
             "status": "ok",
             "names": {name: gone[name] for name in bound if name in gone},
-            "changed": {name: gone[name] for name in touched if name in gone},
+            "changed": {
+                **{name: gone[name] for name in touched if name in gone},
+                **{name: {**gone[other], "name": other} for name, other in rebound.items() if other in gone},
+            },
             "same": same,
             "value": last,
             "skipped": self.skipped,

@@ -318,3 +318,20 @@ def f(x, seen=[]):
 f(1)
 # %% there
 assert f(2) == [2]
+
+# === two names change places, and then one of the two changes
+a, b, c = [1], [2], {3}
+# %% jobq
+a, b, c = b, c, a
+a.append(9)
+# %%
+a, b, c
+
+# === something changes, and goes on under another name
+rows = [1]
+same = rows
+# %% jobq
+rows.append(2)
+before, rows = rows, []
+# %%
+before is same, same, rows
