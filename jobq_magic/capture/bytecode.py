@@ -19,6 +19,7 @@ _READS = frozenset(
     dis.opmap[name] for name in ("LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "DELETE_NAME") if name in dis.opmap
 )
 _LOAD_GLOBAL = dis.opmap["LOAD_GLOBAL"]
+_LOAD_CONST = dis.opmap["LOAD_CONST"]
 _DELETES = frozenset((dis.opmap["DELETE_NAME"], dis.opmap["DELETE_GLOBAL"]))
 _STORES = frozenset((dis.opmap["STORE_NAME"], dis.opmap["STORE_GLOBAL"]))
 _STORE_GLOBAL = dis.opmap["STORE_GLOBAL"]
@@ -139,7 +140,12 @@ def global_names(code: CodeType) -> set[str]:
 
 
 def _direct(code: CodeType, touched: Touched) -> None:
+    waiting = {id(inner): inner for inner in _constants(code)}
     for op, name in _operations(code):
+        if not isinstance(name, str):  # code that is executed at once is called right after it is loaded
+            if _is_eager(name) and waiting.pop(id(name), None) is not None:
+                _inner(name, touched, of_module=code.co_name == "<module>")
+            continue
         if name in _OWN:
             continue
         if op in _READS or op in (_LOAD_GLOBAL, _DELETE_GLOBAL):
@@ -156,26 +162,31 @@ def _direct(code: CodeType, touched: Touched) -> None:
             touched.deletes.discard(name)
             if op == _STORE_GLOBAL:
                 touched.outward.add(name)
-    for inner in _constants(code):
+    for inner in waiting.values():
         if _is_eager(inner):
-            within = Touched()
-            _direct(inner, within)
-            own = set(within.stores) if not inner.co_flags & _OPTIMIZED else set()
-            touched.early |= within.early - own - set(touched.stores)
-            touched.outright |= within.outright
-            touched.after |= within.early & set(touched.stores)
-            touched.late |= within.late
-            touched.late_stores |= within.late_stores
-            if inner.co_flags & _OPTIMIZED:  # a walrus in a comprehension binds outside of it
-                touched.stores |= within.stores
+            _inner(inner, touched, of_module=code.co_name == "<module>")
         else:
             _late(inner, touched)
+
+
+def _inner(code: CodeType, touched: Touched, *, of_module: bool) -> None:
+    """Code that is executed where it stands: the body of a class, a comprehension."""
+    within, before = Touched(), set(touched.stores)
+    _direct(code, within)
+    own = set(within.stores) if not code.co_flags & _OPTIMIZED else set()
+    touched.early |= within.early - own - before
+    touched.outright |= within.outright - (before if of_module else set())
+    touched.after |= within.early & before
+    touched.late |= within.late
+    touched.late_stores |= within.late_stores
+    if code.co_flags & _OPTIMIZED:  # a walrus in a comprehension binds outside of it
+        touched.stores |= within.stores
 
 
 def _late(code: CodeType, touched: Touched) -> None:
     own: set[str] = set()
     for op, name in _operations(code):
-        if name in _OWN:
+        if not isinstance(name, str) or name in _OWN:
             continue
         if op in _READS or op in (_LOAD_GLOBAL, _DELETE_GLOBAL):
             if name not in own:
@@ -206,9 +217,9 @@ def _nested(code: CodeType) -> Iterator[CodeType]:
         yield from _nested(inner)
 
 
-def _operations(code: CodeType) -> Iterator[tuple[int, str]]:
-    """Each operation on a name. `dis` would do, at ten times the price."""
-    names, extended = code.co_names, 0
+def _operations(code: CodeType) -> Iterator[tuple[int, str | CodeType]]:
+    """Each operation on a name, and each load of code. `dis` would do, at ten times the price."""
+    names, constants, extended = code.co_names, code.co_consts, 0
     raw = code.co_code
     for op, low in zip(raw[::2], raw[1::2], strict=True):
         if op == _EXTENDED:
@@ -218,4 +229,6 @@ def _operations(code: CodeType) -> Iterator[tuple[int, str]]:
             yield op, names[(extended | low) >> 1]
         elif op in _NAMED:
             yield op, names[extended | low]
+        elif op == _LOAD_CONST and isinstance(constant := constants[extended | low], CodeType):
+            yield op, constant
         extended = 0

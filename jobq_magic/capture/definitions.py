@@ -417,7 +417,7 @@ def _inside(value: object) -> Iterator[object]:
     """What a decorator may have put something around, outermost first."""
     for _ in range(_KEPT):
         own = attributes_of(value)
-        inner = next((own[key] for key in ("__wrapped__", "py_func", "_function", "func") if key in own), None)
+        inner = next((own[key] for key in ("__wrapped__", "py_func", "_function") if key in own), None)
         if inner is None:
             return
         yield inner
@@ -438,6 +438,8 @@ def _is_definition(value: object, namespace: Mapping[str, Any]) -> bool:
         return bool(value.__module__ == namespace.get("__name__", "__main__"))
     if isinstance(value, kinds) or type(value).__name__ == "TypeAliasType":
         return True
+    if type(value).__module__ == namespace.get("__name__", "__main__"):
+        return False  # it is an instance of a class of the notebook, and travels with what it holds
     # lru_cache(f), ray.remote(f), njit(f): objects around a function, which pickle by a name that is not there.
     return any(isinstance(inner, FunctionType) for inner in _inside(value))
 

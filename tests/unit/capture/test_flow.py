@@ -79,6 +79,8 @@ CASES: dict[str, str] = {
     "any((hit := x) > lim for x in xs)\nhit": "xs | hit lim | | | hit",
     "x = y = (z := w)": "w | | z x y | |",
     "print(a := 1, a)": " | | a | |",
+    "d[[e for _ in (1,)][0]] = (e := a)": "a d | | e | |",
+    "e = [e for _ in (1,)]": "e | | e | |",
     "assert (n := f()), (m := g)\nn, m": "f g | m | n m | |",
     "lambda: (y := 1)\ny": "y | | | |",
     "a[(i := 0)] = i": "a i | | i | |",

@@ -519,3 +519,17 @@ def test_magics_run_there(notebook, name):
     for earlier in before:
         notebook.run(earlier)
     assert notebook.job(notebook.capture(cell))["names"]["y"] == "3"
+
+
+def test_an_instance_that_holds_a_function_travels_with_its_state_and_is_not_made_anew(notebook):
+    notebook.run(
+        "class Step:\n    def __init__(self, func):\n        self.func = self.__wrapped__ = func\n        self.count = 0\n"
+        "def double(x):\n    return 2 * x\nstep = Step(double)\nstep.count = 5"
+    )
+    bundle = notebook.agree("step.count, step.func(2), step.__wrapped__ is double")
+    assert [row.kind for row in bundle.travellers if row.name == "step"] == ["value"]
+
+
+def test_so_does_one_of_a_library(notebook):
+    notebook.run("import types\ndef double(x):\n    return 2 * x\nstep = types.SimpleNamespace(func=double)\nstep.n = 5")
+    notebook.agree("step.n, step.func is double")
