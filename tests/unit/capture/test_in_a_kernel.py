@@ -82,6 +82,6 @@ def test_a_refusal_in_a_kernel_names_the_history(kernel, tmp_path):
     assert "this kernel's history" in kernel(f"_take('_ + 1', {str(tmp_path / 'b')!r})")
 
 
-def test_a_traceback_of_a_cell_with_an_operator_leaves_what_later_cells_are_read_by_as_it_was(kernel, tmp_path):
-    assert "TypeError" in kernel("def added(n):\n    return n + None\nadded(-1)")
-    assert json.loads(kernel(f"_take('added(1) + -2', {str(tmp_path / 'bundle')!r})"))[2] == ["added"]
+def test_a_traceback_leaves_what_later_cells_are_read_by_as_it_was(kernel, tmp_path):
+    assert "FileNotFoundError" in kernel("def added(n):\n    return n + 2\nopen('not' + 'there')")
+    assert json.loads(kernel(f"_take('%time added(1)\\n-2 + 1', {str(tmp_path / 'bundle')!r})"))[2] == ["added"]
