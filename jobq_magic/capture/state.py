@@ -22,6 +22,7 @@ _NUMPY_PRINTS = {
     "sign": "-",
     "floatmode": "maxprec",
 }
+_NUMPY_ERRORS = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
 # The kernel's own choices of where figures go.
 _BACKEND = frozenset({"backend", "backend_fallback", "interactive", "toolbar", "webagg.port", "webagg.address"})
 _UNTRAVELLED = frozenset({"decimal", "locale", "logging", "torch"})
@@ -50,6 +51,7 @@ def collect(used: frozenset[str], setters: frozenset[str], *, here: bool) -> Ite
         yield "numpy.random", [kind, keys.tolist(), position, has_gauss, gauss]
     for package, what, options in (
         ("numpy", "numpy.printoptions", _numpy_print),
+        ("numpy", "numpy.errstate", _numpy_errors),
         ("pandas", "pandas", _pandas),
         ("matplotlib", "matplotlib", _matplotlib),
     ):
@@ -92,6 +94,12 @@ def _pattern(given: Any) -> list[Any] | None:
 def _numpy_print(numpy: Any) -> dict[str, Any]:
     now = numpy.get_printoptions()
     return {name: now[name] for name, default in _NUMPY_PRINTS.items() if name in now and now[name] != default}
+
+
+def _numpy_errors(numpy: Any) -> dict[str, Any]:
+    now = numpy.geterr()
+    # What is done about an error by a function of the notebook's (`call`, `log`) needs that function.
+    return {name: how for name, how in now.items() if how != _NUMPY_ERRORS.get(name) and how not in ("call", "log")}
 
 
 def _pandas(pandas: Any) -> dict[str, Any]:

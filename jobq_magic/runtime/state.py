@@ -85,6 +85,13 @@ def _numpy_print(options: dict[str, Any]) -> None:
             numpy.set_printoptions(**options)
 
 
+def _numpy_errors(kinds: dict[str, Any]) -> None:
+    numpy = _imported("numpy")
+    if numpy is not None:
+        with contextlib.suppress(TypeError, ValueError):
+            numpy.seterr(**kinds)
+
+
 def _pandas(options: dict[str, Any]) -> None:
     pandas = _imported("pandas")
     for name, value in options.items() if pandas is not None else ():
@@ -114,6 +121,7 @@ _SETTERS: dict[str, Callable[[Any], None]] = {
     "random": _random,
     "numpy.random": _numpy_random,
     "numpy.printoptions": _numpy_print,
+    "numpy.errstate": _numpy_errors,
     "pandas": _pandas,
     "matplotlib": _matplotlib,
 }

@@ -33,6 +33,15 @@ def test_nothing_is_set_where_nothing_was_set(notebook):
     assert steps(notebook.capture("random.random(), np.pi, pd.NA"), "state") == []
 
 
+def test_what_numpy_does_about_errors_travels(notebook):
+    before = np.geterr()
+    try:
+        notebook.run("import numpy as np\nold = np.seterr(divide='raise', over='ignore')")
+        notebook.agree("np.geterr()")
+    finally:
+        np.seterr(**before)
+
+
 def test_options_of_pandas_travel(notebook):
     notebook.run("import pandas as pd\npd.set_option('display.max_rows', 7)")
     notebook.agree("pd.get_option('display.max_rows')")
