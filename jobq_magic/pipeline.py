@@ -68,7 +68,7 @@ def submit(
     )
     with _on_record(store, run):
         run.paths.bundle.mkdir(mode=0o700)
-        bundle = capture(source, run.paths.bundle, _capture_options(resolved, store.values))
+        bundle = capture(source, run.paths.bundle, _capture_options(resolved, backend, store.values))
         store.set_account(run, bundle.account)
         for note in (*notes, *bundle.notes):
             store.append(run, note=note)
@@ -82,8 +82,8 @@ def explain(resolved: Resolved, source: Source, folder: Path, *, dry: bool = Fal
     Raises:
         JobqError: it would be refused.
     """
-    _checked(resolved)
-    return capture(source, folder, replace(_capture_options(resolved), dry=dry))
+    backend, _ = _checked(resolved)
+    return capture(source, folder, replace(_capture_options(resolved, backend), dry=dry))
 
 
 def rerun(store: Store, run: Run, *, headless: bool = False) -> Run:
@@ -288,12 +288,12 @@ def _checked(resolved: Resolved) -> tuple[Backend, tuple[str, ...]]:
     return backend, notes
 
 
-def _capture_options(resolved: Resolved, pool: Path | None = None) -> CaptureOptions:
+def _capture_options(resolved: Resolved, backend: Backend, pool: Path | None = None) -> CaptureOptions:
     spec = resolved.spec
     return CaptureOptions(
         files=tuple(spec.files),
         requirements=tuple(spec.requirement),
-        environ=frozenset({*spec.env, *spec.secret}),
+        environ=None if backend.inherits_environment else frozenset({*spec.env, *spec.secret}),
         pool=pool,
         include=tuple(spec.include),
         exclude=tuple(spec.exclude),

@@ -34,6 +34,9 @@ class Backend(Protocol):
     honours: frozenset[str]
     """Names of the JobSpec fields that this place acts upon, beside those that concern only the notebook."""
 
+    inherits_environment: bool
+    """The job has the environment of the process that submits it, as any child has."""
+
     supervised: bool
     """The job has a supervisor of its own, started in `submit` by the process that submits, which keeps the record;
     no follower is needed. False: `observe` is called until the end."""

@@ -31,6 +31,7 @@ class LocalBackend:
     """Runs jobs as process trees of this machine."""
 
     honours = frozenset({"env", "files", "secret", "timeout"})
+    inherits_environment = True
     supervised = True
 
     def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> None:

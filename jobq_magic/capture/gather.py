@@ -6,6 +6,7 @@ import ast
 import builtins
 import hashlib
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from jobq_magic.bundle import Account, Bundle, Stayed, Traveller
+from jobq_magic.capture import environ
 from jobq_magic.capture.closure import Walk
-from jobq_magic.capture.files import FilesFound, collect_files
+from jobq_magic.capture.files import collect_files
 from jobq_magic.capture.magics import settle
 from jobq_magic.capture.modules import LocalCode
 from jobq_magic.capture.names import Analysis, analyse
@@ -23,6 +25,7 @@ from jobq_magic.capture.requirements import roots
 from jobq_magic.capture.secretscan import secret_in_source
 from jobq_magic.capture.source import CaptureOptions, Source
 from jobq_magic.capture.state import collect, left_behind
+from jobq_magic.capture.unshipped import unshipped
 from jobq_magic.capture.values import views_apart
 from jobq_magic.errors import CaptureError
 
@@ -84,10 +87,13 @@ def gather(source: Source, folder: Path, options: CaptureOptions) -> Bundle:
         options.files, Path.cwd(), folder=folder / "files", insisted=frozenset(options.include), here=options.here
     )
     needed = roots(code.modules, options.requirements)
+    defined = [(node.names[0], node.definition.text) for node in order if node.names and node.definition]
+    texts = [("cell", text), *defined]
     if not options.here:
-        defined = [(node.names[0], node.definition.text) for node in order if node.names and node.definition]
-        texts = [("cell", text), *defined]
-        walk.notes += [*needed.notes, *_out_of_reach(texts, source.namespace, values, files, options)]
+        held = [(name, source.namespace[name]) for name in values if name in source.namespace]
+        walk.notes += [*needed.notes, *unshipped(texts, Path.cwd(), files.names, held)]
+    if options.environ is not None:
+        walk.notes += _missed(texts, source.namespace, options.environ)
     steps = [{"kind": "state", "what": what, "data": data} for what, data in states]
     walk.put(order, dry=options.dry)
     (folder / "code").mkdir(exist_ok=True)
@@ -134,22 +140,11 @@ def _stayed(options: CaptureOptions, used: frozenset[str], setters: frozenset[st
         yield Stayed(f"settings of {module}", f"what earlier cells set {_NOT_SET}")
 
 
-def _out_of_reach(
-    texts: Sequence[tuple[str, str]],
-    namespace: Mapping[str, Any],
-    values: Sequence[str],
-    files: FilesFound,
-    options: CaptureOptions,
-) -> Iterator[str]:
-    """What the cell has here, and where it does not see this machine, will miss."""
-    from jobq_magic.capture import environ
-    from jobq_magic.capture.unshipped import unshipped
-
-    held = [(name, namespace[name]) for name in values if name in namespace]
-    yield from unshipped(texts, Path.cwd(), files.names, held)
-    given = options.environ | environ.sets(texts, namespace)
+def _missed(texts: Sequence[tuple[str, str]], namespace: Mapping[str, Any], given: frozenset[str]) -> Iterator[str]:
+    """What is read of the environment that there is here, and that the job is not given."""
+    set_there = environ.sets(texts, namespace)
     for variable, whose in environ.reads(texts, namespace):
-        if variable not in given:
+        if variable in os.environ and variable not in given | set_there:
             who = "the cell" if whose == "cell" else whose
             yield f"{who} reads {variable} of the environment; pass it with --env {variable}, or --secret {variable}"
 

@@ -45,8 +45,8 @@ class CaptureOptions:
     """Patterns of files that go along, from the working folder."""
     requirements: tuple[str, ...] = ()
     """Packages that the job needs besides those that the cell is seen to use (PEP 508)."""
-    environ: frozenset[str] = frozenset()
-    """Environment variables that the job is given."""
+    environ: frozenset[str] | None = frozenset()
+    """Environment variables that the job is given; None: all that this process has."""
     pool: Path | None = None
     """Where value groups lie that runs share."""
     limit: int = DEFAULT_LIMIT

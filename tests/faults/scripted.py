@@ -17,6 +17,7 @@ class Scripted:
     """`phase reason` is said as it is; `sleep phase reason` after the process was stopped, and continued."""
 
     honours: frozenset[str] = frozenset()
+    inherits_environment = False
     supervised = False
 
     def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> None:

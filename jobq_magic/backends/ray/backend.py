@@ -59,6 +59,7 @@ class RayBackend:
     """Runs jobs on Ray."""
 
     honours = frozenset({"address", "workers", "cpus", "gpus", "memory", "env", "files", "timeout"})
+    inherits_environment = False
     supervised = False
 
     def __init__(self, pool: Pool | None = None) -> None:
