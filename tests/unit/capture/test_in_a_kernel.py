@@ -83,5 +83,5 @@ def test_a_refusal_in_a_kernel_names_the_history(kernel, tmp_path):
 
 
 def test_a_traceback_leaves_what_later_cells_are_read_by_as_it_was(kernel, tmp_path):
-    assert "FileNotFoundError" in kernel("def added(n):\n    return n + 2\nopen('not' + 'there')")
+    assert "JSONDecodeError" in kernel("def added(n):\n    return n + 2\nimport json\njson.loads('{')")
     assert json.loads(kernel(f"_take('%time added(1)\\n-2 + 1', {str(tmp_path / 'bundle')!r})"))[2] == ["added"]
