@@ -58,7 +58,7 @@ _FORMS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ),
 )
 """Kind, what is looked for first as it costs least, and the form, which is compiled when it is first needed."""
-_ADDRESS = re.compile(r"://([^/\s:@{}$<>\"']{0,100}):([^/\s:@{}$<>*\"']{3,200})@[\w.-]")
+_ADDRESS = re.compile(r"://([^/\s:@{}$<>\"']{0,100}):([^/\s:@{}$<>*\"']{3,200})@[\w.{$%-]")
 _TOKEN_ADDRESS = re.compile(r"https?://(?=[A-Za-z_-]{0,40}\d)[A-Za-z0-9_-]{20,200}@[\w.-]")
 _QUERY = re.compile(r"[?&]([A-Za-z][\w.-]{2,40})=([^\s&#\"'<>{}$]{16,400})")
 _PLACEHOLDERS = re.compile(
