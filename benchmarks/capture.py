@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.metadata import distributions, version
 from itertools import count
 from pathlib import Path
 from types import ModuleType
@@ -128,9 +129,12 @@ def closure(ground: Ground) -> list[Row]:
 
 
 def _cold(ground: Ground) -> None:
-    """The first capture of a process in which nothing was analysed yet; imports of the room are a part of it."""
+    """The first capture of a kernel: nothing was analysed yet, and the imports of the room are a part of it."""
+    import cloudpickle  # noqa: F401 - the peer's
+
+    import jobq_magic.notebook.session  # noqa: F401 - loaded before anything is captured
+
     source = Notebook(CELLS).source(CELL)
-    import cloudpickle  # noqa: F401 - every kernel that pickles has it; it is the peer's import as well
 
     print(ground.capture(source)[0])
 
@@ -223,6 +227,51 @@ def gigabyte(ground: Ground) -> list[Row]:
     ]
 
 
+ROOTS = ("numpy", "pandas", "matplotlib", "scipy", "scikit-learn", "polars", "pyarrow", "pydantic", "rich", "requests")
+PLATFORM = "x86_64-manylinux_2_28"
+
+
+def lock(ground: Ground) -> list[Row]:
+    """The lock of ten packages, beside uv alone on the same input; and where it was made before."""
+    from uv import find_uv_bin
+
+    from jobq_magic.bundle import Requirement
+    from jobq_magic.capture.requirements import lock as make
+
+    here = {name: version(name) for name in ROOTS}
+    needed = [Requirement(name, here[name]) for name in ROOTS]
+    frozen = sorted(f"{each.name}=={each.version}" for each in distributions() if each.name != "jobq-magic")
+    (ground.folder / "roots.in").write_text("\n".join(ROOTS))
+    (ground.folder / "freeze.txt").write_text("\n".join(dict.fromkeys(frozen)))
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    command = [find_uv_bin(), "pip", "compile", "roots.in", "-c", "freeze.txt", "--generate-hashes", "--quiet"]
+    command += ["--python", sys.executable, "--python-version", python, "--python-platform", PLATFORM]
+    caches = count()
+
+    def ours() -> float:
+        cache = ground.folder / f"locks{next(caches)}"
+        start = time.perf_counter()
+        assert not make(needed, python=python, platform=PLATFORM, cache=cache).cached
+        return time.perf_counter() - start
+
+    def peer() -> float:
+        start = time.perf_counter()
+        subprocess.run(command, cwd=ground.folder, check=True, stdout=subprocess.DEVNULL)
+        return time.perf_counter() - start
+
+    def kept() -> float:
+        start = time.perf_counter()
+        assert make(needed, python=python, platform=PLATFORM, cache=ground.folder / "locks0").cached
+        return time.perf_counter() - start
+
+    mine, theirs = alternate(ours, peer, 10)
+    again = statistics.median(kept() for _ in range(ROUNDS))
+    return [
+        Row("lock of 10 roots", mine, theirs, mine / theirs, "<= 1.1", mine <= 1.1 * theirs, note="uv pip compile"),
+        Row("  made before", again, theirs, again / theirs, "ours <= 0.010 s", again <= 0.010),
+    ]
+
+
 def _elsewhere(what: str) -> str:
     """What one of the functions here prints in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.capture", what]
@@ -237,7 +286,7 @@ def main() -> None:
             {"cold": _cold, "digest": _digest}[asked](ground)
             return
         rows = closure(ground)
-        for part in (namespaces, again, kernels, gigabyte):
+        for part in (namespaces, again, kernels, gigabyte, lock):
             gc.collect()
             found = part(ground)
             rows += found if isinstance(found, list) else [found]
