@@ -89,6 +89,7 @@ class Walk:
         self._submodules: set[str] = set()
         self._by_value: set[str] = set()
         self._not_there: frozenset[str] = frozenset()
+        self._replaced: frozenset[int] = frozenset()
         self.remade: set[str] = set()
         """Names that the job makes anew, asked for or not."""
 
@@ -156,7 +157,7 @@ class Walk:
             return None
         for part in rest.split("."):
             owner = getattr(owner, part, None)
-        return value.__qualname__ if owner is value else None
+        return value.__qualname__ if owner is value and id(value) not in self._replaced else None
 
     def _is_of(self, value: object, names: frozenset[str]) -> bool:
         """Whether a value is one of these definitions, a part of one, or an instance of one."""
@@ -377,12 +378,18 @@ class Walk:
                 refuse_secrets(f"{path}.{attribute}", value, why)
             if "__defaults__" in attributes:
                 refuse_secrets(path, dict(defaults(found_at(path, self.namespace))), why)
+        # A method that another was put in place of is found under its own name here, but not there.
+        self._replaced = frozenset(
+            id(value) for name, value in attributes.items() if getattr(value, "__qualname__", "") == f"{path}.{name}"
+        )
         try:
             group = self.vault.group(attributes, lambda _: why)
         except CaptureError as error:
             if not fill or error.code != "cannot-travel":
                 raise
             return  # the decorator makes it anew
+        finally:
+            self._replaced = frozenset()
         needed = self._refers(group, why)
         turn = "fill" if fill else ""
         node = Node("attributes", (), why, {name} | needed, set(group.reads), of=path, group=group, turn=turn)

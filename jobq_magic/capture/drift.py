@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import collections
+import dataclasses
 import inspect
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -33,6 +34,20 @@ _SIMPLE = (
     collections.defaultdict,
     collections.deque,
 )
+_DATA = {
+    "array": ("array",),
+    "builtins": ("bytearray",),
+    "datetime": ("date", "datetime", "time", "timedelta"),
+    "decimal": ("Decimal",),
+    "fractions": ("Fraction",),
+    "numpy": ("ndarray", "Generator", "RandomState"),
+    "pandas": ("DataFrame", "Series"),
+    "random": ("Random",),
+    "types": ("SimpleNamespace",),
+    "uuid": ("UUID",),
+}
+"""Classes of data by library and name: what is not there is not imported for this."""
+_BUILTIN = {"property": "fget", "staticmethod": "__func__", "classmethod": "__func__"}
 _PYTHONS = frozenset({"builtins", "typing", "abc"})
 _GIVEN = frozenset(
     [
@@ -68,7 +83,10 @@ def drifted(
     """
     statement = _statement(definition)
     if definition.decorated:
-        if attributes := _state(value, statement, namespace):
+        attributes = _state(value, statement, namespace)
+        if isinstance(statement, ast.ClassDef) and dataclasses.is_dataclass(value) and isinstance(value, type):
+            attributes |= _replaced(statement, value, definition.name)
+        if attributes:
             yield definition.name, attributes
         return
     if isinstance(value, FunctionType) and isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -162,27 +180,46 @@ def _class(
     # Bases may write into the classes below them.
     plain = not any("__init_subclass__" in vars(base) for base in kind.__mro__[1:] if base.__module__ not in _PYTHONS)
     plain = plain and not hasattr(kind, "_fields")
-    attributes: dict[str, Any] = {}
+    replaced = _replaced(statement, kind, path)
+    attributes = {**replaced}
     for name, value in vars(kind).items():
         if name in _GIVEN or name in imported:
             continue
         if name in methods:
-            if not isinstance(value, FunctionType) or methods[name].decorator_list:
+            if name in replaced or not isinstance(value, FunctionType) or methods[name].decorator_list:
                 continue
-            if value.__qualname__ != f"{path}.{name}":
-                attributes[name] = value  # another was put in its place
             elif changed := _defaults(methods[name].args, value, namespace):
                 yield f"{path}.{name}", changed
         elif name in classes:
             if type(value) is type and not classes[name].decorator_list:
                 yield from _class(classes[name], value, f"{path}.{name}", namespace)
         elif name in assigned:
-            if (type(value) in _SIMPLE or _is_state(value)) and not _makes(assigned[name], value, namespace):
+            if (type(value) in _SIMPLE or _is_state(value) or _is_data(value)) and not _makes(
+                assigned[name], value, namespace
+            ):
                 attributes[name] = value
         elif name not in written and plain and not name.startswith("__"):
             attributes[name] = value
     if attributes:
         yield path, attributes
+
+
+def _replaced(statement: ast.ClassDef, kind: type, path: str) -> dict[str, Any]:
+    """The methods that another function was put in place of, be it one that wraps them."""
+    found: dict[str, Any] = {}
+    for method in statement.body:
+        if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) and method.name in vars(kind):
+            value = vars(kind)[method.name]
+            inside = getattr(value, _BUILTIN.get(type(value).__name__, ""), value)
+            # What other decorators put around a method has a name of theirs.
+            plain = all(isinstance(each, ast.Name) and each.id in _BUILTIN for each in method.decorator_list)
+            if plain and isinstance(inside, FunctionType) and inside.__code__.co_qualname != f"{path}.{method.name}":
+                found[method.name] = value
+    return found
+
+
+def _is_data(value: object) -> bool:
+    return type(value).__name__ in _DATA.get(type(value).__module__.partition(".")[0], ())
 
 
 def _is_state(value: object) -> bool:
@@ -219,7 +256,8 @@ def _makes(node: ast.expr, value: object, namespace: Mapping[str, Any]) -> bool:
     if isinstance(node, ast.Name | ast.Attribute):
         return _looked_up(node, namespace) is value
     if type(value) not in _SIMPLE:
-        return not _is_state(value)  # made by a call, which will make another
+        # What a call made is made by it once more, unless it is data: that may have changed, or come out otherwise.
+        return not (_is_state(value) or _is_data(value))
     try:
         written = ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):

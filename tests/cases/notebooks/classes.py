@@ -1013,22 +1013,108 @@ sorted(vs), V(1) >= V(0)
 # %%
 type(m) is V, m
 
+
 # === a class attribute that holds an instance of another
 class Config:
     def __init__(self, lr):
         self.lr = lr
+
+
 class Model:
     config = Config(0.1)
+
+
 Model.config.lr = 0.5
 # %% jobq
 Model.config.lr
 
+
 # === a base class redefined after its child
 class A:
     v = "old"
+
+
 class B(A): ...
+
+
 # %%
 class A:
     v = "new"
+
+
 # %% jobq
 B.v, A.v, issubclass(B, A)
+
+
+# === a method that is wrapped in its place, under its own name
+import functools
+
+calls = []
+
+
+class Base:
+    def f(self):
+        return "base"
+
+
+class A(Base):
+    def f(self):
+        return super().f() + "a"
+
+
+def spy(kind, name):
+    method = getattr(kind, name)
+
+    @functools.wraps(method)
+    def inner(self):
+        calls.append(name)
+        return method(self)
+
+    setattr(kind, name, inner)
+
+
+spy(A, "f")
+# %% jobq
+A().f(), calls
+# %%
+A().f(), calls
+
+
+# === a property and a method of a dataclass, replaced
+from dataclasses import dataclass
+
+
+class A:
+    @property
+    def p(self):
+        return 1
+
+
+@dataclass
+class P:
+    x: int = 0
+
+    def f(self):
+        return 1
+
+
+A.p = property(lambda self: 5)
+P.f = lambda self: self.x + 2
+# %% jobq
+A().p, P(1).f()
+
+# === data that a class made when it was executed
+import types
+
+import numpy as np
+
+
+class Settings:
+    weights = np.ones(3)
+    seen = types.SimpleNamespace(n=0)
+
+
+Settings.weights[1] = 9
+Settings.seen.n += 1
+# %% jobq
+Settings.weights, Settings.seen

@@ -664,22 +664,45 @@ def base(x):
 # %% jobq
 f(1), base(1)
 
+
 # === a function whose name is another one's
 def f():
     return 1
+
+
 f.__name__ = "other"
 # %% jobq
 f.__name__, f()
 
+
 # === the documentation of a function, set later
 def f():
     "first"
+
+
 f.__doc__ = "second"
 # %% jobq
 f.__doc__
 
+
 # === a function annotated, and its annotations changed later
 def f(x: int): ...
+
+
 f.__annotations__["y"] = str
 # %% jobq
 sorted(f.__annotations__)
+
+
+# === data in a default, changed since
+import numpy as np
+
+
+def f(x, into=np.zeros(2)):
+    into[0] += x
+    return into
+
+
+f(3)
+# %% jobq
+f(1)
