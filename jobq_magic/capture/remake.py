@@ -7,7 +7,9 @@ again by the statement that made it here, where that calls the constructor and d
 from __future__ import annotations
 
 import ast
+import contextvars
 import sys
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,7 +33,7 @@ _KINDS = frozenset({name for names in HARMLESS.values() for name in names} | {"l
 def made_alike(value: object, made: Definition | None, namespace: Mapping[str, Any]) -> bool:
     """Whether `made`, the statement that last bound the name of `value`, is a call of a harmless constructor.
 
-    A queue or a weak container with something in it is not harmless: what it holds would be lost.
+    A queue or a weak container with something in it, or an event that is set, is not harmless: that would be lost.
     """
     if made is None or not may_be_remade(value) or not _is_empty(value):
         return False
@@ -57,7 +59,13 @@ def _constructors() -> list[object]:
 
 
 def _is_empty(value: Any) -> bool:
+    if isinstance(value, contextvars.ContextVar):
+        return value not in contextvars.copy_context()
+    if isinstance(value, threading.local):
+        return not vars(value)
     try:
+        if hasattr(value, "is_set"):
+            return not value.is_set()
         return len(value) == 0 if hasattr(type(value), "__len__") else value.empty()
     except AttributeError:  # no container
         return True

@@ -61,6 +61,8 @@ def test_what_its_constructor_needs_travels_too(notebook):
     ("setup", "culprit"),
     [
         ("import queue\nit = queue.Queue()\nit.put(1)", "it"),
+        ("import threading\nit = threading.Event()\nit.set()", "it is an event"),
+        ("import threading\nit = threading.local()\nit.x = 1", "it is data of one thread"),
         ("import threading\nit = [threading.Lock()]", r"it\[0\] is a lock"),
         ("import threading\nmake = lambda: threading.Lock()\nit = make()", "it is a lock"),
         ("import threading\nit = threading.Thread(target=print)", "it is a thread|it"),
@@ -73,6 +75,17 @@ def test_what_would_lose_something_or_was_made_otherwise_is_refused(notebook, se
     with pytest.raises(CaptureError, match=culprit) as caught:
         notebook.capture("it")
     assert "--exclude it" in caught.value.do
+
+
+def test_a_context_variable_that_was_set_is_refused(notebook):
+    notebook.run("import contextvars\nit = contextvars.ContextVar('it', default=1)")
+    token = notebook.names["it"].set(2)
+    try:
+        with pytest.raises(CaptureError, match="it is a context variable"):
+            notebook.capture("it.get()")
+    finally:
+        notebook.names["it"].reset(token)
+    notebook.agree("it.get()")
 
 
 def test_what_is_refused_can_be_made_anew_on_request(notebook):
