@@ -261,7 +261,8 @@ def explain(store: Store, run: Run) -> Account:
     """
     account = store.account(run)
     if account is None:
-        why = "It ended before it was captured" if store.snapshot(run).final else "It is still being captured"
+        ended = store.snapshot(run).final
+        why = "It ended before it was captured, or its account was damaged" if ended else "It is still being captured"
         raise StoreError("not-captured", f"What {run.id} took along is not known", why=why)
     return account
 

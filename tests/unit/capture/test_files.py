@@ -404,7 +404,8 @@ def test_a_bundle_is_another_when_its_files_are(notebook, book):
 # What is pointed out
 
 
-def test_a_capture_points_out_what_the_job_would_miss(notebook, book):
+def test_a_capture_points_out_what_the_job_would_miss(notebook, book, monkeypatch):
+    monkeypatch.setenv("SOME_NAME", "here")
     put(book, "data.csv", "1")
     put(book, "more.csv", "2")
     notebook.run("import os\ndef load():\n    return open('more.csv').read() + os.environ['SOME_NAME']")
@@ -413,7 +414,7 @@ def test_a_capture_points_out_what_the_job_would_miss(notebook, book):
         "more.csv is named in load and does not travel; add --files more.csv",
         "load reads SOME_NAME of the environment; pass it with --env SOME_NAME, or --secret SOME_NAME",
     )
-    assert notebook.capture("open('data.csv').read() + load()", here=True).notes == ()
+    assert notebook.capture("open('data.csv').read() + load()", here=True, environ=None).notes == ()
 
 
 @pytest.mark.parametrize(
