@@ -80,6 +80,7 @@ def gather(source: Source, folder: Path, options: CaptureOptions) -> Bundle:
     used, setters = frozenset(code.seen), frozenset(source.index.setters)
     for module in left_behind(used, setters):
         walk.notes.append(f"what earlier cells set in {module} {_NOT_SET}")
+    walk.notes += _set_there(text, {name for node in order if node.definition is not None for name in node.names})
     values = [name for node in order if node.kind == "value" for name in node.names]
     walk.notes += views_apart({name: source.namespace[name] for name in values if name in source.namespace})
     states = list(collect(used, setters, here=options.here))
@@ -161,6 +162,19 @@ def _read(source: Source) -> tuple[str, list[str], Analysis]:
         raise CaptureError("syntax-error", f"the cell does not compile: {error.msg}{where}") from error
     except ValueError as error:  # null bytes
         raise CaptureError("syntax-error", f"the cell does not compile: {error}") from error
+
+
+def _set_there(text: str, definitions: set[str]) -> Iterator[str]:
+    """What the cell itself sets on classes and functions of the notebook: the notebook's own stay as they are."""
+    ahead: list[ast.AST] = [ast.parse(text)]
+    while ahead:
+        node = ahead.pop(0)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            continue
+        ahead += ast.iter_child_nodes(node)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            if isinstance(node.value, ast.Name) and node.value.id in definitions:
+                yield f"{node.value.id}.{node.attr} is set in the job only; set it in a cell without %%jobq"
 
 
 def _refuse_questions(analysis: Analysis, namespace: Mapping[str, Any]) -> None:

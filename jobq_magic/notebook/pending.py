@@ -71,6 +71,10 @@ class Pending:
         """The names on which the run has a claim."""
         return frozenset(name for name, chain in self._chains.items() if run in chain.claims)
 
+    def replaces(self, name: str) -> bool:
+        """Whether something lies beneath the claims on the name."""
+        return name in self._chains and self._chains[name].aside is not _NOTHING
+
     def held_aside(self, value: object) -> frozenset[str]:
         """The names that held this very object when they were claimed."""
         return frozenset(name for name, chain in self._chains.items() if chain.aside is value)

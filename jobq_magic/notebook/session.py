@@ -274,7 +274,9 @@ class Session:
         namespace = self.shell.user_ns
         names = reads(source.cell, namespace, flags=source.flags, transform=source.transform)
         analysis = analyse(source.cell, source.flags)
-        makes = analysis.bound | analysis.hints.changed
+        # What it only changes it can start from what the name held before, if that was anything.
+        changes = {name for name in analysis.hints.changed if self.bindings.pending.replaces(name)}
+        makes = analysis.bound | changes
         self.gate.wait(names, makes=makes)
 
     def _source(self, cell: str) -> Source:

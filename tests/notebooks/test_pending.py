@@ -422,6 +422,17 @@ def test_headless_too_a_value_that_cannot_come_back_is_not_the_old_one(headless)
     assert headless.run("other").value == "1"
     assert headless.run("value").error == "NotRun"
     headless.run("value = 'mine'")
+
+
+def test_a_cell_that_changes_what_did_not_come_back_is_told_so_and_starts_from_the_old_value_if_there_is_one(headless):
+    headless.run("%%jobq\nlines = open('/dev/null')\nlines.readline()")
+    told = headless.run("%%jobq\nlines.append(1)")
+    assert told.error == "NotRun"
+    assert "lines would have come from" in told.traceback
+    headless.run("%jobq release\nlines = []")
+    headless.run("%%jobq\nlines = open('/dev/null')")
+    headless.run("%%jobq\nlines.append(1)")
+    assert headless.run("lines").value == "[1]"
     assert headless.run("value").value == "'mine'"
 
 
