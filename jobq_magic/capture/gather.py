@@ -172,9 +172,9 @@ def _set_there(text: str, definitions: set[str]) -> Iterator[str]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
             continue
         ahead += ast.iter_child_nodes(node)
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-            if isinstance(node.value, ast.Name) and node.value.id in definitions:
-                yield f"{node.value.id}.{node.attr} is set in the job only; set it in a cell without %%jobq"
+        match node:
+            case ast.Attribute(value=ast.Name(id=name), attr=attribute, ctx=ast.Store()) if name in definitions:
+                yield f"{name}.{attribute} is set in the job only; set it in a cell without %%jobq"
 
 
 def _refuse_questions(analysis: Analysis, namespace: Mapping[str, Any]) -> None:

@@ -30,6 +30,9 @@ def textual_names(node: ast.AST) -> set[str]:
                 method in _METHODS
             ):
                 found.update(_AT_NAME.findall(text))
+                match inner.func:
+                    case ast.Attribute(value=ast.Name(id="pd" | "pandas"), attr="eval"):  # of a frame: its columns
+                        found |= _names_in(text)
             case ast.Subscript(ctx=ast.Load() | ast.Del()) if (key := _key(inner)) is not None:
                 found.add(key)
             case ast.Call(

@@ -89,6 +89,8 @@ TABLE: dict[str, tuple[str, str, str]] = {
     "from m import *\nq(w)": ("", "q w", ""),
     "eval('a + b')": ("", "a b", ""),
     "df.query('x > @low')": ("df", "low", ""),
+    "pd.eval('a + b.c')": ("pd", "a b", ""),
+    "df.eval('a + @b')": ("df", "b", ""),
     "globals()['g']": ("", "g", ""),
     "x: 'T' = 1": ("", "T", "x"),
     "from __future__ import annotations\ndef f(a: T) -> 'U': ...": ("", "T U", ""),

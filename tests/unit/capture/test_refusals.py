@@ -246,10 +246,8 @@ def test_the_kernels_own_names_never_travel(notebook):
 
 
 def test_what_a_cell_sets_on_definitions_of_the_notebook_is_said_to_stay_there(notebook):
-    notebook.run(
-        "class Tree:\n    def grow(self):\n        self.size = 1\n\ndef plant():\n    return Tree()\n\ntree = Tree()"
-    )
-    cell = "Tree.height = lambda self: 3\nplant.calls = 1\ntree.age = 2\nclass Bush(Tree):\n    pass\nBush.height = 1\nplant()"
+    notebook.run("class Tree:\n    pass\n\ndef plant():\n    return Tree()\n\ntree = Tree()")
+    cell = "Tree.height = 3\nplant.calls = 1\ntree.age = 2\nclass Bush(Tree):\n    pass\nBush.height = 1\nplant()"
     assert list(notebook.capture(cell).notes) == [
         "Tree.height is set in the job only; set it in a cell without %%jobq",
         "plant.calls is set in the job only; set it in a cell without %%jobq",

@@ -34,6 +34,10 @@ CASES: dict[str, tuple[list[str], str]] = {
         ["import pandas as pd", "df = pd.DataFrame({'x': [1, 2, 3]})\nlow = 2"],
         "n = len(df.query('x >= @low'))\nn",
     ),
+    "an expression of pandas that names frames": (
+        ["import pandas as pd", "a, b = pd.DataFrame({'x': [1, 2]}), pd.DataFrame({'x': [3, 4]})"],
+        "pd.eval('a + b').x.tolist()",
+    ),
     "a function": (["def f(x):\n    return x * 2"], "f(21)"),
     "a function that reads a global": (["k = 10", "def f(x):\n    return x * k"], "f(2)"),
     "a function that was defined before its global": (["def f(x):\n    return x * k", "k = 10"], "f(2)"),
@@ -531,5 +535,7 @@ def test_an_instance_that_holds_a_function_travels_with_its_state_and_is_not_mad
 
 
 def test_so_does_one_of_a_library(notebook):
-    notebook.run("import types\ndef double(x):\n    return 2 * x\nstep = types.SimpleNamespace(func=double)\nstep.n = 5")
+    notebook.run(
+        "import types\ndef double(x):\n    return 2 * x\nstep = types.SimpleNamespace(func=double)\nstep.n = 5"
+    )
     notebook.agree("step.n, step.func is double")
