@@ -5,6 +5,7 @@ Imports and source are executed there; the cell never is, and values only where 
 
 from __future__ import annotations
 
+import copyreg
 import functools
 import sys
 from types import CodeType, FunctionType
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 _DEFINE = ("import", "source", "attributes")
+_OPTIMIZED = 1
+"""`inspect.CO_OPTIMIZED`: a function, not the body of a class."""
+_Cached = functools._lru_cache_wrapper
+_BY_NAME = ("LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
 
 
 def load(bundle: str, steps: list[dict[str, Any]], main: ModuleType, where: str, state: Collection[str] = ()) -> None:
@@ -30,7 +35,10 @@ def load(bundle: str, steps: list[dict[str, Any]], main: ModuleType, where: str,
         where: what this process is, for what is told.
         state: the kinds of state that are set here too.
     """
-    values = {name: step for step in steps if step["kind"] == "value" for name in step["names"]}
+    values: dict[str, dict[str, Any]] = {}
+    for step in steps:  # of a value that is loaded twice, what definitions are executed with
+        if step["kind"] == "value":
+            values = dict.fromkeys(step["names"], step) | values
     for step in steps:
         if step["kind"] == "attributes" and step["of"].partition(".")[0] not in main.__dict__:  # of a value
             continue
@@ -99,6 +107,10 @@ def track(main: ModuleType, digest: str, picklers: Iterable[str]) -> None:
     classes = {f"jobq-{digest}-{name}": found for name, found in _classes(main.__dict__, "")}
     for pickler in picklers:
         after_import(pickler, functools.partial(_track, classes))
+        after_import(pickler, _make_once)
+        after_import(pickler, _read_class_bodies)
+    copyreg.pickle(functools.cached_property, _property)
+    copyreg.pickle(_Cached, _cached)
 
 
 def _classes(namespace: Any, prefix: str) -> Iterator[tuple[str, type]]:
@@ -116,6 +128,56 @@ def _track(classes: dict[str, type], pickler: ModuleType) -> None:
                 pickler._DYNAMIC_CLASS_TRACKER_BY_ID[key] = found
     except AttributeError:  # private names, there since 1.2: without them classes merely have no identity
         return
+
+
+def _make_once(pickler: ModuleType) -> None:
+    """Lets a class that is there already not be made first: its metaclass and `__init_subclass__` would act again."""
+    plain = getattr(pickler, "_make_skeleton_class", None)
+    there = getattr(pickler, "_DYNAMIC_CLASS_TRACKER_BY_ID", None)
+    if plain is None or there is None:
+        return
+
+    @functools.wraps(plain)  # it is pickled by its name
+    def make(kind: Any, name: Any, bases: Any, named: Any, key: Any, extra: Any) -> Any:
+        found = there.get(key) if key is not None else None
+        return plain(kind, name, bases, named, key, extra) if found is None else found
+
+    pickler._make_skeleton_class = make  # type: ignore[attr-defined]
+
+
+def _read_class_bodies(pickler: ModuleType) -> None:
+    """Lets a function take along what bodies of its classes read: by an instruction that cloudpickle passes over."""
+    plain = getattr(pickler, "_extract_code_globals", None)
+    if plain is None:
+        return
+
+    def extract(code: CodeType) -> dict[str, None]:
+        names: dict[str, None] = plain(code)
+        if code.co_flags & _OPTIMIZED:
+            return names
+        import dis  # cloudpickle has it loaded
+
+        read = (step.argval for step in dis.get_instructions(code) if step.opname in _BY_NAME)
+        return names | dict.fromkeys(name for name in read if not name.startswith("__"))
+
+    pickler._extract_code_globals = extract  # type: ignore[attr-defined]
+
+
+def _cached(value: Any) -> Any:
+    """A cached function under its name; one that has another name than what it caches, as a new one around that."""
+    found = sys.modules.get(value.__module__)
+    for part in value.__qualname__.split("."):
+        found = getattr(found, part, None)
+    if found is value:
+        return value.__reduce__()
+    parameters = value.cache_parameters()
+    info = getattr(functools, "_CacheInfo")  # noqa: B009  what functools itself calls it with
+    return _Cached, (value.__wrapped__, parameters["maxsize"], parameters["typed"], info), dict(vars(value))
+
+
+def _property(value: functools.cached_property[Any]) -> Any:
+    """In a class that goes by value; before Python 3.12 it holds a lock."""
+    return functools.cached_property, (value.func,), {"attrname": value.attrname}
 
 
 def complain(what: str) -> None:

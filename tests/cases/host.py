@@ -71,11 +71,53 @@ def prepared() -> Any:
     return shell
 
 
-class Notebook:
+class Words:
+    """Says values and exceptions in words that are the same in every process."""
+
+    def __init__(self, home: str) -> None:
+        self.home = home
+
+    def error(self, error: BaseException | None, depth: int = 0) -> list[Any] | None:
+        """An exception with its kin: what `except` and a reader could tell of it."""
+        if error is None or depth > 5:
+            return None
+        own = {name: self.shown(value) for name, value in sorted(vars(error).items()) if not name.startswith("_")}
+        inner = [self.error(each, depth + 1) for each in getattr(error, "exceptions", ())]
+        context = error.__context__ if error.__cause__ is None and not error.__suppress_context__ else None
+        kin = [self.error(each, depth + 1) for each in (error.__cause__, context)]
+        return [self.clean(type(error).__name__), self.clean(str(error)), own, inner, kin]
+
+    def held(self, names: dict[str, Any]) -> dict[str, Any]:
+        """What names hold, and which of them hold one object."""
+        same: dict[int, list[str]] = {}
+        for name, value in names.items():
+            if not isinstance(value, ATOMS):
+                same.setdefault(id(value), []).append(name)
+        return {
+            "names": {name: self.shown(value) for name, value in names.items()},
+            "same": sorted(group for group in same.values() if len(group) > 1),
+        }
+
+    def shown(self, value: Any) -> str | None:
+        """A value, as text that is the same in every process."""
+        if value is None:
+            return None
+        try:
+            return f"{self.clean(type(value).__name__)}: {self.clean(repr(value))}"[:LONGEST]
+        except Exception as error:
+            return f"{type(value).__name__}, whose repr raises {type(error).__name__}: {error}"
+
+    def clean(self, text: str) -> str:
+        """Without addresses and times, and without the folder of this notebook."""
+        return TIMES.sub(r"\1", ADDRESS.sub("0x", text.replace(self.home, "HOME").replace("\r\n", "\n")))
+
+
+class Notebook(Words):
     """Executes cells in the shell of this process."""
 
     def __init__(self, shell: Any, *, home: str) -> None:
-        self.shell, self.home = shell, home
+        super().__init__(home)
+        self.shell = shell
         self.heard = Heard()
         self.runs: list[Any] = []
         self.dropped: set[str] = set()
@@ -127,41 +169,11 @@ class Notebook:
             events = events[: ends[-1]]
         return [event for event in events if event[1]]
 
-    def error(self, error: BaseException | None, depth: int = 0) -> list[Any] | None:
-        """An exception with its kin: what `except` and a reader could tell of it."""
-        if error is None or depth > 5:
-            return None
-        own = {name: self.shown(value) for name, value in sorted(vars(error).items()) if not name.startswith("_")}
-        inner = [self.error(each, depth + 1) for each in getattr(error, "exceptions", ())]
-        context = error.__context__ if error.__cause__ is None and not error.__suppress_context__ else None
-        kin = [self.error(each, depth + 1) for each in (error.__cause__, context)]
-        return [type(error).__name__, self.clean(str(error)), own, inner, kin]
-
     def look(self) -> dict[str, Any]:
         """What the names of the notebook hold, and which of them hold one object."""
         namespace = self.shell.user_ns
         names = sorted(name for name in namespace if name not in self.known and not name.startswith("_"))
-        same: dict[int, list[str]] = {}
-        for name in names:
-            if not isinstance(namespace[name], ATOMS):
-                same.setdefault(id(namespace[name]), []).append(name)
-        return {
-            "names": {name: self.shown(namespace[name]) for name in names},
-            "same": sorted(group for group in same.values() if len(group) > 1),
-        }
-
-    def shown(self, value: Any) -> str | None:
-        """A value, as text that is the same in every process."""
-        if value is None:
-            return None
-        try:
-            return f"{type(value).__name__}: {self.clean(repr(value))}"[:LONGEST]
-        except Exception as error:
-            return f"{type(value).__name__}, whose repr raises {type(error).__name__}: {error}"
-
-    def clean(self, text: str) -> str:
-        """Without addresses and times, and without the folder of this notebook."""
-        return TIMES.sub(r"\1", ADDRESS.sub("0x", text.replace(self.home, "HOME").replace("\r\n", "\n")))
+        return self.held({name: namespace[name] for name in names})
 
 
 def executed(shell: Any, ask: dict[str, Any]) -> dict[str, Any]:

@@ -62,3 +62,22 @@ def _without(group: list[str], names: set[str] | frozenset[str]) -> list[str]:
 
 def _plural(groups: list[list[str]]) -> list[list[str]]:
     return sorted(group for group in groups if len(group) > 1)
+
+
+def told_apart(plain: dict[str, Any], away: dict[str, Any], *, first: int, bound: set[str]) -> list[str]:
+    """Between the cells of a plain notebook from `first` on, and the functions that they became; see `together.py`."""
+    found: list[str] = []
+    for one, other in zip(plain["said"][first:], away["said"], strict=True):
+        wrote = "".join(text for kind, text in one["wrote"] if kind == "stdout")
+        pairs = {"wrote": (wrote, other["wrote"]), **{what: (one[what], other[what]) for what in ("value", "error")}}
+        found += [f"{what}: {there} instead of {here}" for what, (here, there) in pairs.items() if here != there]
+    names = plain["names"]
+    for name in sorted({*away["names"], *(bound & set(names))}):
+        here, there = names.get(name, "nothing"), away["names"].get(name, "nothing")
+        if here != there:
+            found.append(f"{name} is {there} instead of {here}")
+    both = set(names) & set(away["names"])
+    same, other_same = (_plural([[n for n in group if n in both] for group in each["same"]]) for each in (plain, away))
+    if same != other_same:
+        found.append(f"one object: {other_same} instead of {same}")
+    return found
