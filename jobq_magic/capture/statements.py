@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Hashable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from jobq_magic.capture.bytecode import compiled
 
@@ -60,7 +60,7 @@ def children(node: ast.AST) -> Iterator[ast.AST]:
     """
     held = node.__dict__
     for name in node._fields:
-        value = held.get(name)
+        value: Any = held.get(name)
         kind = type(value)
         if kind in _LEAVES:
             continue
