@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from jobq_magic.capture.definitions import Definition
+from jobq_magic.capture.names import analyse
 from jobq_magic.capture.values import Group
 
 __all__ = ["Node", "in_order"]
@@ -69,39 +70,43 @@ def in_order(
     first: dict[int, Node] = {}
     for key, acting in users.items():
         node = nodes[key]
-        missing = {name for name in node.hard if any(_leads_to(named, name, other) for other in acting)}
+        targets = set(map(id, acting))
+        missing = {name for name in node.hard if _leads_to(named, name, targets)}
         first[key] = early(node, frozenset(missing))
         node.turn = "anew" if missing else "again"
     waiting = sorted([*nodes.values(), *first.values()], key=lambda node: node.key)
-    done: set[int] = set()
     order: list[Node] = []
 
     def needs(node: Node, names: set[str], *, lenient: bool) -> set[int]:
         needed = {id(named[name]) for name in names if name in named} & nodes.keys() - {id(node)}
         return {id(first[key]) if key in first else key for key in needed} if lenient or node.acts else needed
 
+    # What each still waits for, strictly and leniently; and what is better there when it comes.
     hard = [{id(node): needs(node, node.hard, lenient=lenient) for node in waiting} for lenient in (False, True)]
     soft = {id(node): needs(node, node.soft, lenient=node.kind == "source") for node in waiting}
-
-    def ready(node: Node, *, lenient: bool = False) -> bool:
-        if not (hard[lenient][id(node)] <= done and all(id(other) in done for other in node.after)):
-            return False
-        if id(node) in first:
-            return id(first[id(node)]) in done and all(id(other) in done for other in users[id(node)])
-        return not (node.acts and any(id(one) not in done for key, one in first.items() if _has(users[key], node)))
-
+    for open_needs in hard:
+        for node in nodes.values():
+            open_needs[id(node)].update(map(id, node.after))
+        for key, acting in users.items():
+            open_needs[key].update([id(first[key]), *map(id, acting)])
+            for node in acting:
+                open_needs[id(node)].add(id(first[key]))
+    waiters: dict[int, list[set[int]]] = {}
+    for open_needs in (*hard, soft):
+        for still in open_needs.values():
+            for other in still:
+                waiters.setdefault(other, []).append(still)
+    rank = {id(node): (node.kind == "value", place) for place, node in enumerate(waiting)}
     while waiting:
         able = (
-            [node for node in waiting if ready(node)]
-            or [node for node in waiting if ready(node, lenient=True)]
+            [node for node in waiting if not hard[False][id(node)]]
+            or [node for node in waiting if not hard[True][id(node)]]
             or waiting[:1]  # a cycle, made after the definitions; nothing can be right for all
         )
-        chosen = min(
-            able,
-            key=lambda node: (not soft[id(node)] <= done, node.kind == "value", *node.key),
-        )
+        chosen = min(able, key=lambda node: (bool(soft[id(node)]), rank[id(node)]))
         waiting = [node for node in waiting if node is not chosen]
-        done.add(id(chosen))
+        for still in waiters.get(id(chosen), ()):
+            still.discard(id(chosen))
         order.append(chosen)
     return order
 
@@ -120,25 +125,27 @@ def _users(named: Mapping[str, Node], nodes: list[Node]) -> dict[int, list[Node]
                 continue
             reached[id(other)] = other
             todo += [named[name] for name in other.hard | other.soft if name in named]
+        rebound: set[str] = set()
+        for other in reached.values():
+            if other.definition is not None:
+                rebound |= analyse(other.definition.text, other.definition.flags).late_stores
         for key, other in reached.items():
-            if other.kind == "value" and other.group is not None and other.group.pickler is not None:
+            if other.kind != "value" or other.group is None:
+                continue
+            if other.group.pickler is not None or not rebound.isdisjoint(other.names):
                 found.setdefault(key, []).append(node)
     return found
 
 
-def _leads_to(named: Mapping[str, Node], name: str, target: Node) -> bool:
-    """Whether making `name` takes the execution of `target`."""
+def _leads_to(named: Mapping[str, Node], name: str, targets: set[int]) -> bool:
+    """Whether making `name` takes the execution of one of these nodes."""
     seen: set[int] = set()
     todo = [named[name]] if name in named else []
     while todo:
         node = todo.pop()
-        if node is target:
+        if id(node) in targets:
             return True
         if id(node) not in seen:
             seen.add(id(node))
             todo += [named[other] for other in node.hard if other in named]
     return False
-
-
-def _has(nodes: list[Node], node: Node) -> bool:
-    return any(each is node for each in nodes)

@@ -329,42 +329,64 @@ log
 
 # === a decorator that needs a global at definition
 seen = []
+
+
 # %%
 def reg(f):
     seen.append(f.__name__)
     return f
+
+
 # %%
 @reg
 def g():
     return 1
+
+
 # %% jobq
 g()
 
 # === a registry of functions, filled by decorators
 registry = {}
+
+
 def register(f):
     registry[f.__name__] = f
     return f
+
+
 @register
 def one():
     return 1
+
+
 @register
 def two():
     return 2
+
+
 # %% jobq
 {name: f() for name, f in sorted(registry.items())}, registry["one"] is one
 
 # === a list of functions, filled by decorators
 hooks = []
+
+
 def hook(f):
     hooks.append(f)
     return f
+
+
 @hook
 def a():
     return "a"
+
+
 @hook
 def b():
     return "b"
+
+
 # %% jobq
 [f() for f in hooks], hooks[0] is a
 # %%
@@ -372,66 +394,96 @@ len(hooks), hooks[0] is a
 
 # === a counter that a decorator drives
 calls = {"n": 0}
+
+
 def counted(f):
     calls["n"] += 1
     return f
+
+
 @counted
 def f():
     return calls["n"]
+
+
 # %% jobq
 f(), calls["n"]
 # %%
 calls
 
+
 # === a registry in an instance
 class App:
     def __init__(self):
         self.routes = []
+
     def route(self, path):
         def keep(f):
             self.routes.append((path, f))
             return f
+
         return keep
+
+
 app = App()
+
+
 @app.route("/")
 def index():
     return "index"
+
+
 @app.route("/x")
 def x():
     return "x"
+
+
 # %% jobq
 [(path, f()) for path, f in app.routes]
 # %%
 len(app.routes)
 
+
 # === a decorator that replaces a function by an instance
 class Memo:
     def __init__(self, f):
         self.f, self.seen = f, {}
+
     def __call__(self, x):
         if x not in self.seen:
             self.seen[x] = self.f(x)
         return self.seen[x]
+
+
 @Memo
 def slow(x):
     return [x]
+
+
 _ = slow(1)
 # %% jobq
 slow(2) is slow(2), sorted(slow.seen)
+
 
 # === a decorator with state, that counts calls
 def counted(f):
     def inner(*a):
         inner.calls += 1
         return f(*a)
+
     inner.calls = 0
     return inner
+
+
 @counted
 def f():
     return "f"
+
+
 _ = f(), f()
 # %% jobq
 f(), f.calls
+
 
 # === a class decorator with an argument
 def tag(**kw):
@@ -439,22 +491,35 @@ def tag(**kw):
         for k, v in kw.items():
             setattr(cls, k, v)
         return cls
+
     return put
+
+
 @tag(colour="red", n=[1])
 class A: ...
+
+
 A.n.append(2)
 # %% jobq
 A.colour, A.n
 
 # === plugins that announce themselves to their base class
 plugins = []
+
+
 class Plugin:
     def __init_subclass__(cls):
         plugins.append(cls)
+
+
 class A(Plugin):
     pass
+
+
 class B(Plugin):
     pass
+
+
 # %% jobq
 [p.__name__ for p in plugins], plugins[0] is A
 # %%
@@ -462,60 +527,112 @@ len(plugins), plugins[0] is A
 
 # === plugins that a metaclass writes down
 table = {}
+
+
 class Meta(type):
     def __init__(cls, name, bases, body):
         super().__init__(name, bases, body)
         table[name] = cls
+
+
 class A(metaclass=Meta):
     v = 1
+
+
 # %% jobq
 sorted(table), table["A"] is A, A().v
 
 # === a registry that only the functions know of
 commands = {}
+
+
 def command(name):
     def keep(f):
         commands[name] = f
         return f
+
     return keep
+
+
 @command("hi")
 def hi():
     return "hi " + str(len(commands))
+
+
 def call(name):
     return commands[name]()
+
+
 # %% jobq
 call("hi")
 
 # === a cache that a decorator writes into
 cache = {}
+
+
 def cached(f):
     def inner(x):
         if x not in cache:
             cache[x] = f(x)
         return cache[x]
+
     return inner
+
+
 @cached
 def f(x):
     return [x]
+
+
 _ = f(1)
 # %% jobq
 f(2) is f(2), sorted(cache)
 # %%
 sorted(cache)
 
+
 # === a cache that is an attribute too
 def memo(f):
     cache = {}
+
     def inner(x):
         if x not in cache:
             cache[x] = f(x)
         return cache[x]
+
     inner.cache = cache
     return inner
+
+
 @memo
 def f(x):
     return [x]
+
+
 _ = f(1)
 # %% jobq
 f(2)
 sorted(f.cache)
+
+
+# === a number that a decorator counts in
+made = 0
+
+
+def numbered(function):
+    global made
+    made += 1
+    function.number = made
+    return function
+
+
+@numbered
+def a(): ...
+
+
+@numbered
+def b(): ...
+
+
+# %% jobq
+a.number, b.number, made
