@@ -26,7 +26,7 @@ from jobq_magic.runs.store import Store
 from jobq_magic.runtime.execute import execute, register
 from tests.cases.conftest import host
 from tests.cases.judge import told_apart
-from tests.cases.table import Case, cases
+from tests.cases.table import cases
 from tests.cases.together import ApartError, Beside, beside
 from tests.ray.apart import CASES as APART
 from tests.ray.apart import THEMES
@@ -88,16 +88,17 @@ class Notebook:
 
 @dataclass
 class Column:
-    """What the cases say on workers; where one could not be asked, why."""
+    """What the cases say on workers, and in a plain notebook; where one could not be asked, why."""
 
     cases: dict[int, Beside] = field(default_factory=dict)
     missing: dict[int, str] = field(default_factory=dict)
     said: dict[int, Any] = field(default_factory=dict)
+    plain: dict[int, Any] = field(default_factory=dict)
 
 
 @pytest.fixture(scope="module")
-def column(shared_pool, tmp_path_factory):
-    """All that the cases say on workers."""
+def column(host, shared_pool, tmp_path_factory):
+    """All that the cases say."""
     folder = tmp_path_factory.mktemp("column")
     (folder / PACKAGE).mkdir()
     (folder / PACKAGE / "__init__.py").touch()
@@ -126,7 +127,9 @@ def column(shared_pool, tmp_path_factory):
             found.missing[refused[0]] = refused[1]
             del found.cases[refused[0]]
     started = Cell(place, run, place.backend.submit(run, 1))
-    end = started.end(250)
+    for number, made in found.cases.items():  # while the workers are at it
+        found.plain[number] = host.execute([cell.told for cell in made.case.cells], ("plain",))["plain"]
+    end = started.end(200)
     assert end.phase == "succeeded", (end, started.stdout, started.stderr)
     found.said = started.values["there"]
     return found
@@ -142,11 +145,9 @@ def test_a_case_that_is_told_apart_is_one_of_the_table():
 
 
 @pytest.mark.parametrize("number", ALL, ids=[case.id for case in ALL.values()])
-def test_a_function_means_the_same_on_a_worker(column, host, number):
-    case: Case = ALL[number]
+def test_a_function_means_the_same_on_a_worker(column, number):
     assert number not in column.missing, column.missing[number]
     made, away = column.cases[number], column.said[number]
     assert isinstance(away, dict), away
-    plain = host.execute([cell.told for cell in case.cells], ("plain",))["plain"]
-    told = told_apart(plain, away, first=made.first, bound=made.bound)
+    told = told_apart(column.plain[number], away, first=made.first, bound=made.bound)
     assert not told, "\n".join(told)
