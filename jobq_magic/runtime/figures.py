@@ -19,9 +19,10 @@ def choose() -> None:
 
 
 def png(figure: Any) -> str:
-    """A figure as base64 of a PNG, cropped as the inline backend crops it."""
+    """A figure as base64 of a PNG, as IPython draws it: cropped, and whatever is set for files (`savefig.dpi`)."""
     file = io.BytesIO()
-    figure.savefig(file, format="png", bbox_inches="tight")
+    colours = {"facecolor": figure.get_facecolor(), "edgecolor": figure.get_edgecolor()}
+    figure.canvas.print_figure(file, format="png", dpi=figure.dpi, bbox_inches="tight", **colours)
     return base64.b64encode(file.getvalue()).decode()
 
 

@@ -225,3 +225,11 @@ def test_errors_that_ipython_draws_by_itself_show_no_frames_of_ours(headless, ra
     reply = headless.run(f"%%jobq\n{raising}")
     assert reply.error in ("SyntaxError", "ExceptionGroup")
     assert "jobq_magic" not in reply.traceback
+
+
+def test_a_figure_is_drawn_as_in_the_notebook_whatever_is_set_for_files(headless):
+    headless.run("import matplotlib.pyplot as plt\n%matplotlib inline")
+    headless.run("plt.rcParams.update({'savefig.dpi': 37, 'savefig.facecolor': 'red', 'figure.facecolor': '#eeffee'})")
+    here, there = (headless.run(f"{magic}plt.plot([1, 2]);") for magic in ("", "%%jobq\n"))
+    assert here.displays[0]["image/png"].strip() == there.displays[0]["image/png"].strip()
+    headless.run("plt.rcdefaults()")
