@@ -160,6 +160,12 @@ def _read(source: Source) -> tuple[str, list[str], Analysis]:
     except SyntaxError as error:
         where = f" (line {error.lineno})" if error.lineno else ""
         raise CaptureError("syntax-error", f"the cell does not compile: {error.msg}{where}") from error
+    except (RecursionError, MemoryError) as error:
+        raise CaptureError(
+            "syntax-error",
+            "the cell does not compile: an expression in it is nested too deeply",
+            do="Break it up: give its parts names",
+        ) from error
     except ValueError as error:  # null bytes
         raise CaptureError("syntax-error", f"the cell does not compile: {error}") from error
 

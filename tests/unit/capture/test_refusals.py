@@ -252,3 +252,12 @@ def test_what_a_cell_sets_on_definitions_of_the_notebook_is_said_to_stay_there(n
         "Tree.height is set in the job only; set it in a cell without %%jobq",
         "plant.calls is set in the job only; set it in a cell without %%jobq",
     ]
+
+
+@pytest.mark.parametrize(
+    "cell", ["+".join(["1"] * 6000), "if x: pass\n" + "elif x: pass\n" * 3000, "(" * 3000 + ")" * 3000]
+)
+def test_what_python_itself_cannot_read_is_refused_in_words(notebook, cell):
+    notebook.run("x = 1")
+    with pytest.raises(CaptureError, match="the cell does not compile"):
+        notebook.capture(cell)
