@@ -128,9 +128,7 @@ class Index:
             connection.execute("pragma synchronous = off")
             connection.executescript(_SCHEMA)
             with connection:
-                connection.execute(
-                    "begin immediate"
-                )  # nobody adds or takes until the answer is made
+                connection.execute("begin immediate")  # nobody adds or takes until the answer is made
                 self._level(connection)
                 yield connection
 

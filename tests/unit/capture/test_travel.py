@@ -527,7 +527,8 @@ def test_magics_run_there(notebook, name):
 
 def test_an_instance_that_holds_a_function_travels_with_its_state_and_is_not_made_anew(notebook):
     notebook.run(
-        "class Step:\n    def __init__(self, func):\n        self.func = self.__wrapped__ = func\n        self.count = 0\n"
+        "class Step:\n    def __init__(self, func):\n"
+        "        self.func = self.__wrapped__ = func\n        self.count = 0\n"
         "def double(x):\n    return 2 * x\nstep = Step(double)\nstep.count = 5"
     )
     bundle = notebook.agree("step.count, step.func(2), step.__wrapped__ is double")
