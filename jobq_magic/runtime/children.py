@@ -25,7 +25,7 @@ from .afterimport import after_import
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
 LIMIT = 64 << 20
@@ -125,14 +125,22 @@ def _tell_of_those_left() -> None:
 
     time.sleep(PATIENCE)
     known = getattr(sys.modules["multiprocessing"].process, "_children", ())
-    left = [f"{child.name}, pid {child.pid}" for child in list(known) if not child.daemon and child.exitcode is None]
-    if left:
+    if left := waited_for(list(known)):
         count = "a process" if len(left) == 1 else f"{len(left)} processes"
         print(
             f"jobq: the cell has ended, and the job waits for {count} that it started ({'; '.join(left)}); "
             "with daemon=True they end with the cell",
             file=sys.stderr,
         )
+
+
+def waited_for(children: Iterable[Any]) -> list[str]:
+    """Of the processes that a job started, those that it waits for; loky's end by themselves once nobody needs them."""
+    return [
+        f"{child.name}, pid {child.pid}"
+        for child in children
+        if not child.daemon and child.exitcode is None and ".loky." not in f".{type(child).__module__}."
+    ]
 
 
 def _there(main: ModuleType, name: str) -> Any:
