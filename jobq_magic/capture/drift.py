@@ -181,6 +181,8 @@ def _class(
     plain = not any("__init_subclass__" in vars(base) for base in kind.__mro__[1:] if base.__module__ not in _PYTHONS)
     plain = plain and not hasattr(kind, "_fields")
     replaced = _replaced(statement, kind, path)
+    if not plain:  # what bases wrap they wrap again: only what is called otherwise was put there by hand
+        replaced = {name: value for name, value in replaced.items() if not _is_called(value, f"{path}.{name}")}
     attributes = {**replaced}
     for name, value in vars(kind).items():
         if name in _GIVEN or name in imported:
@@ -216,6 +218,11 @@ def _replaced(statement: ast.ClassDef, kind: type, path: str) -> dict[str, Any]:
             if plain and isinstance(inside, FunctionType) and inside.__code__.co_qualname != f"{path}.{method.name}":
                 found[method.name] = value
     return found
+
+
+def _is_called(value: object, qualified: str) -> bool:
+    inside = getattr(value, _BUILTIN.get(type(value).__name__, ""), value)
+    return getattr(inside, "__qualname__", "") == qualified
 
 
 def _is_data(value: object) -> bool:

@@ -37,7 +37,7 @@ def explained(account: Account) -> str:
 def explained_html(account: Account) -> str:
     """The whole account as HTML."""
     told = f'<div class="jq-who"><b>What travels</b> <span class="jq-mut">{safe(shipped(account))}</span></div>'
-    took = f'<span class="jq-mut">{duration(account.seconds)} · {safe(account.digest[:_DIGITS])}</span>'
+    took = f'<span class="jq-mut">{safe("; ".join(_figures(account)))}</span>'
     head = f'<div class="jq-head">{told} {took}</div>'
     notes = "".join(f'<div class="jq-note jq-mut">{safe(note)}</div>' for note in account.notes)
     return f'{STYLE}<div class="jq" role="group" aria-label="What travels">{head}{_tables(account)}{notes}</div>'
@@ -60,8 +60,13 @@ def shipped(account: Account) -> str:
 
 
 def summary(account: Account) -> str:
-    """In one line: how much, under which digest, and what it took."""
-    return f"{shipped(account)}; captured in {duration(account.seconds)}; digest {one_line(account.digest)[:_DIGITS]}"
+    """In one line: how much, what it took, and under which digest; the last two where they are told."""
+    return "; ".join([shipped(account), *_figures(account)])
+
+
+def _figures(account: Account) -> list[str]:
+    took = [f"captured in {duration(account.seconds)}"] if account.seconds else []
+    return took + ([f"digest {one_line(account.digest)[:_DIGITS]}"] if account.digest else [])
 
 
 def _row(each: Traveller) -> tuple[str, ...]:

@@ -34,6 +34,8 @@ def reduced(value: object) -> Any:
     Raises:
         Unfit: it must not be pickled.
     """
+    if value is sys.stdout or value is sys.stderr:  # a process has its own, of whatever class
+        return getattr, (sys, "stdout" if value is sys.stdout else "stderr")
     kind = type(value)
     try:
         how = _KNOWN[kind]
@@ -104,10 +106,7 @@ def _array_of_c(value: Any) -> Any:
 
 
 def _file(value: io.IOBase) -> Any:
-    """The streams of a process stay its own; cloudpickle would read any other file to its end."""
-    for name in ("stdout", "stderr"):
-        if value is getattr(sys, name):
-            return getattr, (sys, name)
+    """Cloudpickle would read it to its end."""
     return _refused(value)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _PROVED = 64 << 20
 """Bytes in band up to which a group is read once in the job: more could take the memory that the cell left free."""
+_PLAIN = (int, float, complex, bool, str, bytes, type(None))
 _SMALL = 1 << 17
 """Bytes of values that there is room for on a full disk, beside what was printed and the result."""
 
@@ -91,15 +92,16 @@ class Returns:
         What is large has a file of its own so that it need not be sent again when a later cell takes it along.
         """
         looks = {name: _Look({name: value}, self._pickler) for name, value in values.items()}
-        if (
-            len(looks) < 2
-            or max(look.size for look in looks.values()) < SHARED
-            or sum(look.in_band for look in looks.values()) > _PROVED
-        ):  # the memo of what is pickled in band takes more memory than that itself
+        if len(looks) < 2 or max(look.size for look in looks.values()) < SHARED:
             return [sorted(values)] if values else []
+        inner = {name: look for name, look in looks.items() if type(values[name]) not in _PLAIN}
+        if sum(look.in_band for look in inner.values()) > _PROVED:
+            shared = [sorted(inner)]  # the memo of what is pickled in band takes more memory than that itself
+        else:
+            shared = families({name: look.shared() for name, look in inner.items()})
         large: list[list[str]] = []
         small: list[list[str]] = []
-        for names in families({name: look.shared() for name, look in looks.items()}):
+        for names in [*shared, *([name] for name in looks if name not in inner)]:  # with a number, nothing is shared
             (large if any(looks[name].size >= SHARED for name in names) else small).append(names)
         rest = sorted(name for names in small for name in names)
         return [*large, rest] if rest else large

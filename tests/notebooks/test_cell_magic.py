@@ -98,9 +98,10 @@ def test_job_binds_a_handle(headless):
 def test_dry_run_tells_what_would_travel_and_runs_nothing(headless):
     reply = headless.run("needed = [1]\nunneeded = 2")
     reply = headless.run("%%jobq --dry-run\nprint(needed)")
-    assert "needed" in reply.stdout
-    assert "unneeded" not in reply.stdout
-    assert "[1]" not in reply.stdout
+    (told,) = (display["text/plain"] for display in reply.displays)
+    assert "needed" in told
+    assert "unneeded" not in told
+    assert "[1]" not in told + reply.stdout
 
 
 def test_a_definition_that_was_edited_but_not_run_is_not_shipped(headless):

@@ -72,12 +72,12 @@ def test_prints_and_displays_go_where_those_of_any_cell_go(notebook):
     ("cell", "first"),
     [
         ("nowhere_at_all + 1", "CaptureError: name 'nowhere_at_all' is not defined"),
-        ("lock", "CaptureError:"),
+        ("locks", "CaptureError:"),
         ("%run other.py", "CaptureError:"),
     ],
 )
 def test_what_is_refused_elsewhere_is_refused_here(notebook, cell, first):
-    notebook.run("import threading\nlock = threading.Lock()")
+    notebook.run("import threading\nlocks = [threading.Lock()]")
     reply = notebook.run(f"%%jobq --debug\n{cell}")
     assert reply.traceback.startswith(first)
     assert len(reply.traceback.splitlines()) <= 2

@@ -24,17 +24,6 @@ rng = np.random.default_rng(1)
 # %% jobq
 rng.integers(0, 9, 3).tolist()
 
-# === random numbers without a seed go on
-import random
-
-kept = random.getstate()
-# differs: kept, second
-# %% jobq
-second = random.random()
-# %%
-random.setstate(kept)
-random.random() == second
-
 # === numpy's older generator, advanced
 import numpy as np
 
