@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from jobq_magic.bundle import Account, Bundle, Stayed, Traveller
-from jobq_magic.capture import environ
 from jobq_magic.capture.closure import Walk
 from jobq_magic.capture.files import collect_files
 from jobq_magic.capture.magics import settle
@@ -25,7 +24,6 @@ from jobq_magic.capture.requirements import roots
 from jobq_magic.capture.secretscan import secret_in_source
 from jobq_magic.capture.source import CaptureOptions, Source
 from jobq_magic.capture.state import collect, left_behind
-from jobq_magic.capture.unshipped import unshipped
 from jobq_magic.capture.values import views_apart
 from jobq_magic.errors import CaptureError
 
@@ -91,6 +89,8 @@ def gather(source: Source, folder: Path, options: CaptureOptions) -> Bundle:
     defined = [(node.names[0], node.definition.text) for node in order if node.names and node.definition]
     texts = [("cell", text), *defined]
     if not options.here:
+        from jobq_magic.capture.unshipped import unshipped
+
         held = [(name, source.namespace[name]) for name in values if name in source.namespace]
         walk.notes += [*needed.notes, *unshipped(texts, Path.cwd(), files.names, held)]
     if options.environ is not None:
@@ -143,6 +143,8 @@ def _stayed(options: CaptureOptions, used: frozenset[str], setters: frozenset[st
 
 def _missed(texts: Sequence[tuple[str, str]], namespace: Mapping[str, Any], given: frozenset[str]) -> Iterator[str]:
     """What is read of the environment that there is here, and that the job is not given."""
+    from jobq_magic.capture import environ
+
     set_there = environ.sets(texts, namespace)
     for variable, whose in environ.reads(texts, namespace):
         if variable in os.environ and variable not in given | set_there:
