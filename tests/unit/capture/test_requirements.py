@@ -241,8 +241,11 @@ def test_what_was_asked_for_wins(there):
 
 
 def test_one_that_was_asked_for_takes_the_place_of_another_that_has_the_same_module():
-    assert [one.name for one in roots({"xgboost": "cell"}).requirements] == ["xgboost-cpu"]
-    assert [one.name for one in roots({"xgboost": "cell"}, ["xgboost"]).requirements] == ["xgboost"]
+    def named(*asked):
+        return [one.name for one in roots({"xgboost": "cell"}, asked).requirements if "xgboost" in one.name]
+
+    assert named() == ["xgboost-cpu"]
+    assert named("xgboost") == ["xgboost"]
 
 
 @pytest.mark.parametrize(
