@@ -7,6 +7,7 @@ namespace and an index of definitions.
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import resource
 import shutil
@@ -130,10 +131,8 @@ def closure(ground: Ground) -> list[Row]:
 
 def _cold(ground: Ground) -> None:
     """The first capture of a kernel: nothing was analysed yet, and the imports of the room are a part of it."""
-    import cloudpickle  # noqa: F401 - the peer's
-
-    import jobq_magic.notebook.session  # noqa: F401 - loaded before anything is captured
-
+    for loaded_before in ("cloudpickle", "jobq_magic.notebook.session"):
+        importlib.import_module(loaded_before)
     source = Notebook(CELLS).source(CELL)
 
     print(ground.capture(source)[0])
@@ -236,7 +235,7 @@ def lock(ground: Ground) -> list[Row]:
     from uv import find_uv_bin
 
     from jobq_magic.bundle import Requirement
-    from jobq_magic.capture.requirements import lock as make
+    from jobq_magic.capture.requirements.locking import lock as make
 
     here = {name: version(name) for name in ROOTS}
     needed = [Requirement(name, here[name]) for name in ROOTS]

@@ -21,6 +21,10 @@ A step is one JSON object; the runner executes them in order in a fresh `__main_
     {"kind": "value",  "names": ["a", "b"], "file": "values/<sha256>", "size": 812}   a pickled dict of those names
     {"kind": "attributes", "of": "A.method", "file": "values/<sha256>"}               a pickled dict to setattr
 
+A value that definitions change while they are executed (a registry) has two steps: with "turn": "early" it is there
+for them, with "again" or "anew" it is put back to what the notebook holds; "anew" where it was not whole the first
+time. With "turn": "fill" an attribute keeps its object, and gets its content. See `runtime.again`.
+
 `cell` is
 
     {"file": "code/cell.py", "sha256": ..., "label": "Cell [7]", "line": 1, "flags": 0, "outs": [...], "only": false}

@@ -7,8 +7,6 @@ definition as source, or a value.
 from __future__ import annotations
 
 import builtins
-import hashlib
-import re
 import sys
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -17,24 +15,22 @@ from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
-from jobq_magic.bundle import Traveller
-from jobq_magic.capture.definitions import Definition, DefinitionIndex
+from jobq_magic.capture.definitions import DefinitionIndex
 from jobq_magic.capture.drift import drifted, other_bases
 from jobq_magic.capture.inside import found_at
+from jobq_magic.capture.kernels import PROVIDED, is_history, is_ipythons, is_kernels
 from jobq_magic.capture.modules import LocalCode
 from jobq_magic.capture.names import Analysis, analyse
 from jobq_magic.capture.order import Node, in_order
 from jobq_magic.capture.remake import made_alike, may_be_remade
 from jobq_magic.capture.secretscan import defaults, refuse_secrets, secret_in_source
 from jobq_magic.capture.values import MAIN, Group, Vault
+from jobq_magic.capture.written import Definition
 from jobq_magic.errors import CaptureError
 from jobq_magic.runtime.sharing import families
 
 __all__ = ["Walk"]
 
-_KERNELS_OWN = re.compile(r"_+|_\d+|_i+|_i\d+|_[ido]h|In|Out|get_ipython|exit|quit|open_in_colab|_exit_code")
-_HISTORY = re.compile(r"_{1,3}|_\d+|_i{1,3}|_i\d+|_[ido]h|In|Out")
-_PROVIDED = frozenset({"get_ipython", "display", "open", "__name__", "__doc__", "exit", "quit"})
 _SCALARS = (str, bytes, int, float, complex, bool, type(None))
 _NOTHING = "__spec__"
 """What the job's `__main__` has as None."""
@@ -115,8 +111,13 @@ class Walk:
         else:
             soft = analysis.soft
         for name in sorted(hard | soft):
-            self._refuse_history(name, hard)
-            if name in self.namespace or name in _PROVIDED or hasattr(builtins, name) or name in self.exclude:
+            if name in hard and name in self.namespace and is_history(name) and self._is_kernels(name):
+                raise CaptureError(
+                    "history-name",
+                    f"{name} is this kernel's history, and stays here",
+                    do="Give the value a name in a cell of its own, and use that",
+                )
+            if name in self.namespace or name in PROVIDED or hasattr(builtins, name) or name in self.exclude:
                 continue
             if name in hard and not self._made_by_a_call(name):
                 raise self._missing(name)
@@ -192,21 +193,8 @@ class Walk:
             do=f"Did you mean {near[0]}?" if near else "Run the cell that defines it first",
         )
 
-    def _refuse_history(self, name: str, hard: frozenset[str]) -> None:
-        if name in hard and name in self.namespace and _HISTORY.fullmatch(name) and self._is_kernels(name):
-            raise CaptureError(
-                "history-name",
-                f"{name} is this kernel's history, and stays here",
-                do="Give the value a name in a cell of its own, and use that",
-            )
-
     def _is_kernels(self, name: str) -> bool:
-        """Whether a name is the kernel's own, and not one that the user gave a value."""
-        if name in self.insisted or not _KERNELS_OWN.fullmatch(name):
-            return False
-        out = self.namespace.get("Out")
-        shown = ["", *out.values()] if isinstance(out, dict) else [""]
-        return name != "_" or any(self.namespace[name] is value for value in shown)
+        return name not in self.insisted and is_kernels(name, self.namespace)
 
     def _starred(self, modules: Iterable[str]) -> set[str]:
         names: set[str] = set()
@@ -263,7 +251,7 @@ class Walk:
         if (made := self._remade(name, value)) is not None:
             self.remade.add(name)
             self._define(name, value, made, why)
-        elif name in _PROVIDED and _is_ipythons(value):
+        elif name in PROVIDED and is_ipythons(value):
             self.nodes[name] = Node("none", (name,), why)
         elif isinstance(value, ModuleType):
             self._module(name, value, why)
@@ -290,10 +278,6 @@ class Walk:
                 do="Make it inside the cell",
             )
         return made
-
-    def _made_in(self, names: Iterable[str]) -> str:
-        """The cells whose statements bound these names last."""
-        return ", ".join(dict.fromkeys(made.label for name in names if (made := self.index.made(name)) is not None))
 
     def _module(self, name: str, module: ModuleType, why: str) -> None:
         path = module.__name__
@@ -472,36 +456,6 @@ class Walk:
             finally:
                 self._not_there = frozenset()
         return Node("value", node.names, node.why, node.hard - missing, node.soft, group=group, turn="early")
-
-    def travellers(self, order: Iterable[Node]) -> list[Traveller]:
-        """What travels, for people."""
-        found = []
-        for node in order:
-            if (node.kind == "import" and not node.names) or node.turn == "early":
-                continue
-            origin, size, digest, kind = "", None, "", node.kind
-            if node.imported is not None:
-                origin = ".".join(part for part in node.imported if part)
-            elif node.definition is not None:
-                text = node.definition.text.encode("utf-8", "surrogatepass")
-                origin, size, digest = node.definition.label, len(text), hashlib.sha256(text).hexdigest()
-                kind = "remade" if node.names and node.names[0] in self.remade else kind
-            elif node.group is not None:
-                size, digest = node.group.size, node.group.digest
-                origin = self._made_in(node.names)
-            found.append(Traveller(", ".join(node.names) or node.of, kind, node.why, size, origin, digest))
-        found += [
-            Traveller(module, "module", why, size, "local code")
-            for module, (why, size) in sorted(self.code.shipped.items())
-        ]
-        return found
-
-
-def _is_ipythons(value: object) -> bool:
-    """`open` and `display` of a kernel are IPython's own; a job has its own."""
-    # Its `open` says that it is of `io`, by `functools.wraps`.
-    made_in = value.__globals__.get("__name__") if isinstance(value, FunctionType) else None
-    return str(made_in or getattr(value, "__module__", "")).partition(".")[0] in ("IPython", "ipykernel")
 
 
 def _is_data(value: object) -> bool:

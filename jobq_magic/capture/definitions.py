@@ -11,16 +11,29 @@ import ast
 import re
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 from types import FunctionType, MappingProxyType
 from typing import Any
 
 from jobq_magic.capture.bytecode import FUTURES
 from jobq_magic.capture.inside import attributes_of
-from jobq_magic.capture.statements import walk
+from jobq_magic.capture.written import (
+    Definition,
+    added_to,
+    defined_by,
+    definition_of,
+    head_of,
+    imported_by,
+    may_define,
+    one_after_the_other,
+    reads_itself,
+    registered_with,
+    statements_of,
+    text_of,
+    tree_of,
+)
 
-__all__ = ["Definition", "DefinitionIndex", "ImportedName"]
+__all__ = ["DefinitionIndex", "ImportedName"]
 
 _KEPT = 4
 """How many definitions of one name are remembered: an older one counts where another branch or cell bound the name."""
@@ -36,28 +49,6 @@ _SETTERS = {
 }
 _SWEEP = 64
 """After how many cells it is looked for what is gone."""
-_COMPOUND = (
-    *(ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.TryStar, ast.Match),
-    *(ast.ExceptHandler, ast.match_case),
-)
-_MAKERS = (ast.Lambda, ast.Call, ast.Subscript, ast.BinOp, ast.IfExp)
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """The source of one name: a statement that can be executed by itself."""
-
-    name: str
-    text: str
-    label: str
-    line: int
-    flags: int
-    kind: str
-    """`function`, `class` or `assignment`."""
-    decorated: bool = False
-    imports: tuple[str, ...] = ()
-    """What the cell imported: the compiler makes other code of calls to functions of such modules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +101,9 @@ class DefinitionIndex:
         one that made what its name holds.
         """
         held: dict[str, Callable[[object], bool]] = {}
-        if (tree := _tree(source)) is not None:
-            for statement, _ in _statements(tree.body):
-                name = _defines(statement)
+        if (tree := tree_of(source)) is not None:
+            for statement, _ in statements_of(tree.body):
+                name = defined_by(statement)
                 if name is not None and name in namespace:
                     held[name] = _same_as(namespace[name])
         if len(self._before) > _KEPT:
@@ -183,7 +174,7 @@ class DefinitionIndex:
         namespace: Mapping[str, Any] | None,
         before: Mapping[str, Callable[[object], bool]] = MappingProxyType({}),
     ) -> None:
-        if (tree := _tree(source)) is None:
+        if (tree := tree_of(source)) is None:
             return
         for what, pattern in _SETTERS.items():
             if pattern.search(source):
@@ -194,15 +185,15 @@ class DefinitionIndex:
                 flags |= compile(ast.Module([statement], []), label, "exec", dont_inherit=True).co_flags & FUTURES
         lines = source.encode().splitlines(keepends=True)
         seen: dict[str, int] = {}
-        imports = _imports(tree.body)
-        for statement, nested in _statements(tree.body):
+        imports = imported_by(tree.body)
+        for statement, nested in statements_of(tree.body):
             if isinstance(statement, ast.Import | ast.ImportFrom):
                 self._import(statement)
-            elif (owner := _registers(statement)) is not None and owner in self._entries:
-                part = _part(statement, nested, lines)
+            elif (owner := registered_with(statement)) is not None and owner in self._entries:
+                part = text_of(statement, nested, lines)
                 more = Definition(owner, part[0], label, part[1], flags, "extension", imports=imports)
                 self._extensions.setdefault(owner, {})[more.text] = more
-            elif (definition := _definition(statement, nested, lines, label, flags, imports)) is not None:
+            elif (definition := definition_of(statement, nested, lines, label, flags, imports)) is not None:
                 name = definition.name
                 seen[name] = seen.get(name, 0) + 1
                 if namespace is not None and name in before and before[name](namespace.get(name)):
@@ -221,13 +212,13 @@ class DefinitionIndex:
         name = definition.name
         if definition.kind == "assignment":
             self._made[name] = definition
-        elif (owner := _extended(statement)) is not None and owner in self._entries:
-            self._extensions.setdefault(owner, {})[_key(definition)] = definition
+        elif (owner := added_to(statement)) is not None and owner in self._entries:
+            self._extensions.setdefault(owner, {})[head_of(definition)] = definition
         if namespace is None:
-            if definition.kind != "assignment" or _may_define(statement):
-                if _reads_itself(statement, name):
+            if definition.kind != "assignment" or may_define(statement):
+                if reads_itself(statement, name):
                     known = self._entries.get(name)
-                    if not known or (joined := _after(known[-1].definition, definition)) is None:
+                    if not known or (joined := one_after_the_other(known[-1].definition, definition)) is None:
                         return
                     definition = joined
                 self._keep(_Entry(definition, None))
@@ -238,11 +229,11 @@ class DefinitionIndex:
         if not _is_made_by(statement, definition, value, namespace):
             return
         entries = self._entries.get(name, [])
-        if _reads_itself(statement, name):
+        if reads_itself(statement, name):
             # `f = cache(f)` is nothing without the definition of what it was given.
             inner = [*_inside(value)]
             given = next((one for one in reversed(entries) if any(one.is_of(part) for part in inner)), None)
-            if given is None or (joined := _after(given.definition, definition)) is None:
+            if given is None or (joined := one_after_the_other(given.definition, definition)) is None:
                 return
             definition = joined
         held, strong = _hold(value)
@@ -304,113 +295,16 @@ class DefinitionIndex:
             known.append(found)
 
 
-@lru_cache(maxsize=2)
-def _tree(source: str) -> ast.Module | None:
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError):
-        return None
-
-
-def _statements(body: Iterable[ast.stmt], nested: bool = False) -> Iterator[tuple[ast.stmt, bool]]:
-    """Statements of the top level, those in branches and loops included: what they bind, they bind for the notebook."""
-    for statement in body:
-        if isinstance(statement, _COMPOUND):
-            for inner in ("body", "handlers", "cases", "orelse", "finalbody"):
-                for one in getattr(statement, inner, ()):
-                    yield from _statements([one] if isinstance(one, ast.stmt) else one.body, True)
-        else:
-            yield statement, nested
-
-
-def _defines(statement: ast.stmt) -> str | None:
-    """The one name that a statement binds, where it may be a definition."""
-    match statement:
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            return name
-        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr()):
-            return name
-    if type(statement).__name__ == "TypeAlias":
-        return str(statement.name.id)  # type: ignore[attr-defined]
-    return None
-
-
-def _imports(body: Iterable[ast.stmt]) -> tuple[str, ...]:
-    """The names that import statements of a cell bind."""
-    found = {
-        alias.asname or alias.name.partition(".")[0]
-        for statement, _ in _statements(body)
-        if isinstance(statement, ast.Import | ast.ImportFrom)
-        for alias in statement.names
-    }
-    return tuple(sorted(found - {"*"}))
-
-
-def _definition(
-    statement: ast.stmt, nested: bool, lines: list[bytes], label: str, flags: int, imports: tuple[str, ...] = ()
-) -> Definition | None:
-    if (name := _defines(statement)) is None:
-        return None
-    decorated = bool(getattr(statement, "decorator_list", ()))
-    kind = "class" if isinstance(statement, ast.ClassDef) else "function"
-    if not isinstance(statement, _DEFINITIONS):
-        kind = "assignment"
-    text, first = _part(statement, nested, lines)
-    return Definition(name, text, label, first, flags, kind, decorated, imports)
-
-
-def _part(statement: ast.stmt, nested: bool, lines: list[bytes]) -> tuple[str, int]:
-    """The text of a statement, so that it can be executed by itself, and the line where that begins."""
-    first, column = statement.lineno, statement.col_offset
-    if isinstance(statement, _DEFINITIONS) and statement.decorator_list:
-        first = min(decorator.lineno for decorator in statement.decorator_list)
-    last, end = statement.end_lineno or first, statement.end_col_offset
-    part = [*lines[first - 1 : last]]
-    # A comment behind it is part of what `inspect` shows.
-    rest = part[-1][end:].strip() if end is not None else b""
-    part[-1] = part[-1].rstrip(b"\r\n") if rest.startswith(b"#") else part[-1][:end]
-    if nested and column and not part[0][:column].strip():
-        # The indented lines as they are, below a line that is always true: a dedent would change texts in them.
-        text, first = "if 1:\n" + b"".join(part).decode(), first - 1
-    else:
-        part[0] = part[0][column:]
-        text = b"".join(part).decode()
-    return text + "\n", first
-
-
 def _is_made_by(statement: ast.stmt, definition: Definition, value: object, namespace: Mapping[str, Any]) -> bool:
     """Whether executing the statement can have made `value`, and travels better than `value` itself."""
     if definition.kind == "assignment":
-        return _may_define(statement) and _is_definition(value, namespace)
+        return may_define(statement) and _is_definition(value, namespace)
     if definition.decorated:
         return True
     here = getattr(value, "__module__", None) == namespace.get("__name__", "__main__")
     if definition.kind == "function":
         return isinstance(value, FunctionType) and here and value.__code__.co_firstlineno == statement.lineno
     return not isinstance(value, type) or (here and value.__name__ == definition.name)
-
-
-def _may_define(statement: ast.stmt) -> bool:
-    """`f = g` makes nothing: it is another name for what `g` holds."""
-    value = getattr(statement, "value", None)
-    return (value is not None and isinstance(value, _MAKERS)) or type(statement).__name__ == "TypeAlias"
-
-
-def _reads_itself(statement: ast.stmt, name: str) -> bool:
-    """Whether an assignment needs what its name held before: `f = cache(f)`."""
-    if isinstance(statement, _DEFINITIONS) or isinstance(getattr(statement, "value", None), ast.Lambda):
-        return False
-    return any(isinstance(node, ast.Name) and node.id == name for node in walk(statement.value))  # type: ignore[attr-defined]
-
-
-def _after(given: Definition, definition: Definition) -> Definition | None:
-    """Both, one after the other; None where they cannot be one text."""
-    if given.flags != definition.flags:
-        return None
-    label = given.label if given.label == definition.label else f"{given.label} + {definition.label}"
-    imports = tuple(sorted({*given.imports, *definition.imports}))
-    text = given.text + definition.text
-    return replace(definition, text=text, label=label, line=given.line, decorated=True, imports=imports)
 
 
 def _inside(value: object) -> Iterator[object]:
@@ -442,29 +336,6 @@ def _is_definition(value: object, namespace: Mapping[str, Any]) -> bool:
         return False  # it is an instance of a class of the notebook, and travels with what it holds
     # lru_cache(f), ray.remote(f), njit(f): objects around a function, which pickle by a name that is not there.
     return any(isinstance(inner, FunctionType) for inner in _inside(value))
-
-
-def _extended(statement: ast.stmt) -> str | None:
-    """`name` of `@name.register` and `@name.register(...)`."""
-    if isinstance(statement, _DEFINITIONS):
-        for decorator in statement.decorator_list:
-            called = decorator.func if isinstance(decorator, ast.Call) else decorator
-            if isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name):
-                return called.value.id
-    return None
-
-
-def _registers(statement: ast.stmt) -> str | None:
-    """`name` of a statement `name.register(...)`."""
-    match statement:
-        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr="register"))):
-            return owner
-    return None
-
-
-def _key(definition: Definition) -> str:
-    """What a later definition of the same extension has in common with it: its head."""
-    return definition.text.partition(":\n")[0]
 
 
 def _hold(value: object) -> tuple[Callable[[], object], bool]:

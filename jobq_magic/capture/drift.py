@@ -12,7 +12,7 @@ from functools import lru_cache
 from types import FunctionType, ModuleType
 from typing import Any
 
-from jobq_magic.capture.definitions import Definition
+from jobq_magic.capture.written import Definition
 
 __all__ = ["drifted", "other_bases"]
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
+from jobq_magic.capture.bound import NOTHING, Bound, join
 from jobq_magic.capture.bytecode import Touched, names_of
 from jobq_magic.capture.magics import MagicCall, calls, shell_names
 from jobq_magic.capture.statements import Text, remembered
@@ -28,31 +29,12 @@ from jobq_magic.capture.ways import (
     stored,
 )
 
-__all__ = ["NOTHING", "Bound", "Flow", "Found"]
+__all__ = ["Flow", "Found"]
 
 _SWALLOWERS = frozenset({"suppress", "raises", "ignored"})
 """Managers that go on after an exception: what their body was to bind is bound perhaps."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """The names that are bound for certain, and those that are bound perhaps; the former are among the latter."""
-
-    sure: frozenset[str] = frozenset()
-    maybe: frozenset[str] = frozenset()
-
-    def __or__(self, names: Iterable[str]) -> Bound:
-        return Bound(self.sure.union(names), self.maybe.union(names))
-
-    def __sub__(self, names: Iterable[str]) -> Bound:
-        return Bound(self.sure.difference(names), self.maybe.difference(names))
-
-    def shaken(self, bound: Iterable[str] = (), unbound: Iterable[str] = ()) -> Bound:
-        """After something that was executed in part, and binds and unbinds these."""
-        return Bound(self.sure.difference(unbound), self.maybe.union(bound))
-
-
-NOTHING = Bound()
 _NONE: frozenset[str] = frozenset()
 
 
@@ -220,7 +202,7 @@ class Flow:
                 ends.append(self.block(node.orelse, now))
             break
         self.depth = depth
-        return _join(*ends)
+        return join(*ends)
 
     def _while(self, node: ast.While, bound: Bound) -> Bound | None:
         bound = self._expression(node.test, bound)
@@ -233,10 +215,10 @@ class Flow:
         end = self.block(node.body, within)
         loop = self.loops.pop()
         # What a round unbinds is not certain after the loop.
-        normal = _join(without, end, *loop.continues) if without is not None else None
+        normal = join(without, end, *loop.continues) if without is not None else None
         if normal is not None:
             normal = self.block(node.orelse, normal)
-        return _join(normal, *loop.breaks)
+        return join(normal, *loop.breaks)
 
     def _with(self, node: ast.With | ast.AsyncWith, bound: Bound) -> Bound | None:
         caught: list[ast.expr] = []
@@ -251,7 +233,7 @@ class Flow:
             return self.block(node.body, bound)
         with self._branch(forgiving=any(map(catches_missing, caught))):
             end = self.block(node.body, bound)
-        return _join(end, bound.shaken(stored(node.body), deleted(node.body)))
+        return join(end, bound.shaken(stored(node.body), deleted(node.body)))
 
     def _try(self, node: ast.Try | ast.TryStar, bound: Bound) -> Bound | None:
         leaving = [*self.loops[-1].breaks, *self.loops[-1].continues] if self.loops else []
@@ -269,13 +251,13 @@ class Flow:
             ends.append(end - own if end is not None else None)
             if self.loops:  # by `break`, the name of the exception is unbound too
                 self._leave(leaving, own, ())
-        result = _join(*ends)
+        result = join(*ends)
         if not node.finalbody:
             return result
         away = deleted(node.finalbody)
         if self.loops:
             self._leave(leaving, away, stored(node.finalbody))
-        final = self.block(node.finalbody, start if result is None else _join(start, result) or start)
+        final = self.block(node.finalbody, start if result is None else join(start, result) or start)
         if final is None or result is None:
             return None
         return Bound((result.sure | final.sure) - away, final.maybe)
@@ -300,9 +282,9 @@ class Flow:
             with self._branch():
                 ends.append(self.block(case.body, now))
             if case.guard is None and irrefutable(case.pattern):
-                return _join(*ends)
+                return join(*ends)
             bound = bound.shaken(captured)  # a pattern that fails may have bound some
-        return _join(*ends, bound)
+        return join(*ends, bound)
 
     def _class(self, node: ast.ClassDef, bound: Bound) -> Bound:
         head = copy.copy(node)
@@ -460,13 +442,4 @@ def _context(classes: Sequence[ast.ClassDef]) -> tuple[object, ...]:
             *(ast.dump(one) for one in getattr(owner, "type_params", ())),
         )
         for owner in classes
-    )
-
-
-def _join(*ends: Bound | None) -> Bound | None:
-    reached = [end for end in ends if end is not None]
-    if len(reached) < 2:
-        return reached[0] if reached else None
-    return Bound(
-        frozenset.intersection(*(end.sure for end in reached)), frozenset().union(*(end.maybe for end in reached))
     )

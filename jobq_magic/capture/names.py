@@ -10,8 +10,9 @@ import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 
+from jobq_magic.capture.bound import NOTHING
 from jobq_magic.capture.bytecode import FUTURES, futures
-from jobq_magic.capture.flow import NOTHING, Flow
+from jobq_magic.capture.flow import Flow
 from jobq_magic.capture.hints import Hints, hints_of
 from jobq_magic.capture.statements import check
 

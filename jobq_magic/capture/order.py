@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from jobq_magic.capture.definitions import Definition
 from jobq_magic.capture.names import analyse
 from jobq_magic.capture.values import Group
+from jobq_magic.capture.written import Definition
 
 __all__ = ["Node", "in_order"]
 

@@ -19,8 +19,9 @@ from itertools import islice
 from types import CodeType, FunctionType
 from typing import Any
 
+from jobq_magic.capture.bound import NOTHING, Bound
 from jobq_magic.capture.bytecode import FUTURES, Touched, futures, global_names
-from jobq_magic.capture.flow import NOTHING, Bound, Flow
+from jobq_magic.capture.flow import Flow
 from jobq_magic.capture.magics import calls
 from jobq_magic.capture.statements import Text, check
 

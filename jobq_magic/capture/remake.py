@@ -13,7 +13,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from jobq_magic.capture.definitions import Definition
+from jobq_magic.capture.written import Definition
 
 __all__ = ["HARMLESS", "made_alike", "may_be_remade"]
 
@@ -28,6 +28,8 @@ HARMLESS: Mapping[str, tuple[str, ...]] = {
 }
 """Constructors, by module, whose objects are made anew without being asked for; loggers travel by their name."""
 _KINDS = frozenset({name for names in HARMLESS.values() for name in names} | {"lock", "_local", "SemLock"})
+_BEHIND = frozenset({"_thread", "_contextvars", "_queue", "_weakrefset"})
+_ROOMS = _BEHIND | {module.partition(".")[0] for module in HARMLESS}
 
 
 def made_alike(value: object, made: Definition | None, namespace: Mapping[str, Any]) -> bool:
@@ -44,8 +46,9 @@ def made_alike(value: object, made: Definition | None, namespace: Mapping[str, A
 
 
 def may_be_remade(value: object) -> bool:
-    """A quick look: whether the type of `value` is called like one that may be made anew."""
-    return type(value).__name__ in _KINDS
+    """A quick look: whether the type of `value` is Python's own, and called like one that may be made anew."""
+    kind = type(value)
+    return kind.__name__ in _KINDS and kind.__module__.partition(".")[0] in _ROOMS
 
 
 def _constructors() -> list[object]:
@@ -69,7 +72,7 @@ def _is_empty(value: Any) -> bool:
         return len(value) == 0 if hasattr(type(value), "__len__") else value.empty()
     except AttributeError:  # no container
         return True
-    except Exception:  # noqa: BLE001 - whatever it says, it cannot be told
+    except (OSError, ValueError):  # a queue between processes that is closed
         return False
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 
-from .changes import _take
+from .changes import fingerprint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def restored(
     if len(now) < len(values):
         return values
     if not anew:
-        one, other = _take(now, pickler), _take(values, pickler)
+        one, other = fingerprint(now, pickler), fingerprint(values, pickler)
         if one is None or other is None or (one.head, one.buffers) == (other.head, other.buffers):
             return now
     if len(values) > 1:  # what they share is shared among the new ones only

@@ -62,7 +62,7 @@ def watch(names: Iterable[str], values: dict[str, Any], path: str, pickler: Call
     """Remembers a group as it is now; None where nothing in it can change."""
     if all(isinstance(value, _FROZEN) for value in values.values()):
         return None
-    taken = _take(values, pickler)
+    taken = fingerprint(values, pickler)
     if taken is None:
         return Watched(tuple(names), values, path, None)
     data = None if taken.sizes == _sizes(path) else _digest(taken.buffers)
@@ -75,17 +75,18 @@ def changed(group: Watched, pickler: Callable[..., Any]) -> bool:
     before = group.print
     if before is None:
         return False
-    if (taken := _take(group.values, pickler)) is None:
+    if (taken := fingerprint(group.values, pickler)) is None:
         return True  # it could be pickled before: something is in it now that cannot
     if taken.head != before.head and _let_go(taken.met, before.kept):
-        again = _take(group.values, pickler)
+        again = fingerprint(group.values, pickler)
         taken = again if again is not None else taken
     if (taken.head, taken.sizes) != (before.head, before.sizes):
         return True
     return not (_same(group.path, taken.buffers) if before.data is None else _digest(taken.buffers) == before.data)
 
 
-def _take(values: dict[str, Any], pickler: Callable[..., Any]) -> _Taken | None:
+def fingerprint(values: dict[str, Any], pickler: Callable[..., Any]) -> _Taken | None:
+    """What tells later whether values have changed; None where they cannot be pickled."""
     buffers: list[memoryview] = []
     digest = hashlib.sha256()
 

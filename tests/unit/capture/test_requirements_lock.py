@@ -16,9 +16,10 @@ import pytest
 from packaging.version import Version
 
 from jobq_magic.bundle import Requirement
-from jobq_magic.capture.requirements import lock, roots
+from jobq_magic.capture.requirements import roots
 from jobq_magic.capture.requirements.accelerators import for_gpus, needs_more
 from jobq_magic.capture.requirements.indexes import sources
+from jobq_magic.capture.requirements.locking import lock
 from jobq_magic.errors import CaptureError
 from tests.wheels import Environment, project, wheel
 
@@ -161,7 +162,8 @@ packages = ["minelib"]
     code = f"""
 from dataclasses import asdict
 from pathlib import Path
-from jobq_magic.capture.requirements import lock, roots
+from jobq_magic.capture.requirements import roots
+from jobq_magic.capture.requirements.locking import lock
 seen = []
 for module in ("minelib", "user_of_mine"):
     found = roots({{module: "cell"}}).requirements
@@ -229,7 +231,8 @@ def test_with_gpus_the_public_version_takes_the_place_of_a_build_for_cpus(there,
     there.install("--no-index", "--find-links", links, "tensors")
     code = f"""
 from pathlib import Path
-from jobq_magic.capture.requirements import lock, roots
+from jobq_magic.capture.requirements import roots
+from jobq_magic.capture.requirements.locking import lock
 from jobq_magic.errors import CaptureError
 def made(gpus):
     return lock(roots({{"tensors": ""}}).requirements, **{TARGET!r}, gpus=gpus, cache=Path({str(tmp_path / "locks")!r}))

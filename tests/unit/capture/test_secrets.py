@@ -177,7 +177,7 @@ def test_it_is_known_by_its_name(name):
         ("user_password", "user_password"),
         ("passwords", "a1b2c3d4"),
         ("pwd", "data2024/raw"),
-        ("pwd", "/root/work1"),
+        ("pwd", "/home/me/work1"),
         ("pwd", "data"),
         ("secret_name", "prod/db1/main"),
         ("secret", "secret"),
