@@ -1,0 +1,72 @@
+"""What a run's later steps need of the environment that it was submitted from, and what no record may hold.
+
+Secrets of the job, and the settings of registries and indexes, whose addresses may carry passwords: a file that only
+its owner can read, on a disk of this host, outside the store; removed when the run has ended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from jobq_magic.places import runtime_dir
+
+__all__ = ["Handover", "leave", "remove", "settings_in", "take"]
+
+_SETTINGS = (
+    "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "CURL_CA_BUNDLE", "NETRC", "REGISTRY_AUTH_FILE",
+    "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE",
+)  # fmt: skip
+_FAMILIES = ("AWS_", "AZURE_", "BUILDKIT_", "BUILDX_", "DOCKER_", "GOOGLE_", "PIP_", "UV_")
+"""Of indexes, registries and the helpers that know their passwords."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """What is handed over. Not shown: it holds secrets."""
+
+    settings: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Variables that say how registries, indexes and engines are reached."""
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Variables that only the job is to have."""
+
+
+def settings_in(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that say how registries, indexes and engines are reached."""
+    return {name: text for name, text in environ.items() if name.upper() in _SETTINGS or name.startswith(_FAMILIES)}
+
+
+def leave(run: str, handover: Handover) -> None:
+    """Hands over for a run.
+
+    Raises:
+        StoreError: there is no folder that is ours alone.
+        OSError: it cannot be written.
+    """
+    path = _path(run)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(file, "w", encoding="utf-8") as handle:
+        json.dump(asdict(handover), handle)
+    beside.replace(path)
+
+
+def take(run: str) -> Handover | None:
+    """What was handed over for a run; None where nothing was, or it is gone: this host was restarted since."""
+    try:
+        return Handover(**json.loads(_path(run).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def remove(run: str) -> None:
+    """Forgets what was handed over."""
+    _path(run).unlink(missing_ok=True)
+
+
+def _path(run: str) -> Path:
+    return runtime_dir() / "handover" / run
