@@ -45,7 +45,7 @@ from typing import Any
 
 from jobq_magic.runtime.wire import PROTOCOL, canonical, replace_file
 
-__all__ = ["Account", "Bundle", "Requirement", "Stayed", "Traveller"]
+__all__ = ["Account", "Bundle", "Requirement", "Stayed", "Traveller", "neutral"]
 
 _ANYWHERE = frozenset({"asked", "vcs"})
 """Sources whose origin means the same on every machine."""
@@ -205,6 +205,24 @@ class Bundle:
         """The bundle in `folder`, without its account, which is no part of its content."""
         known = json.loads((folder / "manifest.json").read_bytes())
         return cls(folder, _digest(known), tuple(known["steps"]), known["cell"])
+
+
+def neutral(manifest: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str, int]]]:
+    """A manifest without what says only where its texts stood: that of an image.
+
+    Returns:
+        The manifest, and of each text in it, in order, what tracebacks call it and the line that it began at; see
+        `runtime.main`, which puts the two together again.
+    """
+    texts = [step for step in manifest["steps"] if "label" in step] + [manifest["cell"]]
+    steps = [_unlabelled(step) for step in manifest["steps"]]
+    return {**manifest, "steps": steps, "cell": _unlabelled(manifest["cell"])}, [
+        (text["label"], text["line"]) for text in texts
+    ]
+
+
+def _unlabelled(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {**part, "label": "", "line": 1} if "label" in part else dict(part)
 
 
 def _digest(manifest: Mapping[str, Any]) -> str:

@@ -39,7 +39,7 @@ HEADLESS_TIMEOUT = 6 * 3600
 _MERGED = ("env", "secret", "label")
 # Variables of ours that are no settings.
 _OTHER_VARIABLES = frozenset(
-    {"GOLDEN", "HOME", "INTERACTIVE", "RANK", "RUN", "RUNTIME_DIR", "WORKER_CPUS", "WORKER_GPUS", "WORLD_SIZE"}
+    {"CACHE", "GOLDEN", "HOME", "INTERACTIVE", "RANK", "RUN", "RUNTIME_DIR", "WORKER_CPUS", "WORKER_GPUS", "WORLD_SIZE"}
 )
 
 

@@ -1,4 +1,4 @@
-"""Where things are kept: the store of runs, and the throw-away disk of this host."""
+"""Where things are kept: the store of runs, what can be made again, and the throw-away disk of this host."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jobq_magic.errors import StoreError
 
-__all__ = ["runtime_dir", "store_root"]
+__all__ = ["cache_root", "runtime_dir", "store_root"]
 
 
 def store_root() -> Path:
@@ -20,6 +20,15 @@ def store_root() -> Path:
     from platformdirs import user_state_path
 
     return user_state_path("jobq", appauthor=False)
+
+
+def cache_root() -> Path:
+    """The folder of what can be made again: JOBQ_CACHE, else the user's cache folder."""
+    if chosen := os.environ.get("JOBQ_CACHE"):
+        return Path(chosen).expanduser().absolute()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("jobq", appauthor=False)
 
 
 def runtime_dir() -> Path:

@@ -37,6 +37,10 @@ class Backend(Protocol):
     inherits_environment: bool
     """The job has the environment of the process that submits it, as any child has."""
 
+    needs_image: bool
+    """The job sees nothing of this machine: what it needs lies in an image, which is there when `submit` is called
+    (`RunPaths.image`)."""
+
     supervised: bool
     """The job has a supervisor of its own, started in `submit` by the process that submits, which keeps the record;
     no follower is needed. False: `observe` is called until the end."""

@@ -99,6 +99,21 @@ class RunPaths:
         return self.folder / "account.json"
 
     @property
+    def request(self) -> Path:
+        """`build.json`: what its image is made from; see `image.BuildRequest`."""
+        return self.folder / "build.json"
+
+    @property
+    def building(self) -> Path:
+        """`building.json`: how far its image is, one JSON list; replaced as a whole."""
+        return self.folder / "building.json"
+
+    @property
+    def image(self) -> Path:
+        """`image.json`: the image that its job is started from; see `image.Image`."""
+        return self.folder / "image.json"
+
+    @property
     def handle(self) -> Path:
         """`handle.json`: what the backend needs to find the job again."""
         return self.folder / "handle.json"

@@ -32,6 +32,7 @@ class LocalBackend:
 
     honours = frozenset({"env", "files", "secret", "timeout"})
     inherits_environment = True
+    needs_image = False
     supervised = True
 
     def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> None:

@@ -13,7 +13,6 @@ The cell is never executed in a child, and a child that asks for nothing pays no
 from __future__ import annotations
 
 import builtins
-import json
 import os
 import sys
 import threading
@@ -165,10 +164,10 @@ _orders: dict[str, Any] = {}
 def _load(main: ModuleType, bundle: str, out: str, given: bytes) -> None:
     import pickle
 
+    from . import manifest
     from .main import furnish
 
-    with open(os.path.join(bundle, "manifest.json"), "rb") as file:
-        steps = json.load(file)["steps"]
+    steps = manifest.read(bundle)["steps"]
     furnish(main)
     beside.load(bundle, steps, main, "a child process")
     prepare(main, bundle, out, steps)

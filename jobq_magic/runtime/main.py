@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import importlib
-import json
 import os
 import sys
 import threading
@@ -16,6 +15,7 @@ from typing import NamedTuple
 from . import again, children, display, figures, outputs, progress, returns, spill, workfiles
 from .changes import Watched, watch
 from .execute import execute, register
+from .manifest import read
 from .shell import Shell
 from .wire import PROTOCOL, append_event, read_group, replace_file, seal
 
@@ -83,8 +83,7 @@ def run(job: Job, *, supervised: bool = False) -> int:
     sys.excepthook = returns.print_exception
     with open(os.path.join(job.folder, "key"), "rb") as file:
         key = file.read()
-    with open(os.path.join(job.bundle, "manifest.json"), "rb") as file:
-        manifest = json.load(file)
+    manifest = read(job.bundle)
     if manifest["protocol"] != PROTOCOL:
         print(f"jobq: this bundle speaks protocol {manifest['protocol']}, this runtime {PROTOCOL}", file=sys.stderr)
         return UNFIT

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import io
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from types import FunctionType, ModuleType
 from typing import Any
 
-from . import beside, children, display, figures, outputs, parallel
+from . import beside, children, display, figures, manifest, outputs, parallel
 from .afterimport import after_import
 from .main import fresh_main
 from .rayinit import join_the_cluster
@@ -45,16 +43,14 @@ def setup() -> None:
         if out := os.environ.get("JOBQ_OUT"):
             _write_to(out)
         bundle = os.environ["JOBQ_BUNDLE"]
-        with open(os.path.join(bundle, "manifest.json"), "rb") as file:
-            text = file.read()
+        steps = manifest.read(bundle)["steps"]
         after_import("ray.exceptions", _keep_errors_whole)
         _former_main.append(sys.modules["__main__"])  # Ray goes on using it
         main = fresh_main()
-        steps = json.loads(text)["steps"]
         beside.load(bundle, steps, main, "a worker", _STATE)
         sys.path[:] = dict.fromkeys(sys.path)
         children.prepare(main, bundle, out or "", steps)
-        share(main, hashlib.sha256(text).hexdigest())
+        share(main, manifest.digest(bundle))
     except BaseException:
         beside.complain("this worker could not load the definitions of the notebook")
 
@@ -144,8 +140,7 @@ def driver(main: ModuleType, bundle: str) -> Iterator[Callable[[], None]]:
     after_import("ray", join_the_cluster)
 
     def loaded() -> None:
-        with open(os.path.join(bundle, "manifest.json"), "rb") as file:
-            share(main, hashlib.file_digest(file, "sha256").hexdigest())
+        share(main, manifest.digest(bundle))
 
     try:
         yield loaded

@@ -18,6 +18,7 @@ class Scripted:
 
     honours: frozenset[str] = frozenset()
     inherits_environment = False
+    needs_image = False
     supervised = False
 
     def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> None:

@@ -60,6 +60,7 @@ class RayBackend:
 
     honours = frozenset({"address", "workers", "cpus", "gpus", "memory", "env", "files", "timeout"})
     inherits_environment = False
+    needs_image = False
     supervised = False
 
     def __init__(self, pool: Pool | None = None) -> None:
