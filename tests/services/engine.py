@@ -1,0 +1,134 @@
+"""A Docker Engine for tests: the one of DOCKER_HOST where one answers there, else one of our own.
+
+Ours has its data and its socket in a folder of its own, is stopped by its pid, and leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.support import eventually
+
+
+class _Local(http.client.HTTPConnection):
+    """HTTP over a socket of this machine."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=5)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(5)
+        self.sock.connect(self._path)
+
+
+def answers(host: str) -> bool:
+    """Whether an engine answers at `unix://...`."""
+    if not host.startswith("unix://"):
+        return False
+    connection = _Local(host.removeprefix("unix://"))
+    try:
+        connection.request("GET", "/_ping")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+class Engine:
+    """An engine of our own, that tests may kill and start again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.host = f"unix://{folder}/docker.sock"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it, and returns when it answers."""
+        program = shutil.which("dockerd")
+        assert program is not None, "dockerd is missing: apt-get install docker.io, or sh tests/services/install.sh"
+        folders = ["--data-root", self.folder / "data", "--exec-root", self.folder / "exec"]
+        command = [program, *folders, "-H", self.host, "--pidfile", self.folder / "pid", "--shutdown-timeout", "5"]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*map(str, command)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C in the terminal of the tests is not for it
+            )
+        eventually(self._is_up, 30, every=0.05)
+
+    def _is_up(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, (self.folder / "log").read_text()[-3000:]
+        return answers(self.host)
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """Ends it: its containers end with it, or, by SIGKILL, when it starts again."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def remove(self) -> None:
+        """Ends what is left of it, and removes all that it has on disk."""
+        if self._process is not None and self._process.poll() is None:
+            self.stop()
+        self._end_containerd()
+        for place in sorted(_mounts_below(self.folder), reverse=True):
+            subprocess.run(["umount", "-l", place], check=True)
+        shutil.rmtree(self.folder)
+
+    def _end_containerd(self) -> None:
+        """An engine that was killed leaves its containerd, and the shims of containers."""
+        mark = str(self.folder).encode()
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit() or int(entry.name) == os.getpid():
+                continue
+            with contextlib.suppress(OSError):
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+                if b"containerd" in words[0] and any(mark in word for word in words):
+                    os.kill(int(entry.name), signal.SIGKILL)
+
+
+def _mounts_below(folder: Path) -> list[str]:
+    lines = Path("/proc/self/mounts").read_text().splitlines()
+    places = [line.split()[1].encode().decode("unicode_escape") for line in lines]
+    return [place for place in places if place.startswith(f"{folder}/")]
+
+
+@contextlib.contextmanager
+def own_engine() -> Iterator[Engine]:
+    """An engine that is nobody else's, for tests that kill it."""
+    folder = Path(tempfile.mkdtemp(prefix="jq-engine-"))  # the path of a socket must be short
+    engine = Engine(folder)
+    try:
+        engine.start()
+        yield engine
+    finally:
+        engine.remove()
+
+
+@contextlib.contextmanager
+def engine_host() -> Iterator[str]:
+    """The address of an engine, as DOCKER_HOST has it."""
+    if answers(host := os.environ.get("DOCKER_HOST", "")):
+        yield host
+        return
+    with own_engine() as engine:
+        yield engine.host
