@@ -19,7 +19,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -29,7 +29,7 @@ from jobq_magic import plugins
 from jobq_magic.errors import OptionError, closest, refuse
 from jobq_magic.options import flag_of
 from jobq_magic.profiles import Profiles, load_profiles
-from jobq_magic.spec import LATER_MODES, JobSpec, declared, read, shown
+from jobq_magic.spec import LATER_MODES, MADE, JobSpec, declared, read, shown
 
 __all__ = ["Origin", "Resolved", "Setting", "config_table", "refuse_unhonoured", "resolve"]
 
@@ -144,7 +144,7 @@ def resolve(
     named, default = _profile_layers(profiles, above, magic, project, mistakes=mistakes, notes=notes)
     layers = [*above, *named, magic, project, *default]
 
-    values, origins, subjects = _merge(layers, environ, mistakes)
+    values, origins, subjects = _merge(_decided(layers), environ, mistakes)
     if not interactive:
         for name, headless in {"wait": True, "timeout": HEADLESS_TIMEOUT}.items():
             if name not in values:
@@ -159,7 +159,7 @@ def resolve(
     assert spec is not None
     return Resolved(
         spec=spec,
-        target=_target(spec),
+        target=_target(spec, option.values),
         origins={name: origins.get(name, Origin("default", "default")) for name in declared()},
         notes=(*notes, *_notes(layers, environ)),
         asked=frozenset(option.values),
@@ -293,6 +293,22 @@ def _profile_layers(
     return [], []
 
 
+def _decided(layers: Sequence[_Layer]) -> list[_Layer]:
+    """Without what would say otherwise than a stronger layer: an image as it is, or what one is made from.
+
+    What is only added to an image takes none away that was named elsewhere: that, as both in one layer, is refused.
+    """
+    done, weaker = [], frozenset[str]()
+    for layer in layers:
+        kept = {name: value for name, value in layer.values.items() if name not in weaker}
+        done.append(replace(layer, values=kept))
+        if kept.get("image"):
+            weaker |= {*MADE}
+        if kept.get("base") or kept.get("image_file"):
+            weaker |= {"image"}
+    return done
+
+
 def _merge(
     layers: Sequence[_Layer], environ: Mapping[str, str], mistakes: list[OptionError]
 ) -> tuple[dict[str, Any], dict[str, Origin], dict[str, str]]:
@@ -336,13 +352,21 @@ def _mode_mistakes(mode: str, subject: str) -> list[OptionError]:
     return [OptionError("unknown-mode", f"{subject}: there is no such mode", do=closest(mode, known))]
 
 
-def _target(spec: JobSpec) -> dict[str, Any]:
+def _target(spec: JobSpec, asked: Collection[str]) -> dict[str, Any]:
     if spec.mode == "local":
         return {"backend": "local", "where": "this machine"}
     if spec.mode == "ray" and spec.address:
         return {"backend": "ray", "where": f"Ray at {urlsplit(spec.address).netloc}", "address": spec.address}
     if spec.mode == "ray":
         return {"backend": "ray", "where": "Ray on this machine", "here": True}
+    if spec.mode == "docker":
+        # A registry that a file names is the cluster's; the engine here needs none, but where the cell asks for it.
+        to = (
+            {"to": "registry", "push": spec.push, "pull": spec.pull or spec.push}
+            if "push" in asked
+            else {"to": "engine"}
+        )
+        return {"backend": "docker", "where": "Docker on this machine", **to}
     return {"backend": spec.mode, "where": spec.mode}
 
 

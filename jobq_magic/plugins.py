@@ -19,7 +19,11 @@ __all__ = ["GROUP", "OURS", "backend", "modes"]
 
 GROUP = "jobq_magic.backends"
 # Reading the metadata of all installed distributions takes 0.1 s, which a cell that goes to one of these need not pay.
-OURS = {"local": "jobq_magic.backends.local:LocalBackend", "ray": "jobq_magic.backends.ray:RayBackend"}
+OURS = {
+    "local": "jobq_magic.backends.local:LocalBackend",
+    "ray": "jobq_magic.backends.ray:RayBackend",
+    "docker": "jobq_magic.backends.docker:DockerBackend",
+}
 
 
 def modes() -> tuple[str, ...]:

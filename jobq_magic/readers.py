@@ -13,15 +13,20 @@ from typing import Any
 from jobq_magic.quantities import Refusal
 
 __all__ = [
+    "BUILDERS",
     "address",
+    "builder",
     "env",
     "flag",
+    "image",
     "items",
     "label",
     "mode",
     "name",
     "names",
     "object_name",
+    "platform",
+    "repository",
     "requirement",
     "secret",
     "text",
@@ -29,9 +34,15 @@ __all__ = [
     "volume",
 ]
 
+BUILDERS = ("append", "engine")
+
 _VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?"
+_HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?"
+_PATH = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+_DIGEST = r"[a-z0-9]+:[0-9a-f]{32,}"
 _CREDENTIAL = re.compile(
     r"(?i)(?:.*_)?(?:token|secret|password|passwd|credentials?|(?:api|access|private|secret)_?key)"
 )
@@ -139,6 +150,61 @@ def requirement(value: Any) -> tuple[str, ...]:
         except InvalidRequirement:
             raise Refusal("is not a requirement", "Write for example 'pandas>=2.2'") from None
     return requirements
+
+
+def image(value: Any) -> str:
+    """The reference of an image as Docker writes it, `python:3.12-slim`, or `host`."""
+    word = str(value).strip()
+    if "://" in word:
+        raise Refusal("is an address and not the name of an image", f"Write {word.partition('://')[2].strip('/')}")
+    if "@" in word and not re.search(rf"@{_DIGEST}\Z", word):
+        raise Refusal("is not the name of an image", "Behind @ belongs a digest: sha256:...; users are asked elsewhere")
+    if not re.fullmatch(rf"(?:{_HOST}/)?{_PATH}(?:/{_PATH})*(?::{_TAG})?(?:@{_DIGEST})?", word):
+        raise Refusal("is not the name of an image", "Write for example python:3.12-slim or host:5000/team/name:tag")
+    return word
+
+
+def repository(value: Any) -> str:
+    """Where images lie in a registry, `registry.example.org/team/jobq`; `http://` in front where it has no TLS."""
+    word = str(value).strip().rstrip("/")
+    scheme, _, rest = word.rpartition("://")
+    example = "Write for example registry.example.org/team/jobq"
+    if "@" in rest:
+        raise Refusal("holds a digest, a user or a password", f"{example}; docker login keeps who you are")
+    if scheme not in {"", "http", "https"}:
+        raise Refusal("is no place in a registry", example)
+    host, _, path = rest.partition("/")
+    if "." not in host and ":" not in host and host != "localhost":
+        raise Refusal("names no registry", f"Write for example docker.io/{(path and rest) or 'team/jobq'}")
+    if not path:
+        raise Refusal("names a registry, and no place in it", f"Write for example {host}/jobq")
+    if re.fullmatch(rf"{_PATH}(?:/{_PATH})*:{_TAG}", path):
+        raise Refusal("holds a tag", f"Write {rest.rpartition(':')[0]}: the tag is made of the content")
+    if not re.fullmatch(_HOST, host) or not re.fullmatch(rf"{_PATH}(?:/{_PATH})*", path):
+        raise Refusal("is no place in a registry", example)
+    return f"http://{rest}" if scheme == "http" else rest
+
+
+def platform(value: Any) -> str:
+    """What an image is made for, as OCI says it: `linux/amd64`, `linux/arm/v7`."""
+    word = str(value).strip().lower()
+    names = {"x86_64": "amd64", "aarch64": "arm64"}
+    system, _, machine = word.partition("/")
+    if not machine and system in {"amd64", "arm64", *names}:
+        raise Refusal("is not a platform", f"Write linux/{names.get(system, system)}")
+    if not re.fullmatch(r"[a-z0-9_]+(?:/v[0-9]+)?", machine):
+        raise Refusal("is not a platform", "Write for example linux/amd64")
+    if system != "linux":
+        raise Refusal("is no platform that a cell can run on", f"Write linux/{machine}")
+    return f"linux/{names.get(machine, machine)}"
+
+
+def builder(value: Any) -> str:
+    """What makes images."""
+    word = str(value).strip()
+    if word not in BUILDERS:
+        raise Refusal("is no builder", f"Write {' or '.join(BUILDERS)}")
+    return word
 
 
 def address(value: Any) -> str:

@@ -19,14 +19,17 @@ from jobq_magic import quantities, readers
 from jobq_magic.errors import OptionError, closest, refuse
 from jobq_magic.quantities import Refusal
 
-__all__ = ["LATER_MODES", "MODES", "JobSpec", "Option", "declared", "read", "shown"]
+__all__ = ["LATER_MODES", "MADE", "MODES", "JobSpec", "Option", "declared", "read", "shown"]
 
 MODES: Mapping[str, str] = {
     "local": "a fresh process on this machine",
     "ray": "Ray on this machine, started when needed and kept warm",
+    "docker": "the generated image on the Docker Engine of this machine",
 }
 # Words that a notebook may already hold; asked for, they are answered in one honest sentence.
-LATER_MODES = ("docker", "kueue", "rayjob")
+LATER_MODES = ("kueue", "rayjob")
+# What says how an image is made contradicts one that is run as it is.
+MADE = ("base", "apt", "image_file", "requirement")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ _Items = Annotated[tuple[str, ...], _reader(readers.items)]
 _Flag = Annotated[bool, _reader(readers.flag)]
 _Cores = Annotated[float | int | None, _reader(quantities.cores)]
 _Memory = Annotated[str | None, _reader(quantities.memory)]
+_Image = Annotated[str | None, _reader(readers.image)]
+_Repository = Annotated[str | None, _reader(readers.repository)]
 
 
 class JobSpec(BaseModel):
@@ -129,9 +134,28 @@ class JobSpec(BaseModel):
     ] = Field((), description="package that the job needs besides those that the cell is seen to import")
     no_lock: Annotated[_Flag, Option("travels")] = Field(False, description="do not pin packages to the versions here")
     apt: Annotated[_Items, Option("travels", "PACKAGE", many="repeat")] = Field((), description="system package")
-    base: Annotated[_Text, Option("travels", "IMAGE")] = Field(None, description="image to build upon")
-    image: Annotated[_Text, Option("travels", "IMAGE")] = Field(None, description="image to run in, as it is")
-    builder: Annotated[_Text, Option("travels", "NAME")] = Field(None, description="what builds images")
+    base: Annotated[_Image, Option("travels", "IMAGE")] = Field(
+        None, description="image to build upon; host: this machine's own Python"
+    )
+    image: Annotated[_Image, Option("travels", "IMAGE")] = Field(None, description="image to run in, as it is")
+    image_file: Annotated[_Text, Option("travels", "FILE")] = Field(
+        None, description="what the image is: a YAML file or a Dockerfile"
+    )
+    platform: Annotated[str | None, _reader(readers.platform), Option("travels", "PLATFORM")] = Field(
+        None, description="what the image is made for: linux/amd64, linux/arm64"
+    )
+    builder: Annotated[str | None, _reader(readers.builder), Option("travels", "NAME", choices=readers.BUILDERS)] = (
+        Field(None, description="what makes the image: " + ", ".join(readers.BUILDERS) + "; else the first that can")
+    )
+    push: Annotated[_Repository, Option("travels", "REPOSITORY")] = Field(
+        None, description="where generated images go: HOST/NAME; http://HOST/NAME where the registry has no TLS"
+    )
+    pull: Annotated[_Repository, Option("travels", "REPOSITORY")] = Field(
+        None, description="the same as the place sees it, where it has another address there"
+    )
+    build_only: Annotated[_Flag, Option("travels", setting=False)] = Field(
+        False, description="make the image, and do not run the cell"
+    )
 
     out: Annotated[
         tuple[str, ...] | None,
@@ -191,6 +215,8 @@ class JobSpec(BaseModel):
             mistakes.append(
                 OptionError("contradiction", "--out and --no-out contradict each other", do="Give one of them")
             )
+        if values.get("image"):
+            mistakes += [_contradiction(name, values, subjects) for name in MADE if values.get(name)]
         spec = None
         try:
             spec = handler(values)
@@ -199,6 +225,12 @@ class JobSpec(BaseModel):
         refuse(mistakes)
         assert spec is not None
         return spec
+
+
+def _contradiction(name: str, values: Mapping[str, Any], subjects: Mapping[str, str]) -> OptionError:
+    told = [subjects.get(field) or f"{field}{shown(field, values[field], ' = ')}" for field in ("image", name)]
+    what = f"{told[0]} and {told[1]} contradict each other: an image that is run as it is has nothing added"
+    return OptionError("contradiction", what, do="Give one of them, or --base instead of --image")
 
 
 def _mistake(field: str, value: Any, refusal: Refusal, subjects: Mapping[str, str]) -> OptionError:
@@ -218,7 +250,9 @@ def _translated(error: Mapping[str, Any], values: Mapping[str, Any], subjects: M
 
 def shown(field: str, value: Any, between: str) -> str:
     """The value of a field for a sentence, after `between`; nothing where it may hold what nobody should read."""
-    if field in {"env", "secret"} or (field == "address" and "@" in str(value)):
+    if field in {"env", "secret"}:
+        return ""
+    if field in {"address", "base", "image", "pull", "push"} and "@" in str(value).replace("@sha256:", ""):
         return ""
     if isinstance(value, list | tuple):
         value = ",".join(str(item) for item in value)

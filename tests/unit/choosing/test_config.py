@@ -173,13 +173,13 @@ def test_profiles_that_are_no_tables_are_refused(here, write):
         here()
 
 
-@pytest.mark.parametrize("mode", ["docker", "kueue", "rayjob"])
+@pytest.mark.parametrize("mode", ["kueue", "rayjob"])
 def test_a_mode_of_a_later_version_is_answered_in_one_honest_sentence(here, mode):
     with pytest.raises(OptionError) as error:
         here({"mode": mode})
     assert error.value.lines() == [
         f"--mode {mode} is not part of this version of jobq-magic",
-        "Modes that are: local, ray.",
+        "Modes that are: docker, local, ray.",
     ]
 
 
@@ -272,3 +272,41 @@ def test_a_range_or_a_type_that_the_place_cannot_tell_apart_is_refused():
 def test_inside_a_job_the_number_of_its_workers_is_no_setting(here):
     assert here(environ={"JOBQ_WORKERS": "3"}).spec.workers == 3
     assert here(environ={"JOBQ_WORKERS": "3", "JOBQ_RUN": "pi-1a2b3c4d"}).spec.workers is None
+
+
+def test_a_cell_for_docker_has_its_image_in_the_engine_unless_it_asks_for_a_registry(here, write):
+    write("project", "[tool.jobq]\npush = 'host:5000/team/jobq'\n")
+    assert here({"mode": "docker"}).target == {
+        "backend": "docker", "where": "Docker on this machine", "to": "engine",
+    }  # fmt: skip
+    asked = here({"mode": "docker", "push": "http://host:5000/jobq", "pull": "registry:5000/jobq"}).target
+    assert (asked["to"], asked["push"], asked["pull"]) == ("registry", "http://host:5000/jobq", "registry:5000/jobq")
+    assert here({"mode": "docker", "push": "host:5000/jobq"}).target["pull"] == "host:5000/jobq"
+
+
+def test_an_image_that_the_cell_names_as_it_is_takes_the_place_of_what_files_say_of_making_one(here, write):
+    write("project", "[tool.jobq]\nbase = 'python:3.12'\napt = ['git']\nrequirement = ['numpy']\n")
+    spec = here({"image": "team/ready:1"}).spec
+    assert (spec.image, spec.base, spec.apt, spec.requirement) == ("team/ready:1", None, (), ())
+
+
+def test_a_base_that_the_cell_names_takes_the_place_of_an_image_in_a_file(here, write):
+    write("project", "[tool.jobq]\nimage = 'team/ready:1'\n")
+    spec = here({"base": "python:3.12"}).spec
+    assert (spec.image, spec.base) == (None, "python:3.12")
+
+
+def test_what_is_added_to_an_image_that_is_run_as_it_is_is_refused(here, write):
+    write("project", "[tool.jobq]\nimage = 'team/ready:1'\n")
+    with pytest.raises(OptionError, match="and --apt git contradict each other"):
+        here({"apt": ["git"]})
+    with pytest.raises(
+        OptionError, match="--image a and --base b contradict each other: an image that is run as it is"
+    ):
+        here({"image": "a", "base": "b"})
+
+
+def test_only_a_cell_asks_for_an_image_alone(here, write):
+    write("project", "[tool.jobq]\nbuild-only = true\n")
+    with pytest.raises(OptionError, match=r"build-only in .* concerns one cell alone"):
+        here()

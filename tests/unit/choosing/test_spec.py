@@ -51,6 +51,20 @@ def test_all_mistakes_of_a_spec_are_told_together_in_one_error():
         ("mode", "Local!", "is not a mode"),
         ("address", "ray://host:10001", "is an address of Ray Client"),
         ("address", "host:8265", "is not an address"),
+        ("base", "Python:3", "is not the name of an image"),
+        ("base", "https://host/python:3", "Write host/python:3"),
+        ("image", "user:pass@host/python", "users are asked elsewhere"),
+        ("image", "a b", "is not the name of an image"),
+        ("push", "team/jobq", "Write for example docker.io/team/jobq"),
+        ("push", "host:5000", "names a registry, and no place in it"),
+        ("push", "host:5000/team/jobq:1", "Write host:5000/team/jobq: the tag is made of the content"),
+        ("push", "https://me:secret@host.org/x", "docker login keeps who you are"),
+        ("pull", "ftp://host.org/x", "is no place in a registry"),
+        ("pull", "host.org/Team", "is no place in a registry"),
+        ("platform", "arm64", "Write linux/arm64"),
+        ("platform", "windows/amd64", "Write linux/amd64"),
+        ("platform", "linux", "Write for example linux/amd64"),
+        ("builder", "kaniko", "Write append or engine"),
         ("queue", "My Queue", "is not a name in Kubernetes"),
         ("env", ["1A=2"], "is not the name of a variable"),
         ("env", {"A B": "2"}, "is not the name of a variable"),
@@ -69,7 +83,7 @@ def test_all_mistakes_of_a_spec_are_told_together_in_one_error():
         ("job", "my job", "is not a Python name"),
         ("name", "-1", "is not a name for a run"),
         ("name", "x" * 64, "is not a name for a run"),
-        ("image", "  ", "is empty"),
+        ("image_file", "  ", "is empty"),
         ("retries", "many", "is not a whole number"),
         ("wait", "maybe", "is neither yes nor no"),
         ("max_workers", "x", "cannot be"),
@@ -80,7 +94,8 @@ def test_a_value_that_cannot_be_is_refused_in_one_sentence_that_names_it(field, 
         JobSpec(**{field: value})
     assert error.value.code == "bad-value"
     assert error.value.what.startswith(field)
-    assert says in error.value.what
+    assert says in str(error.value)
+    assert "me:secret" not in str(error.value)
     assert len(error.value.lines()) <= 2
 
 
@@ -111,3 +126,20 @@ def test_every_field_that_a_user_can_write_has_a_help_text():
         assert told
         assert told[0].islower() or told.split()[0] in {"CPUs", "GPUs"}
         assert not told.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "means"),
+    [
+        ("base", "host", "host"),
+        ("base", "host:5000/a/b_c:1.2-x", "host:5000/a/b_c:1.2-x"),
+        ("image", "python@sha256:" + "0" * 64, "python@sha256:" + "0" * 64),
+        ("push", "https://host.org/a/", "host.org/a"),
+        ("push", "http://localhost:5000/a", "http://localhost:5000/a"),
+        ("pull", "[::1]:5000/a", "[::1]:5000/a"),
+        ("platform", "linux/x86_64", "linux/amd64"),
+        ("platform", "linux/arm/v7", "linux/arm/v7"),
+    ],
+)
+def test_images_places_and_platforms_are_read_as_docker_writes_them(field, value, means):
+    assert read(field, value) == means
