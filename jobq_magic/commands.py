@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from jobq_magic.bundle import Account
@@ -376,7 +376,8 @@ def as_json(snapshot: Snapshot) -> dict[str, Any]:
         "seconds": snapshot.seconds,
         "result": snapshot.result,
         "times": [{"phase": str(time.phase), "at": time.at} for time in snapshot.times],
-        "progress": [{"label": one.label, "done": one.done, "total": one.total} for one in snapshot.progress],
+        "progress": [asdict(one) for one in snapshot.progress],
         "links": [{"rel": link.rel, "title": link.title, "href": link.href} for link in snapshot.links],
+        "image": asdict(snapshot.image) if snapshot.image is not None else None,
         "notes": list(snapshot.notes),
     }

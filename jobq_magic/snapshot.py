@@ -11,7 +11,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["FINAL", "TRANSITIONS", "Link", "Phase", "PhaseTime", "Progress", "Snapshot", "Usage", "fold"]
+__all__ = [
+    "FINAL",
+    "TRANSITIONS",
+    "ImageTold",
+    "LayerTold",
+    "Link",
+    "Phase",
+    "PhaseTime",
+    "Progress",
+    "Snapshot",
+    "Usage",
+    "fold",
+]
 
 
 class Phase(StrEnum):
@@ -67,6 +79,8 @@ class Progress:
     label: str
     done: float
     total: float | None
+    unit: str = ""
+    """`bytes`, or "": things that are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +109,43 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class LayerTold:
+    """One layer of an image, as a record tells of it."""
+
+    kind: str
+    name: str
+    size: int
+    """Bytes that travel where it has to."""
+    state: str
+    """`reused`, or `pushed`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageTold:
+    """The image that a job is started from, as a record tells of it; `image.Image` is the whole."""
+
+    reference: str
+    layers: tuple[LayerTold, ...] = ()
+    """From the base up."""
+    sent: int = 0
+    """Bytes that travelled."""
+    seconds: float = 0.0
+
+    @classmethod
+    def read(cls, known: Mapping[str, Any]) -> ImageTold:
+        """The image in an event, which may say more of it.
+
+        Raises:
+            KeyError, TypeError, ValueError: it says something else.
+        """
+        layers = tuple(
+            LayerTold(str(one["kind"]), str(one["name"]), int(one["size"]), str(one["state"]))
+            for one in known.get("layers", ())
+        )
+        return cls(str(known["reference"]), layers, int(known.get("sent", 0)), float(known.get("seconds", 0.0)))
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What is known of a run at one moment."""
 
@@ -115,6 +166,7 @@ class Snapshot:
     progress: tuple[Progress, ...] = ()
     usage: tuple[Usage, ...] = ()
     links: tuple[Link, ...] = ()
+    image: ImageTold | None = None
     notes: tuple[str, ...] = ()
     result: str = ""
     """"", `ready`, or `lost`."""
@@ -144,14 +196,15 @@ def fold(identity: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Sn
     Args:
         identity: `run`, `name`, `mode`, `where`, `created` and `workers` of the run.
         events: the record's lines in order. Each may carry `phase` with `at`, `reason` and `facts`; `attempt`;
-            `link`; `note`; `result`; and `gen`, the generation of its writer. An event of an older generation than
-            one that was seen before comes from a holder that lost its lease, and is ignored.
+            `link`; `image`; `note`; `result`; and `gen`, the generation of its writer. An event of an older generation
+            than one that was seen before comes from a holder that lost its lease, and is ignored.
     """
     phase, attempt, generation = Phase.CAPTURING, 1, 0
     reason, result = "", ""
     facts: Mapping[str, Any] = {}
     times: list[PhaseTime] = []
     links: dict[str, Link] = {}
+    image: ImageTold | None = None
     notes: list[str] = []
     for event in events:
         if (writer := event.get("gen", generation)) < generation:
@@ -172,6 +225,8 @@ def fold(identity: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Sn
         if "link" in event:
             link = Link(**event["link"])
             links[link.rel] = link
+        if "image" in event:
+            image = ImageTold.read(event["image"])
         if "note" in event and event["note"] not in notes:
             notes.append(event["note"])
         if "phase" not in event:
@@ -184,6 +239,7 @@ def fold(identity: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Sn
         facts=facts,
         times=tuple(times),
         links=tuple(links.values()),
+        image=image,
         notes=tuple(notes),
         result=result,
         generation=generation,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from jobq_magic.snapshot import Phase, Snapshot
 
 __all__ = [
     "ICONS",
+    "LAYERS",
     "PHASES",
     "REASONS",
     "SPENT",
@@ -19,6 +20,7 @@ __all__ = [
     "ago",
     "clock",
     "duration",
+    "layers",
     "ongoing",
     "say",
     "size",
@@ -79,6 +81,18 @@ PHASES: Mapping[Phase, Words] = {
     Phase.LOST: Words("Nothing is known of its end"),
 }
 
+LAYERS: Mapping[str, str] = {
+    "base": "what it stands on",
+    "build": "made by running something: apt, a Dockerfile, a user",
+    "files": "files that its recipe copies",
+    "requirements": "packages that the cell needs",
+    "runtime": "what runs the cell",
+    "local": "local code that the cell needs",
+    "value": "values that the cell reads",
+    "code": "the cell, and the definitions that it needs",
+}
+"""Why a layer of each kind is in an image."""
+
 # `{…}` are the facts of the event that gave the reason.
 REASONS: Mapping[str, Words] = {
     "exception": Words("{error}", "Names that this run would have bound are not set"),
@@ -91,6 +105,7 @@ REASONS: Mapping[str, Words] = {
     "interrupted": Words("Stopped, because the cell was interrupted"),
     "no-result": Words("The process ended without leaving a result", "The log shows what it printed last"),
     "refused": Words("{error}"),
+    "built": Words("Its image is ready; the cell was not run", "%jobq image shows what is in it"),
     "never-started": Words("It was never started: the kernel ended while the cell was collected", "Run the cell again"),
     "not-started": Words(
         "It was never started: the process that was to start it ended before it did",
@@ -168,6 +183,23 @@ def about(seconds: float) -> str:
 def some(names: Sequence[str], most: int = 8) -> list[str]:
     """A list that stays short: the first few, and how many more there are."""
     return list(names) if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"]
+
+
+class _Layer(Protocol):
+    @property
+    def size(self) -> int: ...
+    @property
+    def state(self) -> str: ...
+
+
+def layers(of: Sequence[_Layer]) -> str:
+    """What became of the layers of an image: `4 layers reused (112 MB), 1 pushed (34 kB)`; "" where there are none."""
+    told: list[str] = []
+    for state in dict.fromkeys(("reused", "pushed", *(layer.state for layer in of))):
+        if sizes := [layer.size for layer in of if layer.state == state]:
+            word = "" if told else f" layer{'s' * (len(sizes) != 1)}"
+            told.append(f"{len(sizes)}{word} {state} ({size(sum(sizes))})")
+    return ", ".join(told)
 
 
 def ago(seconds: float) -> str:

@@ -137,7 +137,8 @@ class Panel:
         live = html.live(card)
         self._style, self._voice, self._state = part(_STYLE), part(html.voice(card)), part(live.state)
         self._log, awaited, links, self._whole = part(live.log), part(live.awaited), part(live.links), part("")
-        self._parts = (self._voice, self._state, self._log, awaited, links)
+        image = part(live.image)
+        self._parts = (self._voice, self._state, self._log, awaited, links, image)
         names = {self._style: "sheet", self._voice: "voice", self._log: "out", self._whole: "whole"}
         for widget, name in names.items():
             widget.add_class(f"jq-{name}")
@@ -166,7 +167,7 @@ class Panel:
         sent, copy = _bare(html.details(card.account)), _bare(html.copy_id(card.snapshot.run))
         self._bar = widgets.HBox([part(sent), links, end, full, part(copy)], layout=wide)
         self._bar.add_class("jq-buttons")
-        above = [self._style, self._voice, self._state, self._log, self._whole, awaited, self._bar]
+        above = [self._style, self._voice, self._state, self._log, self._whole, awaited, image, self._bar]
         self._box = widgets.VBox(above, layout=wide)
         for name in ("jq", "jq-panel"):
             self._box.add_class(name)

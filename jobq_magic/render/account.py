@@ -11,7 +11,7 @@ from jobq_magic.render.safe import one_line
 from jobq_magic.render.style import STYLE
 from jobq_magic.words import duration, size
 
-__all__ = ["explained", "explained_html", "folded", "shipped"]
+__all__ = ["explained", "explained_html", "folded", "shipped", "table"]
 
 _HEADS = ("name", "kind", "size", "from", "needed by", "digest")
 _PACKAGES = ("package", "version", "installed from", "needed by")
@@ -81,14 +81,15 @@ def _package(each: Requirement) -> tuple[str, ...]:
 
 def _tables(account: Account) -> str:
     drawn = [
-        _table(_HEADS, map(_row, account.travellers), code={0, 5}, right={2}),
-        _table(_PACKAGES, map(_package, account.requirements), code={0}),
-        _table(_STAYED, ((each.name, each.why) for each in account.stayed), code={0}),
+        table(_HEADS, map(_row, account.travellers), code={0, 5}, right={2}),
+        table(_PACKAGES, map(_package, account.requirements), code={0}),
+        table(_STAYED, ((each.name, each.why) for each in account.stayed), code={0}),
     ]
     return "".join(drawn)
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, code: set[int], right: Iterable[int] = ()) -> str:
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, code: set[int], right: Iterable[int] = ()) -> str:
+    """Rows under their heads, those columns as code, and those to the right; nothing where there are no rows."""
     body = ""
     for row in rows:
         cells = [f"<code>{safe(cell)}</code>" if at in code and cell else safe(cell) for at, cell in enumerate(row)]

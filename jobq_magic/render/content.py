@@ -11,7 +11,7 @@ from jobq_magic.render.card import Card
 from jobq_magic.render.console import Line, plain, screen
 from jobq_magic.render.safe import one_line, short
 from jobq_magic.snapshot import Phase, Progress, Snapshot
-from jobq_magic.words import SPENT, about, duration, ongoing, say, size, some
+from jobq_magic.words import SPENT, about, duration, layers, ongoing, say, size, some
 
 __all__ = [
     "Content",
@@ -19,6 +19,7 @@ __all__ = [
     "amount",
     "captions",
     "closed",
+    "counted",
     "load",
     "notes",
     "percent",
@@ -27,7 +28,9 @@ __all__ = [
     "sentence",
     "spans",
     "sr",
+    "there",
     "will_come",
+    "word",
 ]
 
 BARS = 6
@@ -93,8 +96,10 @@ def spans(snapshot: Snapshot, now: float | None = None) -> Iterator[Span]:
 
 def captions(card: Card, content: Content) -> list[tuple[str, str, str]]:
     """The line of times, each as what stands before the figure, the figure, and what stands after it."""
+    image = layers(card.snapshot.image.layers) if card.snapshot.image else ""
+    beside = {SPENT[Phase.BUILDING]: f", {one_line(image)}"} if image else {}
     told = [
-        (each.word, ongoing(each.took) if each.going else duration(each.took), "")
+        (each.word, ongoing(each.took) if each.going else duration(each.took), beside.get(each.word, ""))
         for each in content.spans
         if each.took >= (1 if each.going else 0.0005)
     ]
@@ -111,7 +116,7 @@ def sentence(card: Card) -> tuple[str, str, str]:
     """The sentence, where in the notebook it broke, and what to do; each may be empty."""
     snapshot = card.snapshot
     words = say(snapshot)
-    if snapshot.phase is Phase.SUCCEEDED and not words.advice:
+    if snapshot.phase is Phase.SUCCEEDED and not snapshot.reason:
         return "", "", ""
     first = short(words.sentence)
     if snapshot.reason != "exception":
@@ -158,6 +163,26 @@ def amount(value: float) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
 
 
+def counted(state: Progress) -> str:
+    """How far, in figures: `6,412 / 10,000`, `34 MB / 112 MB`."""
+    told = size if state.unit == "bytes" else amount
+    return told(state.done) + (f" / {told(state.total)}" if state.total else "")
+
+
+def there(snapshot: Snapshot) -> float | None:
+    """How much of the image is there while it is assembled, in percent of the bytes; None where nobody knows."""
+    known = [(one.done, one.total) for one in snapshot.progress if one.unit == "bytes" and one.total]
+    whole = sum(total for _, total in known)
+    return min(100.0, 100 * sum(done for done, _ in known) / whole) if whole else None
+
+
+def word(snapshot: Snapshot) -> str:
+    """The word for where it stands, as on the pill."""
+    if snapshot.phase is not Phase.SUCCEEDED:
+        return snapshot.phase
+    return "built" if snapshot.reason == "built" else snapshot.phase + ", result lost" * (snapshot.result == "lost")
+
+
 def sr(card: Card) -> str:
     """One sentence for who listens instead of looking. It changes seldom: progress is told in steps of ten percent."""
     snapshot = card.snapshot
@@ -165,7 +190,10 @@ def sr(card: Card) -> str:
     if snapshot.phase is Phase.RUNNING:
         full = next((part for bar in read(card).bars if (part := percent(bar)) is not None), None)
         told += [f"{int(full // 10) * 10} percent done"] if full is not None and full >= 10 else []
-    elif snapshot.phase is Phase.SUCCEEDED:
+    elif snapshot.phase is Phase.BUILDING:
+        part = there(snapshot) or 0
+        told += [f"{int(part // 10) * 10} percent of its image"] if part >= 10 else [say(snapshot).sentence]
+    elif snapshot.phase is Phase.SUCCEEDED and not snapshot.reason:
         back = some([one_line(each.name) for each in card.came])
         told += [" and ".join(filter(None, (", ".join(back[:-1]), back[-1]))) + " came back"] if back else []
         told += ["Its result is lost"] if snapshot.result == "lost" else []
@@ -175,8 +203,7 @@ def sr(card: Card) -> str:
 
 
 def _own_bar(state: Progress) -> Bar:
-    count = amount(state.done) + (f" / {amount(state.total)}" if state.total else "")
-    return Bar(short(state.label, 200), state.done, state.total, count=count)
+    return Bar(short(state.label, 200), state.done, state.total, count=counted(state))
 
 
 def _left(card: Card, state: Progress) -> float | None:

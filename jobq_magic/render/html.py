@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 
 from jobq_magic.bundle import Account
 from jobq_magic.errors import JobqError
-from jobq_magic.render import account, console, content, gauges, text
+from jobq_magic.render import account, console, content, gauges, image, text
 from jobq_magic.render.card import Card
 from jobq_magic.render.colours import rules
 from jobq_magic.render.content import Content
@@ -66,6 +66,8 @@ class Live(NamedTuple):
     log: str
     awaited: str
     links: str
+    image: str
+    """To be unfolded. It changes only when the image is there."""
 
 
 class Printed(Protocol):
@@ -86,7 +88,7 @@ def card(card: Card) -> str:
     parts = [_live(card, told)]
     if len(told.log) > TAIL or card.cut or any(len(console.told(line)) > _WIDE for line in told.log):
         parts.append(_whole_log(card, told))
-    parts.append(account.folded(card.account))
+    parts += [image.folded(card.snapshot.image), account.folded(card.account)]
     if card.snapshot.final:
         parts.append(_foot(card.snapshot.run))
     return _styled(_box(card.snapshot, card.snapshot.run, "".join(parts)))
@@ -96,7 +98,7 @@ def live(card: Card) -> Live:
     """What changes while a run goes on, and at its end what it came to; without the style."""
     told, snapshot = content.read(card), card.snapshot
     head = _head(snapshot, snapshot.run, content.place(card), "", _took(card))
-    pieces = _tail(told, cut=card.cut), _awaited(card), _links(card)
+    pieces = _tail(told, cut=card.cut), _awaited(card), _links(card), image.folded(snapshot.image)
     drawn = [_box(snapshot, snapshot.run, head + _state(card, told))]
     drawn += [f'<div class="jq">{piece}</div>' * bool(piece) for piece in pieces]
     return Live(*(rules(piece) + piece for piece in drawn))
@@ -221,9 +223,7 @@ def _links(card: Card) -> str:
 
 
 def _head(snapshot: Snapshot, name: str, where: str, links: str = "", time: str = "") -> str:
-    word = snapshot.phase.capitalize()
-    if snapshot.phase is Phase.SUCCEEDED and snapshot.result == "lost":
-        word += ", result lost"
+    word = content.word(snapshot).capitalize()
     return (
         f'<div class="jq-head"><div class="jq-who"><span class="jq-pill">{icon(snapshot.phase)}{word}</span> '
         f'<b title="{safe(name)}">{safe(name)}</b> <span class="jq-mut" title="{safe(where)}">{safe(where)}</span>'
@@ -262,7 +262,7 @@ def _typed(advice: str) -> str:
 
 def _times(card: Card, told: Content) -> str:
     drawn = [
-        f"<span>{' '.join(filter(None, (word, f'<b>{figure}</b>', after)))}</span>"
+        f"<span>{' '.join(filter(None, (word, f'<b>{figure}</b>', safe(after)))).replace(' , ', ', ')}</span>"
         for word, figure, after in content.captions(card, told)
     ]
     if card.snapshot.final and card.came:

@@ -11,7 +11,7 @@ from jobq_magic.render.bars import Bar
 from jobq_magic.render.card import Card
 from jobq_magic.render.safe import link, one_line
 from jobq_magic.snapshot import Phase, Progress, Snapshot
-from jobq_magic.words import ICONS, SPENT, ago, duration, say, size, some
+from jobq_magic.words import ICONS, SPENT, ago, duration, layers, say, size, some
 
 __all__ = [
     "CLUSTER_COLUMNS",
@@ -48,7 +48,7 @@ _TRACEBACK = 60
 def final(snapshot: Snapshot) -> str:
     """One line about the end that is the same at every execution: no id, no times, no addresses."""
     line = f"{snapshot.name} [{snapshot.mode}] {snapshot.phase}"
-    if snapshot.phase is not Phase.SUCCEEDED:
+    if snapshot.phase is not Phase.SUCCEEDED or snapshot.reason:
         line += f": {say(snapshot).sentence}"
     elif snapshot.result == "lost":
         line += ", result lost"
@@ -59,7 +59,7 @@ def card(card: Card) -> str:
     """All of a run that is worth reading in a terminal: `live`, and what its HTML says besides. No colours."""
     snapshot, told = card.snapshot, content.read(card)
     head = [
-        f"{ICONS[snapshot.phase]} {_word(snapshot)}",
+        f"{ICONS[snapshot.phase]} {content.word(snapshot)}",
         snapshot.run,
         content.place(card),
         _elapsed(snapshot, card.now),
@@ -69,7 +69,7 @@ def card(card: Card) -> str:
     first = f"{first} ({broke})." if broke else first
     if said := " ".join(content.closed(part) for part in (first, advice) if part):
         lines.append(f"  {said}")
-    if times := " · ".join(" ".join(filter(None, each)) for each in content.captions(card, told)):
+    if times := " · ".join(map(_caption, content.captions(card, told))):
         lines.append(f"  {times}")
     lines += [f"  {_drawn(bar)}" for bar in told.bars]
     lines += [f"  and {told.hidden} more bars"] if told.hidden else []
@@ -105,13 +105,15 @@ def live(snapshot: Snapshot, *, now: float) -> str:
     """The status line, and below it the sentence with its advice, progress, links, and the times at the end."""
     words = say(snapshot)
     lines = [status(snapshot, now=now)]
-    sentence = words.sentence if snapshot.phase is not Phase.SUCCEEDED else ""
+    sentence = words.sentence if snapshot.phase is not Phase.SUCCEEDED or snapshot.reason else ""
     if told := " ".join(content.closed(part) for part in (sentence, words.advice) if part):
         lines.append(f"  {one_line(told)}")
     if not snapshot.final:
         lines += [f"  {_bar(state)}" for state in snapshot.progress]
     elif times := spent(snapshot):
         lines.append("  " + " · ".join(f"{what} {how_long}" for what, how_long in times))
+    if snapshot.image is not None and (came := layers(snapshot.image.layers)):
+        lines.append(f"  image: {one_line(came)}")
     lines += [f"  {one_line(link.title)}: {one_line(link.href)}" for link in snapshot.links if not snapshot.final]
     lines += [f"  {one_line(note)}" for note in snapshot.notes]
     return "\n".join(lines)
@@ -185,12 +187,10 @@ def error(problem: JobqError) -> str:
     return "\n".join([first, *(f"  {line}" for line in rest)])
 
 
-def _word(snapshot: Snapshot) -> str:
-    return snapshot.phase + ", result lost" * (snapshot.phase is Phase.SUCCEEDED and snapshot.result == "lost")
-
-
 def _phase(snapshot: Snapshot) -> str:
-    return _word(snapshot) + (f" (attempt {snapshot.attempt})" if snapshot.attempt > 1 else "")
+    part = content.there(snapshot) if snapshot.phase is Phase.BUILDING else None
+    word = content.word(snapshot) + (f" {part:.0f} %" if part is not None else "")
+    return word + (f" (attempt {snapshot.attempt})" if snapshot.attempt > 1 else "")
 
 
 def _elapsed(snapshot: Snapshot, now: float) -> str:
@@ -198,9 +198,8 @@ def _elapsed(snapshot: Snapshot, now: float) -> str:
 
 
 def progress(state: Progress) -> str:
-    """How far, in words: `fit 6,412 / 10,000`."""
-    done = content.amount(state.done) + (f" / {content.amount(state.total)}" if state.total else "")
-    return one_line(f"{state.label} {done}".strip())
+    """How far, in words: `fit 6,412 / 10,000`, `numpy 34 MB / 112 MB`."""
+    return one_line(f"{state.label} {content.counted(state)}".strip())
 
 
 def _bar(state: Progress) -> str:
@@ -208,6 +207,10 @@ def _bar(state: Progress) -> str:
         return progress(state)
     full = round(min(1.0, max(0.0, state.done / state.total)) * _BAR)
     return f"{'█' * full}{'░' * (_BAR - full)} {progress(state)}"
+
+
+def _caption(told: tuple[str, str, str]) -> str:
+    return " ".join(filter(None, told)).replace(" , ", ", ")
 
 
 def _drawn(bar: Bar) -> str:

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from jobq_magic.run import Run
 from jobq_magic.runtime.wire import read_events
-from jobq_magic.snapshot import Phase, Snapshot, fold
+from jobq_magic.snapshot import ImageTold, Phase, Snapshot, fold
 
 __all__ = ["opened", "picture", "whole_lines"]
 
@@ -20,7 +20,7 @@ _PHASES = frozenset(phase.value for phase in Phase)
 _KINDS: Mapping[str, Any] = {
     **dict.fromkeys(("phase", "reason", "note", "result"), str),
     **dict.fromkeys(("gen", "attempt"), int),
-    **dict.fromkeys(("facts", "link"), dict),
+    **dict.fromkeys(("facts", "link", "image"), dict),
     "at": int | float,
 }
 """What an event may hold under the keys that are read."""
@@ -43,9 +43,19 @@ def _understood(event: Mapping[str, Any]) -> bool:
         event["link"].keys() == _LINK and all(isinstance(v, str) for v in event["link"].values())
     ):
         return False
+    if "image" in event and not _told(event["image"]):
+        return False
     if any(isinstance(fact, float) and not isfinite(fact) for fact in event.get("facts", {}).values()):
         return False
     return "phase" not in event or (event["phase"] in _PHASES and 0 <= event.get("at", -1) < _LATEST)
+
+
+def _told(image: Mapping[str, Any]) -> bool:
+    try:
+        told = ImageTold.read(image)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        return False
+    return min([told.sent, told.seconds, *(layer.size for layer in told.layers)]) >= 0 and isfinite(told.seconds)
 
 
 def opened(path: Path) -> BinaryIO:

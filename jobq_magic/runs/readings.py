@@ -1,4 +1,4 @@
-"""What a job tells of itself while it runs. It writes these files itself: what is wrong in them is not shown."""
+"""What a job tells of itself while it runs, and how far its image is: what is wrong in these files is not shown."""
 
 from __future__ import annotations
 
@@ -16,12 +16,17 @@ _LONGEST_USAGE, _LONGEST_PROGRESS, _GROUPS, _HISTORY = 1 << 16, 1 << 20, 64, 16
 
 
 def progress(path: Path) -> tuple[Progress, ...]:
-    """How far the job says it is; nothing where it says nothing that can be understood."""
+    """How far the job, or who assembles its image, says it is; nothing where it says nothing that can be understood."""
     try:
         with opened(path) as file:
             known = json.loads(file.read(_LONGEST_PROGRESS))
         return tuple(
-            Progress(str(one["label"]), _amount(one["done"]), _amount(one["total"]) if one.get("total") else None)
+            Progress(
+                str(one["label"]),
+                _amount(one["done"]),
+                _amount(one["total"]) if one.get("total") else None,
+                "bytes" if one.get("unit") == "bytes" else "",
+            )
             for one in known[:_GROUPS]
         )
     except (FileNotFoundError, NotADirectoryError):

@@ -213,7 +213,9 @@ class Store:
                         self._pictures.pop(next(iter(self._pictures)))
                     self._pictures[run.id] = (record, picture)
             paths = run.paths.attempt(picture.attempt)
-            progress, usage = readings.progress(paths.progress), readings.usage(paths.usage)
+            building = picture.phase is Phase.BUILDING
+            progress = readings.progress(run.paths.building if building else paths.progress)
+            usage = readings.usage(paths.usage)
         return replace(picture, progress=progress, usage=usage) if progress or usage else picture
 
     def key(self, run: Run) -> bytes:

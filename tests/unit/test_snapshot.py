@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from jobq_magic.snapshot import FINAL, TRANSITIONS, Link, Phase, PhaseTime, Snapshot, fold
+from jobq_magic.snapshot import FINAL, TRANSITIONS, ImageTold, LayerTold, Link, Phase, PhaseTime, Snapshot, fold
 
 WHO = {"run": "pi-1a2b3c4d", "name": "pi", "mode": "local", "where": "this machine", "created": 1.0, "workers": None}
 
@@ -34,6 +34,15 @@ def test_the_usual_way_leads_through_every_phase_with_its_time():
 
 def test_a_record_may_skip_what_was_not_observed():
     assert folded(*phases("capturing", "submitting", "succeeded")).phase is Phase.SUCCEEDED
+
+
+def test_the_image_of_a_run_is_the_one_that_was_told_last():
+    layer = {"kind": "code", "name": "the cell", "size": 812, "state": "pushed", "digest": "of no matter"}
+    first = {"image": {"reference": "jobq@sha256:1"}}
+    second = {"image": {"reference": "jobq@sha256:2", "layers": [layer], "sent": 900, "seconds": 0.1, "more": []}}
+    assert folded(first).image == ImageTold("jobq@sha256:1")
+    told = (LayerTold("code", "the cell", 812, "pushed"),)
+    assert folded(first, second).image == ImageTold("jobq@sha256:2", told, 900, 0.1)
 
 
 @pytest.mark.parametrize("end", sorted(FINAL))

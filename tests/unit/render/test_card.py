@@ -12,7 +12,7 @@ from jobq_magic.bundle import Account, Traveller
 from jobq_magic.render import content, html, text
 from jobq_magic.render.card import Came, Card
 from jobq_magic.render.colours import contrast
-from jobq_magic.snapshot import FINAL, Link, Phase, PhaseTime, Progress, Snapshot, Usage
+from jobq_magic.snapshot import FINAL, ImageTold, LayerTold, Link, Phase, PhaseTime, Progress, Snapshot, Usage
 from jobq_magic.words import about, clock, some
 from tests.support import golden
 
@@ -65,10 +65,61 @@ def ended(phase, **more):
 
 
 FAILED = ended(Phase.FAILED, reason="exception", facts={"error": "ValueError: X has 3 features, but Model expects 4"})
+IMAGE = ImageTold(
+    "registry.example.org/team/jobq@sha256:" + "ab12" * 16,
+    (
+        LayerTold("base", "python:3.11-slim", 30_000_000, "reused"),
+        LayerTold("base", "python:3.11-slim", 18_000_000, "reused"),
+        LayerTold("requirements", "numpy, pandas and 4 more", 64_000_000, "reused"),
+        LayerTold("runtime", "jobq 0.1", 60_000, "reused"),
+        LayerTold("code", "3 steps and the cell", 34_000, "pushed"),
+    ),
+    36_100,
+    0.064,
+)
+BUILDING = replace(
+    RUNNING,
+    mode="docker",
+    where="Docker on this machine",
+    workers=None,
+    phase=Phase.BUILDING,
+    times=(TIMES[0], PhaseTime(Phase.BUILDING, T + 0.03)),
+    progress=(
+        Progress("numpy, pandas and 4 more", 34_000_000, 112_000_000, "bytes"),
+        Progress("df", 1_600_000_000, 1_600_000_000, "bytes"),
+        Progress("base", 4_100_000, None, "bytes"),
+    ),
+    usage=(),
+    links=(),
+)
+BUILT_TIMES = (TIMES[0], PhaseTime(Phase.BUILDING, T + 0.03), PhaseTime(Phase.SUBMITTING, T + 0.094))
 CAME = (Came("estimate", 28), Came("history", 80_400), Came("model", 4_000_000, "changed"))
 CASES = {
     "running": Card(RUNNING, NOW, LOG, account=Account(travellers=SENT)),
     "bars": Card(replace(RUNNING, progress=()), NOW, BARS, awaited=("model", "history")),
+    "building": Card(BUILDING, NOW, awaited=("model",)),
+    "built": Card(
+        replace(
+            BUILDING,
+            phase=Phase.SUCCEEDED,
+            reason="built",
+            times=(*BUILT_TIMES[:2], PhaseTime(Phase.SUCCEEDED, T + 0.094)),
+            progress=(),
+            image=IMAGE,
+        ),
+        NOW,
+    ),
+    "with-image": Card(
+        replace(
+            BUILDING,
+            phase=Phase.RUNNING,
+            times=(*BUILT_TIMES, PhaseTime(Phase.RUNNING, T + 0.4)),
+            progress=(),
+            image=IMAGE,
+        ),
+        NOW,
+        account=Account(travellers=SENT),
+    ),
     "queued": Card(
         replace(
             RUNNING, phase=Phase.QUEUED, times=(TIMES[0], PhaseTime(Phase.QUEUED, T + 0.03)), progress=(), attempt=2
@@ -320,6 +371,38 @@ def test_a_bar_of_an_ended_run_is_what_it_printed_last():
     drawn = html.card(Card(ended(Phase.FAILED, reason="killed"), NOW, BARS))
     assert "progressbar" not in drawn
     assert "64%|####   | 640/1000" in drawn
+
+
+def test_how_much_of_an_image_is_there_is_told_in_bytes_and_drawn():
+    said = words(live(CASES["building"]))
+    assert "34.0 MB / 112 MB" in said
+    assert 'aria-valuetext="34.0 MB of 112 MB"' in live(CASES["building"])
+    assert text.row(BUILDING, now=NOW)[1] == "… building 95 %"
+    assert content.sr(CASES["building"]) == "Run pi-4f2a1c00: building. 90 percent of its image."
+    assert text.row(replace(BUILDING, progress=()), now=NOW)[1] == "… building"
+
+
+def test_layers_that_were_there_and_those_that_travelled_are_told_beside_the_time_and_listed_where_it_is_unfolded():
+    drawn = html.card(CASES["with-image"])
+    assert "image <b>64 ms</b>, 4 layers reused (112 MB), 1 pushed (34.0 kB)" in drawn
+    assert "<summary>Image: 5 layers, 112 MB</summary>" in drawn
+    assert "python:3.11-slim, 2 layers" in words(drawn)
+    assert f'<code class="jq-copy" tabindex="0">{IMAGE.reference}</code>' in drawn
+    assert "image: 4 layers reused (112 MB), 1 pushed (34.0 kB)" in text.live(CASES["with-image"].snapshot, now=NOW)
+
+
+def test_a_panel_has_the_image_as_a_piece_of_its_own_which_does_not_change_while_the_run_goes_on():
+    card = CASES["with-image"]
+    assert html.live(card).image == html.live(replace(card, now=NOW + 9)).image != ""
+    assert html.live(CASES["building"]).image == ""
+
+
+def test_a_run_that_was_to_be_built_only_says_that_nothing_was_run_and_says_so_in_the_same_words_each_time():
+    built = CASES["built"].snapshot
+    assert text.final(built) == "pi [docker] succeeded: Its image is ready; the cell was not run"
+    assert text.row(built, now=NOW)[1] == "✓ built"
+    assert "Its image is ready; the cell was not run" in html.final(built)
+    assert "pi-4f2a1c00" not in html.final(built)
 
 
 def test_the_time_that_is_left_is_told_where_progress_tells_it():

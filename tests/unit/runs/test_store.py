@@ -11,7 +11,7 @@ import pytest
 from jobq_magic.errors import StoreError
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
-from jobq_magic.snapshot import Phase, Progress
+from jobq_magic.snapshot import ImageTold, Phase, Progress
 
 
 def end(store, run, phase="succeeded"):
@@ -127,6 +127,41 @@ def test_a_record_with_damaged_and_newer_lines_can_be_read(store, opened):
     assert store.snapshot(run).phase is Phase.SUBMITTING
     store.append(run, phase="running")
     assert store.snapshot(run).phase is Phase.RUNNING, "a line cut short costs itself only"
+
+
+def test_while_its_image_is_assembled_progress_is_that_of_the_image(store, opened):
+    run = opened()
+    store.append(run, phase="building")
+    run.paths.attempt(1).folder.mkdir(parents=True)
+    run.paths.attempt(1).progress.write_text(json.dumps([{"label": "fit", "done": 3, "total": None}]))
+    layer = {"label": "numpy", "done": 34_000, "total": 112_000, "unit": "bytes"}
+    run.paths.building.write_text(json.dumps([layer, {**layer, "unit": ["no unit"]}]))
+    assert store.snapshot(run).progress == (
+        Progress("numpy", 34_000, 112_000, "bytes"),
+        Progress("numpy", 34_000, 112_000),
+    )
+    store.append(run, phase="submitting")
+    store.append(run, phase="running")
+    assert store.snapshot(run).progress == (Progress("fit", 3, None),)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        *("jobq@sha256:1", {}, {"reference": "x", "layers": 7}, {"reference": "x", "layers": [{"kind": "code"}]}),
+        *(
+            {"reference": "x", "sent": -1},
+            {"reference": "x", "seconds": "soon"},
+            {"reference": "x", "layers": ["code"]},
+        ),
+        {"reference": "x", "layers": [{"kind": "code", "name": "", "size": -5, "state": ""}]},
+    ],
+)
+def test_what_a_record_tells_of_an_image_and_is_none_is_passed_over(store, opened, image):
+    run = opened()
+    store.append(run, image={"reference": "jobq@sha256:2"})
+    store.append(run, image=image)
+    assert store.snapshot(run).image == ImageTold("jobq@sha256:2")
 
 
 def test_a_handle_is_kept(store, opened):
