@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from jobq_magic import plugins
+from jobq_magic import building, handover, plugins
 from jobq_magic.bundle import Bundle
 from jobq_magic.capture import CaptureOptions, Source, capture
 from jobq_magic.config import Resolved, refuse_unhonoured
 from jobq_magic.errors import JobqError, StoreError
+from jobq_magic.image import Recipe
 from jobq_magic.protocols import Backend, Observation
 from jobq_magic.run import Run
 from jobq_magic.runs.lock import LEASE, Lock
@@ -68,8 +69,12 @@ def submit(
     )
     with _on_record(store, run):
         run.paths.bundle.mkdir(mode=0o700)
-        bundle = capture(source, run.paths.bundle, _capture_options(resolved, backend, store.values))
+        recipe = _recipe(resolved, backend)
+        options = _capture_options(resolved, backend, recipe, store.values)
+        bundle = capture(source, run.paths.bundle, options)
         store.set_account(run, bundle.account)
+        if recipe is not None:
+            notes = (*notes, *building.order(run, resolved, recipe, bundle))
         for note in (*notes, *bundle.notes):
             store.append(run, note=note)
         _hand_over(store, run, backend)
@@ -83,7 +88,8 @@ def explain(resolved: Resolved, source: Source, folder: Path, *, dry: bool = Fal
         JobqError: it would be refused.
     """
     backend, _ = _checked(resolved)
-    return capture(source, folder, replace(_capture_options(resolved, backend), dry=dry))
+    recipe = _recipe(resolved, backend)
+    return capture(source, folder, replace(_capture_options(resolved, backend, recipe), dry=dry))
 
 
 def rerun(store: Store, run: Run, *, headless: bool = False) -> Run:
@@ -113,12 +119,14 @@ def rerun(store: Store, run: Run, *, headless: bool = False) -> Run:
         shutil.copytree(run.paths.bundle, again.paths.bundle, symlinks=True, copy_function=_link)
         if (account := store.account(run)) is not None:
             store.set_account(again, account)
+        if backend.needs_image:
+            building.again(run, again)
         _hand_over(store, again, backend)
     return again
 
 
 def _hand_over(store: Store, run: Run, backend: Backend) -> None:
-    store.append(run, phase=Phase.SUBMITTING)
+    store.append(run, phase=Phase.BUILDING if backend.needs_image else Phase.SUBMITTING)
     if backend.supervised:
         store.set_handle(run, backend.submit(run, 1))
 
@@ -190,8 +198,17 @@ def advance(store: Store, run: Run, lock: Lock) -> None:
         store.append(run, phase=Phase.LOST, reason="host-silent", facts=facts, **mark)
         return
     store.append(run, **mark)  # from here on, what an overtaken holder writes is passed over
-    attempt = snapshot.attempt
     try:
+        _follow(store, run, lock, backend, snapshot.attempt, mark)
+    finally:
+        if store.snapshot(run).final:
+            handover.remove(run.id)
+
+
+def _follow(store: Store, run: Run, lock: Lock, backend: Backend, attempt: int, mark: Mapping[str, Any]) -> None:
+    try:
+        if backend.needs_image and not _built(store, run, lock, mark):
+            return
         handle = store.handle(run) or _start(store, run, attempt, backend, mark)
     except JobqError as error:
         _note_refusal(store, run, error, **mark)
@@ -207,6 +224,34 @@ def advance(store: Store, run: Run, lock: Lock) -> None:
             return
         ending.ask_where_wanted()
         time.sleep(_PERIOD)
+
+
+def _built(store: Store, run: Run, lock: Lock, mark: Mapping[str, Any]) -> bool:
+    """Whether the image of a run is there, and its job is to be started."""
+    if store.snapshot(run).phase is not Phase.BUILDING:
+        return True
+    making = building.Building(run)
+    while not making.wait(_PERIOD):
+        if not _beats(store, lock):
+            making.stop()
+            return False
+        if run.paths.stop.exists():
+            making.stop()
+            store.append(run, phase=Phase.CANCELLED, reason=_reason_to_stop(run), **mark)
+            return False
+    image = making.image()
+    for note in image.notes:
+        store.append(run, note=note, **mark)
+    store.append(run, image=building.summary(image), **mark)
+    if run.spec.get("build_only"):
+        store.append(run, phase=Phase.SUCCEEDED, reason="built", **mark)
+        return False
+    store.append(run, phase=Phase.SUBMITTING, **mark)
+    return True
+
+
+def _reason_to_stop(run: Run) -> str:
+    return run.paths.stop.read_text().strip() or "stopped"
 
 
 class _Ending:
@@ -238,7 +283,7 @@ class _Ending:
 
     def _reason(self) -> str:
         try:
-            return self._run.paths.stop.read_text().strip() or "stopped"
+            return _reason_to_stop(self._run)
         except FileNotFoundError:
             limit = self._run.spec.get("timeout")
             began = [time.at for time in self._store.snapshot(self._run).times if time.phase is Phase.RUNNING]
@@ -250,7 +295,7 @@ class _Ending:
 
 def _start(store: Store, run: Run, attempt: int, backend: Backend, mark: Mapping[str, Any]) -> Mapping[str, Any] | None:
     if run.paths.stop.exists():
-        store.append(run, phase=Phase.CANCELLED, reason=run.paths.stop.read_text().strip() or "stopped", **mark)
+        store.append(run, phase=Phase.CANCELLED, reason=_reason_to_stop(run), **mark)
         return None
     handle = backend.submit(run, attempt)
     store.set_handle(run, handle)
@@ -288,11 +333,23 @@ def _checked(resolved: Resolved) -> tuple[Backend, tuple[str, ...]]:
     return backend, notes
 
 
-def _capture_options(resolved: Resolved, backend: Backend, pool: Path | None = None) -> CaptureOptions:
+def _recipe(resolved: Resolved, backend: Backend) -> Recipe | None:
+    """What the user wants of the image, where there is to be one."""
+    if not backend.needs_image:
+        return None
+    from jobq_magic.recipes import recipe_of
+
+    return recipe_of(resolved.spec, Path.cwd())
+
+
+def _capture_options(
+    resolved: Resolved, backend: Backend, recipe: Recipe | None, pool: Path | None = None
+) -> CaptureOptions:
     spec = resolved.spec
     return CaptureOptions(
         files=tuple(spec.files),
-        requirements=tuple(spec.requirement),
+        requirements=tuple(spec.requirement) if recipe is None else recipe.requirements,
+        here=not backend.needs_image,
         environ=None if backend.inherits_environment else frozenset({*spec.env, *spec.secret}),
         pool=pool,
         include=tuple(spec.include),

@@ -122,8 +122,9 @@ class Sent:
 class Destination(Protocol):
     """Where an image goes."""
 
-    name: str
-    """What tells it apart from others, for what is remembered of it: `registry.example.org/team`, `engine:ID`."""
+    @property
+    def name(self) -> str:
+        """What tells it apart from others, for what is remembered of it: `registry.example.org/team`, `engine:ID`."""
 
     def find(self, key: str, digest: str) -> str | None:
         """The reference of the image of a key, if it is there and whole; asked of the place itself.

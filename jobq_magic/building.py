@@ -1,0 +1,200 @@
+"""The image of a run: what it is to be made from is written down where the cell is submitted; it is made afterwards.
+
+`order` needs the kernel: its environment, its installed packages, its working folder. `build` needs only the run's
+folder and what was handed over, so that any process can do it, again and again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jobq_magic import handover
+from jobq_magic.bundle import Bundle
+from jobq_magic.config import Resolved
+from jobq_magic.errors import BackendError
+from jobq_magic.handover import Handover
+from jobq_magic.image import BuildRequest, Image, Packages, Recipe
+from jobq_magic.places import cache_root
+from jobq_magic.run import Run
+from jobq_magic.runtime.wire import canonical, replace_file
+from jobq_magic.snapshot import Progress
+
+if TYPE_CHECKING:
+    from jobq_magic.images.cache import Cache
+    from jobq_magic.images.model import Destination
+
+__all__ = ["Building", "again", "order", "summary"]
+
+_PERIOD = 0.2
+"""Seconds between two words of how far it is."""
+
+
+def order(run: Run, resolved: Resolved, recipe: Recipe, bundle: Bundle) -> tuple[str, ...]:
+    """Writes down what the image of a run is made from; returns what the user should know.
+
+    Raises:
+        JobqError: it cannot be made, as far as that can be known now.
+    """
+    from jobq_magic.images import platforms
+    from jobq_magic.provenance import provenance
+
+    spec = resolved.spec
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    platform = spec.platform or platforms.here()
+    packages, notes = Packages(), tuple[str, ...]()
+    if bundle.account.requirements and not recipe.as_it_is:
+        from jobq_magic.capture.requirements.locking import lock
+
+        locked = lock(
+            bundle.account.requirements,
+            python=python,
+            platform=platforms.for_uv(platform),
+            gpus=bool(spec.gpus),
+            cache=cache_root() / "locks",
+            no_lock=spec.no_lock,
+        )
+        packages, notes = Packages(locked.text, locked.build), locked.notes
+    request = BuildRequest(
+        recipe=recipe,
+        packages=packages,
+        python=python,
+        platform=platform,
+        ray=_ray(),
+        destination={name: resolved.target[name] for name in ("to", "push", "pull") if name in resolved.target},
+        provenance=provenance(Path.cwd(), run.cell.get("notebook", ""), run.cell.get("cell_id", "")),
+    )
+    replace_file(run.paths.request, canonical(request.to_json()))
+    _hand_over(run)
+    return notes
+
+
+def again(old: Run, run: Run) -> None:
+    """Orders for a run the image that another one had."""
+    request = BuildRequest.from_json(json.loads(old.paths.request.read_bytes()))
+    try:
+        base = Image.load(old.paths.image).base
+    except (OSError, ValueError):
+        base = ""
+    if base:  # what its base was then, whatever its name means now
+        request = replace(request, recipe=replace(request.recipe, base=base))
+    replace_file(run.paths.request, canonical(request.to_json()))
+    _hand_over(run)
+
+
+class Building:
+    """The making of a run's image, in a thread of its own, since it cannot be interrupted everywhere."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._stopped = False
+        self._done = threading.Event()
+        self._image: Image | None = None
+        self._error: BaseException | None = None
+        threading.Thread(target=self._work, name=f"image-{run.id}", daemon=True).start()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it is done, at the latest after some time."""
+        return self._done.wait(seconds)
+
+    def stop(self) -> None:
+        """It ends as soon as it can; nobody need wait for that."""
+        self._stopped = True
+
+    def image(self) -> Image:
+        """The image, when it is done.
+
+        Raises:
+            JobqError: it could not be made.
+        """
+        if self._error is not None:
+            raise self._error
+        assert self._image is not None
+        return self._image
+
+    def _work(self) -> None:
+        try:
+            self._image = _built(self._run, self._report())
+        except BaseException as error:  # noqa: BLE001 - who waits for it raises it
+            self._error = error
+        finally:
+            self._done.set()
+
+    def _report(self) -> Callable[[Sequence[Progress]], None]:
+        last = float("-inf")
+
+        def report(under_way: Sequence[Progress]) -> None:
+            nonlocal last
+            if self._stopped:
+                raise _Stopped
+            if time.monotonic() - last > _PERIOD:
+                last = time.monotonic()
+                told = [asdict(each) for each in under_way]
+                try:
+                    replace_file(self._run.paths.building, json.dumps(told).encode())
+                except OSError:
+                    return  # it is only for people
+
+        return report
+
+
+class _Stopped(Exception):
+    """Nobody wants the image any more."""
+
+
+def _built(run: Run, report: Callable[[Sequence[Progress]], None]) -> Image:
+    from jobq_magic.images.cache import Cache
+    from jobq_magic.images.ensure import ensure
+
+    request = BuildRequest.from_json(json.loads(run.paths.request.read_bytes()))
+    environ = {**os.environ, **(handover.take(run.id) or Handover()).settings}
+    cache = Cache(cache_root() / "images")
+    destination = _destination(request, environ, cache)
+    try:
+        image = ensure(request, run.paths.bundle, destination=destination, cache=cache, environ=environ, report=report)
+    except OSError as error:
+        raise BackendError(
+            "image-disk", f"The image could not be assembled: {error}", do=f"Make room below {cache_root()}"
+        ) from error
+    replace_file(run.paths.image, canonical(image.to_json()))
+    run.paths.building.unlink(missing_ok=True)
+    return image
+
+
+def _destination(request: BuildRequest, environ: Mapping[str, str], cache: Cache) -> Destination:
+    to = request.destination
+    if to["to"] == "engine":
+        from jobq_magic.engine.client import Engine
+        from jobq_magic.images.intoengine import EngineDestination
+
+        return EngineDestination(Engine.connect(environ))
+    from jobq_magic.images.destinations import RegistryDestination
+
+    return RegistryDestination(to["push"], to.get("pull") or to["push"], environ=environ, cache=cache)
+
+
+def summary(image: Image) -> dict[str, object]:
+    """What the record says of an image."""
+    told = image.to_json()
+    return {name: told[name] for name in ("reference", "layers", "sent", "seconds")}
+
+
+def _hand_over(run: Run) -> None:
+    secrets = {name: os.environ[source or name] for name, source in (run.spec.get("secret") or {}).items()}
+    handover.leave(run.id, Handover(handover.settings_in(os.environ), secrets))
+
+
+def _ray() -> str:
+    from importlib import metadata
+
+    try:
+        return metadata.version("ray")
+    except metadata.PackageNotFoundError:
+        return ""

@@ -1,0 +1,151 @@
+"""What this machine remembers of images: layers that were made, and what is known to be where.
+
+    layers/<part key>.json               what became of a part: diff_id, digest, size, compression
+    blobs/<hex>                          the bytes of a compressed layer, named by their sha256
+    places/<hash of a destination>.json  the blobs that are there, and the images: key → digest, each with when it was
+                                         last used
+
+Everything can be removed at any time, and is made again. What is damaged counts as not there. The time of a file is
+when it was last used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from jobq_magic.images.layer import FileContent, as_it_is, write
+from jobq_magic.images.model import Layer, Part
+from jobq_magic.runtime.wire import canonical, replace_file
+
+__all__ = ["Cache", "Known"]
+
+
+class Cache:
+    """The cache in a folder, which is made when something is put into it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def layer(self, part: Part) -> Layer:
+        """The layer of a part: as it was made before, or made now."""
+        kept = self._kept(part)
+        return kept if kept is not None else self._made(part)
+
+    def known(self, destination: str) -> Known:
+        """What is known to be at a destination, by its name."""
+        name = hashlib.sha256(destination.encode()).hexdigest()[:32]
+        return Known(self.root / "places" / f"{name}.json", destination)
+
+    def knowns(self) -> Iterator[Known]:
+        """All destinations that anything is known of."""
+        for path in sorted((self.root / "places").glob("*.json")):
+            known = Known(path)
+            if known.destination:
+                yield known
+
+    def blob(self, digest: str) -> Path:
+        """Where the bytes of a layer lie, by their digest."""
+        return self.root / "blobs" / digest.partition(":")[2]
+
+    def _note(self, key: str) -> Path:
+        return self.root / "layers" / f"{key}.json"
+
+    def _kept(self, part: Part) -> Layer | None:
+        note = self._note(part.key)
+        try:
+            told = json.loads(note.read_bytes())
+            layer = Layer(part.kind, part.name, told["diff_id"], told["digest"], told["size"], told["compression"])
+            if layer.compression != part.compression:
+                return None
+            if not part.compression:  # its bytes are those of files that are here anyway
+                return replace(layer, content=as_it_is(part.entries(Path())))
+            blob = self.blob(layer.digest)
+            if blob.stat().st_size != layer.size:
+                return None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        os.utime(note)
+        os.utime(blob)
+        return replace(layer, content=FileContent(blob))
+
+    def _made(self, part: Part) -> Layer:
+        blobs = self.root / "blobs"
+        blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="making-", dir=self.root, ignore_cleanup_errors=True) as scratch:
+            made = write(part.entries(Path(scratch)), compression=part.compression, folder=blobs)
+        told = {"diff_id": made.diff_id, "digest": made.digest, "size": made.size, "compression": part.compression}
+        note = self._note(part.key)
+        note.parent.mkdir(exist_ok=True)
+        replace_file(note, canonical(told))
+        return Layer(part.kind, part.name, **told, content=made.content)
+
+
+class Known:
+    """What is known to be at a destination. It may be gone by now: who counts on it must see what the place says."""
+
+    def __init__(self, path: Path, destination: str = "") -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        told = _read(path)
+        self.destination: str = told.get("destination", "") or destination
+        self._blobs: dict[str, float] = told.get("blobs", {})
+        self._images: dict[str, tuple[str, float]] = {
+            key: tuple(known) for key, known in told.get("images", {}).items()
+        }
+
+    def has(self, digest: str) -> bool:
+        """Whether a blob was there when it was last looked at."""
+        return digest in self._blobs
+
+    def add(self, *digests: str) -> None:
+        """Remembers that blobs are there."""
+        self._write(lambda: self._blobs.update(dict.fromkeys(digests, time.time())))
+
+    def forget(self) -> None:
+        """Nothing is known any more of which blobs are there."""
+        self._write(self._blobs.clear)
+
+    def image(self, key: str) -> str:
+        """The digest of the image of a key when it was last put there; "" where it was not."""
+        return self._images.get(key, ("", 0.0))[0]
+
+    def images(self) -> Mapping[str, tuple[str, float]]:
+        """Of each image, by key: its digest, and when it was last used."""
+        return dict(self._images)
+
+    def add_image(self, key: str, digest: str) -> None:
+        """Remembers an image, and that it is used now."""
+        self._write(lambda: self._images.update({key: (digest, time.time())}))
+
+    def forget_image(self, key: str) -> None:
+        """An image is no longer there."""
+        self._write(lambda: self._images.pop(key, None))
+
+    def _write(self, change: Callable[[], object]) -> None:
+        """Changes what is known, over what other processes have written since: what one of them lost is asked again."""
+        with self._lock, contextlib.suppress(OSError):  # no room: it is asked for again
+            told = _read(self._path)
+            self._blobs = {**told.get("blobs", {}), **self._blobs}
+            self._images = {**{key: tuple(known) for key, known in told.get("images", {}).items()}, **self._images}
+            change()
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            known = {"destination": self.destination, "blobs": self._blobs, "images": self._images}
+            replace_file(self._path, json.dumps(known).encode())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        told = json.loads(path.read_bytes())
+        return told if isinstance(told, dict) else {}
+    except (OSError, ValueError):
+        return {}
