@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from jobq_magic.addresses import without_credentials
 from jobq_magic.bundle import Requirement
-from jobq_magic.capture.requirements.addresses import without_credentials
 from jobq_magic.capture.requirements.distributions import canonical_name
 from jobq_magic.errors import OptionError
 

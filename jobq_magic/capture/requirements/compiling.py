@@ -11,18 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobq_magic.capture.requirements.addresses import redacted
+from jobq_magic import uvtool
 from jobq_magic.capture.requirements.distributions import canonical_name
-from jobq_magic.capture.requirements.indexes import Sources
 from jobq_magic.capture.requirements.stubs import write_stub
 from jobq_magic.errors import CaptureError
+from jobq_magic.indexes import Sources
 
 __all__ = ["Locked", "Wanted", "compiled"]
 
 _NAME = re.compile(
     r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^]]*\])?\s*(?:==\s*(?P<version>[^\s;\\]+)|@\s*(?P<url>\S+))"
 )
-_LONGEST = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def compiled(wanted: Wanted, sources: Sources) -> list[Locked]:
             "cannot-lock", f"the packages cannot be locked: {error.strerror or error} ({error.filename or 'uv'})"
         ) from error
     if done.returncode:
-        reason = _reason(done.stderr, sources.secrets)
+        reason = uvtool.reason(done.stderr, sources.secrets)
         reached = not re.search(r"fetch|connect|dns|certificate|timed? ?out|401|403", reason, re.IGNORECASE)
         way = "Name other versions with --requirement" if reached else "See to the network and the index"
         raise CaptureError(
@@ -101,33 +100,14 @@ def _run(wanted: Wanted, sources: Sources) -> subprocess.CompletedProcess[str]:
 
 
 def _uv() -> str:
-    import uv  # 15 ms that only a lock should cost
-
     try:
-        return str(uv.find_uv_bin())
+        return uvtool.program()
     except FileNotFoundError:
         raise CaptureError(
             "cannot-lock",
             "the packages cannot be locked: the program uv is not there",
             do="Install the package uv anew",
         ) from None
-
-
-def _reason(told: str, secrets: frozenset[str]) -> str:
-    """What uv says, as one line without drawings and credentials."""
-    lines = []
-    for line in told.splitlines():
-        plain = line.strip(" \t│├└╰─▶×").removeprefix("error: ")
-        if plain.startswith("hint:"):
-            break
-        if plain and not plain.startswith(("warning:", "Resolved ", "Using ")):
-            lines.append(plain)
-    text = redacted(re.sub(r"\s+", " ", " ".join(lines)), secrets)
-    text = text.removeprefix("No solution found when resolving dependencies").replace(" cause: ", ": ")
-    text = text.lstrip(": ").removeprefix("cause: ")
-    if len(text) > _LONGEST:
-        text = text[: text.rfind(" ", 0, _LONGEST)] + " …"
-    return text.rstrip(".") or "uv says no reason"
 
 
 def _parsed(text: str) -> list[Locked]:

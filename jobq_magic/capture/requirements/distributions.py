@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from jobq_magic.capture.requirements.addresses import without_credentials
+from jobq_magic.addresses import without_credentials
 
 __all__ = ["Distribution", "Site", "canonical_name", "direct", "headers", "installed", "read", "search_path", "sites"]
 

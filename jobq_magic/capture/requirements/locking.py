@@ -10,14 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from jobq_magic.addresses import without_credentials
 from jobq_magic.bundle import Requirement
 from jobq_magic.capture.requirements.accelerators import cpu_only, for_gpus, needs_more, without_cpu_builds
-from jobq_magic.capture.requirements.addresses import without_credentials
 from jobq_magic.capture.requirements.compiling import Locked, Wanted, compiled
 from jobq_magic.capture.requirements.distributions import Distribution, direct, headers, installed, read
-from jobq_magic.capture.requirements.indexes import sources
 from jobq_magic.capture.requirements.stubs import metadata_of
 from jobq_magic.errors import CaptureError
+from jobq_magic.indexes import sources
 from jobq_magic.runtime.wire import canonical, replace_file
 
 __all__ = ["Lock", "lock"]

@@ -18,9 +18,9 @@ from packaging.version import Version
 from jobq_magic.bundle import Requirement
 from jobq_magic.capture.requirements import roots
 from jobq_magic.capture.requirements.accelerators import for_gpus, needs_more
-from jobq_magic.capture.requirements.indexes import sources
 from jobq_magic.capture.requirements.locking import lock
 from jobq_magic.errors import CaptureError
+from jobq_magic.indexes import sources
 from tests.wheels import Environment, project, wheel
 
 TARGET = {"python": f"{sys.version_info.major}.{sys.version_info.minor}", "platform": "x86_64-manylinux_2_28"}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from jobq_magic.capture.requirements.addresses import without_credentials
+from jobq_magic.addresses import without_credentials
 
 __all__ = ["Sources", "sources"]
 
