@@ -1,1 +1,8 @@
-"""A client for registries: OCI distribution-spec 1.1, over one kept connection each."""
+"""A client for registries: names, credentials, manifests, blobs."""
+
+from __future__ import annotations
+
+from jobq_magic.images.registry.client import MANIFESTS, Blob, Manifest, Registry
+from jobq_magic.images.registry.reference import Reference
+
+__all__ = ["MANIFESTS", "Blob", "Manifest", "Reference", "Registry"]
