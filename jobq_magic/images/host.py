@@ -86,20 +86,19 @@ def part(environ: Mapping[str, str]) -> Part:
         )
     executable = Path(os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable))
     loader = _loader(executable)
-    digest = hashlib.sha256(repr((_FORMAT, sys.version, str(executable), bytecode.identity(_minor()))).encode())
-    files = standard_library()
-    for name, path, stat in files:
-        digest.update(f"{name}\0{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
     # The cache of the loader changes with every library that is installed or renewed.
-    others = (executable, Path("/etc/ld.so.cache"), *_prefixed(), *tools().values(), *trees())
-    for path in (*others, *(trusted for trusted in (certificates(),) if trusted is not None)):
-        digest.update(f"{path}\0{_stamp(path)}\n".encode("utf-8", "surrogateescape"))
+    others = [executable, Path("/etc/ld.so.cache"), *_prefixed(), *tools().values(), *trees()]
+    if (trusted := certificates()) is not None:
+        others.append(trusted)
+    identity = (_FORMAT, sys.version, bytecode.identity(_minor()))
+    told = repr((identity, standard_library(), [(str(path), _stamp(path)) for path in others]))
+    key = hashlib.sha256(told.encode()).hexdigest()
 
     def entries(folder: Path) -> Iterator[Entry]:
         yield from _entries(executable, loader, environ, folder)
 
     version = ".".join(map(str, sys.version_info[:3]))
-    return Part("base", f"Python {version} of this machine", digest.hexdigest(), entries, keep=True)
+    return Part("base", f"Python {version} of this machine", key, entries, keep=True)
 
 
 def _loader(executable: Path) -> Path:
@@ -127,11 +126,11 @@ def _entries(executable: Path, loader: Path, environ: Mapping[str, str], folder:
     library = f"usr/local/{sys.platlibdir}/{Path(os.__file__).parent.name}"
     yield Entry(f"{library}/lib-dynload", "folder", mode=0o755)  # without it Python complains at each start
     yield Entry(f"{library}/site-packages", "folder", mode=0o755)
-    sources = [Entry(f"{library}/{inside}", data=_neutral(path)) for inside, path, _ in files]
+    sources = [Entry(f"{library}/{file.inside}", data=_neutral(Path(file.path))) for file in files]
     yield from bytecode.with_bytecode(sources, folder, _minor())
     company = tools()
     yield from system(company)
-    programs = [executable, *(path for inside, path, _ in files if inside.endswith(".so")), *company.values()]
+    programs = [executable, *(Path(file.path) for file in files if file.inside.endswith(".so")), *company.values()]
     yield from _libraries(programs, loader, environ)
 
 

@@ -7,10 +7,11 @@ import posixpath
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from jobq_magic.images.model import Entry
 
-__all__ = ["certificates", "standard_library", "system", "tools", "trees"]
+__all__ = ["LibraryFile", "certificates", "standard_library", "system", "tools", "trees"]
 
 _NO_FOLDERS = frozenset(
     # Tests, what is installed into it, what shows windows, and an installer that nobody needs in a job.
@@ -76,17 +77,27 @@ _PLAIN = ("bin", "dev", "etc", "home", "lib", "lib64", "opt", "proc", "root", "r
 _FOLDERS = dict.fromkeys(_PLAIN, 0o755) | dict.fromkeys(("tmp", "var/tmp"), 0o1777)
 
 
-def standard_library() -> list[tuple[str, Path, os.stat_result]]:
-    """The files of the standard library that travel: paths in it, where they are, and what the disk says of them."""
+class LibraryFile(NamedTuple):
+    """A file of the standard library, and what the disk says of it."""
+
+    inside: str
+    """Its path in the library's folder."""
+    path: str
+    size: int
+    changed: int
+
+
+def standard_library() -> list[LibraryFile]:
+    """The files of the standard library that travel."""
     root = Path(os.__file__).parent
     found = list(_walk(str(root), ""))
     if not (root / "lib-dynload").is_dir():  # on some systems extension modules lie in another folder
         elsewhere = next((path for path in sys.path if posixpath.basename(path) == "lib-dynload"), "")
         found += _walk(elsewhere, "lib-dynload/") if elsewhere else ()
-    return sorted(found, key=lambda one: one[0])
+    return sorted(found)
 
 
-def _walk(folder: str, inside: str) -> Iterator[tuple[str, Path, os.stat_result]]:
+def _walk(folder: str, inside: str) -> Iterator[LibraryFile]:
     with os.scandir(folder) as entries:
         for entry in entries:
             name = entry.name
@@ -96,16 +107,17 @@ def _walk(folder: str, inside: str) -> Iterator[tuple[str, Path, os.stat_result]
             elif name in _NO_FILES or name.endswith(_NO_ENDINGS):
                 continue
             elif not (name.endswith(".so") and name.startswith(_NO_EXTENSIONS)) and entry.is_file():
-                yield f"{inside}{name}", Path(entry.path), entry.stat()
+                found = entry.stat()
+                yield LibraryFile(f"{inside}{name}", entry.path, found.st_size, found.st_mtime_ns)
 
 
 def tools() -> dict[str, Path]:
-    """A shell and what belongs to one, as far as it is here: its files, by name, without the links to them."""
+    """A shell and what belongs to one, as far as it is here: where it is, by name."""
     found: dict[str, Path] = {}
     for name in _TOOLS:
         for folder in _WHERE:
             if os.access(path := f"{folder}/{name}", os.X_OK):
-                found[name] = Path(os.path.realpath(path))
+                found[name] = Path(path)
                 break
     return found
 
@@ -139,7 +151,7 @@ def system(company: Mapping[str, Path]) -> Iterator[Entry]:
         yield Entry("etc/ssl/certs/ca-certificates.crt", data=Path(os.path.realpath(trusted)))
     for folder in trees():
         yield from _tree(folder)
-    for name, path in company.items():
+    for name, path in ((name, Path(os.path.realpath(called))) for name, called in company.items()):
         # One program may be many tools, by the name that it is called by: it is there once.
         yield Entry(f"usr/bin/{path.name}", data=path, mode=0o755)
         if name != path.name:
