@@ -1,6 +1,7 @@
 """What this machine remembers of images: layers that were made, and what is known to be where.
 
-    layers/<part key>.json               what became of a part: diff_id, digest, size, compression
+    layers/<part key>.json               what became of a part: diff_id, digest, size, compression; and for people,
+                                         of what kind it is, and its name
     blobs/<hex>                          the bytes of a compressed layer, named by their sha256
     places/<hash of a destination>.json  the blobs that are there, and the images: key → digest, each with when it was
                                          last used
@@ -23,7 +24,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jobq_magic.images.layer import FileContent, as_it_is, write
+from jobq_magic.images.kept import KeptContent
+from jobq_magic.images.layer import as_it_is, write
 from jobq_magic.images.model import Layer, Part
 from jobq_magic.runtime.wire import canonical, replace_file
 
@@ -76,17 +78,22 @@ class Cache:
             return None
         os.utime(note)
         os.utime(blob)
-        return replace(layer, content=FileContent(blob))
+        return replace(layer, content=KeptContent(blob, layer.digest, lambda: self._made(part)))
 
     def _made(self, part: Part) -> Layer:
         blobs = self.root / "blobs"
         blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="making-", dir=self.root, ignore_cleanup_errors=True) as scratch:
             made = write(part.entries(Path(scratch)), compression=part.compression, folder=blobs)
-        told = {"diff_id": made.diff_id, "digest": made.digest, "size": made.size, "compression": part.compression}
+        told: dict[str, Any] = {
+            "diff_id": made.diff_id,
+            "digest": made.digest,
+            "size": made.size,
+            "compression": part.compression,
+        }
         note = self._note(part.key)
         note.parent.mkdir(exist_ok=True)
-        replace_file(note, canonical(told))
+        replace_file(note, canonical({**told, "kind": part.kind, "name": part.name}))
         return Layer(part.kind, part.name, **told, content=made.content)
 
 
@@ -113,7 +120,11 @@ class Known:
 
     def forget(self) -> None:
         """Nothing is known any more of which blobs are there."""
-        self._write(self._blobs.clear)
+
+        def nothing() -> None:
+            self._blobs = {}
+
+        self._write(nothing)
 
     def image(self, key: str) -> str:
         """The digest of the image of a key when it was last put there; "" where it was not."""
