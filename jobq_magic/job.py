@@ -150,6 +150,8 @@ def outcome(store: Store, run: Run, snapshot: Snapshot, *, most: int | None = No
     Raises:
         ResultError: there is a result that cannot be used.
     """
+    if snapshot.phase is Phase.SUCCEEDED and snapshot.reason == "built":
+        return Outcome()  # an image was asked for, and nothing else
     if snapshot.result == "ready" or snapshot.phase is Phase.SUCCEEDED:
         if not run.paths.key.exists():
             raise ResultError("result-pruned", f"{run.id} is no longer kept", do="Run its cell again")

@@ -38,6 +38,7 @@ def _summaries() -> Mapping[str, str]:
         "attach": "follow a run to its end",
         "explain": "what travelled with a run, why, and how big it was",
         "result": "what a run left",
+        "image": "the image of a run, layer by layer; what this machine keeps of images; prune",
         "rerun": "run the same once more",
         "prune": "remove ended runs",
         "config": "every setting, and where it comes from",

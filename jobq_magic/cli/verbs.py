@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-from jobq_magic import commands
+from jobq_magic import commands, imaging
 from jobq_magic.cli import tables
 from jobq_magic.cli.main import JOB_FAILED, OK
 from jobq_magic.errors import OptionError
-from jobq_magic.render import text
+from jobq_magic.render import image, text
 from jobq_magic.render.account import explained
 from jobq_magic.run import Run
 from jobq_magic.runs import pages
@@ -174,6 +174,17 @@ def _explain(parser: commands.Parser) -> Verb:
     return perform
 
 
+def _image(parser: commands.Parser) -> Verb:
+    ask = imaging.words(parser)
+
+    def perform(args: Namespace) -> int:
+        answer = ask(Store(), args)
+        print(json.dumps(imaging.as_json(answer), indent=1) if args.json else image.told(answer, now=time.time()))
+        return OK
+
+    return perform
+
+
 def _rerun(parser: commands.Parser) -> Verb:
     _takes_run(parser)
 
@@ -239,6 +250,7 @@ VERBS: Mapping[str, Callable[[commands.Parser], Verb]] = {
     "attach": _attach,
     "explain": _explain,
     "result": _result,
+    "image": _image,
     "rerun": _rerun,
     "prune": _prune,
     "config": _config,

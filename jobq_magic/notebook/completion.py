@@ -126,7 +126,8 @@ def _words_of(usage: str, words: Sequence[str], fragment: str) -> Iterator[_Pair
         return
     if named := re.match(r"\[([a-z]+(?: \| [a-z]+)*)", usage):
         yield from ((word, "verb") for word in named[1].split(" | ") if not words)
-    given = [word for at, word in enumerate(words) if not _is_flag(word) and words[max(0, at - 1)] not in value]
+    said = words[words[:1] == ["show"] :]  # which may be left out
+    given = [word for at, word in enumerate(said) if not _is_flag(word) and said[max(0, at - 1)] not in value]
     if re.search(r"\bRUN\b", usage) and (not given or "RUN ..." in usage):
         yield from _runs()
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from IPython.display import clear_output, display
 
 from jobq_magic import commands
-from jobq_magic.render import html, text
+from jobq_magic.render import html, image, text
 from jobq_magic.render.card import Card
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
@@ -98,6 +98,7 @@ def wait_headless(store: Store, run: Run) -> Snapshot:
             raise
     snapshot = store.snapshot(run)
     display({"text/plain": text.final(snapshot), "text/html": html.final(snapshot)}, raw=True)
+    _tell_image(snapshot)
     return snapshot
 
 
@@ -117,6 +118,13 @@ class TerminalFace:
         print(text.live(card.snapshot, now=card.now))
         for note in card.notes:
             print(f"  {note}")
+        _tell_image(card.snapshot)
+
+
+def _tell_image(snapshot: Snapshot) -> None:
+    """Prints what was asked for with `--build-only`: the same lines as long as the same is in it."""
+    if snapshot.reason == "built" and snapshot.image is not None:
+        print(image.stable(snapshot.image))
 
 
 @contextmanager

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.display import display
 
-from jobq_magic import commands
+from jobq_magic import commands, imaging
 from jobq_magic.bundle import Account
+from jobq_magic.image import Image
 from jobq_magic.job import Job
 from jobq_magic.notebook import faces, frontend
 from jobq_magic.render import html, text
+from jobq_magic.render import image as image_text
 from jobq_magic.render.account import explained, explained_html
 from jobq_magic.run import Run
 from jobq_magic.runs import pages
@@ -27,7 +29,20 @@ from jobq_magic.words import size
 if TYPE_CHECKING:
     from jobq_magic.notebook.session import Session
 
-__all__ = ["PARSERS", "Explained", "Runs", "Standing", "explain", "list_", "logs", "result", "shown", "status"]
+__all__ = [
+    "PARSERS",
+    "Explained",
+    "Imaged",
+    "Runs",
+    "Standing",
+    "explain",
+    "image",
+    "list_",
+    "logs",
+    "result",
+    "shown",
+    "status",
+]
 
 _FEW = 20
 """Runs that a list shows without `--all`."""
@@ -93,6 +108,19 @@ class Explained(_Found):
         return {"text/plain": explained(self.account), "text/html": explained_html(self.account)}
 
 
+class Imaged(_Found):
+    """An image, or what this machine keeps of them; `image` is all of it as data."""
+
+    def __init__(self, found: Image | imaging.Kept) -> None:
+        self.image = found
+        self._now = time.time()
+
+    def _drawn(self) -> dict[str, str]:
+        found = self.image
+        html_ = image_text.drawn_html(found) if isinstance(found, Image) else image_text.kept_html(found, now=self._now)
+        return {"text/plain": image_text.told(found, now=self._now), "text/html": html_}
+
+
 _COLUMNS = (*text.COLUMNS, "from")
 
 
@@ -117,6 +145,16 @@ def explain(session: Session, words: Sequence[str]) -> Explained:
     """[RUN]: what travelled with a run, why, and how big it was; and what did not."""
     run = session.store.find(_run_parser("explain").parse_args(words).run)
     return shown(session, Explained(commands.explain(session.store, run)))
+
+
+def image(session: Session, words: Sequence[str]) -> Imaged | None:
+    """[show | list | prune | RUN] [--older-than TIME] [--registry] [--dry-run]: what the image of a run is made of."""
+    parser = _parser("image", _IMAGE)
+    answer = imaging.words(parser)(session.store, parser.parse_args(words))
+    if isinstance(answer, Image | imaging.Kept):
+        return shown(session, Imaged(answer))
+    print(image_text.told(answer, now=time.time()))
+    return None
 
 
 def logs(session: Session, words: Sequence[str]) -> None:
@@ -186,6 +224,15 @@ def _list_parser() -> commands.Parser:
     return parser
 
 
+_IMAGE = "What the image of a run is made of; what this machine keeps of images, and prune."
+
+
+def _image_parser() -> commands.Parser:
+    parser = _parser("image", _IMAGE)
+    imaging.words(parser)
+    return parser
+
+
 def _logs_parser() -> commands.Parser:
     parser = _takes_run(_parser("logs", "What a run printed: the last page, or all where that is one."))
     pages.add_words(parser)
@@ -197,6 +244,7 @@ PARSERS: Mapping[str, Callable[[], commands.Parser]] = {
     "status": lambda: _run_parser("status"),
     "logs": _logs_parser,
     "explain": lambda: _run_parser("explain"),
+    "image": _image_parser,
     "result": lambda: _run_parser("result"),
 }
 """For the help of a verb."""

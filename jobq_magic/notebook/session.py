@@ -30,6 +30,7 @@ from jobq_magic.notebook.tracebacks import drawable
 from jobq_magic.results.decode import Outcome
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
+from jobq_magic.snapshot import Phase
 
 __all__ = ["Session"]
 
@@ -212,6 +213,8 @@ class Session:
 
         A cell that waits gives its last value as any cell does.
         """
+        if run.spec.get("build_only"):
+            return
         code = (bundle.folder / bundle.cell["file"]).read_text(encoding="utf-8", errors="surrogatepass")
         analysis = analyse(code, bundle.cell["flags"])
         sent = Sent(
@@ -246,6 +249,8 @@ class Session:
     def _wait_headless(self, run: Run, bundle: Bundle, *, foreign: bool = False) -> Any:
         shipped = {} if foreign else self.shipped(bundle)
         end = faces.wait_headless(self.store, run)
+        if run.spec.get("build_only") and end.phase is Phase.SUCCEEDED:
+            return None
         sent = Sent(run, shipped, foreign=foreign)
         self.bindings.send(sent, bundle.cell["outs"], ())
         try:

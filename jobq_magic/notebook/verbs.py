@@ -98,6 +98,7 @@ VERBS: dict[str, Callable[[Session, Sequence[str]], Any]] = {
     "status": looking.status,
     "logs": looking.logs,
     "explain": looking.explain,
+    "image": looking.image,
     "stop": _stop,
     "list": looking.list_,
     "attach": _attach,

@@ -88,7 +88,8 @@ def card(card: Card) -> str:
     parts = [_live(card, told)]
     if len(told.log) > TAIL or card.cut or any(len(console.told(line)) > _WIDE for line in told.log):
         parts.append(_whole_log(card, told))
-    parts += [image.folded(card.snapshot.image), account.folded(card.account)]
+    unfolded = card.snapshot.reason == "built"  # then it is what was asked for
+    parts += [image.folded(card.snapshot.image, unfolded=unfolded), account.folded(card.account)]
     if card.snapshot.final:
         parts.append(_foot(card.snapshot.run))
     return _styled(_box(card.snapshot, card.snapshot.run, "".join(parts)))
@@ -175,7 +176,7 @@ def _styled(drawn: str) -> str:
 
 
 def _box(snapshot: Snapshot, name: str, body: str) -> str:
-    label = safe(f"Run {name}: {snapshot.phase}")
+    label = safe(f"Run {name}: {content.word(snapshot)}")
     return f'<div class="jq jq-{snapshot.phase}" role="group" aria-label="{label}">{body}</div>'
 
 

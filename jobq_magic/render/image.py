@@ -1,23 +1,31 @@
-"""The image of a run: its layers, what each holds and why it is there, and what had to travel. Pure."""
+"""Images: layers, what each holds, why it is there, and what had to travel; what a machine keeps of them. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from jobq_magic.image import Image
+from jobq_magic.imaging import Kept
 from jobq_magic.render import account, text
 from jobq_magic.render.safe import html as safe
 from jobq_magic.render.safe import one_line
 from jobq_magic.render.style import STYLE
 from jobq_magic.snapshot import ImageTold, LayerTold
-from jobq_magic.words import LAYERS, duration, layers, size
+from jobq_magic.words import LAYERS, ago, duration, layers, size
 
-__all__ = ["HEADS", "drawn", "drawn_html", "folded", "rows", "stable", "summary"]
+if TYPE_CHECKING:
+    from jobq_magic.images.prune import PrunedImages
+    from jobq_magic.imaging import Answer
+
+__all__ = ["HEADS", "drawn", "drawn_html", "folded", "kept", "kept_html", "pruned", "rows", "stable", "summary", "told"]
 
 HEADS = ("layer", "holds", "size", "state")
 _WHY = "why"
+_KEPT = ("layer", "holds", "size", "used", "digest")
+_PLACES = ("place", "images", "used")
+_DIGITS = 12
 
 
 class _Layered(Protocol):
@@ -33,13 +41,19 @@ class _Layered(Protocol):
 
 def summary(image: ImageTold | Image) -> str:
     """How much it is: `5 layers, 112 MB`."""
-    count = len(image.layers)
-    return f"{count} layer{'s' * (count != 1)}, {size(sum(layer.size for layer in image.layers))}"
+    return f"{_count(len(image.layers), 'layer')}, {size(sum(layer.size for layer in image.layers))}"
 
 
 def rows(image: ImageTold | Image) -> list[tuple[str, ...]]:
     """Its layers under `HEADS`, from the base up; those of the base in one row."""
     return [(each.kind, each.name, size(each.size), each.state) for each in _grouped(image.layers)]
+
+
+def told(answer: Answer, *, now: float) -> str:
+    """What was answered about images, as text."""
+    if isinstance(answer, Image):
+        return drawn(answer)
+    return kept(answer, now=now) if isinstance(answer, Kept) else pruned(answer)
 
 
 def drawn(image: Image) -> str:
@@ -65,19 +79,67 @@ def drawn_html(image: Image) -> str:
     return f'{STYLE}<div class="jq" role="group" aria-label="Image">{head}{layers_}{facts}{notes}</div>'
 
 
-def folded(image: ImageTold | None) -> str:
+def folded(image: ImageTold | None, *, unfolded: bool = False) -> str:
     """The image, to be unfolded in a card; nothing where a run has none."""
     if image is None:
         return ""
     table = account.table(HEADS, rows(image), code={0}, right={2})
     told = f"<summary>Image: {safe(summary(image))}</summary>"
-    return f"<details>{told}{table}{_copied('reference', image.reference)}</details>"
+    return f"<details{' open' * unfolded}>{told}{table}{_copied('reference', image.reference)}</details>"
 
 
 def stable(image: ImageTold) -> str:
     """What is the same at every execution: what it holds, and by which digest it is called."""
     held = [(each.kind, each.name, size(each.size)) for each in _grouped(image.layers)]
     return "\n".join(filter(None, (text.columns(HEADS[:3], held) if held else "", one_line(image.reference))))
+
+
+def kept(found: Kept, *, now: float) -> str:
+    """What a machine keeps of images, as text."""
+    layers_, places = _kept(found, now), _places(found, now)
+    tables = [text.columns(_KEPT, layers_) if layers_ else "", text.columns(_PLACES, places) if places else ""]
+    return "\n\n".join(filter(None, (*tables, _in_all(found))))
+
+
+def kept_html(found: Kept, *, now: float) -> str:
+    """The same as HTML."""
+    tables = account.table(_KEPT, _kept(found, now), code={4}, right={2})
+    tables += account.table(_PLACES, _places(found, now), code={0}, right={1})
+    head = f'<div class="jq-head"><div class="jq-who"><b>Images</b> <span class="jq-mut">{safe(_in_all(found))}</span>'
+    return f'{STYLE}<div class="jq" role="group" aria-label="Images">{head}</div></div>{tables}</div>'
+
+
+def pruned(done: PrunedImages) -> str:
+    """What a prune took away, or would take: `Removed 3 layers (64 MB) and 2 images`."""
+    verb = "Would remove" if done.dry_run else "Removed"
+    lines = [f"{verb} {_count(done.layers, 'layer')} ({size(done.freed)}) and {_count(len(done.images), 'image')}"]
+    if done.in_use:
+        stay = "stays, as a run that has not ended uses it" if done.in_use == 1 else "stay, as runs that live use them"
+        lines.append(f"{_count(done.in_use, 'image')} {stay}")
+    return "\n".join([*lines, *map(one_line, done.notes)])
+
+
+def _kept(found: Kept, now: float) -> list[tuple[str, ...]]:
+    return [
+        (each.kind, each.name, size(each.size), ago(max(0, now - each.used)), each.digest.partition(":")[2][:_DIGITS])
+        for each in found.layers
+    ]
+
+
+def _places(found: Kept, now: float) -> list[tuple[str, ...]]:
+    places: dict[str, list[float]] = {}
+    for each in found.images:
+        places.setdefault(each.place, []).append(each.used)
+    return [(place, str(len(used)), ago(max(0, now - max(used)))) for place, used in sorted(places.items())]
+
+
+def _in_all(found: Kept) -> str:
+    told = f"{_count(len(found.layers), 'layer')}, {size(sum(each.size for each in found.layers))} in {found.folder}"
+    return f"{told}; {_count(len(found.images), 'image')} elsewhere"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' * (number != 1)}"
 
 
 def _explained(image: Image) -> list[tuple[str, ...]]:

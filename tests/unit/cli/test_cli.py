@@ -47,6 +47,7 @@ def test_help_says_the_verbs_and_the_exit_statuses(jobq):
         "attach",
         "result",
         "rerun",
+        "image",
         "prune",
         "config",
         "ray",

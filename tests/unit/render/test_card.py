@@ -168,7 +168,7 @@ OURS = {
     "button": {"type", "class", "onclick", "data-commandlinker-command", "data-commandlinker-args"},
     "circle": {"cx", "cy", "r", "fill", "stroke", "stroke-width", "stroke-dasharray"},
     "code": {"class", "tabindex"},
-    "details": {"class"},
+    "details": {"class", "open"},
     "div": {
         "tabindex",
         *("class", "role", "aria-label", "aria-hidden", "aria-valuemin", "aria-valuemax", "aria-valuenow"),

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from jobq_magic.image import Image, ImageLayer
-from jobq_magic.render.image import drawn, drawn_html, folded, stable, summary
+from jobq_magic.images.prune import KeptImage, KeptLayer, PrunedImages
+from jobq_magic.imaging import Kept
+from jobq_magic.render.image import drawn, drawn_html, folded, kept_html, pruned, stable, summary, told
 from jobq_magic.render.style import STYLE
 from jobq_magic.snapshot import ImageTold, LayerTold
 from jobq_magic.words import layers
@@ -60,3 +62,35 @@ def test_what_a_layer_is_called_is_shown_as_text_and_never_acts():
     for text in drawn(image), stable(told):
         assert not {"\x1b", "\u202e"} & set(text)
         assert "\nnext" not in text
+
+
+T = 1_800_000_000.0
+KEPT = Kept(
+    "/home/ada/.cache/jobq/images",
+    (
+        KeptLayer("requirements", "numpy, pandas and 4 more", DIGEST, 64_000_000, T - 7200),
+        KeptLayer("", "", "sha256:" + "ef56" * 16, 120_000, T - 9 * 86400),
+    ),
+    (
+        KeptImage("engine:ABCD", "cd34" * 16, DIGEST, T - 60),
+        KeptImage("engine:ABCD", "ab12" * 16, DIGEST, T - 900),
+        KeptImage("registry.example.org/team", "ab12" * 16, DIGEST, T - 86400 * 3),
+    ),
+)
+
+
+def test_what_a_machine_keeps_is_told_with_its_size_and_when_it_was_used():
+    golden("render/images.txt", told(KEPT, now=T) + "\n")
+    golden("render/images.html", kept_html(KEPT, now=T).removeprefix(STYLE) + "\n")
+    assert told(Kept("/x", (), ()), now=T) == "0 layers, 0 B in /x; 0 images elsewhere"
+
+
+def test_what_was_removed_is_told_and_what_was_not_and_why():
+    done = PrunedImages(2, 64_120_000, KEPT.images[:1])
+    assert pruned(done) == "Removed 2 layers (64.1 MB) and 1 image"
+    held = PrunedImages(0, 0, (), 1, ("The registry refuses\x1b[2J",), dry_run=True)
+    assert pruned(held).splitlines() == [
+        "Would remove 0 layers (0 B) and 0 images",
+        "1 image stays, as a run that has not ended uses it",
+        "The registry refuses",
+    ]
