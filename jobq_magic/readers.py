@@ -6,6 +6,7 @@ Each reader takes what the command line, a file, the environment or Python code 
 from __future__ import annotations
 
 import keyword
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -131,12 +132,16 @@ def label(value: Any) -> dict[str, str | None]:
 
 
 def volume(value: Any) -> tuple[str, ...]:
-    """Volumes: `data:/data`, `data:/data:ro`."""
+    """Volumes: `data:/data`, `data:/data:ro`; a folder of this machine is made whole, `./data` from where we are."""
     volumes = items(value)
     for item in volumes:
         if not re.fullmatch(r"[^:]+:/[^:]*(?::r[ow])?", item):
             raise Refusal("is not a volume", "Write SOURCE:/WHERE or SOURCE:/WHERE:ro")
-    return volumes
+    return tuple(_whole(item) if item.startswith((".", "~")) else item for item in volumes)
+
+
+def _whole(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - it goes on behind a colon
 
 
 def requirement(value: Any) -> tuple[str, ...]:

@@ -98,6 +98,12 @@ REASONS: Mapping[str, Words] = {
     "exception": Words("{error}", "Names that this run would have bound are not set"),
     "exit": Words("The cell ended its process with exit status {exit_code}"),
     "killed": Words("killed (SIGKILL), most likely out of memory", "Ask for less data at a time, or a bigger place"),
+    "out-of-memory": Words(
+        "Out of memory: it needed more than its limit of {limit}", "Give it more by --memory, or less data at a time"
+    ),
+    "machine-out-of-memory": Words(
+        "Out of memory: its machine had none left", "Ask for less data at a time, or a bigger place"
+    ),
     "signal": Words("killed ({signal})", "The log shows what it printed last"),
     "deadline": Words("Stopped after its time limit of {seconds}", "Give it more with --timeout"),
     "stopped": Words("Stopped on request"),
@@ -116,6 +122,21 @@ REASONS: Mapping[str, Words] = {
     ),
     "host-rebooted": Words("{host} was restarted while it ran", "Run it again with %jobq rerun {run}"),
     "host-silent": Words("No sign of life from {host} for {seconds}", "Run it again with %jobq rerun {run}"),
+    "other-python": Words(
+        "The image has Python {found}, and the notebook {wanted}", "Choose a base with Python {wanted} by --base"
+    ),
+    "folder-unseen": Words(
+        "The Docker Engine does not see the folder of the run", "Let JOBQ_HOME name a folder that both see"
+    ),
+    "container-killed": Words("Its container was killed from outside", "Run it again with %jobq rerun {run}"),
+    "container-removed": Words(
+        "Its container was removed by somebody else before it ended", "Run it again with %jobq rerun {run}"
+    ),
+    "container-ended": Words("Its container ended before the cell did, with exit status {exit_code}: {error}"),
+    "engine-silent": Words(
+        "No word of the Docker Engine for {seconds}, and no sign of life from the job",
+        "Run it again with %jobq rerun {run}",
+    ),
     "ray-starting": Words("Starting Ray on this machine", "Later runs use the same Ray, and start at once"),
     "ray-worker-start": Words("Ray is starting the process of the cell"),
     "ray-failed": Words("Ray could not run it: {error}"),
@@ -141,6 +162,8 @@ class _Facts(dict[str, Any]):
         super().__init__(more | dict(facts))
         if isinstance(number := self.get("signal"), int):
             self["signal"] = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+        if isinstance(limit := self.get("limit"), int):
+            self["limit"] = _binary(limit)
         if isinstance(seconds := self.get("seconds"), int | float):
             self["seconds"] = duration(seconds)
 
@@ -208,6 +231,14 @@ def ago(seconds: float) -> str:
         if seconds < length * most:
             return f"{int(seconds / length)} {unit} ago" if seconds >= 1 else "now"
     return f"{int(seconds / 86400)} days ago"
+
+
+def _binary(count: int) -> str:
+    """A limit of memory as it was written: `512Mi`, `1.5Gi`; or else in bytes."""
+    for unit, length in (("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10)):
+        if count >= length and (written := f"{count / length:.4g}") and float(written) * length == count:
+            return f"{written}{unit}"
+    return size(count)
 
 
 def size(count: float) -> str:

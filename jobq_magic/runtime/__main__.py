@@ -1,17 +1,21 @@
-"""`python -P -m _jobq_runtime run|supervise RUN_FOLDER ATTEMPT`: what `launch` starts."""
+"""`python -P -m _jobq_runtime run|supervise RUN_FOLDER ATTEMPT [BUNDLE]`: what `launch` starts."""
 
 from __future__ import annotations
 
 import sys
 
 
-def main(verb: str, folder: str, attempt: str) -> None:
-    """Does what the verb says, and ends the process."""
+def main(verb: str, folder: str, attempt: str, bundle: str = "") -> None:
+    """Does what the verb says, and ends the process. With a bundle of its own, the job is in a container."""
     from .main import Job, leave, run
 
-    job = Job.at(folder, int(attempt))
+    job = Job.at(folder, int(attempt), bundle)
     if verb == "run":
         leave(run(job))
+    if bundle:
+        from . import contained
+
+        sys.exit(contained.main(job))
     from .supervise import supervise
 
     supervise(job)

@@ -62,3 +62,8 @@ def job_argv(interpreter: str, run_folder: Path, attempt: int) -> list[str]:
 def supervisor_argv(interpreter: str, run_folder: Path, attempt: int) -> list[str]:
     """The command of a supervisor, which starts the job of a run as its child, or finds it, and keeps its record."""
     return [interpreter, "-P", "-m", NAME, "supervise", str(run_folder), str(attempt)]
+
+
+def contained_argv(run_folder: str, attempt: int, bundle: str) -> list[str]:
+    """The command of a container: a supervisor whose bundle is in the image. The image's PYTHONPATH has the runtime."""
+    return ["python3", "-P", "-m", NAME, "supervise", run_folder, str(attempt), bundle]

@@ -33,11 +33,13 @@ class Job(NamedTuple):
     run: str
     folder: str
     attempt: int
+    given: str = ""
+    """Where the bundle is, where that is not in the run's folder: images have it in themselves."""
 
     @property
     def bundle(self) -> str:
         """Folder of what the cell needs."""
-        return os.path.join(self.folder, "bundle")
+        return self.given or os.path.join(self.folder, "bundle")
 
     @property
     def out(self) -> str:
@@ -50,9 +52,9 @@ class Job(NamedTuple):
         return os.path.join(self.folder, "record.jsonl")
 
     @classmethod
-    def at(cls, folder: str, attempt: int) -> Job:
+    def at(cls, folder: str, attempt: int, bundle: str = "") -> Job:
         """The job of a run folder."""
-        return cls(os.path.basename(os.path.normpath(folder)), folder, attempt)
+        return cls(os.path.basename(os.path.normpath(folder)), folder, attempt, bundle)
 
     def note(self, **event: Any) -> None:
         """Adds to the record; a disk that is full must not end the job."""

@@ -18,11 +18,12 @@ import select
 import signal
 import time
 
-from . import outputs, process, sampler, spill, wire
+from . import outputs, process, sampler, shortage, spill, wire
 from .main import RAISED, Job, leave, run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 HEARTBEAT = 5.0
@@ -33,8 +34,25 @@ PATIENCE = 600.0
 """Seconds for which an end waits for room on a full disk."""
 
 
-def supervise(job: Job) -> None:
-    """Starts the job of an attempt, or adopts it, and stays until its end is on record."""
+def asked(job: Job) -> str:
+    """The reason of the request to stop; "" where there is none."""
+    try:
+        with open(os.path.join(job.folder, "stop")) as file:
+            return file.read().strip() or "stopped"
+    except FileNotFoundError:
+        return ""
+    except OSError:
+        return "stopped"
+
+
+def supervise(job: Job, *, asked: Callable[[Job], str] = asked, begin: Callable[[], None] = lambda: None) -> None:
+    """Starts the job of an attempt, or adopts it, and stays until its end is on record.
+
+    Args:
+        job: which.
+        asked: says why the job is to end, "" where it is not.
+        begin: called in the job's process, before anything else.
+    """
     lock = _claim(job)
     if lock is None or os.path.exists(_over(job)):  # somebody is at it, or it is too late
         return
@@ -55,9 +73,10 @@ def supervise(job: Job) -> None:
         pid = os.fork()
         if pid == 0:
             _become_job(go, lock, ready, wake, began)
+            begin()
             leave(run(job, supervised=True))
         os.close(go)
-        known = {"job": process.identify(pid), "began": time.time()}
+        known = {"job": process.identify(pid), "began": time.time(), "short": shortage.killed()}
     try:
         _write(job, {**known, "supervisor": process.identify(os.getpid())})
     except OSError:  # no room: an adopted job is watched all the same
@@ -66,12 +85,12 @@ def supervise(job: Job) -> None:
     if not adopted:
         os.write(began, b".")
         os.close(began)
-    status, cause = _watch(job, known, ready, adopted=adopted)
+    status, cause = _watch(job, known, ready, asked, adopted=adopted)
     for pid in process.descendants(os.getpid()):  # what the cell left running in the background
         process.end_tree(pid, 1.0)
     if adopted:  # then it is not below us
         _end_marked(job)
-    _conclude(job, status, cause)
+    _conclude(job, status, cause, _shortage(known))
 
 
 def _claim(job: Job) -> int | None:
@@ -137,13 +156,16 @@ def _become_job(go: int, *files: int) -> None:
     os.setpgid(0, 0)
 
 
-def _watch(job: Job, known: dict[str, Any], ready: int, *, adopted: bool) -> tuple[int | None, str]:
+def _watch(
+    job: Job, known: dict[str, Any], ready: int, asked: Callable[[Job], str], *, adopted: bool
+) -> tuple[int | None, str]:
     """Waits for the end of the job.
 
     Args:
         job: which.
         known: its process, and when it began.
         ready: readable when a child ended.
+        asked: says why it is to end.
         adopted: it is not our child.
 
     Returns:
@@ -153,7 +175,6 @@ def _watch(job: Job, known: dict[str, Any], ready: int, *, adopted: bool) -> tup
     order = outputs.Order(job.out)
     limit = _identity(job)["spec"].get("timeout")
     beat = time.monotonic()
-    stop_file = _stop_file(job)
     cause, hard, deadline = "", False, 0.0
     statuses: dict[int, tuple[int, Any]] = {}
     usage = sampler.of_job(job.out, pid, adopted=adopted)
@@ -169,9 +190,8 @@ def _watch(job: Job, known: dict[str, Any], ready: int, *, adopted: bool) -> tup
             beat = now
             os.utime(os.path.join(job.out, "supervisor.json"))
         if not cause:
-            if os.path.exists(stop_file):
-                cause = asked(job)
-            elif limit is not None and time.time() - known["began"] > float(limit):
+            cause = asked(job)
+            if not cause and limit is not None and time.time() - known["began"] > float(limit):
                 cause = "deadline"
             if cause:
                 job.note(phase="stopping", reason=cause, facts={"seconds": limit} if cause == "deadline" else {})
@@ -209,22 +229,16 @@ def _drain(file: int) -> None:
         return
 
 
-def _stop_file(job: Job) -> str:
-    return os.path.join(job.folder, "stop")
+def _shortage(known: dict[str, Any]) -> dict[str, Any] | None:
+    """The limit of memory, as facts, where the kernel ended processes of ours over it; None where it did not."""
+    before, after = known.get("short"), shortage.killed()
+    if before is None or after is None or after <= before:
+        return None
+    limit = shortage.limit()
+    return {} if limit is None else {"limit": limit}
 
 
-def asked(job: Job) -> str:
-    """The reason of the request to stop; "" where there is none."""
-    try:
-        with open(_stop_file(job)) as file:
-            return file.read().strip() or "stopped"
-    except FileNotFoundError:
-        return ""
-    except OSError:
-        return "stopped"
-
-
-def _conclude(job: Job, status: int | None, cause: str) -> None:
+def _conclude(job: Job, status: int | None, cause: str, short: dict[str, Any] | None = None) -> None:
     """Brings what was printed to its place, and the end onto the record, also where the disk is full for a while."""
     deadline = time.monotonic() + PATIENCE
     while True:
@@ -233,7 +247,10 @@ def _conclude(job: Job, status: int | None, cause: str) -> None:
             order = outputs.Order(job.out)
             order.sample()
             order.close()
-            wire.append_event(job.record, {"attempt": job.attempt, **ending(job, status, cause)})
+            event = {"attempt": job.attempt, **ending(job, status, cause, short)}
+            if short is not None and event.get("reason") not in OUT_OF_MEMORY:
+                event["note"] = "A process of the job was ended by the kernel, since memory was out"
+            wire.append_event(job.record, event)
             return
         except FileNotFoundError:  # the run was removed
             return
@@ -243,13 +260,18 @@ def _conclude(job: Job, status: int | None, cause: str) -> None:
             time.sleep(1.0)
 
 
-def ending(job: Job, status: int | None, cause: str) -> dict[str, Any]:
+OUT_OF_MEMORY = frozenset({"out-of-memory", "machine-out-of-memory"})
+"""The reasons that say that the kernel ended the job, since memory was out: over a limit, or all of it."""
+
+
+def ending(job: Job, status: int | None, cause: str, short: dict[str, Any] | None = None) -> dict[str, Any]:
     """The last event of an attempt, from what was seen of its process and from what it left.
 
     Args:
         job: which.
         status: its wait status; None where it is not known.
         cause: why we ended it, or "".
+        short: facts of the memory that was out, where the kernel ended processes for that.
     """
     result = result_of(job)
     facts: dict[str, Any] = {}
@@ -268,6 +290,8 @@ def ending(job: Job, status: int | None, cause: str) -> dict[str, Any]:
         }
     if cause:
         return {"phase": "cancelled", "reason": cause}
+    if short is not None and status in (None, signal.SIGKILL):  # of a wait status, the number of the signal
+        return {"phase": "failed", "reason": "out-of-memory" if short else "machine-out-of-memory", "facts": short}
     if status is None:
         return {"phase": "failed", "reason": "no-result"}
     code = os.waitstatus_to_exitcode(status)

@@ -1,0 +1,67 @@
+"""The supervisor of a job in a container: the first process there, which knows only what was mounted and baked in.
+
+Whoever ends the container from outside signals this process; it ends the job as on any other request to stop. What is
+secret comes as a file, which only the job gets into its environment: no inspection of the container shows it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+
+from . import supervise
+from .main import Job
+
+SECRETS = "/run/jobq-secrets"
+"""JSON: names and values."""
+UNSEEN = 97
+"""Exit status: what was mounted is not the run's folder."""
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+_WILLINGNESS = 500
+"""How much rather the kernel ends the job than us, when memory is out."""
+
+_called = False
+
+
+def main(job: Job) -> int:
+    """Supervises the job of an attempt to its end; returns the exit status of the container."""
+    if not os.path.exists(os.path.join(job.folder, "run.json")):
+        print(f"jobq: the folder of {job.run} is not what is mounted at {job.folder}", file=sys.stderr)
+        return UNSEEN
+    with open(os.path.join(job.bundle, "manifest.json"), encoding="utf-8") as file:
+        wanted = json.load(file)["python"]
+    found = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if wanted != found:
+        job.note(phase="failed", reason="other-python", facts={"wanted": wanted, "found": found})
+        return 0
+    for number in _SIGNALS:  # the first process of a container hears only what it has a handler for
+        signal.signal(number, _call)
+    supervise.supervise(job, asked=_asked, begin=_begin)
+    return 0
+
+
+def _call(*_: object) -> None:
+    global _called
+    _called = True
+
+
+def _asked(job: Job) -> str:
+    """Why the job is to end; "" where it is not."""
+    return supervise.asked(job) or ("stopped" if _called else "")
+
+
+def _begin() -> None:
+    """In the job's process, before anything else."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write(str(_WILLINGNESS))
+    try:
+        with open(SECRETS, encoding="utf-8") as file:
+            os.environ.update(json.load(file))
+    except FileNotFoundError:
+        return
