@@ -52,7 +52,7 @@ _P = Phase
 # writer that was overtaken (a `running` after the `cancelled`) changes nothing, and the first end stands.
 TRANSITIONS: Mapping[Phase, frozenset[Phase]] = {
     _P.CAPTURING: frozenset({_P.BUILDING, _P.SUBMITTING}) | _BAD_ENDS,
-    _P.BUILDING: frozenset({_P.SUBMITTING, _P.STOPPING}) | _BAD_ENDS,
+    _P.BUILDING: frozenset({_P.SUBMITTING, _P.STOPPING}) | FINAL,  # it ends well where nothing else was asked for
     _P.SUBMITTING: frozenset({_P.QUEUED, _P.STARTING, _P.RUNNING, _P.COLLECTING, _P.STOPPING}) | FINAL,
     _P.QUEUED: frozenset({_P.STARTING, _P.RUNNING, _P.COLLECTING, _P.STOPPING, _P.PAUSED}) | FINAL,
     _P.STARTING: frozenset({_P.QUEUED, _P.RUNNING, _P.COLLECTING, _P.STOPPING, _P.PAUSED}) | FINAL,

@@ -36,6 +36,11 @@ def test_a_record_may_skip_what_was_not_observed():
     assert folded(*phases("capturing", "submitting", "succeeded")).phase is Phase.SUCCEEDED
 
 
+def test_a_run_of_which_only_the_image_was_asked_for_ends_well_when_that_is_there():
+    snapshot = folded(*phases("capturing", "building", "succeeded", reason="built"))
+    assert (snapshot.phase, snapshot.reason, snapshot.final) == (Phase.SUCCEEDED, "built", True)
+
+
 def test_the_image_of_a_run_is_the_one_that_was_told_last():
     layer = {"kind": "code", "name": "the cell", "size": 812, "state": "pushed", "digest": "of no matter"}
     first = {"image": {"reference": "jobq@sha256:1"}}
