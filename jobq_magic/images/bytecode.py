@@ -7,11 +7,13 @@ import os
 import posixpath
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from jobq_magic.errors import BackendError
 from jobq_magic.images import compiler
+from jobq_magic.images.layer import Staged
 from jobq_magic.images.model import Entry
 
 __all__ = ["identity", "with_bytecode"]
@@ -27,12 +29,12 @@ def identity(python: str) -> str:
     return f"{sys.implementation.cache_tag} {'.'.join(map(str, sys.version_info))}"
 
 
-def with_bytecode(entries: Iterable[Entry], folder: Path, python: str) -> list[Entry]:
+def with_bytecode(entries: Iterable[Entry], folder: Path, python: str) -> Iterable[Entry]:
     """The entries, and the bytecode of their Python files, which is as old as they are: it is not checked.
 
     Args:
         entries: of a layer.
-        folder: where bytecode is written.
+        folder: where bytecode is written; it is begun at once, and waited for when the rest of the layer is written.
         python: the minor version that it is for; where that is not the version of this process, there is none.
 
     Raises:
@@ -42,8 +44,7 @@ def with_bytecode(entries: Iterable[Entry], folder: Path, python: str) -> list[E
     if not identity(python):
         return known
     folder.mkdir(parents=True, exist_ok=True)
-    jobs: list[tuple[int, str, str, str]] = []
-    made: list[Entry] = []
+    work: list[_Work] = []
     for number, entry in enumerate(known):
         if entry.kind != "file" or not entry.path.endswith(".py") or not _LEFT_OUT.isdisjoint(entry.path.split("/")):
             continue
@@ -52,60 +53,84 @@ def with_bytecode(entries: Iterable[Entry], folder: Path, python: str) -> list[E
             source.write_bytes(entry.data)
         else:
             source = entry.data
-        target = folder / f"{number}.pyc"
-        jobs.append((source.stat().st_size, str(source), f"/{entry.path}", str(target)))
-        above, name = posixpath.split(entry.path)
-        inside = f"{above}/__pycache__/{name[:-3]}.{sys.implementation.cache_tag}.pyc"
-        made.append(Entry(inside, data=target))
-    _compile(jobs)
-    return known + [entry for entry in made if isinstance(entry.data, Path) and entry.data.exists()]
+        work.append(_Work(entry.path, source, folder / f"{number}.pyc", source.stat().st_size))
+    if not work:
+        return known
+    compiling = _Compiling(work)
+    return Staged(known, compiling.entries, compiling.close)
 
 
-def _compile(jobs: Sequence[tuple[int, str, str, str]]) -> None:
-    """Spreads the work over the cores of this machine."""
-    total = sum(size for size, *_ in jobs)
-    count = max(1, min(_cores(), 8, total // 200_000))  # a process is worth it for 0.1 s of work
-    shares: list[list[tuple[str, str, str]]] = [[] for _ in range(count)]
-    sizes = [0] * count
-    for size, *job in sorted(jobs, reverse=True):
-        least = sizes.index(min(sizes))
-        sizes[least] += size
-        shares[least].append((job[0], job[1], job[2]))
-    environ = {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
-    command = [sys.executable, "-P", "-s", "-S", "-B", compiler.__file__]
-    running = []
-    try:
-        for share in shares:
-            process = subprocess.Popen(
-                command,
-                env=environ | {"PYTHONHASHSEED": "0"},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-            )
-            running.append(process)
-            _feed(process, json.dumps(share).encode())
-        for process in running:
+@dataclass(frozen=True, slots=True)
+class _Work:
+    path: str
+    source: Path
+    target: Path
+    size: int
+
+    @property
+    def entry(self) -> Entry:
+        above, name = posixpath.split(self.path)
+        inner = posixpath.join(above, "__pycache__", f"{name[:-3]}.{sys.implementation.cache_tag}.pyc")
+        return Entry(inner, data=self.target)
+
+
+class _Compiling:
+    """Processes that compile, spread over the cores of this machine."""
+
+    def __init__(self, work: Sequence[_Work]) -> None:
+        self._work = work
+        self._running: list[subprocess.Popen[bytes]] = []
+        total = sum(one.size for one in work)
+        count = max(1, min(_cores(), 8, total // 200_000))  # a process is worth it for 0.1 s of work
+        shares: list[list[tuple[str, str, str]]] = [[] for _ in range(count)]
+        sizes = [0] * count
+        for one in sorted(work, key=lambda one: (-one.size, one.path)):
+            least = sizes.index(min(sizes))
+            sizes[least] += one.size
+            shares[least].append((str(one.source), f"/{one.path}", str(one.target)))
+        environ = {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
+        try:
+            for share in shares:
+                self._running.append(_started(environ | {"PYTHONHASHSEED": "0"}, json.dumps(share).encode()))
+        except BaseException:
+            self.close()
+            raise
+
+    def entries(self) -> Iterator[Entry]:
+        """What has become of it."""
+        for process in self._running:
             told = process.communicate()[1]
             if process.returncode:
-                last = (told.decode("utf-8", "replace").strip().splitlines() or ["it says no reason"])[-1]
+                last = (told.decode("utf-8", "replace").strip().splitlines() or [f"exit {process.returncode}"])[-1]
                 raise BackendError("cannot-compile", f"the packages of the image cannot be compiled: {last}")
-    finally:
-        for process in running:
+        for one in self._work:
+            if one.target.exists():  # else it is no Python, or another one's
+                yield one.entry
+
+    def close(self) -> None:
+        """Ends it, wherever it stands."""
+        for process in self._running:
             if process.poll() is None:
                 process.kill()
                 process.communicate()
 
 
-def _feed(process: subprocess.Popen[bytes], data: bytes) -> None:
-    """All of the input now: the compiler reads it before it works."""
+def _started(environ: Mapping[str, str], data: bytes) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-P", "-s", "-S", "-B", compiler.__file__]
+    try:
+        process = subprocess.Popen(
+            command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+    except OSError as error:
+        raise BackendError("cannot-compile", f"{sys.executable} cannot be started: {error.strerror}") from error
     assert process.stdin is not None
     try:
-        process.stdin.write(data)
+        process.stdin.write(data)  # the compiler reads it before it works
         process.stdin.close()
     except BrokenPipeError:
         pass  # how it ended says more
     process.stdin = None
+    return process
 
 
 def _cores() -> int:

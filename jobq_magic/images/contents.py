@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from jobq_magic.errors import BackendError
 
-__all__ = ["PIECE", "BytesContent", "FileContent", "PartsContent", "read_file"]
+__all__ = ["PIECE", "BytesContent", "FileContent", "PartsContent", "read_parts"]
 
 PIECE = 1 << 20
 """How much of a content is in memory at a time."""
@@ -58,19 +58,25 @@ class PartsContent:
         Raises:
             BackendError: a file is no longer what it was.
         """
-        for part in self.parts:
-            size = len(part) if isinstance(part, bytes) else part[1]
-            if offset >= size:
-                offset -= size
-            elif isinstance(part, bytes):
-                yield from BytesContent(part).read(offset)
-                offset = 0
-            else:
-                yield from read_file(*part, offset)
-                offset = 0
+        return read_parts(self.parts, offset)
 
 
-def read_file(path: Path, size: int, offset: int = 0) -> Iterator[bytes]:
+def read_parts(parts: Iterable[bytes | tuple[Path, int]], offset: int = 0) -> Iterator[bytes]:
+    """The bytes of these, one after the other, from `offset` on.
+
+    Raises:
+        BackendError: a file is no longer what it was.
+    """
+    for part in parts:
+        size = len(part) if isinstance(part, bytes) else part[1]
+        if offset >= size:
+            offset -= size
+            continue
+        yield from BytesContent(part).read(offset) if isinstance(part, bytes) else _read_file(*part, offset)
+        offset = 0
+
+
+def _read_file(path: Path, size: int, offset: int = 0) -> Iterator[bytes]:
     """The bytes of a file, which is to have a size.
 
     Raises:

@@ -12,17 +12,17 @@ import hashlib
 import os
 import posixpath
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from jobq_magic.errors import BackendError
-from jobq_magic.images.contents import BytesContent, FileContent, PartsContent
+from jobq_magic.images.contents import PIECE, BytesContent, FileContent, PartsContent, read_parts
 from jobq_magic.images.model import Content, Entry
 from jobq_magic.images.tar import END, header, padding
 
-__all__ = ["FileContent", "Made", "as_it_is", "compresses", "write"]
+__all__ = ["FileContent", "Made", "Staged", "as_it_is", "compresses", "write"]
 
 _LEVEL = 1
 """Of isal: level 2 takes half as long again, and saves 3 %."""
@@ -40,6 +40,27 @@ class Made:
     content: Content
 
 
+class Staged(Iterable[Entry]):
+    """Entries of which some are still being made: they come last in the archive, which is begun without them.
+
+    Args:
+        first: what is there.
+        rest: waits for the others, none of which has a path of the first.
+        close: ends what makes them, wherever that stands.
+    """
+
+    def __init__(
+        self, first: Iterable[Entry], rest: Callable[[], Iterable[Entry]], close: Callable[[], object]
+    ) -> None:
+        self.first = first
+        self.rest = rest
+        self.close = close
+
+    def __iter__(self) -> Iterator[Entry]:
+        yield from self.first
+        yield from self.rest()
+
+
 def write(entries: Iterable[Entry], *, compression: Literal["", "gzip"] = "gzip", folder: Path | None = None) -> Made:
     """Makes the archive of these entries.
 
@@ -51,19 +72,23 @@ def write(entries: Iterable[Entry], *, compression: Literal["", "gzip"] = "gzip"
     Raises:
         BackendError: something cannot be in a layer, or not be read or written.
     """
-    parts = _parts(entries)
-    if not compression:
+    try:
+        if compression:
+            return _compressed(read_parts(_parts(entries)), folder)
+        content = PartsContent(tuple(_parts(entries)))
         digest = hashlib.sha256()
-        for data in PartsContent(parts).read():
+        for data in content.read():
             digest.update(data)
         named = f"sha256:{digest.hexdigest()}"
-        return Made(named, named, PartsContent(parts).size, PartsContent(parts))
-    return _compressed(PartsContent(parts), folder)
+        return Made(named, named, content.size, content)
+    finally:
+        if isinstance(entries, Staged):
+            entries.close()
 
 
 def as_it_is(entries: Iterable[Entry]) -> Content:
     """The content of a layer that is not compressed, of which nothing is read now."""
-    return PartsContent(_parts(entries))
+    return PartsContent(tuple(_parts(entries)))
 
 
 def compresses(samples: Iterable[bytes], by: float = 1.25) -> bool:
@@ -74,7 +99,7 @@ def compresses(samples: Iterable[bytes], by: float = 1.25) -> bool:
     return len(data) > by * len(isal_zlib.compress(data, _LEVEL))
 
 
-def _compressed(archive: PartsContent, folder: Path | None) -> Made:
+def _compressed(archive: Iterable[bytes], folder: Path | None) -> Made:
     from isal import isal_zlib
 
     # wbits 31: a gzip header without name and time.
@@ -82,7 +107,7 @@ def _compressed(archive: PartsContent, folder: Path | None) -> Made:
     inner, outer, size = hashlib.sha256(), hashlib.sha256(), 0
 
     def packed() -> Iterator[bytes]:
-        for data in archive.read():
+        for data in archive:
             inner.update(data)
             yield packer.compress(data)
         yield packer.flush()
@@ -94,12 +119,11 @@ def _compressed(archive: PartsContent, folder: Path | None) -> Made:
     try:
         number, beside = tempfile.mkstemp(prefix="layer-", dir=folder)
         try:
-            with os.fdopen(number, "wb", buffering=0) as file:
+            with os.fdopen(number, "wb", buffering=PIECE) as file:
                 for data in packed():
                     outer.update(data)
                     size += len(data)
-                    _write_all(number, data)
-                file.flush()
+                    file.write(data)
             path = folder / outer.hexdigest()
             Path(beside).replace(path)
         except BaseException:
@@ -111,15 +135,8 @@ def _compressed(archive: PartsContent, folder: Path | None) -> Made:
     return Made(f"sha256:{inner.hexdigest()}", f"sha256:{outer.hexdigest()}", size, FileContent(path))
 
 
-def _write_all(number: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(number, view) :]
-
-
-def _parts(entries: Iterable[Entry]) -> tuple[bytes | tuple[Path, int], ...]:
+def _parts(entries: Iterable[Entry]) -> Iterator[bytes | tuple[Path, int]]:
     """The archive, as bytes and files; small things together."""
-    parts: list[bytes | tuple[Path, int]] = []
     held: list[bytes] = []
     for entry in _ordered(entries):
         if entry.kind != "file":
@@ -131,9 +148,10 @@ def _parts(entries: Iterable[Entry]) -> tuple[bytes | tuple[Path, int], ...]:
             size = _size(entry.data)
             held.append(header(entry.path, size=size, mode=entry.mode))
             if size:
-                parts += (b"".join(held), (entry.data, size))
+                yield b"".join(held)
+                yield entry.data, size
                 held = [padding(size)]
-    return (*parts, b"".join((*held, END)))
+    yield b"".join((*held, END))
 
 
 def _size(path: Path) -> int:
@@ -143,21 +161,26 @@ def _size(path: Path) -> int:
         raise BackendError("cannot-read", f"{path} cannot be put into the image: {error.strerror or error}") from error
 
 
-def _ordered(entries: Iterable[Entry]) -> list[Entry]:
+def _ordered(entries: Iterable[Entry]) -> Iterator[Entry]:
     """The entries by path, each once, with the folders above them."""
     known: dict[str, Entry] = {}
-    for entry in entries:
-        _refuse(entry.path)
-        known[entry.path] = entry
-    for path in list(known):
-        above = posixpath.dirname(path)
-        while above:
-            if above not in known and above not in _OF_THE_BASE:
-                known[above] = Entry(above, "folder", mode=0o755)
-            elif above in known and known[above].kind != "folder":
-                raise BackendError("cannot-layer", f"/{above} cannot be a {known[above].kind} and hold /{path}")
-            above = posixpath.dirname(above)
-    return [known[path] for path in sorted(known, key=lambda path: path.encode("utf-8", "surrogateescape"))]
+    stages = [lambda: entries.first, entries.rest] if isinstance(entries, Staged) else [lambda: entries]
+    for stage in stages:
+        found = {entry.path: entry for entry in stage()}
+        for path in list(found):
+            _refuse(path)
+            above = posixpath.dirname(path)
+            while above and above not in _OF_THE_BASE:
+                held = found.get(above) or known.get(above)
+                if held is None:
+                    found[above] = Entry(above, "folder", mode=0o755)
+                elif held.kind != "folder":
+                    raise BackendError("cannot-layer", f"/{above} cannot be a {held.kind} and hold /{path}")
+                above = posixpath.dirname(above)
+        for path in sorted(found, key=lambda path: path.encode("utf-8", "surrogateescape")):
+            if path not in known:
+                yield found[path]
+        known |= found
 
 
 def _refuse(path: str) -> None:

@@ -53,7 +53,7 @@ def runtime(python: str) -> Part:
 
     def entries(folder: Path) -> Iterable[Entry]:
         texts = [Entry(inside(f"{PATH}/{path}"), data=text) for path, text in sources.items()]
-        return [*with_bytecode(texts, folder, python), *_folders()]
+        return with_bytecode([*texts, *_folders()], folder, python)
 
     return Part("runtime", "jobq", key_of("runtime", digests, identity(python)), entries)
 
@@ -153,7 +153,7 @@ def _values(bundle: Path, manifest: Mapping[str, Any]) -> tuple[dict[str, list[s
 
 
 def _files_apart(bundle: Path, manifest: Mapping[str, Any]) -> bool:
-    sizes = [(bundle / "files" / path).stat().st_size for path, _ in manifest["files"]]
+    sizes: list[int] = [(bundle / "files" / path).stat().st_size for path, _ in manifest["files"]]
     return sum(sizes) >= BIG
 
 
