@@ -41,7 +41,7 @@ class Recipe:
     """`append`, `engine`, or "" for the first that can."""
     apt: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
-    """Packages for Python that are asked for beside those of the cell (PEP 508, or a path of the context)."""
+    """Packages for Python that are asked for beside those of the cell (PEP 508)."""
     env: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     args: Mapping[str, str] = field(default_factory=dict)

@@ -57,7 +57,12 @@ def load_profiles(cwd: Path, environ: Mapping[str, str], mistakes: list[OptionEr
     if found := _project(cwd, mistakes):
         path, ours = found
         short = _short(path, environ)
-        settings = {name: value for name, value in ours.items() if name != "profiles"}
+        # The table [tool.jobq.image] is read by `recipes`; `image = "..."` is a setting.
+        settings = {
+            name: value
+            for name, value in ours.items()
+            if name != "profiles" and not (name == "image" and isinstance(value, dict))
+        }
         project = Table(_checked(settings, f"[tool.jobq] of {short}", mistakes, profile=True), short)
         tables |= _profiles(ours, short, "tool.jobq.profiles", mistakes)
     return Profiles(project, tables, str(user.get("profile", "")), place)

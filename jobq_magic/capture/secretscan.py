@@ -13,14 +13,14 @@ from types import FunctionType, MemberDescriptorType
 from typing import Any
 
 from jobq_magic.capture.inside import attributes_of, items_of
-from jobq_magic.capture.secretforms import (
+from jobq_magic.errors import CaptureError
+from jobq_magic.secretforms import (
     client_with_credentials,
     is_credential_file,
     is_secret_name,
     looks_random,
     secret_in_text,
 )
-from jobq_magic.errors import CaptureError
 
 __all__ = [
     "defaults",

@@ -1,0 +1,194 @@
+"""Paths of a context, the folder that the files of an image come from; and what a recipe asks for by naming files."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from jobq_magic import readers
+from jobq_magic.errors import OptionError
+from jobq_magic.quantities import Refusal
+from jobq_magic.secretforms import is_credential_file, secret_in_text
+
+__all__ = ["is_address", "joined", "read_text", "requirements_of", "seen_from", "source_of"]
+
+_DEEPEST = 8
+"""Files of requirements that name others."""
+_LONGEST = 1 << 20
+_NAMES = (
+    ("pyproject.toml", r"\[(?:project|tool\.poetry)\](?:(?!\n\[).)*?\nname\s*=\s*[\"']([A-Za-z0-9][\w.-]*)[\"']"),
+    ("setup.cfg", r"\[metadata\](?:(?!\n\[).)*?\nname\s*=\s*([A-Za-z0-9][\w.-]*)"),
+    ("setup.py", r"\bname\s*=\s*[\"']([A-Za-z0-9][\w.-]*)[\"']"),
+)
+"""Where a project says what it is called."""
+_ADDRESS = re.compile(r"(?:https?|git|ssh)://|git@")
+
+
+def is_address(source: str) -> bool:
+    """Whether what is to be added is fetched, and no file of the context."""
+    return _ADDRESS.match(source) is not None
+
+
+def seen_from(root: Path, written: str, own: Path) -> str:
+    """A path as it is seen from the context; a slash in front means the context, as in a Dockerfile.
+
+    Args:
+        root: the context.
+        written: the path.
+        own: where it starts from, if it is no whole one.
+
+    Raises:
+        Refusal: it leads out of the context.
+    """
+    path = Path(written).expanduser() if written.startswith("~") else Path(written)
+    if path.is_absolute() and not path.is_relative_to(root) and not written.startswith("~"):
+        path = root / written.lstrip("/")
+    whole = os.path.normpath(own / path)
+    if not _inside(whole, str(root)) or not _inside(os.path.realpath(whole), os.path.realpath(root)):
+        raise Refusal(
+            f"names {written}, which lies outside of {root.name or root}",
+            "Copy it there, or move the context with context: FOLDER",
+        )
+    return Path(os.path.relpath(whole, root)).as_posix()
+
+
+def _inside(path: str, root: str) -> bool:
+    return path == root or path.startswith(root.rstrip("/") + "/")
+
+
+def source_of(root: Path, written: str, own: Path, *, add: bool) -> str:
+    """What is to be copied, as it is seen from the context; of what is to be added, an address stays what it is.
+
+    Raises:
+        Refusal: it is not there, lies elsewhere, or is made for credentials.
+    """
+    if add and is_address(written):
+        if kind := secret_in_text(written):
+            raise Refusal(f"holds {kind}", "Fetch the file first, and name it here")
+        return written
+    path = seen_from(root, written, own)
+    found = any(root.glob(path)) if re.search(r"[*?\[]", path) else (root / path).exists()
+    if not found:
+        raise Refusal(f"names {written}, and there is no such file in {root.name or root}", "Name what is there")
+    if is_credential_file(Path(path)):
+        raise Refusal(f"names {written}, which is made for credentials", "Pass them with --secret NAME")
+    return path
+
+
+def requirements_of(root: Path, line: str, own: Path, depth: int = 0) -> list[str]:
+    """What an entry asks for, as requirements (PEP 508): `own @ file:///...` where it names what lies in the context.
+
+    Args:
+        root: the context.
+        line: as pip would take it: a name, a wheel, a project's folder, `-e FOLDER`, `-r FILE`.
+        own: where paths start from.
+        depth: how many files of requirements it lies in.
+
+    Raises:
+        Refusal: it cannot be.
+    """
+    option, _, rest = line.partition("=") if line.startswith("--") and "=" in line else line.partition(" ")
+    if option in {"-r", "--requirement"} or (line.startswith("-r") and not line.startswith("--")):
+        name = rest.strip() or line[2:].strip()
+        path = root / seen_from(root, name, own)
+        if depth > _DEEPEST or not path.is_file():
+            raise Refusal(f"names {name}, and there is no such file", "Name one that is there")
+        try:
+            lines = _lines(read_text(path))
+            return [found for inner in lines for found in requirements_of(root, inner, path.parent, depth + 1)]
+        except Refusal as refusal:
+            raise Refusal(f"names {name}, which {refusal.problem}", refusal.do) from None
+    if option in {"-e", "--editable"} or (line.startswith("-e") and not line.startswith("--")):
+        line = rest.strip() or line[2:].strip()  # in an image nobody edits it
+        if not _like_a_path(line, own):
+            line = f"./{line}"
+    elif line.startswith("-"):
+        raise Refusal(
+            f"holds {option}, an option of pip",
+            "Options of pip go into its configuration (pip.conf, PIP_INDEX_URL), which is honoured",
+        )
+    if not _like_a_path(line, own):
+        if kind := secret_in_text(line):
+            raise Refusal(
+                f"holds {kind}", "Keep passwords of indexes and hosts in netrc or pip.conf, which are honoured"
+            )
+        return list(readers.requirement([line]))
+    bare, bracket, extras = line.partition("[")
+    path = root / seen_from(root, bare, own)
+    if not path.exists():
+        raise Refusal(f"names {line}, and there is no such file", "Name what is there")
+    return [f"{_name(path, line)}{bracket}{extras} @ {path.as_uri()}"]
+
+
+def joined(lines: Iterable[str]) -> tuple[str, ...]:
+    """Requirements with one line for each name: what is asked of it is joined, what is for other machines is left out.
+
+    Two addresses of one name stay; that is refused where they are locked.
+    """
+    from packaging.requirements import Requirement
+
+    found: dict[tuple[str, str | None], Requirement] = {}
+    for line in lines:
+        one = Requirement(line)
+        if one.marker is not None and not one.marker.evaluate({"extra": ""}):
+            continue
+        one.marker = None
+        key = (re.sub(r"[-_.]+", "-", one.name).lower(), one.url)
+        if (other := found.setdefault(key, one)) is not one:
+            other.extras |= one.extras
+            other.specifier &= one.specifier
+    return tuple(str(one) for one in found.values())
+
+
+def _name(path: Path, line: str) -> str:
+    """What a wheel, an archive of sources, or a folder with a project of Python is called."""
+    from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
+
+    if path.is_file():
+        try:
+            parse = parse_wheel_filename if path.suffix == ".whl" else parse_sdist_filename
+            return parse(path.name)[0]
+        except (InvalidWheelFilename, InvalidSdistFilename):
+            raise Refusal(
+                f"names {line}, which is called neither as a wheel nor as an archive of sources", "Build it anew"
+            ) from None
+    for file, pattern in _NAMES:
+        with contextlib.suppress(OSError):
+            if found := re.search(pattern, (path / file).read_text(encoding="utf-8", errors="replace"), re.DOTALL):
+                return found[1]
+    if any((path / file).is_file() for file, _ in _NAMES):
+        raise Refusal(f"names {line}, whose project does not say what it is called", f"Write NAME @ {path.as_uri()}")
+    raise Refusal(f"names {line}, which is no project of Python", "It needs a pyproject.toml")
+
+
+def _like_a_path(line: str, own: Path) -> bool:
+    bare = line.partition("[")[0]
+    if "@" in line or "://" in line:
+        return False
+    if line.startswith((".", "/", "~")) or line.endswith((".whl", ".tar.gz", ".zip")):
+        return True
+    return ("/" in bare or not re.search(r"[<>=!~;]", line)) and (own / bare / "pyproject.toml").is_file()
+
+
+def _lines(text: str) -> list[str]:
+    """The requirements in a file of pip: without comments, and without hashes, which are found anew."""
+    joined = re.sub(r"\\\r?\n", " ", text)
+    lines = (re.sub(r"(?:^|\s)#.*", "", line) for line in joined.splitlines())
+    return [bare for line in lines if (bare := re.sub(r"\s--hash[= ]\S+", "", line).strip())]
+
+
+def read_text(path: Path) -> str:
+    """A file of settings.
+
+    Raises:
+        OptionError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(_LONGEST).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise OptionError("unreadable-image-file", f"{path.name} cannot be read: {why}", do="Correct it") from None
