@@ -177,7 +177,7 @@ def _destination(request: BuildRequest, environ: Mapping[str, str], cache: Cache
         return EngineDestination(Engine.connect(environ))
     from jobq_magic.images.destinations import RegistryDestination
 
-    return RegistryDestination(to["push"], to.get("pull") or to["push"], environ=environ, cache=cache)
+    return RegistryDestination(to["push"], to.get("pull") or "", environ, cache)
 
 
 def summary(image: Image) -> dict[str, object]:

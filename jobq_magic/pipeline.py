@@ -339,7 +339,8 @@ def _recipe(resolved: Resolved, backend: Backend) -> Recipe | None:
         return None
     from jobq_magic.recipes import recipe_of
 
-    return recipe_of(resolved.spec, Path.cwd())
+    weak = frozenset(name for name, origin in resolved.origins.items() if origin.kind == "default profile")
+    return recipe_of(resolved.spec, Path.cwd(), weak=weak)
 
 
 def _capture_options(

@@ -1,0 +1,113 @@
+"""The way from a bundle to an image that its place can use."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobq_magic.image import BuildRequest, Image, ImageLayer
+from jobq_magic.images import assemble, baseimage, host, packages, parts, recognise
+from jobq_magic.images.cache import Cache
+from jobq_magic.images.model import Assembled, Base, Destination, Layer, Part, Report, Sent
+from jobq_magic.snapshot import Progress
+
+__all__ = ["ensure"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What an image is to be made of; nothing of it is made yet."""
+
+    base: Base
+    parts: tuple[Part, ...]
+    key: str
+
+
+def ensure(
+    request: BuildRequest,
+    bundle: Path,
+    *,
+    destination: Destination,
+    cache: Cache,
+    environ: Mapping[str, str],
+    report: Report,
+) -> Image:
+    """Makes sure that the image of a bundle is at its destination.
+
+    Args:
+        request: what it is made from, beside the bundle.
+        bundle: the folder of the bundle.
+        destination: where it is to be.
+        cache: what this machine remembers.
+        environ: how registries, indexes and engines are reached.
+        report: told how far it is.
+
+    Raises:
+        JobqError: it cannot be made, or not be brought there; one sentence.
+    """
+    began = time.monotonic()
+    base = _base(request, destination, cache, environ)
+    plan = _planned(request, base, bundle, environ)
+    known = cache.known(destination.name)
+    if (reference := destination.find(plan.key, known.image(plan.key))) is not None:
+        sent = Sent(reference, reference.rpartition("@")[2])
+    else:
+        sent = destination.put(_assembled(request, plan, cache, report), report)
+    known.add_image(plan.key, sent.digest)
+    layers = (*base.layers, *(cache.layer(part) for part in plan.parts))
+    return Image(
+        reference=sent.reference,
+        digest=sent.digest,
+        key=plan.key,
+        base=base.reference,
+        layers=tuple(_told(layer, sent.pushed) for layer in layers),
+        sent=sent.bytes,
+        seconds=time.monotonic() - began,
+        notes=base.notes,
+    )
+
+
+def _base(request: BuildRequest, destination: Destination, cache: Cache, environ: Mapping[str, str]) -> Base:
+    """What the image stands on, before a builder does something to it."""
+    reference = request.recipe.base or recognise.default_base(request.python, platform=request.platform)
+    if reference == "host":
+        return host.host_base(cache.layer, python=request.python, platform=request.platform, environ=environ)
+    if (known := destination.base(reference, request.platform)) is not None:
+        return baseimage.checked(known, reference, python=request.python, ray=request.ray)
+    return baseimage.resolve(
+        reference,
+        platform=request.platform,
+        python=request.python,
+        ray=request.ray,
+        environ=environ,
+        pins=cache.root / "pins.json",
+    )
+
+
+def _planned(request: BuildRequest, base: Base, bundle: Path, environ: Mapping[str, str]) -> _Plan:
+    installed = packages.part(
+        request.packages,
+        python=request.python,
+        platform=request.platform,
+        without=recognise.provided(base.ray),
+        environ=environ,
+    )
+    found = (installed, parts.runtime(request.python), parts.local(bundle), *parts.values(bundle), parts.code(bundle))
+    wanted = tuple(part for part in found if part is not None)
+    return _Plan(base, wanted, assemble.image_key(base, wanted, request.recipe))
+
+
+def _assembled(request: BuildRequest, plan: _Plan, cache: Cache, report: Report) -> Assembled:
+    made = []
+    for part in plan.parts:
+        report([Progress(f"making {part.name}", 0, None)])
+        made.append(cache.layer(part))
+    layers = (*plan.base.layers, *made)
+    return assemble.assemble(plan.base, layers, request.recipe, request.provenance, plan.key)
+
+
+def _told(layer: Layer, pushed: frozenset[str]) -> ImageLayer:
+    state = "pushed" if layer.digest in pushed else "reused"
+    return ImageLayer(layer.kind, layer.name, layer.digest, layer.size, state)
