@@ -123,7 +123,7 @@ def _prune(store: Store, args: argparse.Namespace) -> PrunedImages:
         raise OptionError("bad-time", f"--older-than {args.older_than} {refusal.problem}", do=refusal.do) from refusal
     cache = Cache(_folder())
     found = places.reachable(cache, os.environ, registries=args.registry)
-    done = prune(cache, older=older, in_use=_in_use(store), places=found.remove, more=found.more, dry_run=args.dry_run)
+    done = prune(cache, older=older, in_use=_in_use(store), places=found.remove, dry_run=args.dry_run)
     return replace(done, notes=(*found.notes, *done.notes))
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from jobq_magic.engine.address import address_in
 from jobq_magic.engine.client import Engine, Refused
 from jobq_magic.errors import BackendError
 from jobq_magic.images.cache import Cache
 from jobq_magic.images.intoengine import REPOSITORY, tag_of
-from jobq_magic.images.prune import KeptImage, Remove
+from jobq_magic.images.prune import Remove
 
 __all__ = ["Places", "reachable"]
 
@@ -26,14 +24,15 @@ class Places:
 
     remove: Mapping[str, Remove]
     """How an image is taken away from each."""
-    more: tuple[KeptImage, ...] = ()
-    """Images of ours that the cache does not know of."""
     notes: tuple[str, ...] = ()
     """What cannot be reached though images were put there, and why."""
 
 
 def reachable(cache: Cache, environ: Mapping[str, str], *, registries: bool) -> Places:
     """The Docker Engine of this machine, where there is one; if asked for, the registries that images were put into.
+
+    Images of ours in an engine that the cache does not know of count as used now, and are known from then on: an engine
+    does not tell since when it has them.
 
     Args:
         cache: what this machine remembers.
@@ -42,20 +41,21 @@ def reachable(cache: Cache, environ: Mapping[str, str], *, registries: bool) -> 
     """
     known = {one.destination: {digest for digest, _ in one.images().values()} for one in cache.knowns()}
     remove: dict[str, Remove] = {}
-    more: tuple[KeptImage, ...] = ()
     notes: list[str] = []
     try:
         engine = _engine(environ)
         name = f"{_ENGINE}{engine.id}"
         remove[name] = _Engine(engine).remove
-        more = tuple(image for image in _Engine(engine).images(name) if image.digest not in known.get(name, ()))
+        for tag, identity in _Engine(engine).images():
+            if identity not in known.get(name, ()):
+                cache.known(name).add_image(tag, identity)
     except BackendError as error:  # a machine without an engine has no images in it
         if any(place.startswith(_ENGINE) for place in known):
             notes += error.lines()[:1]
     for place in known if registries else ():
         if not place.startswith(_ENGINE):
             remove[place] = _Registry(place, environ).remove
-    return Places(remove, more, tuple(notes))
+    return Places(remove, tuple(notes))
 
 
 def _engine(environ: Mapping[str, str]) -> Engine:
@@ -72,17 +72,12 @@ class _Engine:
 
     engine: Engine
 
-    def images(self, place: str) -> list[KeptImage]:
-        """The images that are called as ours are."""
+    def images(self) -> list[tuple[str, str]]:
+        """The tag and the id of each image that is called as ours are."""
         with self.engine.telling("list its images"):
             listed = self.engine.api.images(name=REPOSITORY)
-            found = [self.engine.api.inspect_image(one["Id"]) for one in listed]
-        return [
-            KeptImage(place, tag.partition(":")[2], image["Id"], _tagged(image))
-            for image in found
-            for tag in image.get("RepoTags") or ()
-            if tag.startswith(f"{REPOSITORY}:")
-        ]
+        called = [(tag.partition(":"), str(one["Id"])) for one in listed for tag in one.get("RepoTags") or ()]
+        return [(tag, identity) for (name, _, tag), identity in called if name == REPOSITORY]
 
     def remove(self, key: str, digest: str) -> None:
         """Takes the image of a key away; not one that has become another since, nor one that a container has."""
@@ -112,12 +107,3 @@ class _Registry:
         del key
         with Registry(Reference.parse(self.place), self.environ, push=True) as registry:
             registry.delete_manifest(digest)
-
-
-def _tagged(image: Mapping[str, Any]) -> float:
-    """When an engine got an image; that it was made at the beginning of time says nothing."""
-    told = str((image.get("Metadata") or {}).get("LastTagTime") or "")
-    try:
-        return datetime.fromisoformat(told[:19] + "+00:00").timestamp()
-    except ValueError:
-        return 0.0

@@ -11,7 +11,7 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,7 +111,6 @@ def prune(
     older: float,
     in_use: InUse,
     places: Mapping[str, Remove],
-    more: Iterable[KeptImage] = (),
     dry_run: bool = False,
 ) -> PrunedImages:
     """Removes what was not used for a while.
@@ -121,7 +120,6 @@ def prune(
         older: seconds for which something must not have been used.
         in_use: what stays, however old it is.
         places: how an image is taken away from a place, by the place's name; of other places, nothing is removed.
-        more: images that the cache does not know of.
         dry_run: only say.
     """
     limit = min(time.time() - older, in_use.since)
@@ -131,7 +129,7 @@ def prune(
             for path in (*layer.notes, *([layer.blob] if layer.blob is not None else [])):
                 path.unlink(missing_ok=True)
         _sweep(cache)
-    old = [image for image in (*images(cache), *more) if image.place in places and image.used < limit]
+    old = [image for image in images(cache) if image.place in places and image.used < limit]
     held = [image for image in old if image.digest in in_use.digests]
     removed, notes = _removed(cache, [image for image in old if image not in held], places, dry_run=dry_run)
     freed = sum(layer.size for layer in gone)

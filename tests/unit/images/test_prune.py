@@ -9,7 +9,7 @@ import pytest
 from jobq_magic.errors import BackendError
 from jobq_magic.images.cache import Cache
 from jobq_magic.images.model import Entry, Part
-from jobq_magic.images.prune import InUse, KeptImage, images, layers, prune
+from jobq_magic.images.prune import InUse, images, layers, prune
 
 DAY = 86400.0
 NOBODY = InUse()
@@ -134,17 +134,6 @@ def test_where_images_were_removed_no_layer_is_taken_for_there(cache):
     assert cache.known("engine:x").has("sha256:blob")
     prune(cache, older=DAY, in_use=NOBODY, places={"engine:x": Place()})
     assert not cache.known("engine:x").has("sha256:blob")
-
-
-def test_images_that_the_cache_does_not_know_of_are_removed_too(cache):
-    place = Place()
-    more = [
-        KeptImage("engine:x", "k9", "sha256:9", time.time() - 9 * DAY),
-        KeptImage("engine:x", "k8", "d", time.time()),
-    ]
-    done = prune(cache, older=DAY, in_use=NOBODY, places={"engine:x": place}, more=more)
-    assert place.gone == [("k9", "sha256:9")]
-    assert done.images == (more[0],)
 
 
 def test_what_is_damaged_is_no_trouble_and_bytes_without_a_note_go(cache, aged):
