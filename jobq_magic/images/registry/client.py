@@ -193,7 +193,7 @@ class Registry:
             found += json.loads(answer.body).get("tags") or []
             following = httpx.Response(200, headers=answer.headers).links.get("next", {}).get("url", "")
             where = str(answer.url.join(following)) if following else ""
-        return found
+        return sorted(set(found))
 
     # Blobs
 
@@ -335,7 +335,7 @@ class Registry:
             answer = Answer(response.status_code, response.headers, response.url, self._read(response, limit))
         if answer.status in good:
             return answer
-        raise self._problem(answer, which=where)
+        raise self._problem(answer, which=where, push=method not in {"GET", "HEAD"})
 
     def resolved(self, answer: Answer, where: str) -> str:
         """An address that a registry gave, as one that can be asked.
@@ -365,7 +365,7 @@ class Registry:
             return opened
         with opened as response:
             answer = Answer(response.status_code, response.headers, response.url, self._read(response, LARGEST_ANSWER))
-        raise self._problem(answer, which=digest)
+        raise self._problem(answer, which=f"blobs/{digest}", push=False)
 
     def _exchange(self, method: str, where: str, body: Body, headers: dict[str, str], mount: str) -> _Exchange:
         """Sends a request, once more where the registry first asks who we are."""
@@ -455,7 +455,7 @@ class Registry:
             return found
         raise found from error
 
-    def _problem(self, answer: Answer, which: str) -> Exception:
+    def _problem(self, answer: Answer, which: str, *, push: bool) -> Exception:
         known, secrets = self._auth.credentials, self._auth.secrets
         if trouble := answered(self.reference, answer, known, secrets):
             return trouble
@@ -463,7 +463,7 @@ class Registry:
         kind, _, name = which.partition("/")
         if kind == "manifests":
             named = replace(named, digest=name) if ":" in name else replace(named, tag=name)
-        error = refused(named, answer, known, secrets, push=self._push)
+        error = refused(named, answer, known, secrets, push=push)
         error.answer = answer  # type: ignore[attr-defined]
         return error
 

@@ -38,20 +38,28 @@ class Reference:
         Raises:
             BackendError: it is none; one sentence.
         """
-        rest, plain = text.strip(), False
-        for scheme in ("http://", "https://", "docker://"):
-            if rest.lower().startswith(scheme):
-                rest, plain = rest[len(scheme) :], scheme == "http://"
+        scheme, slashes, rest = text.strip().partition("://")
+        if not slashes:
+            scheme, rest = "", text.strip()
+        plain = scheme.lower() == "http"
         # What is before an @ that stands in the host is a password, and must not be told.
         if "@" in rest.partition("/")[0] and "/" in rest and not _DIGEST.fullmatch(rest.partition("@")[2]):
             raise _refused(
                 "an image's name that holds a user or a password", "Log in to the registry instead: docker login HOST"
             )
         shown = f"{text.strip()!r}"
-        rest, _, digest = rest.rstrip("/").partition("@")
+        if scheme.lower() not in {"", "http", "https"}:
+            raise _refused(shown, "An address of a registry begins with https:// or http://, or with its name")
+        rest, _, digest = (rest.rstrip("/") if scheme else rest).partition("@")
         if digest and not _DIGEST.fullmatch(digest):
             raise _refused(shown, f"{digest!r} is no digest: sha256: and 64 digits of 0-9a-f")
         host, repository = _split(rest)
+        if scheme and host == HUB and rest.partition("/")[0].lower() not in _HUB_NAMES:
+            first = rest.partition("/")[0]
+            if "/" not in rest:
+                raise _refused(shown, f"It names a registry and no repository: {rest}/NAME")
+            port = 80 if plain else 443
+            raise _refused(shown, f"Without a port {first!r} would be a name on docker.io: write {first}:{port}/...")
         repository, tag = _tagged(repository)
         if not _HOST.fullmatch(host):
             raise _refused(shown, f"{host!r} is no name of a registry")
