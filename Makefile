@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONUNBUFFERED
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test full lint format browser chromium pictures docs bench bench-capture bench-local bench-panel bench-ray lock clean
+.PHONY: help install demo test full lint format browser chromium services pictures docs bench bench-capture bench-images bench-local bench-panel bench-ray lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,10 +29,10 @@ $(VENV)/.ready: $(wildcard requirements/*.lock) pyproject.toml
 demo: install ## run the π notebook headless on four Ray workers, and say what happened
 	@$(BIN)/python examples/demo.py
 
-test: lint chromium ## everything that must pass before a change lands
+test: lint chromium services ## everything that must pass before a change lands
 	$(BIN)/python -m pytest -m "not slow"
 
-full: lint chromium ## test, and all that is slow (many kills, long runs); figures go to docs/evidence/
+full: lint chromium services ## test, and all that is slow (many kills, long runs); figures go to docs/evidence/
 	$(BIN)/python -m pytest
 
 lint: install ## style, types, and the rules of the house
@@ -50,6 +50,9 @@ pictures: install chromium ## renew the pictures in the docs
 chromium:
 	@sh tests/browser/chromium.sh >/dev/null
 
+services:
+	@sh tests/services/install.sh >/dev/null
+
 docs: install ## the documentation, as a site: build/docs/html
 	$(BIN)/python -m sphinx -W --keep-going -n -q -d build/docs/doctrees docs build/docs/html
 
@@ -57,7 +60,7 @@ format: install ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bench-local bench-ray bench-panel bench-capture ## all benches, each beside its peer
+bench: bench-local bench-ray bench-panel bench-capture bench-images ## all benches, each beside its peer
 
 bench-local: install ## local mode and the magic itself, beside their peers
 	$(BIN)/python -m benchmarks.local
@@ -70,6 +73,9 @@ bench-panel: install chromium ## what the panel costs: on the wire, in the kerne
 
 bench-capture: install ## what capture costs, beside what the notebook holds and the disk
 	$(BIN)/python -m benchmarks.capture
+
+bench-images: install services ## from a cell to an image that pulls, beside docker build and push
+	$(BIN)/python -m benchmarks.images
 
 lock: install ## renew the lock files from pyproject.toml
 	@echo 'uv>=0.5' | $(BIN)/uv pip compile --quiet - --generate-hashes --no-header --no-annotate --universal --python-version 3.11 --upgrade -o requirements/uv.lock
