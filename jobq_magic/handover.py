@@ -14,7 +14,7 @@ from pathlib import Path
 
 from jobq_magic.places import runtime_dir
 
-__all__ = ["Handover", "leave", "remove", "settings_in", "take"]
+__all__ = ["Handover", "leave", "remove", "reveal", "settings_in", "take"]
 
 _SETTINGS = (
     "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "CURL_CA_BUNDLE", "NETRC", "REGISTRY_AUTH_FILE",
@@ -46,13 +46,7 @@ def leave(run: str, handover: Handover) -> None:
         StoreError: there is no folder that is ours alone.
         OSError: it cannot be written.
     """
-    path = _path(run)
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(file, "w", encoding="utf-8") as handle:
-        json.dump(asdict(handover), handle)
-    beside.replace(path)
+    _write(_path(run), asdict(handover))
 
 
 def take(run: str) -> Handover | None:
@@ -63,9 +57,38 @@ def take(run: str) -> Handover | None:
         return None
 
 
+def reveal(run: str, *, mode: int = 0o600) -> Path | None:
+    """A file with the secrets alone, as JSON, for who can have them by no other way; None where there are none.
+
+    Args:
+        run: whose.
+        mode: of the file; its folder is its owner's alone.
+    """
+    left = take(run)
+    if left is None or not left.secrets:
+        return None
+    _write(_revealed(run), dict(left.secrets), mode)
+    return _revealed(run)
+
+
 def remove(run: str) -> None:
     """Forgets what was handed over."""
     _path(run).unlink(missing_ok=True)
+    _revealed(run).unlink(missing_ok=True)
+
+
+def _write(path: Path, known: Mapping[str, object], mode: int = 0o600) -> None:
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(file, "w", encoding="utf-8") as handle:
+        json.dump(known, handle)
+    beside.chmod(mode)
+    beside.replace(path)
+
+
+def _revealed(run: str) -> Path:
+    return _path(run).with_name(f"{run}.secrets")
 
 
 def _path(run: str) -> Path:

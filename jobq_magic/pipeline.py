@@ -220,7 +220,10 @@ def _follow(store: Store, run: Run, lock: Lock, backend: Backend, attempt: int, 
         seen = backend.observe(run, attempt, handle)
         final = seen.phase is not None and Phase(seen.phase) in FINAL
         _note(store, run, ending.told(seen) if final else seen, mark)
-        if final or store.snapshot(run).final:
+        if final:
+            return
+        if store.snapshot(run).final:  # the job wrote it down itself: its place may let go of what it holds of it
+            backend.observe(run, attempt, handle)
             return
         ending.ask_where_wanted()
         time.sleep(_PERIOD)

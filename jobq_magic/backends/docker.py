@@ -80,7 +80,6 @@ class DockerBackend:
                 containers.start(engine, name)
             except Refused as refused:
                 containers.remove(engine, name)
-                dockerrun.forget(run)
                 raise dockerrun.explained(refused, run) from refused
         with contextlib.suppress(BackendError):
             _sweep(engine)
@@ -99,7 +98,7 @@ class DockerBackend:
         try:
             engine = self._engine(_environ(run))
             if over:
-                return self._settled(engine, run, name)
+                return self._settled(engine, name)
             state = containers.inspect(engine, name)
         except Silent:
             return self._unheard(job, known)
@@ -115,9 +114,9 @@ class DockerBackend:
             self.submit(run, attempt)
             return Observation()
         if _is_over(job):  # it was written down while we asked
-            return self._settled(engine, run, name)
+            return self._settled(engine, name)
         seen = _without_an_end(engine, job, name, state)
-        self._settled(engine, run, name)
+        self._settled(engine, name)
         return seen
 
     def stop(self, run: Run, attempt: int, handle: Mapping[str, Any], reason: str) -> None:
@@ -132,6 +131,12 @@ class DockerBackend:
             if known.stops > 1:
                 containers.kill(engine, name)
 
+    def close(self) -> None:
+        """Ends the connections to engines; they are made again when needed."""
+        for engine in self._engines.values():
+            engine.api.close()
+        self._engines.clear()
+
     def _engine(self, environ: Mapping[str, str]) -> Engine:
         """The engine of an environment; connected to once, as connecting asks it for its version."""
         key = tuple(environ.get(name, "") for name in sorted(_SAYS_WHICH))
@@ -143,16 +148,19 @@ class DockerBackend:
         try:
             return containers.create(engine, wanted)
         except Refused as refused:
-            if refused.status != 404 or "@" not in wanted.image:
+            if refused.status != 404:
                 raise dockerrun.explained(refused) from refused
+            if "@" not in wanted.image:
+                raise BackendError(
+                    "image-gone", "Docker no longer has the image of this run", do="Run the cell again"
+                ) from refused
         containers.pull(engine, wanted.image)
         return containers.create(engine, wanted)
 
-    def _settled(self, engine: Engine, run: Run, name: str) -> Observation:
+    def _settled(self, engine: Engine, name: str) -> Observation:
         """Removes the container of a run that has ended; what its own log holds is worth telling, as it should not."""
         text = containers.said(engine, name)
         containers.remove(engine, name)
-        dockerrun.forget(run)
         self._jobs.pop(name, None)
         return Observation(notes=(f"Its container said: {text}",) if text else ())
 
@@ -235,3 +243,4 @@ def _sweep(engine: Engine) -> None:
             continue
         if gone or _is_over(Job.at(str(folder), 1)):
             containers.remove(engine, name)
+            handover.remove(labels[dockerrun.LABEL])

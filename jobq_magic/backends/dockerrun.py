@@ -23,7 +23,7 @@ from jobq_magic.run import Run
 from jobq_magic.runtime.contained import SECRETS
 from jobq_magic.runtime.launch import contained_argv
 
-__all__ = ["FOLDER", "LABEL", "check", "explained", "forget", "name_of", "wanted"]
+__all__ = ["FOLDER", "LABEL", "check", "explained", "name_of", "wanted"]
 
 LABEL = "jobq.run"
 FOLDER = "jobq.folder"
@@ -97,11 +97,6 @@ def wanted(engine: Engine, run: Run, attempt: int, image: str) -> Wanted:
         gpus=spec.get("gpus"),
         shm=amount(spec["shm"]) if spec.get("shm") else (memory or int(engine.info.get("MemTotal") or 0)) // 2 or None,
     )
-
-
-def forget(run: Run) -> None:
-    """Removes the secrets of a run from this machine's disk."""
-    _secret_file(run).unlink(missing_ok=True)
 
 
 def explained(refused: Refused, run: Run | None = None) -> BackendError:
@@ -225,19 +220,5 @@ def _name() -> str:
 
 def _secrets(run: Run, own_user: bool) -> tuple[Mount, ...]:
     """A file that only the job reads; it is mounted, so no inspection of the container has its content."""
-    left = handover.take(run.id)
-    if left is None or not left.secrets:
-        return ()
-    path = _secret_file(run)
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    path.unlink(missing_ok=True)
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(file, "w", encoding="utf-8") as handle:
-        json.dump(dict(left.secrets), handle)
-    if own_user:  # its folder is ours alone
-        path.chmod(0o644)
-    return (Mount(str(path), SECRETS, read_only=True),)
-
-
-def _secret_file(run: Run) -> Path:
-    return runtime_dir() / "secrets" / run.id
+    path = handover.reveal(run.id, mode=0o644 if own_user else 0o600)
+    return (Mount(str(path), SECRETS, read_only=True),) if path is not None else ()

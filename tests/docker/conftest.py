@@ -1,0 +1,225 @@
+"""Cells as containers of a real engine: bundles made by hand, our own images, followed by the real pipeline."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobq_magic import handover, pipeline, plugins
+from jobq_magic.backends.docker import DockerBackend
+from jobq_magic.bundle import Bundle
+from jobq_magic.engine import containers
+from jobq_magic.engine.client import Engine
+from jobq_magic.handover import Handover
+from jobq_magic.image import BuildRequest, Image, Packages, Recipe
+from jobq_magic.images import parts
+from jobq_magic.images.assemble import assemble, image_key
+from jobq_magic.images.cache import Cache
+from jobq_magic.images.host import host_base
+from jobq_magic.images.intoengine import EngineDestination
+from jobq_magic.images.model import Base
+from jobq_magic.images.platforms import here
+from jobq_magic.results.decode import Outcome, decode
+from jobq_magic.run import Run
+from jobq_magic.runs.lock import Lock
+from jobq_magic.runs.store import Store
+from jobq_magic.runtime.wire import canonical, replace_file, write_group
+from jobq_magic.snapshot import Snapshot
+from tests.services.engine import engine_host
+from tests.support import eventually
+
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+@dataclass
+class Cell:
+    """A cell on its way."""
+
+    place: Place
+    run: Run
+    follower: threading.Thread
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Where it stands."""
+        return self.place.store.snapshot(self.run)
+
+    @property
+    def container(self) -> str:
+        """What its container is called."""
+        return f"jobq-{self.run.id}-1"
+
+    def end(self, timeout: float = 60) -> Snapshot:
+        """Where it ended."""
+        self.follower.join(timeout)
+        assert self.snapshot.final, (self.snapshot, self.stdout, self.stderr)
+        return self.snapshot
+
+    def until(self, line: str, timeout: float = 30) -> None:
+        """Waits until it has printed a line."""
+        eventually(lambda: line in self.stdout.splitlines() or self.snapshot.final, timeout)
+        assert line in self.stdout.splitlines(), (self.snapshot, self.stdout, self.stderr)
+
+    @property
+    def stdout(self) -> str:
+        """What it has printed."""
+        return _text(self.run.paths.attempt(1).stdout)
+
+    @property
+    def stderr(self) -> str:
+        """What it has complained."""
+        return _text(self.run.paths.attempt(1).stderr)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What came back."""
+        return decode(self.run, 1, self.place.store.key(self.run))
+
+    @property
+    def value(self) -> Any:
+        """That of its last expression."""
+        assert self.snapshot.phase == "succeeded", (self.snapshot, self.stdout, self.stderr)
+        return self.outcome.value
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""
+
+
+@dataclass
+class Place:
+    """Starts cells as containers."""
+
+    store: Store
+    engine: Engine
+    cache: Cache
+    base: Base
+
+    def open(
+        self,
+        cell: str,
+        *,
+        values: Mapping[str, Any] | None = None,
+        outs: tuple[str, ...] = (),
+        recipe: Recipe | None = None,
+        base: Base | None = None,
+        secrets: Mapping[str, str] | None = None,
+        python: str = PYTHON,
+        **spec: Any,
+    ) -> Run:
+        """A run of `cell` whose image is there, and that is not submitted."""
+        spec = {"mode": "docker", "workers": None, "env": {}, "secret": {}, "timeout": None, **spec}
+        run = self.store.open(spec=spec, target={"backend": "docker", "where": "Docker on this machine"}, name="cell")
+        folder = run.paths.bundle
+        for part in ("code", "values"):
+            (folder / part).mkdir(parents=True)
+        steps: list[dict[str, Any]] = []
+        if values:
+            digest, size = write_group(folder / "values", dict(values))
+            steps.append({"kind": "value", "names": list(values), "file": f"values/{digest}", "size": size})
+        (folder / "code/cell.py").write_text(cell)
+        told = {"file": "code/cell.py", "label": "Cell [7]", "line": 1, "flags": 0, "outs": list(outs), "only": False}
+        told["sha256"] = hashlib.sha256(cell.encode()).hexdigest()
+        Bundle.write(folder, steps=steps, cell=told, python=python)
+        recipe = recipe or Recipe(base="host")
+        request = BuildRequest(recipe, Packages(), python, here(), destination={"to": "engine"})
+        replace_file(run.paths.request, canonical(request.to_json()))
+        replace_file(run.paths.image, canonical(self.image(run, recipe, base or self.base).to_json()))
+        handover.leave(run.id, Handover(handover.settings_in(os.environ), secrets or {}))
+        self.store.append(run, phase="submitting")
+        return run
+
+    def image(self, run: Run, recipe: Recipe, base: Base) -> Image:
+        """The image of a run, in the engine."""
+        made = (parts.runtime(PYTHON), *parts.values(run.paths.bundle), parts.code(run.paths.bundle))
+        key = image_key(base, made, recipe)
+        destination = EngineDestination(self.engine)
+        if (found := destination.find(key, "")) is None:
+            layers = (*base.layers, *map(self.cache.layer, made))
+            found = destination.put(assemble(base, layers, recipe, {}, key), lambda _: None).reference
+        return Image(found, found, key)
+
+    def follow(self, run: Run) -> Cell:
+        """A run on its way, with somebody who follows it."""
+        lock = Lock(run.paths.lock)
+        assert lock.acquire()
+        follower = threading.Thread(target=pipeline.advance, args=(self.store, run, lock), daemon=True)
+        follower.start()
+        return Cell(self, run, follower)
+
+    def start(self, cell: str, **how: Any) -> Cell:
+        """A cell on its way."""
+        return self.follow(self.open(cell, **how))
+
+    def run(self, cell: str, **how: Any) -> Cell:
+        """A cell that has ended."""
+        started = self.start(cell, **how)
+        started.end()
+        return started
+
+    def state(self, cell: Cell) -> containers.State | None:
+        """What the engine says of its container."""
+        return containers.inspect(self.engine, cell.container)
+
+
+@pytest.fixture(scope="session")
+def host() -> Iterator[str]:
+    """The address of an engine for all tests that do not end it."""
+    with engine_host() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def cache() -> Iterator[Cache]:
+    """Layers that all tests share."""
+    with tempfile.TemporaryDirectory(prefix="jq-cache-") as folder:
+        yield Cache(Path(folder))
+
+
+@pytest.fixture(scope="session")
+def base(cache: Cache) -> Base:
+    """This machine's own Python."""
+    return host_base(cache.layer, python=PYTHON, platform=here(), environ=os.environ)
+
+
+@pytest.fixture
+def engine(host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """An engine, which the environment means too; no container of ours is left in it."""
+    monkeypatch.setenv("DOCKER_HOST", host)
+    found = Engine.connect(os.environ)
+    before = {name for name, _, _ in containers.labelled(found, "jobq.run")}
+    yield found
+    for name, _, _ in containers.labelled(found, "jobq.run"):
+        if name not in before:
+            containers.remove(found, name)
+    found.api.close()
+
+
+@pytest.fixture
+def place(engine: Engine, cache: Cache, base: Base) -> Iterator[Place]:
+    """The docker backend over a store of its own."""
+    store = Store()
+    yield Place(store, engine, cache, base)
+    backend = plugins.backend("docker")
+    assert isinstance(backend, DockerBackend)
+    backend.close()
+
+
+@pytest.fixture
+def as_user(place: Place) -> Recipe:
+    """A recipe whose image has a user of its own."""
+    from jobq_magic.image import User
+
+    return replace(Recipe(base="host"), user=User(uid=1234, gid=1234))
