@@ -22,7 +22,7 @@ from jobq_magic.images.contents import PIECE, BytesContent, FileContent, PartsCo
 from jobq_magic.images.model import Content, Entry
 from jobq_magic.images.tar import END, header, padding
 
-__all__ = ["FileContent", "Made", "Staged", "as_it_is", "compresses", "write"]
+__all__ = ["FileContent", "Made", "Staged", "as_it_is", "compressed", "compresses", "write"]
 
 _LEVEL = 1
 """Of isal: level 2 takes half as long again, and saves 3 %."""
@@ -97,6 +97,15 @@ def compresses(samples: Iterable[bytes], by: float = 1.25) -> bool:
 
     data = b"".join(samples)
     return len(data) > by * len(isal_zlib.compress(data, _LEVEL))
+
+
+def compressed(archive: Iterable[bytes], folder: Path) -> Made:
+    """An archive that others made, in a file of the folder that is named by its digest.
+
+    Raises:
+        BackendError: it cannot be written.
+    """
+    return _compressed(archive, folder)
 
 
 def _compressed(archive: Iterable[bytes], folder: Path | None) -> Made:
