@@ -111,7 +111,7 @@ REASONS: Mapping[str, Words] = {
     "interrupted": Words("Stopped, because the cell was interrupted"),
     "no-result": Words("The process ended without leaving a result", "The log shows what it printed last"),
     "refused": Words("{error}"),
-    "built": Words("Its image is ready; the cell was not run", "%jobq image shows what is in it"),
+    "built": Words("Its image is ready; the cell was not run", "See what is in it with %jobq image"),
     "never-started": Words("It was never started: the kernel ended while the cell was collected", "Run the cell again"),
     "not-started": Words(
         "It was never started: the process that was to start it ended before it did",

@@ -72,9 +72,9 @@ white-space:pre-wrap;word-break:normal;overflow:auto;max-height:420px}
 .jq.jq .jq-tail{border:0;max-height:none;overflow:visible}
 .jq-foot{display:flex;gap:6px 14px;padding:6px 12px;border-top:1px solid var(--jq-line);font-size:12px;flex-wrap:wrap;
 color:var(--jq-mut);align-items:center}
-.jq.jq code{font:12px var(--jp-code-font-family,ui-monospace,Menlo,"DejaVu Sans Mono",monospace);padding:0;
+.jq.jq.jq code{font:12px var(--jp-code-font-family,ui-monospace,Menlo,"DejaVu Sans Mono",monospace);padding:0;
 color:var(--jq-fg);background:none}
-.jq.jq code.jq-copy{user-select:all;cursor:text;border-radius:3px;background:var(--jq-soft);padding:1px 4px}
+.jq.jq.jq code.jq-copy{user-select:all;cursor:text;border-radius:3px;background:var(--jq-soft);padding:1px 4px}
 .jq-btn{font:inherit;color:var(--jq-fg);background:var(--jq-bg);border:1px solid var(--jq-line);border-radius:4px;
 padding:1px 10px;cursor:pointer;margin-left:auto}
 .jq .jq-again{display:none}[data-jp-theme-light] .jq .jq-again{display:inline-block}.jq-again+.jq-btn{margin-left:0}
@@ -84,10 +84,11 @@ padding:1px 10px;cursor:pointer;margin-left:auto}
 .jq summary{padding:6px 12px;cursor:pointer;color:var(--jq-mut)}
 .jq-fit{overflow-x:auto}
 .jq.jq.jq tr{background:none}.jq table{border-collapse:collapse;margin:2px 0 6px;font-size:12px;color:inherit}
-.jq td,.jq th{text-align:left;vertical-align:top;padding:2px 12px;max-width:30em;font-weight:400;
+.jq td,.jq th{vertical-align:top;padding:2px 12px;max-width:30em;font-weight:400;
 overflow-wrap:break-word}
+.jq.jq.jq td,.jq.jq.jq th{text-align:left}.jq.jq.jq .jq-n{text-align:right}
 .jq .jq-list td{max-width:19em;white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
-.jq th{color:var(--jq-mut);white-space:nowrap}.jq .jq-n{text-align:right;white-space:nowrap}
+.jq th{color:var(--jq-mut);white-space:nowrap}.jq .jq-n{white-space:nowrap}
 .jq-bare{border:0;background:none}
 .jq:has(.jq-full[open]) .jq-out{display:none}
 """
