@@ -1,0 +1,165 @@
+"""Programs that are not ours take our images: crane, skopeo, the Docker Engine and containerd."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import docker
+import pytest
+
+from jobq_magic.image import Recipe, User
+from jobq_magic.images import assemble, host, parts, platforms
+from jobq_magic.images.cache import Cache
+from jobq_magic.images.destinations import RegistryDestination
+from jobq_magic.images.model import Assembled, Base, Entry, Part
+from tests.services.engine import engine_host
+from tests.services.registry import Service, program, registry
+from tests.services.validators import containerd, crane, run
+
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+VALUE = os.urandom(70_000)
+SAYS = (
+    "import sys, hashlib; print(sys.prefix, hashlib.sha256(open('/opt/jobq/bundle/values/v', 'rb').read()).hexdigest())"
+)
+SAID = f"/usr/local {hashlib.sha256(VALUE).hexdigest()}\n"
+RECIPE = Recipe(
+    env={"EQUALS": "a=b c", "QUOTES": "\"'$HOME"}, labels={"Team": "x=y z"}, user=User(uid=4711), volumes=("/data",)
+)
+
+# A build of crane, where there is none yet, takes a minute or two.
+pytestmark = pytest.mark.timeout(600)
+
+
+@dataclass(frozen=True)
+class Pushed:
+    place: Service
+    reference: str
+    image: Assembled
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Iterator[Service]:
+    with registry(tmp_path_factory.mktemp("registry")) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory) -> Cache:
+    return Cache(tmp_path_factory.mktemp("cache"))
+
+
+KINDS = ["OCI", "Docker", "Docker, with provenance"]
+
+
+def _push(place: Service, cache: Cache, base: Base, kind: str, packed: str) -> Pushed:
+    """An image of layers of each kind, as it is in a registry."""
+    base = replace(base, docker=kind != "OCI")
+    value = Part("value", "v", f"v{packed}", lambda _: [Entry("opt/jobq/bundle/values/v", data=VALUE)], packed)
+    made = [parts.runtime(PYTHON), value]
+    key = assemble.image_key(base, made, RECIPE)
+    provenance = {} if kind == "Docker" else {"org.opencontainers.image.revision": "abc", "jobq.cell": "c1"}
+    layers = [*base.layers, *(cache.layer(part) for part in made)]
+    return _put(place, cache, assemble.assemble(base, layers, RECIPE, provenance, key))
+
+
+def _put(place: Service, cache: Cache, image: Assembled) -> Pushed:
+    destination = RegistryDestination(f"{place.address}/team/jobq", "", place.environ, cache)
+    sent = destination.put(image, lambda _: None)
+    destination.close()
+    assert sent.digest == image.digest
+    return Pushed(place, sent.reference, image)
+
+
+@pytest.fixture(scope="module")
+def base(cache) -> Base:
+    return host.host_base(cache.layer, python=PYTHON, platform=platforms.here(), environ=os.environ)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def pushed(request, place, cache, base) -> Pushed:
+    """An image on this machine's Python, with a value that is not compressed."""
+    return _push(place, cache, base, request.param, "")
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def packed(request, place, cache, base) -> Pushed:
+    """An image of compressed layers: crane takes for granted that all are."""
+    if request.param != "OCI":  # once is enough for what is large
+        small = cache.layer(Part("base", "small", "small", lambda _: [Entry("etc/text", data=b"text")]))
+        base = replace(base, layers=(small,))
+    return _push(place, cache, base, request.param, "gzip")
+
+
+def _validate(reference: str, home: Path) -> str:
+    return run(crane(), "validate", "--insecure", "--remote", reference, env={"HOME": str(home)})
+
+
+def test_crane_finds_every_digest_and_every_size_as_it_is_said(packed, tmp_path):
+    assert _validate(packed.reference, tmp_path).startswith("PASS")
+
+
+def test_crane_would_find_what_is_wrong(place, cache, base, tmp_path):
+    layers = tuple(cache.layer(Part("code", n, n, lambda _, n=n: [Entry(n, data=b"text")])) for n in ("a", "b"))
+    swapped = [replace(layer, diff_id=other.diff_id) for layer, other in zip(layers, layers[::-1], strict=True)]
+    image = assemble.assemble(replace(base, layers=()), swapped, Recipe(), {}, "wrong")
+    with pytest.raises(AssertionError, match="mismatched layer"):
+        _validate(_put(place, cache, image).reference, tmp_path)
+
+
+def test_skopeo_reads_it(pushed, tmp_path):
+    skopeo = [program("skopeo", "skopeo"), "inspect", "--tls-verify=false"]
+    environ = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    told = json.loads(run(*skopeo, f"docker://{pushed.reference}", env=environ))
+    assert told["Digest"] == pushed.image.digest
+    assert told["Labels"] == {"Team": "x=y z"}
+    assert told["Layers"] == [layer.digest for layer in pushed.image.layers]
+    config = json.loads(run(*skopeo, "--config", f"docker://{pushed.reference}", env=environ))
+    assert "EQUALS=a=b c" in config["config"]["Env"]
+    assert config["config"]["Volumes"] == {"/data": {}}
+
+
+def test_skopeo_copies_it_and_its_digest_stays(pushed, tmp_path):
+    environ = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    skopeo = [program("skopeo", "skopeo"), "--insecure-policy", "copy", "--src-tls-verify=false", "--preserve-digests"]
+    run(*skopeo, f"docker://{pushed.reference}", f"dir:{tmp_path}/copy", env=environ)
+    assert (tmp_path / "copy" / "manifest.json").read_bytes() == pushed.image.manifest
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[docker.DockerClient]:
+    with engine_host() as address:
+        client = docker.DockerClient(base_url=address)
+        yield client
+        client.close()
+
+
+def test_the_docker_engine_pulls_it_and_runs_it(pushed, engine):
+    found = engine.images.pull(pushed.reference)
+    try:
+        assert found.id == pushed.image.config_digest
+        told = engine.containers.run(found.id, ["python3", "-c", SAYS], remove=True, read_only=True)
+        assert told.decode() == SAID
+        told = engine.containers.run(found.id, ["env"], remove=True).decode()
+        assert "EQUALS=a=b c\n" in told
+        assert "QUOTES=\"'$HOME\n" in told
+        assert engine.containers.run(found.id, ["sh", "-c", "id -u; pwd"], remove=True) == b"4711\n/home/jobq\n"
+    finally:
+        engine.images.remove(pushed.reference)
+
+
+@pytest.fixture(scope="module")
+def ctr() -> Iterator[list[str]]:
+    with containerd() as client:
+        yield client
+
+
+def test_containerd_pulls_it_and_runs_it(pushed, ctr):
+    run(*ctr, "images", "pull", "--plain-http", pushed.reference)
+    told = run(*ctr, "run", "--rm", pushed.reference, "of-the-tests", "python3", "-c", SAYS)
+    assert told == SAID
