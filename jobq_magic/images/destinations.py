@@ -119,7 +119,8 @@ class RegistryDestination:
             if answer is None or not answer.codes & _BLOB_MISSING:
                 raise
             self._known.forget()  # some were removed since
-            sent |= self._bring(blobs, report, check=True)
+            once_more = self._bring(blobs, report, check=True)
+            sent = {digest: sent.get(digest, 0) + count for digest, count in once_more.items()}
             self._write(image)
         travelled = {digest: count for digest, count in sent.items() if count}
         pushed = frozenset(layer.digest for layer in image.layers if layer.digest in travelled)
@@ -149,7 +150,8 @@ class RegistryDestination:
         done: dict[str, int] = {}
 
         def bring(blob: Layer) -> None:
-            done[blob.digest] = self._one(blob, meter, check=check)
+            with self.registry.traffic.lane(blob.digest):
+                done[blob.digest] = self._one(blob, meter, check=check)
 
         try:
             # Large ones first: the last one to end should not have begun late.

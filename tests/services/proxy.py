@@ -44,7 +44,14 @@ class Says:
     body: bytes = b""
 
 
-Fault = Cut | Silent | Says | None
+@dataclass(frozen=True)
+class Short:
+    """The connection is reset when so much of the answer, its head included, went through."""
+
+    after: int
+
+
+Fault = Cut | Silent | Says | Short | None
 
 
 @dataclass
@@ -109,12 +116,14 @@ class Proxy:
                 if isinstance(fault, Cut):
                     _reset(client, server)
                     return
+                left = fault.after if isinstance(fault, Short) else 0 if isinstance(fault, Silent) else None
                 while piece := server.recv(PIECE):
-                    if isinstance(fault, Silent):
-                        continue
-                    client.sendall(piece)
-                if isinstance(fault, Silent):
-                    _reset(client)
+                    client.sendall(piece[:left])
+                    left = None if left is None else max(0, left - len(piece))
+                if fault is not None:
+                    # What was sent has to arrive before the end does.
+                    client.shutdown(socket.SHUT_WR)
+                    client.recv(1)
 
 
 @contextlib.contextmanager

@@ -210,12 +210,12 @@ class Registry:
         hashed = hashlib.sha256() if offset == 0 and digest.startswith("sha256:") else None
         patience = self.patience()
         at, total = offset, -1
-        while total < 0 or at < total:
+        while True:
             try:
                 with self._opened(digest, at) as response:
                     skip = at if response.status_code == 200 else 0  # it does not know of ranges
-                    if total < 0:
-                        total = int(response.headers.get("content-length", 0)) + at - skip
+                    if total < 0 and "content-length" in response.headers:
+                        total = int(response.headers["content-length"]) + at - skip
                     for piece in response.iter_raw():
                         self.traffic.got(len(piece))
                         fresh, skip = piece[skip:], max(0, skip - len(piece))
@@ -227,6 +227,7 @@ class Registry:
                             yield fresh
                 if at < total:
                     raise httpx.ReadError("it ended early")
+                break
             except httpx.TransportError as error:
                 patience.pause(self._trouble(error))
             except Trouble as trouble:
@@ -370,7 +371,8 @@ class Registry:
     def _exchange(self, method: str, where: str, body: Body, headers: dict[str, str], mount: str) -> _Exchange:
         """Sends a request, once more where the registry first asks who we are."""
         url, scopes = self._url(where), self._scopes(mount)
-        ours = url.host == httpx.URL(self.reference.address).host  # nobody else gets what opens this registry
+        own = httpx.URL(self.reference.address)
+        ours = url.host == own.host and url.scheme in {own.scheme, "https"}  # nobody else gets what opens it
         for last in (False, False, True):
             authorization = self._header(scopes) if ours else ""
             sending = {**headers, **({"Authorization": authorization} if authorization else {})}
@@ -406,7 +408,7 @@ class Registry:
             what = f"The registry {self.reference.host} answers in a way that is no registry's: {type(error).__name__}"
             raise BackendError("registry-refused", what, do="Check its address") from None
         finally:
-            self.traffic.add(Exchange(method, url.path, status, began, time.monotonic(), count))
+            self.traffic.add(Exchange(method, url.path, status, began, time.monotonic(), count, self.traffic.here))
         self._met = True
         return response
 

@@ -112,12 +112,12 @@ def answered(reference: Reference, answer: Answer, known: Credentials, secrets: 
     """The trouble that an answer tells of; None where there is none."""
     if answer.status not in AGAIN or (answer.status == 500 and _FULL.search(answer.said)):
         return None
+    if answer.status == 429 and "rate limit" in answer.said.lower():
+        return None  # it counts by hours
     wait = seconds_to_wait(answer.headers.get("retry-after", ""))
     said = redacted(answer.said, secrets)
     if answer.status == 429:
-        what = f"The registry {reference.host} takes no more requests from here for now"
-        do = f"Try again later{'' if known else f'; who logs in may ask more often: docker login {_login(reference)}'}"
-        return Trouble(BackendError("registry-busy", what, why=said, do=do), wait)
+        return Trouble(_busy(reference, said, known), wait)
     what = f"The registry {reference.host} fails, and answers {answer.status}"
     return Trouble(BackendError("registry-failing", what, why=said, do="Try again later, or tell who runs it"), wait)
 
@@ -132,6 +132,8 @@ def refused(
     if status == 507 or _FULL.search(answer.said):
         do = "Remove images from it (jobq image prune), or ask for more room"
         return BackendError("registry-full", f"The registry {host} has no room left for {name}", why=said, do=do)
+    if status == 429:
+        return _busy(reference, said, known)
     short = "insufficient_scope" in answer.headers.get("www-authenticate", "")
     if status == 403 or (status == 401 and known and (short or "DENIED" in answer.codes)):
         verb = "push to" if push else "pull from"
@@ -155,6 +157,12 @@ def refused(
         return BackendError("registry-no-image", f"The registry has no image {reference}", why=said, do=do)
     what = f"The registry {host} refuses what was asked of {reference.repository}, and answers {status}"
     return BackendError("registry-refused", what, why=said, do="Check that it is a registry, and which one is meant")
+
+
+def _busy(reference: Reference, said: str, known: Credentials) -> BackendError:
+    what = f"The registry {reference.host} takes no more requests from here for now"
+    do = f"Try again later{'' if known else f'; who logs in may ask more often: docker login {_login(reference)}'}"
+    return BackendError("registry-busy", what, why=said, do=do)
 
 
 def _login(reference: Reference) -> str:
