@@ -40,7 +40,7 @@ class Cache:
 
     def layer(self, part: Part) -> Layer:
         """The layer of a part: as it was made before, or made now."""
-        kept = self._kept(part)
+        kept = self.kept(part)
         return kept if kept is not None else self._made(part)
 
     def known(self, destination: str) -> Known:
@@ -62,7 +62,8 @@ class Cache:
     def _note(self, key: str) -> Path:
         return self.root / "layers" / f"{key}.json"
 
-    def _kept(self, part: Part) -> Layer | None:
+    def kept(self, part: Part) -> Layer | None:
+        """The layer of a part, if it was made before."""
         note = self._note(part.key)
         try:
             told = json.loads(note.read_bytes())
