@@ -2,7 +2,8 @@
 
 The interpreter, its standard library with bytecode, the libraries that these load and those that every wheel for Linux
 may count on, a shell with its usual company, and the certificates that this machine trusts. Wherever Python is here,
-there it lies in /usr/local: no path of this machine is in the layer.
+there it lies in /usr/local, so that no path of this machine is in the layer; a system's own one stays in /usr, as its
+distribution has made it for that place.
 """
 
 from __future__ import annotations
@@ -118,12 +119,12 @@ def _loader(executable: Path) -> Path:
 
 
 def _entries(executable: Path, loader: Path, environ: Mapping[str, str], folder: Path) -> Iterator[Entry]:
-    name = f"python{_minor()}"
-    yield Entry(f"usr/local/bin/{name}", data=executable, mode=0o755)
-    yield Entry("usr/local/bin/python3", "link", target=name)
-    yield Entry("usr/local/bin/python", "link", target=name)
+    name, place = f"python{_minor()}", "usr" if sys.base_prefix == "/usr" else "usr/local"
+    yield Entry(f"{place}/bin/{name}", data=executable, mode=0o755)
+    yield Entry(f"{place}/bin/python3", "link", target=name)
+    yield Entry(f"{place}/bin/python", "link", target=name)
     files = standard_library()
-    library = f"usr/local/{sys.platlibdir}/{Path(os.__file__).parent.name}"
+    library = f"{place}/{sys.platlibdir}/{Path(os.__file__).parent.name}"
     yield Entry(f"{library}/lib-dynload", "folder", mode=0o755)  # without it Python complains at each start
     yield Entry(f"{library}/site-packages", "folder", mode=0o755)
     sources = [Entry(f"{library}/{file.inside}", data=_neutral(Path(file.path))) for file in files]

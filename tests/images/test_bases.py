@@ -27,6 +27,8 @@ from tests.services.registry import Service, registry
 
 OCI, INDEX, DOCKER, LIST = MANIFESTS
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+PREFIX = "usr" if sys.base_prefix == "/usr" else "usr/local"
+LIBRARY = f"{PREFIX}/{sys.platlibdir}/python{PYTHON}"
 OTHER = "linux/arm64" if platforms.here() == "linux/amd64" else "linux/amd64"
 
 
@@ -311,10 +313,9 @@ def test_the_host_base_is_the_same_to_the_byte_whoever_makes_it(kept, tmp_path):
 
 
 def test_the_host_base_has_what_a_job_needs_and_little_else(kept, entries):
-    library = f"usr/local/{sys.platlibdir}/python{PYTHON}"
-    for name in (f"{library}/json/__init__.py", "usr/local/bin/python3", "usr/bin/env", "bin/sh", "etc/passwd"):
+    for name in (f"{LIBRARY}/json/__init__.py", f"{PREFIX}/bin/python3", "usr/bin/env", "bin/sh", "etc/passwd"):
         assert name in entries
-    assert f"{library}/json/__pycache__/decoder.{sys.implementation.cache_tag}.pyc" in entries
+    assert f"{LIBRARY}/json/__pycache__/decoder.{sys.implementation.cache_tag}.pyc" in entries
     for name in ("libc.so.6", "libstdc++.so.6", "libgcc_s.so.1"):
         assert any(path.endswith(f"/{name}") for path in entries)
     assert "etc/ssl/certs/ca-certificates.crt" in entries
@@ -338,9 +339,8 @@ def test_links_in_the_host_base_lead_to_what_is_in_it(entries):
 
 def test_no_path_of_this_machine_is_in_the_host_base(kept, entries):
     prefix = sys.base_prefix
-    library = f"usr/local/{sys.platlibdir}/python{PYTHON}"
     assert not [name for name in entries if prefix != "/usr" and prefix.strip("/") in name]
-    ours = [name for name in entries if name.startswith(library) and name.endswith((".pyc", ".py"))]
+    ours = [name for name in entries if name.startswith(LIBRARY) and name.endswith((".pyc", ".py"))]
     if prefix not in ("/usr", "/usr/local"):
         assert not [data for data in _read(kept, *ours) if prefix.encode() in data]
 

@@ -24,10 +24,11 @@ from tests.services.validators import containerd, crane, run
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 VALUE = os.urandom(70_000)
-SAYS = (
-    "import sys, hashlib; print(sys.prefix, hashlib.sha256(open('/opt/jobq/bundle/values/v', 'rb').read()).hexdigest())"
-)
-SAID = f"/usr/local {hashlib.sha256(VALUE).hexdigest()}\n"
+SAYS = """
+import hashlib, sys
+print(sys.version_info[:3], hashlib.sha256(open("/opt/jobq/bundle/values/v", "rb").read()).hexdigest())
+"""
+SAID = f"{sys.version_info[:3]} {hashlib.sha256(VALUE).hexdigest()}\n"
 RECIPE = Recipe(
     env={"EQUALS": "a=b c", "QUOTES": "\"'$HOME"}, labels={"Team": "x=y z"}, user=User(uid=4711), volumes=("/data",)
 )
