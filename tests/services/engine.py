@@ -5,7 +5,9 @@ Ours has its data and its socket in a folder of its own, is stopped by its pid, 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import http.client
 import os
 import shutil
@@ -49,8 +51,10 @@ def answers(host: str) -> bool:
 class Engine:
     """An engine of our own, that tests may kill and start again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, network: bool = True) -> None:
         self.folder = folder
+        # Without a network it has one of its own: an engine of `--bridge=none` removes the bridge of all others.
+        self._apart = () if network else ("unshare", "--net")
         self.host = f"unix://{folder}/docker.sock"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -59,7 +63,17 @@ class Engine:
         program = shutil.which("dockerd")
         assert program is not None, "dockerd is missing: apt-get install docker.io, or sh tests/services/install.sh"
         folders = ["--data-root", self.folder / "data", "--exec-root", self.folder / "exec"]
-        command = [program, *folders, "-H", self.host, "--pidfile", self.folder / "pid", "--shutdown-timeout", "5"]
+        command = [
+            *self._apart,
+            program,
+            *folders,
+            "-H",
+            self.host,
+            "--pidfile",
+            self.folder / "pid",
+            "--shutdown-timeout",
+            "5",
+        ]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*map(str, command)],
@@ -113,10 +127,14 @@ def _mounts_below(folder: Path) -> list[str]:
 
 
 @contextlib.contextmanager
-def own_engine() -> Iterator[Engine]:
-    """An engine that is nobody else's, for tests that kill it."""
+def own_engine(*, network: bool = True) -> Iterator[Engine]:
+    """An engine that is nobody else's.
+
+    Args:
+        network: its containers have one; without, it leaves that of the machine alone, and of another engine.
+    """
     folder = Path(tempfile.mkdtemp(prefix="jq-engine-"))  # the path of a socket must be short
-    engine = Engine(folder)
+    engine = Engine(folder, network=network)
     try:
         engine.start()
         yield engine
@@ -126,9 +144,16 @@ def own_engine() -> Iterator[Engine]:
 
 @contextlib.contextmanager
 def engine_host() -> Iterator[str]:
-    """The address of an engine, as DOCKER_HOST has it."""
+    """The address of an engine, as DOCKER_HOST has it; all that ask in one process have the same."""
     if answers(host := os.environ.get("DOCKER_HOST", "")):
         yield host
-        return
-    with own_engine() as engine:
-        yield engine.host
+    else:
+        yield _shared().host
+
+
+@functools.cache
+def _shared() -> Engine:
+    engine = Engine(Path(tempfile.mkdtemp(prefix="jq-engine-")))
+    atexit.register(engine.remove)
+    engine.start()
+    return engine
