@@ -7,7 +7,7 @@ import os
 import posixpath
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,13 +29,16 @@ def identity(python: str) -> str:
     return f"{sys.implementation.cache_tag} {'.'.join(map(str, sys.version_info))}"
 
 
-def with_bytecode(entries: Iterable[Entry], folder: Path, python: str) -> Iterable[Entry]:
+def with_bytecode(
+    entries: Iterable[Entry], folder: Path, python: str, *, equals: Callable[[str], Sequence[str]] = lambda _: ()
+) -> Iterable[Entry]:
     """The entries, and the bytecode of their Python files, which is as old as they are: it is not checked.
 
     Args:
         entries: of a layer.
         folder: where bytecode is written; it is begun at once, and waited for when the rest of the layer is written.
         python: the minor version that it is for; where that is not the version of this process, there is none.
+        equals: files of this machine that may be equal to one of a path, and have bytecode already.
 
     Raises:
         BackendError: the compiler cannot be run.
@@ -53,7 +56,7 @@ def with_bytecode(entries: Iterable[Entry], folder: Path, python: str) -> Iterab
             source.write_bytes(entry.data)
         else:
             source = entry.data
-        work.append(_Work(entry.path, source, folder / f"{number}.pyc", source.stat().st_size))
+        work.append(_Work(entry.path, source, folder / f"{number}.pyc", source.stat().st_size, equals(entry.path)))
     if not work:
         return known
     compiling = _Compiling(work)
@@ -66,6 +69,7 @@ class _Work:
     source: Path
     target: Path
     size: int
+    equals: Sequence[str]
 
     @property
     def entry(self) -> Entry:
@@ -82,12 +86,12 @@ class _Compiling:
         self._running: list[subprocess.Popen[bytes]] = []
         total = sum(one.size for one in work)
         count = max(1, min(_cores(), 8, total // 200_000))  # a process is worth it for 0.1 s of work
-        shares: list[list[tuple[str, str, str]]] = [[] for _ in range(count)]
+        shares: list[list[tuple[str, str, str, Sequence[str]]]] = [[] for _ in range(count)]
         sizes = [0] * count
         for one in sorted(work, key=lambda one: (-one.size, one.path)):
             least = sizes.index(min(sizes))
             sizes[least] += one.size
-            shares[least].append((str(one.source), f"/{one.path}", str(one.target)))
+            shares[least].append((str(one.source), f"/{one.path}", str(one.target), one.equals))
         environ = {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
         try:
             for share in shares:

@@ -6,7 +6,7 @@ import hashlib
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from jobq_magic.errors import BackendError
 from jobq_magic.image import Packages
 from jobq_magic.images import installed, platforms, wheels
 from jobq_magic.images.bytecode import identity, with_bytecode
+from jobq_magic.images.layout import SITE, inside
 from jobq_magic.images.model import Entry, Part
 from jobq_magic.images.parts import key_of, named
 from jobq_magic.indexes import Sources, sources
@@ -143,7 +144,18 @@ def _entries(wanted: _Wanted, folder: Path) -> Iterable[Entry]:
         _install(elsewhere, ["--no-deps"], target, wanted, environ, where)
     if not wanted.hashed:
         installed.excluded(target, wanted.without)
-    return with_bytecode(installed.entries(target), folder / "bytecode", wanted.python)
+    return with_bytecode(installed.entries(target), folder / "bytecode", wanted.python, equals=_here())
+
+
+def _here() -> Callable[[str], list[str]]:
+    """Where the same file may be installed on this machine: most of what a cell needs is."""
+    roots = [entry for entry in dict.fromkeys(sys.path) if entry.endswith("-packages") and Path(entry).is_dir()]
+    site = inside(SITE) + "/"
+
+    def equals(path: str) -> list[str]:
+        return [f"{root}/{path.removeprefix(site)}" for root in roots]
+
+    return equals
 
 
 def _line(wheel: Path, *, hashed: bool) -> str:
