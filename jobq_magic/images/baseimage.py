@@ -125,8 +125,7 @@ def resolve(
     opened = open_registry or _registry
     known = None if refresh else _pinned(pins, named, platform)
     if known is None:
-        with opened(named, environ) as source:
-            documents, since = _found(source, named, platform), ""
+        documents, since = _asked(named, platform, environ, opened), ""
         _pin(pins, named, platform, documents)
     else:
         documents, since = known
@@ -165,6 +164,18 @@ def _registry(reference: Reference, environ: Mapping[str, str]) -> AbstractConte
     from jobq_magic.images.registry.client import Registry
 
     return Registry(reference, environ)
+
+
+def _asked(named: Reference, platform: str, environ: Mapping[str, str], opened: Opener) -> _Documents:
+    try:
+        with opened(named, environ) as source:
+            return _found(source, named, platform)
+    except BackendError as error:
+        if error.code != "registry-unreachable":
+            raise
+        what = f"The base {named} cannot be had: {error.what[:1].lower()}{error.what[1:]}"
+        do = "Check the network, or choose --base host, this machine's own Python"
+        raise BackendError(error.code, what, why=error.why, do=do) from error
 
 
 def _found(source: Source, named: Reference, platform: str) -> _Documents:

@@ -229,6 +229,17 @@ def test_a_tag_that_is_not_there_is_refused_by_name(author, pins):
     assert ":2" in error.what
 
 
+def test_without_a_network_the_way_out_is_the_host_base(pins):
+    where = {"platform": platforms.here(), "python": PYTHON, "ray": "", "environ": {}, "pins": pins}
+    with pytest.raises(BackendError) as caught:
+        baseimage.resolve(
+            "http://127.0.0.1:1/gone:1", **where, open_registry=lambda *known: Registry(*known, patience=0.1)
+        )
+    assert caught.value.code == "registry-unreachable"
+    assert "The base 127.0.0.1:1/gone:1 cannot be had" in caught.value.what
+    assert "--base host" in caught.value.do
+
+
 def test_what_is_no_image_is_refused_with_what_it_is(author, pins):
     config = {"mediaType": "application/vnd.cncf.helm.config.v1+json", **author.blob(b"{}")}
     author.manifest("1", {"schemaVersion": 2, "mediaType": OCI, "config": config, "layers": []})
