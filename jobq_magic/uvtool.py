@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 
 from jobq_magic.addresses import redacted
@@ -19,7 +20,10 @@ def program() -> str:
     """
     import uv  # 15 ms that only its use should cost
 
-    return str(uv.find_uv_bin())
+    try:
+        return str(uv.find_uv_bin())
+    except FileNotFoundError:  # it says so in many lines
+        raise FileNotFoundError(errno.ENOENT, "the program uv is not there", "uv") from None
 
 
 def reason(told: str, secrets: frozenset[str]) -> str:

@@ -123,11 +123,22 @@ def _called(block: str) -> str:
 
 
 def _entries(wanted: _Wanted, folder: Path) -> Iterable[Entry]:
+    try:
+        target = _installed(wanted, folder)
+        return with_bytecode(installed.entries(target), folder / "bytecode", wanted.python, equals=_here())
+    except OSError as error:
+        reason = f"{error.strerror or error} ({error.filename or 'uv'})"
+        raise BackendError("cannot-install", f"the packages cannot be installed: {reason}") from error
+
+
+def _installed(wanted: _Wanted, folder: Path) -> Path:
+    """Installs what is wanted, and returns where."""
     where = sources(wanted.environ)
     environ = {name: text for name, text in wanted.environ.items() if name not in _UNWANTED} | dict(where.variables)
     if where.find_links:
         environ["UV_FIND_LINKS"] = ",".join(where.find_links)
     target = folder / "target"
+    target.mkdir()
     made = [
         wheels.built(one, folder / f"build-{number}", python=wanted.interpreter, environ=environ, secrets=where.secrets)
         for number, one in enumerate(wanted.build)
@@ -135,16 +146,14 @@ def _entries(wanted: _Wanted, folder: Path) -> Iterable[Entry]:
     ]
     own = [_line(path, hashed=wanted.hashed) for path in made]
     if wanted.blocks or own:
-        options = ["--only-binary", ":all:", *(("--no-deps", "--require-hashes") if wanted.hashed else ())]
-        if not wanted.blocks:
-            options.append("--no-deps")
-        _install([*wanted.blocks, *own], options, target, wanted, environ, where)
+        alone = ["--require-hashes", "--no-deps"] if wanted.hashed else [] if wanted.blocks else ["--no-deps"]
+        _install([*wanted.blocks, *own], ["--only-binary", ":all:", *alone], target, wanted, environ, where)
     elsewhere = [f"{one.name} @ {one.origin}\n" for one in wanted.build if wheels.fetched(one)]
     if elsewhere:
         _install(elsewhere, ["--no-deps"], target, wanted, environ, where)
     if not wanted.hashed:
         installed.excluded(target, wanted.without)
-    return with_bytecode(installed.entries(target), folder / "bytecode", wanted.python, equals=_here())
+    return target
 
 
 def _here() -> Callable[[str], list[str]]:
@@ -174,20 +183,13 @@ def _install(
 ) -> None:
     listed = target.with_suffix(".txt")
     listed.write_text("".join(lines), encoding="utf-8")
-    try:
-        command = [
-            *(uvtool.program(), "pip", "install", "--target", str(target), "-r", str(listed), *options),
-            *("--python", sys.executable, "--python-version", wanted.python),
-            *("--python-platform", platforms.for_uv(wanted.platform), "--color", "never", "--no-progress"),
-            *where.options,
-        ]
-        done = subprocess.run(
-            command, env=environ, capture_output=True, encoding="utf-8", errors="replace", check=False
-        )
-    except OSError as error:
-        raise BackendError(
-            "cannot-install", f"the packages cannot be installed: {error.strerror or error} ({error.filename or 'uv'})"
-        ) from error
+    command = [
+        *(uvtool.program(), "pip", "install", "--target", str(target), "-r", str(listed), *options),
+        *("--python", sys.executable, "--python-version", wanted.python),
+        *("--python-platform", platforms.for_uv(wanted.platform), "--color", "never", "--no-progress"),
+        *where.options,
+    ]
+    done = subprocess.run(command, env=environ, capture_output=True, encoding="utf-8", errors="replace", check=False)
     if done.returncode:
         raise _refusal(done.stderr, wanted, where)
 

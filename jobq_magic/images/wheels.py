@@ -44,12 +44,17 @@ def content(one: Requirement) -> str:
         return one.origin
     source = _source(one)
     digest = hashlib.sha256()
-    for path in [source] if source.is_file() else _files(source):
-        found = path.stat()
-        large = found.st_size > _READ
-        told = f"{found.st_mtime_ns}".encode() if large else hashlib.sha256(path.read_bytes()).digest()
-        name = os.fsencode(path.relative_to(source))
-        digest.update(b"%d %b %d %b" % (len(name), name, found.st_size, told))
+    try:
+        for path in [source] if source.is_file() else _files(source):
+            found = path.stat()
+            large = found.st_size > _READ
+            told = f"{found.st_mtime_ns}".encode() if large else hashlib.sha256(path.read_bytes()).digest()
+            name = os.fsencode(path.relative_to(source))
+            digest.update(b"%d %b %d %b" % (len(name), name, found.st_size, told))
+    except OSError as error:
+        raise BackendError(
+            "cannot-build", f"{one.name} cannot be put into the image: {error.strerror} ({error.filename})"
+        ) from error
     return digest.hexdigest()
 
 

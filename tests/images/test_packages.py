@@ -437,3 +437,12 @@ def test_settings_for_the_user_s_own_environments_do_not_count(environ, links, t
         files(packages.part(one, **HERE, environ=environ | more), tmp_path / f"{len(more)}") for more in ({}, settings)
     ]
     assert found[0] == found[1]
+
+
+def test_without_uv_there_is_one_sentence(environ, links, tmp_path, monkeypatch):
+    def nowhere():
+        raise FileNotFoundError("Could not find the uv binary in any of these:\n - here\n - there\n")
+
+    monkeypatch.setattr("uv.find_uv_bin", nowhere)
+    told = refused(locked(wheel(links, "plain")), **HERE, environ=environ, folder=tmp_path / "x")
+    assert told.what == "the packages cannot be installed: the program uv is not there (uv)"
