@@ -160,6 +160,13 @@ def test_nobody_listens(service, tmp_path):
     assert reference.host in caught.value.what
 
 
+def test_a_registry_that_lets_nothing_be_removed_is_told(tmp_path):
+    with registry(tmp_path / "kept", storage={"delete": {"enabled": False}}) as running:
+        asked = client(running, "x")
+        with asked, pytest.raises(BackendError, match="does not let images be removed"):
+            asked.delete_manifest(digest(SMALL))
+
+
 # Passwords
 
 

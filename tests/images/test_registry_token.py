@@ -9,7 +9,7 @@ import pytest
 from jobq_magic.errors import BackendError
 from jobq_magic.images.registry import Reference, Registry
 from jobq_magic.images.registry.auth import challenge, seconds_to_wait
-from tests.services.blobs import Made, digest
+from tests.services.blobs import Made, digest, image
 from tests.services.registry import registry
 from tests.services.tokens import tokens
 
@@ -77,6 +77,15 @@ def test_to_mount_the_other_repository_is_asked_for_too(ground, client):
     ground[0].asked.clear()
     assert push(client("to", password("me")), b"mounted", mount="from") == 0
     assert ground[0].asked == [("me", ["repository:to:pull,push", "repository:from:pull"])]
+
+
+def test_to_remove_an_image_that_is_asked_for(ground, client):
+    asked = client("removed", password("me"))
+    made = image()
+    push(asked, made.config)
+    asked.put_manifest("x", made.manifest, made.media_type)
+    assert asked.delete_manifest(made.digest)
+    assert asked.head_manifest("x") is None
 
 
 def test_who_only_reads_asks_only_for_that(ground, client):

@@ -202,8 +202,9 @@ class Connection:
             return httpx.URL(where)
         return httpx.URL(f"{self.reference.address}/v2/{self.reference.repository}/{where}")
 
-    def _scopes(self, mount: str) -> tuple[str, ...]:
-        own = f"repository:{self.reference.repository}:{'pull,push' if self._push else 'pull'}"
+    def _scopes(self, method: str, mount: str) -> tuple[str, ...]:
+        actions = "delete,pull,push" if method == "DELETE" else "pull,push" if self._push else "pull"
+        own = f"repository:{self.reference.repository}:{actions}"
         return (own, f"repository:{mount}:pull") if mount else (own,)
 
     def opened(self, digest: str, at: int) -> Opened:
@@ -218,7 +219,7 @@ class Connection:
 
     def _exchange(self, method: str, where: str, body: Body, headers: dict[str, str], mount: str) -> Opened:
         """Sends a request, once more where the registry first asks who we are."""
-        url, scopes = self._url(where), self._scopes(mount)
+        url, scopes = self._url(where), self._scopes(method, mount)
         own = httpx.URL(self.reference.address)
         ours = url.host == own.host and url.scheme in {own.scheme, "https"}  # nobody else gets what opens it
         for last in (False, False, True):

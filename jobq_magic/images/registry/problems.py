@@ -149,6 +149,9 @@ def refused(
     if status == 413:
         do = "Raise the limit of the registry, or of the proxy before it, for the size of a request"
         return BackendError("registry-too-large", f"The registry {host} does not take a request of this size", do=do)
+    if status == 405 and "UNSUPPORTED" in answer.codes:
+        do = "Whoever runs it can allow that; docker-registry by storage.delete.enabled"
+        return BackendError("registry-refused", f"The registry {host} does not let images be removed", do=do)
     if status == 404 and push:
         what = f"The registry {host} has no repository {reference.repository}, and makes none"
         return BackendError("registry-no-repository", what, why=said, do="Create it there, or name another one")

@@ -90,8 +90,8 @@ def _matches(entry: str, host: str) -> bool:
 def tls(reference: Reference, environ: Mapping[str, str]) -> ssl.SSLContext:
     """Whose certificates count for a registry, and who we are to it.
 
-    The system's authorities or those of $SSL_CERT_FILE ($REQUESTS_CA_BUNDLE), and those that Docker's or Podman's
-    `certs.d` has for this registry.
+    The system's authorities or those of $SSL_CERT_FILE ($REQUESTS_CA_BUNDLE, $SSL_CERT_DIR), and those that Docker's or
+    Podman's `certs.d` has for this registry.
 
     Raises:
         BackendError: a file of certificates cannot be read.
@@ -102,7 +102,7 @@ def tls(reference: Reference, environ: Mapping[str, str]) -> ssl.SSLContext:
         if file is not None:
             context = ssl.create_default_context(cafile=str(file))
         else:
-            context = ssl.create_default_context()
+            context = ssl.create_default_context(capath=environ.get("SSL_CERT_DIR") or None)
             if not context.get_ca_certs() and not ssl.get_default_verify_paths().capath:
                 import certifi  # a Python that was built elsewhere does not find this system's authorities
 
