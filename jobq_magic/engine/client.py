@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import socket
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
@@ -52,8 +53,12 @@ class Engine:
         """
         address = address_in(environ)
         first = _client(address, OLDEST)
-        with telling(address, "answer"):
-            version = first.version(api_version=False)
+        try:
+            with telling(address, "answer"):
+                _knock(address)
+                version = first.version(api_version=False)
+        finally:
+            first.close()
         return cls(address, _client(address, _spoken(address, version)), version)
 
     @cached_property
@@ -89,9 +94,12 @@ class Engine:
         """Whether it can give GPUs to containers."""
         return "nvidia" in (self.info.get("Runtimes") or {}) or bool(self.info.get("DiscoveredDevices"))
 
-    def telling(self, what: str) -> contextlib.AbstractContextManager[None]:
+    @contextlib.contextmanager
+    def telling(self, what: str) -> Iterator[None]:
         """See the function of that name."""
-        return telling(self.address, what)
+        with telling(self.address, what):
+            _knock(self.address)
+            yield
 
 
 @contextlib.contextmanager
@@ -143,6 +151,14 @@ def _client(address: Address, version: tuple[int, ...]) -> Any:
         return APIClient(address.host, version=".".join(map(str, version)), tls=tls, timeout=60)
     except DockerException as error:
         raise _silent(address, error) from error
+
+
+def _knock(address: Address) -> None:
+    """Raises what is wrong with a socket of this machine; docker-py would leave one open that cannot be connected."""
+    if address.host.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as knocking:
+            knocking.settimeout(5)
+            knocking.connect("/" + address.host.removeprefix("unix://").lstrip("/"))
 
 
 def _spoken(address: Address, version: Mapping[str, Any]) -> tuple[int, ...]:

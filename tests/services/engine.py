@@ -62,21 +62,12 @@ class Engine:
         """Starts it, and returns when it answers."""
         program = shutil.which("dockerd")
         assert program is not None, "dockerd is missing: apt-get install docker.io, or sh tests/services/install.sh"
-        folders = ["--data-root", self.folder / "data", "--exec-root", self.folder / "exec"]
-        command = [
-            *self._apart,
-            program,
-            *folders,
-            "-H",
-            self.host,
-            "--pidfile",
-            self.folder / "pid",
-            "--shutdown-timeout",
-            "5",
-        ]
+        paths = {"--data-root": "data", "--exec-root": "exec", "--pidfile": "pid"}
+        files = [word for flag, name in paths.items() for word in (flag, str(self.folder / name))]
+        command = [*self._apart, program, *files, "-H", self.host, "--shutdown-timeout", "5"]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*map(str, command)],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -90,7 +81,7 @@ class Engine:
         return answers(self.host)
 
     def stop(self, number: int = signal.SIGTERM) -> None:
-        """Ends it: its containers end with it, or, by SIGKILL, when it starts again."""
+        """Ends it: its containers end with it, or, by SIGKILL of all that is the engine, when it starts again."""
         assert self._process is not None
         self._process.send_signal(number)
         try:
@@ -98,25 +89,29 @@ class Engine:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        if number == signal.SIGKILL:
+            self._end_left("containerd")
+            # Where nobody buries it, the next engine would take it for alive, and wait for it.
+            (self.folder / "exec/containerd/containerd.pid").unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Ends what is left of it, and removes all that it has on disk."""
         if self._process is not None and self._process.poll() is None:
             self.stop()
-        self._end_containerd()
+        self._end_left("containerd", "containerd-shim", "containerd-shim-runc-v2")
         for place in sorted(_mounts_below(self.folder), reverse=True):
             subprocess.run(["umount", "-l", place], check=True)
         shutil.rmtree(self.folder)
 
-    def _end_containerd(self) -> None:
-        """An engine that was killed leaves its containerd, and the shims of containers."""
+    def _end_left(self, *names: str) -> None:
+        """Ends what an engine leaves that was killed: its containerd, and the keepers of its containers."""
         mark = str(self.folder).encode()
         for entry in Path("/proc").iterdir():
             if not entry.name.isdigit() or int(entry.name) == os.getpid():
                 continue
             with contextlib.suppress(OSError):
                 words = (entry / "cmdline").read_bytes().split(b"\0")
-                if b"containerd" in words[0] and any(mark in word for word in words):
+                if Path(os.fsdecode(words[0])).name in names and any(mark in word for word in words):
                     os.kill(int(entry.name), signal.SIGKILL)
 
 
