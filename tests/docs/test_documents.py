@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tests.docs.conftest import ROOT, Document, alike
+from tests.services.engine import engine_host
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md"))]
 # What cannot be tried inside a test: it would be `make test` again, or change the environment.
@@ -18,11 +19,20 @@ def _having(language: str) -> list:
     return [pytest.param(path, id=path.name) for path in found]
 
 
+@pytest.fixture(scope="module")
+def engine():
+    """The address of a Docker Engine, for the documents that use one."""
+    with engine_host() as host:
+        yield host
+
+
 @pytest.mark.timeout(250)  # a cold Ray, on busy cores
 @pytest.mark.parametrize("path", _having("python"))
-def test_its_cells_show_what_it_says_and_its_commands_work(path, workshop):
+def test_its_cells_show_what_it_says_and_its_commands_work(path, workshop, request, monkeypatch):
     document = Document.read(path)
     cells = document.of("python")
+    if any("--mode docker" in block.text for block in cells):
+        monkeypatch.setenv("DOCKER_HOST", request.getfixturevalue("engine"))
     for block, found in zip(cells, workshop.execute(cells, person=document.person), strict=True):
         where = f"{path.name}, line {block.line}"
         if block.shows is None and not (document.person and block.text.startswith("%%jobq")):

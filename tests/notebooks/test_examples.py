@@ -7,10 +7,13 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
+
+from tests.services.engine import engine_host
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.ipynb"))
@@ -20,6 +23,13 @@ JOBQ = str(Path(sys.executable).parent / "jobq")
 PATIENCE = 240
 pytestmark = pytest.mark.timeout(PATIENCE + 10)
 each = pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in EXAMPLES])
+
+
+@pytest.fixture(scope="module")
+def environment(environment: dict[str, str]) -> Iterator[dict[str, str]]:
+    """With an engine, for the example that wants one."""
+    with engine_host() as host:
+        yield {**environment, "DOCKER_HOST": host}
 
 
 def command(environment: dict[str, str], *words: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -34,8 +44,9 @@ def ray_ends(environment):
     command(environment, "-c", "from jobq_magic.backends.ray import pool; pool.stop()")
 
 
-def test_there_are_the_four_of_them():
-    assert [path.stem for path in EXAMPLES] == ["01-hello", "02-pandas-and-a-plot", "03-pi-on-ray", "04-errors"]
+def test_there_are_the_five_of_them():
+    names = ["01-hello", "02-pandas-and-a-plot", "03-pi-on-ray", "04-errors", "05-docker"]
+    assert [path.stem for path in EXAMPLES] == names
 
 
 @each
