@@ -94,6 +94,8 @@ def wanted(engine: Engine, run: Run, attempt: int, image: str) -> Wanted:
         mounts=(Mount(str(run.folder), folder), *_secrets(run, own), *map(_mount, spec.get("volume") or ())),
         memory=memory,
         cpus=spec.get("cpus"),
+        as_outside=engine.remaps,
+        unlabelled=engine.labels,
         gpus=spec.get("gpus"),
         shm=amount(spec["shm"]) if spec.get("shm") else (memory or int(engine.info.get("MemTotal") or 0)) // 2 or None,
     )

@@ -90,6 +90,16 @@ class Engine:
         return any("name=rootless" in option for option in self.info.get("SecurityOptions") or ())
 
     @property
+    def remaps(self) -> bool:
+        """Whether users of its containers are other users outside, who may not write where we may."""
+        return any("name=userns" in option for option in self.info.get("SecurityOptions") or ())
+
+    @property
+    def labels(self) -> bool:
+        """Whether SELinux keeps its containers away from files that are not labelled as theirs."""
+        return any("name=selinux" in option for option in self.info.get("SecurityOptions") or ())
+
+    @property
     def gpus(self) -> bool:
         """Whether it can give GPUs to containers."""
         return "nvidia" in (self.info.get("Runtimes") or {}) or bool(self.info.get("DiscoveredDevices"))

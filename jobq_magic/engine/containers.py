@@ -59,6 +59,10 @@ class Wanted:
     cpus: float | None = None
     gpus: int | None = None
     shm: int | None = None
+    as_outside: bool = False
+    """Its users are those of the same numbers outside, also on an engine where they would be others."""
+    unlabelled: bool = False
+    """SELinux does not keep it away from what is mounted."""
 
     def told(self) -> dict[str, Any]:
         """As the API has it."""
@@ -76,6 +80,10 @@ class Wanted:
             host["ShmSize"] = self.shm
         if self.gpus:
             host["DeviceRequests"] = [{"Count": self.gpus, "Capabilities": [["gpu"]]}]
+        if self.as_outside:
+            host["UsernsMode"] = "host"
+        if self.unlabelled:
+            host["SecurityOpt"] = ["label=disable"]
         return {
             "Image": self.image,
             "Entrypoint": list(self.command),

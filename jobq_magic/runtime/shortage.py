@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 _ROOT = "/sys/fs/cgroup"
+_OWN = "/proc/self/cgroup"
 _NO_LIMIT = 1 << 60
 """What version 1 says of no limit is a number too: the biggest that it has, less a part of a page."""
 
@@ -46,7 +47,7 @@ def _counted(path: str) -> int | None:
 def _folders() -> list[str]:
     """Where this process' control group may be seen: by its path, or, in a container, at the top."""
     try:
-        with open("/proc/self/cgroup") as file:
+        with open(_OWN) as file:
             lines = [line.rstrip("\n").split(":", 2) for line in file]
     except OSError:
         return []
