@@ -25,17 +25,17 @@ def written(recipe: Recipe, base: str, root: bool = True) -> str:
         steps.append(_apt(recipe.apt))
     if recipe.user is not None and recipe.user.create:
         steps.append(_user(recipe.user))
-    steps += [f"ADD {json.dumps([source, target])}" for source, target in recipe.add if is_address(source)]
+    if added := [pair for pair in recipe.add if is_address(pair[0])]:
+        steps += [f"ARG {name}" for name in sorted(recipe.args)]  # here, so that packages are kept when they change
+        steps += [f"WORKDIR {recipe.workdir}"] * bool(recipe.workdir)
+        steps += [f"ADD {json.dumps(pair)}" for pair in added]
     if not steps:
         return ""
     before = [f"FROM {base}"]
     before += ["USER root"] * (not root)
-    before += [f"ARG {name}" for name in sorted(recipe.args)]
     before += [f"ENV {name}={_quoted(name, text)}" for name, text in sorted(recipe.env.items()) if "\n" not in text]
     if recipe.shell:
         before.append(f"SHELL {json.dumps(list(recipe.shell))}")
-    if recipe.workdir:
-        before.append(f"WORKDIR {recipe.workdir}")  # what is added goes there, where it has no whole path
     return "\n".join([*before, *steps, ""])
 
 

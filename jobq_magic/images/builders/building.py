@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import tarfile
@@ -25,10 +26,15 @@ if TYPE_CHECKING:
 __all__ = ["Build", "run"]
 
 _DOCKERFILE = ".jobq.Dockerfile"
+_IGNORING = ".dockerignore"
+_OURS = f"{_DOCKERFILE}\n{_IGNORING}\n"
+"""What is left out was left out on this side; by this the engine keeps out of the image what is only for itself."""
 _STEP = re.compile(r"Step (\d+)/(\d+) : (.*)", re.DOTALL)
 _OWN = ("---> ", "Removing intermediate container")
 """What the engine says of itself."""
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_COMMAND = re.compile(r'process "(.*)" did not|executor failed running \[(.*)\]: ')
+"""How BuildKit names the command that failed, since 23 and before."""
 _TOLD = 6
 """Last lines of a command that failed."""
 _NEWER = re.compile(
@@ -60,17 +66,31 @@ def run(engine: Engine, build: Build, around: Surroundings, report: Report = lam
     secrets = frozenset({*around.secrets, *(text for text in build.args.values() if len(text) > 5)})
     told = _Told(report, secrets)
     with tempfile.TemporaryFile(prefix="jobq-context-") as file:
-        _pack(build, file)
-        with engine.telling("build the image"):
-            if _NEWER.search(build.dockerfile):
-                lines = buildkit.build(engine, build.args, _DOCKERFILE, file)
-            else:
-                lines = _classic(engine, build, file)
-            for line in lines:
+        newer = _NEWER.search(build.dockerfile) is not None
+        # BuildKit copies all of an archive that it is given: there our Dockerfile has the place of the user's.
+        name = "Dockerfile" if newer else _DOCKERFILE
+        _pack(build, file, {name: build.dockerfile} if newer else {name: build.dockerfile, _IGNORING: _OURS})
+        with _correctable(), engine.telling("build the image"):
+            lines = (buildkit.build if newer else _classic)(engine, build.args, name, file)
+            for line in lines:  # to their end, also after an error: then the connection is free
                 told.take(line)
+    if told.failure is not None:
+        raise told.failure
     if not told.image:
         raise BackendError("build-failed", "Docker ended the build, and says of no image", do="Run the cell again")
     return told.image
+
+
+@contextlib.contextmanager
+def _correctable() -> Iterator[None]:
+    """What the engine refuses to begin with is a mistake in what it was given."""
+    from jobq_magic.engine.client import Refused
+
+    try:
+        yield
+    except Refused as refused:
+        do = "Correct it where the image is described"
+        raise BackendError("build-failed", refused.what, why=refused.why, do=refused.do or do) from refused
 
 
 class _Told:
@@ -78,6 +98,7 @@ class _Told:
 
     def __init__(self, report: Report, secrets: frozenset[str]) -> None:
         self.image = ""
+        self.failure: BackendError | None = None
         self._report = report
         self._secrets = secrets
         self._step = ""
@@ -85,7 +106,7 @@ class _Told:
 
     def take(self, told: Mapping[str, Any]) -> None:
         if "error" in told:
-            raise self._failed(told)
+            self.failure = self.failure or self._failed(told)
         if isinstance(aux := told.get("aux"), Mapping) and aux.get("ID"):
             self.image = str(aux["ID"])
         text = str(told.get("stream", ""))
@@ -104,10 +125,9 @@ class _Told:
         code = detail.get("code") or next(iter(re.findall(r"(?:exit code: |non-zero code: )(\d+)", message)), "")
         last = redacted(" | ".join(self._lines), self._secrets)[-400:]
         if code:
-            command = re.search(r'process "(.*)" did not', message)
-            step = redacted(
-                command[1] if command else re.sub(r"^(?:\[.*?\] )?(?:RUN )?", "", self._step), self._secrets
-            )
+            command = _COMMAND.search(message)
+            step = (command[1] or command[2]) if command else re.sub(r"^(?:\[.*?\] )?(?:RUN )?", "", self._step)
+            step = redacted(step.removeprefix("/bin/sh -c "), self._secrets)
             what = f"A command of the image ended with status {code}: {step[:160]}"
             return BackendError("build-failed", what, why=last, do="Correct it where the image is described")
         if "COPY failed" not in message and re.search(
@@ -123,28 +143,30 @@ class _Told:
         )  # fmt: skip
 
 
-def _pack(build: Build, file: IO[bytes]) -> None:
+def _pack(build: Build, file: IO[bytes], more: Mapping[str, str]) -> None:
     with tarfile.open(fileobj=file, mode="w") as archive:
         for name, path in build.files.items():
+            entry = tarfile.TarInfo(name)
+            if name in more:
+                continue
             if path.is_dir():
-                entry = tarfile.TarInfo(name)
                 entry.type, entry.mode = tarfile.DIRTYPE, 0o755
                 archive.addfile(entry)
                 continue
-            with path.open("rb") as data:
-                entry = tarfile.TarInfo(name)
+            with path.open("rb") as content:
                 entry.size = path.stat().st_size
                 entry.mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
-                archive.addfile(entry, data)
-        text = build.dockerfile.encode()
-        entry = tarfile.TarInfo(_DOCKERFILE)
-        entry.size = len(text)
-        archive.addfile(entry, io.BytesIO(text))
+                archive.addfile(entry, content)
+        for name, text in more.items():
+            data = text.encode()
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
     file.seek(0)
 
 
-def _classic(engine: Engine, build: Build, file: IO[bytes]) -> Iterator[dict[str, Any]]:
+def _classic(engine: Engine, args: Mapping[str, str], dockerfile: str, file: IO[bytes]) -> Iterator[dict[str, Any]]:
     yield from engine.api.build(
-        fileobj=file, custom_context=True, dockerfile=_DOCKERFILE, buildargs=dict(build.args), decode=True, rm=True,
+        fileobj=file, custom_context=True, dockerfile=dockerfile, buildargs=dict(args), decode=True, rm=True,
         forcerm=True, timeout=None,
     )  # fmt: skip
