@@ -174,10 +174,10 @@ def _destination(request: BuildRequest, environ: Mapping[str, str], cache: Cache
         from jobq_magic.engine.client import Engine
         from jobq_magic.images.intoengine import EngineDestination
 
-        return EngineDestination(Engine.connect(environ))
-    from jobq_magic.images.destinations import RegistryDestination
+        return EngineDestination(Engine.connect(environ), cache.known)
+    from jobq_magic.images.destinations import lasting
 
-    return RegistryDestination(to["push"], to.get("pull") or "", environ, cache)
+    return lasting(to["push"], to.get("pull") or "", environ, cache)
 
 
 def summary(image: Image) -> dict[str, object]:

@@ -19,9 +19,10 @@ from jobq_magic.images.model import Assembled, Base, Content, Layer, Report, Sen
 from jobq_magic.images.registry import Blob, Reference, Registry
 from jobq_magic.snapshot import Progress
 
-__all__ = ["KnownBlobs", "Memory", "RegistryDestination", "tag_of"]
+__all__ = ["KnownBlobs", "Memory", "RegistryDestination", "lasting", "tag_of"]
 
 THREADS = 4
+LASTING = 4  # destinations that a process keeps open
 ASKED_FOR = 1024 * 1024  # from here on it pays to ask whether a blob is there before it is sent
 EVERY = 0.1  # seconds between two reports of how far it is
 _BLOB_MISSING = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"})
@@ -50,6 +51,30 @@ class Memory(Protocol):
 def tag_of(key: str) -> str:
     """The tag under which the image of a key is found again."""
     return f"run-{key[:24]}"
+
+
+_lasting: dict[tuple[object, ...], RegistryDestination] = {}
+_lasting_lock = threading.Lock()
+
+
+def lasting(push: str, pull: str, environ: Mapping[str, str], cache: Memory) -> RegistryDestination:
+    """A destination that this process keeps for the next image: connections stay open, tokens are asked for once.
+
+    Args:
+        push: see `RegistryDestination`.
+        pull: likewise.
+        environ: likewise; another environment may mean other credentials, so that it is another destination.
+        cache: likewise; the one that was given first stays.
+    """
+    key = (push, pull, frozenset(environ.items()))
+    with _lasting_lock:
+        found = _lasting.pop(key, None) or RegistryDestination(push, pull, environ, cache)
+        _lasting[key] = found  # the one that was used last is last
+        if len(_lasting) > LASTING:
+            # Not closed: another thread may be at it. Its connections end with it.
+            del _lasting[next(iter(_lasting))]
+    found.registry.begin()
+    return found
 
 
 class RegistryDestination:

@@ -94,6 +94,15 @@ def test_an_answer_that_is_lost_is_asked_for_again(service, between, place, way,
     judged(service, place, made)
 
 
+def test_what_arrived_is_not_sent_again_when_only_the_answer_was_lost(between):
+    between.first(1, Silent(), "PUT")
+    content = Made(LARGE, ([],))
+    with Registry(Reference.parse(f"{between.address}/lost"), {}, push=True, patience=5) as asked:
+        asked.push_blob(digest(LARGE), len(LARGE), content)
+        assert content.reads[0] == [0]
+        assert asked.has_blob(digest(LARGE))
+
+
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_a_registry_that_is_tired_is_asked_again(service, between, place, way, status):
     between.first(3, Says(status))

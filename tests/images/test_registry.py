@@ -185,6 +185,15 @@ def test_a_password_opens_and_is_asked_for_once(guarded):
         assert [one.status for one in asked.traffic.exchanges].count(401) == 1
 
 
+def test_a_password_that_was_renewed_meanwhile_is_found(guarded):
+    login(guarded, "me", "old")
+    with client(guarded, "x") as asked:
+        with pytest.raises(BackendError):
+            asked.head_manifest("x")
+        login(guarded, "me", CANARY)
+        assert asked.head_manifest("x") is None
+
+
 def test_a_large_blob_whose_first_request_is_a_challenge_arrives(guarded):
     login(guarded, "me", CANARY)
     with client(guarded, "x") as asked:

@@ -5,8 +5,9 @@ import os
 import pytest
 
 from jobq_magic.errors import BackendError
+from jobq_magic.images import destinations
 from jobq_magic.images.cache import Cache
-from jobq_magic.images.destinations import RegistryDestination, tag_of
+from jobq_magic.images.destinations import RegistryDestination, lasting, tag_of
 from jobq_magic.images.registry import Reference, Registry
 from jobq_magic.snapshot import Progress
 from tests.services.blobs import digest, image, layer, pulled
@@ -79,6 +80,20 @@ def test_an_unchanged_cell_takes_one_round_trip_and_sends_nothing(destination):
     place.registry.traffic.clear()
     assert place.find(made.key, made.digest)
     assert (place.registry.traffic.requests, place.registry.traffic.sent) == (1, 0)
+
+
+def test_a_process_keeps_its_connections_for_the_next_image(service, tmp_path):
+    push, cache = f"{service.address}/lasting", Cache(tmp_path)
+    first = lasting(push, "", service.environ, cache)
+    try:
+        first.put(image(layer(b"1")), report)
+        assert lasting(push, "", service.environ, cache) is first
+        other = lasting(push, "", {**service.environ, "DOCKER_CONFIG": "/elsewhere"}, cache)
+        assert other is not first
+        other.close()
+    finally:
+        first.close()
+        destinations._lasting.clear()
 
 
 def test_another_machine_sends_again_only_what_is_small(destination):

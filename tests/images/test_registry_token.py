@@ -114,6 +114,18 @@ def test_a_token_is_renewed_before_it_ends(ground, client):
     assert [one.status for one in asked.traffic.exchanges].count(401) == 1
 
 
+@pytest.mark.parametrize("kind", ["password", "identity"])
+def test_credentials_that_were_renewed_meanwhile_are_found(ground, client, kind):
+    right = password("me") if kind == "password" else {**password("me", ""), "identitytoken": IDENTITY}
+    asked = client("a/b", right, wait=lambda _: None)
+    push(asked, b"before")
+    # The password was changed at the registry, and a new one was logged in with.
+    client("a/b", right)
+    asked._auth._credentials = type(asked._auth.credentials)("me", "old", "old" if kind == "identity" else "")
+    asked._auth._tokens.clear()
+    push(asked, b"afterwards")
+
+
 def test_a_server_of_tokens_that_is_busy_is_asked_again(ground, client):
     ground[0].answers += [503, 429]
     push(client("a/b", password("me")))

@@ -104,7 +104,7 @@ class Authorizer:
             scheme, parts = challenge(asked)
             self._scheme, self._parts = scheme, parts
             if scheme == "basic":
-                return bool(self._basic()) and not sent
+                return bool(self._basic()) and (not sent or self._found_anew())
             if scheme != "bearer":
                 return False
             kept = self._tokens.get(scopes)
@@ -124,8 +124,19 @@ class Authorizer:
             return known.registry_token
         kept = self._tokens.get(scopes)
         if kept is None or kept.until <= time.monotonic():
-            kept = self._tokens[scopes] = self._new_token(known, scopes)
+            try:
+                kept = self._new_token(known, scopes)
+            except Refusal as error:
+                if error.status not in {400, 401} or not self._found_anew():
+                    raise
+                kept = self._new_token(self.credentials, scopes)
+            self._tokens[scopes] = kept
         return kept.text
+
+    def _found_anew(self) -> bool:
+        """Looks the credentials up once more: they may have been renewed while this process held the old ones."""
+        before, self._credentials = self._credentials, self._found()
+        return self._credentials != before
 
     def _new_token(self, known: Credentials, scopes: tuple[str, ...]) -> _Token:
         realm, service = self._parts.get("realm", ""), self._parts.get("service", "")

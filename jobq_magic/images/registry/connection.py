@@ -115,6 +115,10 @@ class Connection:
         """Ends all connections."""
         self._client.close()
 
+    def begin(self) -> None:
+        """Something new is begun: a registry that was there an hour ago may not be there now."""
+        self._met = False
+
     def patience(self) -> Patience:
         """The patience for one thing that is to be done."""
         return Patience(lambda: self._patience if self._met else min(FIRST, self._patience), self._wait)
