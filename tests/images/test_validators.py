@@ -14,7 +14,7 @@ import docker
 import pytest
 
 from jobq_magic.image import Recipe, User
-from jobq_magic.images import assemble, host, parts, platforms
+from jobq_magic.images import assemble, baseimage, host, parts, platforms
 from jobq_magic.images.cache import Cache
 from jobq_magic.images.destinations import RegistryDestination
 from jobq_magic.images.model import Assembled, Base, Entry, Part
@@ -69,8 +69,8 @@ def _push(place: Service, cache: Cache, base: Base, kind: str, packed: str) -> P
     return _put(place, cache, assemble.assemble(base, layers, RECIPE, provenance, key))
 
 
-def _put(place: Service, cache: Cache, image: Assembled) -> Pushed:
-    destination = RegistryDestination(f"{place.address}/team/jobq", "", place.environ, cache)
+def _put(place: Service, cache: Cache, image: Assembled, name: str = "team/jobq") -> Pushed:
+    destination = RegistryDestination(f"{place.address}/{name}", "", place.environ, cache)
     sent = destination.put(image, lambda _: None)
     destination.close()
     assert sent.digest == image.digest
@@ -90,11 +90,9 @@ def pushed(request, place, cache, base) -> Pushed:
 
 @pytest.fixture(scope="module", params=KINDS)
 def packed(request, place, cache, base) -> Pushed:
-    """An image of compressed layers: crane takes for granted that all are."""
-    if request.param != "OCI":  # once is enough for what is large
-        small = cache.layer(Part("base", "small", "small", lambda _: [Entry("etc/text", data=b"text")]))
-        base = replace(base, layers=(small,))
-    return _push(place, cache, base, request.param, "gzip")
+    """A small image of compressed layers: crane takes for granted that all are."""
+    small = cache.layer(Part("base", "small", "small", lambda _: [Entry("etc/text", data=b"text")]))
+    return _push(place, cache, replace(base, layers=(small,)), request.param, "gzip")
 
 
 def _validate(reference: str, home: Path) -> str:
@@ -105,12 +103,35 @@ def test_crane_finds_every_digest_and_every_size_as_it_is_said(packed, tmp_path)
     assert _validate(packed.reference, tmp_path).startswith("PASS")
 
 
+def test_crane_takes_an_image_on_the_host_base(place, cache, base, tmp_path):
+    assert _validate(_push(place, cache, base, "OCI", "gzip").reference, tmp_path).startswith("PASS")
+
+
 def test_crane_would_find_what_is_wrong(place, cache, base, tmp_path):
     layers = tuple(cache.layer(Part("code", n, n, lambda _, n=n: [Entry(n, data=b"text")])) for n in ("a", "b"))
     swapped = [replace(layer, diff_id=other.diff_id) for layer, other in zip(layers, layers[::-1], strict=True)]
     image = assemble.assemble(replace(base, layers=()), swapped, Recipe(), {}, "wrong")
     with pytest.raises(AssertionError, match="mismatched layer"):
         _validate(_put(place, cache, image).reference, tmp_path)
+
+
+def test_an_image_upon_a_base_of_a_registry_is_whole_wherever_it_is_put(place, cache, packed, tmp_path):
+    base = baseimage.resolve(
+        f"http://{packed.reference}",
+        platform=platforms.here(),
+        python=PYTHON,
+        ray="",
+        environ=place.environ,
+        pins=tmp_path / "pins.json",
+    )
+    cell = Part("code", "cell", "cell", lambda _: [Entry("opt/jobq/bundle/code/cell.py", data=b"1")])
+    layers = [*base.layers, cache.layer(cell)]
+    image = assemble.assemble(base, layers, RECIPE, {}, assemble.image_key(base, [cell], RECIPE))
+    beside = _put(place, Cache(tmp_path), image, "team/beside")
+    assert _validate(beside.reference, tmp_path).startswith("PASS")
+    with registry(tmp_path / "another", memory=True) as another:
+        pushed = _put(another, Cache(tmp_path), image)
+        assert _validate(pushed.reference, tmp_path).startswith("PASS")
 
 
 def test_skopeo_reads_it(pushed, tmp_path):

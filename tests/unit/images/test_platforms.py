@@ -23,7 +23,9 @@ def test_a_platform_may_be_written_as_people_do(written, meant):
     assert platforms.normal(written) == meant
 
 
-@pytest.mark.parametrize("written", ["windows/amd64", "linux/arm/v7", "linux/arm64/v9", "", "linux", "linux/amd64/v3"])
+@pytest.mark.parametrize(
+    "written", ["windows/amd64", "linux/arm/v7", "linux/arm64/v9", "", "linux", "linux/amd64/v3", "linux/amd64/v8"]
+)
 def test_another_platform_is_refused_with_those_there_are(written):
     with pytest.raises(BackendError) as caught:
         platforms.normal(written)
