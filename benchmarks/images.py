@@ -298,29 +298,41 @@ def docker_mode(ground: Ground) -> list[Row]:
         "JOBQ_RUNTIME_DIR": str(ground.folder / "rt"),
     }
 
+    program = (
+        "import os, sys, time\nfrom pathlib import Path\nfrom jobq_magic import follower, pipeline\n"
+        "from jobq_magic.capture import Source\nfrom jobq_magic.config import resolve\n"
+        "from jobq_magic.places import store_root\nfrom jobq_magic.runs.store import Store\n"
+        "store = Store(store_root())\n"
+        "for line in sys.stdin:\n"
+        "    began = time.perf_counter()\n"
+        "    options = {'mode': 'docker', 'base': 'host'}\n"
+        "    resolved = resolve(options, cwd=Path.cwd(), environ=os.environ, interactive=False)\n"
+        "    source = Source(f'print({line.strip()})', 'Cell [1]', {})\n"
+        "    run = pipeline.submit(resolved, source, store, headless=True).run\n"
+        "    follower.ensure(store)\n"
+        "    out = run.paths.attempt(1).stdout\n"
+        "    while not (out.exists() and out.stat().st_size):\n"
+        "        time.sleep(0.002)\n"
+        "        assert out.exists() or not (seen := store.snapshot(run)).final, seen\n"
+        "    print(time.perf_counter() - began, flush=True)\n"
+        "    while not store.snapshot(run).final:\n        time.sleep(0.01)\n"
+    )
+    kernel = subprocess.Popen(
+        [sys.executable, "-c", program],
+        env=outside,
+        cwd=ground.folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert kernel.stdin is not None
+    assert kernel.stdout is not None
+    told, answer = kernel.stdin, kernel.stdout
+
     def run(number: int) -> float:
-        program = (
-            "import sys, time\nfrom pathlib import Path\nfrom jobq_magic import follower, pipeline\n"
-            "from jobq_magic.capture import Source\nfrom jobq_magic.config import resolve\n"
-            "from jobq_magic.places import store_root\nfrom jobq_magic.runs.store import Store\n"
-            "options = {'mode': 'docker', 'base': 'host'}\nimport os\n"
-            "began = time.perf_counter()\n"
-            "resolved = resolve(options, cwd=Path.cwd(), environ=os.environ, interactive=False)\n"
-            "store = Store(store_root())\n"
-            f"run = pipeline.submit(resolved, Source('print({number})', 'Cell [1]', {{}}), store, headless=True).run\n"
-            "follower.ensure(store)\n"
-            "out = run.paths.attempt(1).stdout\n"
-            "while not (out.exists() and out.stat().st_size):\n    time.sleep(0.005)\n"
-            "    assert not (s := store.snapshot(run)).final or out.exists(), s\n"
-            "print(time.perf_counter() - began)\n"
-            "while not store.snapshot(run).final:\n    time.sleep(0.01)\n"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", program], env=outside, cwd=ground.folder, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise SystemExit(done.stderr[-3000:])
-        return float(done.stdout.split()[-1])
+        told.write(f"{number}\n")
+        told.flush()
+        return float(answer.readline())
 
     first = run(0)
     engine = EngineDestination(Engine.connect(environ))
@@ -330,6 +342,9 @@ def docker_mode(ground: Ground) -> list[Row]:
         return took(lambda: ground.docker("run", "--rm", image.reference, "python3", "-c", "print(1)"))
 
     one, two = alternate(lambda: run(next(_NUMBER)), peer, ROUNDS)
+    told.close()
+    kernel.wait()
+    answer.close()
     return [
         Row("--mode docker from nothing to the first line", first, 0.0, 0.0, "<= 8 s", first <= 8, note="host base"),
         Row("--mode docker, warm", one, two, one / two, "<= 1.2", one / two <= 1.2, note="docker run of a ready image"),

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from jobq_magic.engine.client import Engine, Refused
 from jobq_magic.engine.load import Piece, Saved, load, save
@@ -22,7 +22,7 @@ from jobq_magic.images.model import Assembled, Base, Layer, Report, Sent
 from jobq_magic.images.recognise import inside
 from jobq_magic.snapshot import Progress
 
-__all__ = ["REPOSITORY", "EngineDestination", "tag_of"]
+__all__ = ["REPOSITORY", "EngineDestination", "Memory", "tag_of"]
 
 REPOSITORY = "jobq"
 """What our images are called in an engine."""
@@ -36,11 +36,30 @@ def tag_of(key: str) -> str:
     return f"{REPOSITORY}:{key[:24]}"
 
 
-class EngineDestination:
-    """The images of one engine."""
+class Memory(Protocol):
+    """What remembers which layers were loaded; see `cache.Known`."""
 
-    def __init__(self, engine: Engine) -> None:
+    def has(self, digest: str) -> bool:
+        """Whether a layer was there."""
+
+    def add(self, *digests: str) -> None:
+        """It is there."""
+
+    def forget(self) -> None:
+        """Nothing is known any more."""
+
+
+class EngineDestination:
+    """The images of one engine.
+
+    Args:
+        engine: it.
+        remembered: gives what is remembered of a destination; None: the engine is asked each time.
+    """
+
+    def __init__(self, engine: Engine, remembered: Callable[[str], Memory] | None = None) -> None:
         self._engine = engine
+        self._remembered = remembered
         self._layers: dict[str, tuple[str, ...]] = {}
         """The diff ids of images, by id: an id never means other layers."""
         self._bases: dict[tuple[str, ...], str] = {}
@@ -77,21 +96,37 @@ class EngineDestination:
 
     def put(self, image: Assembled, report: Report) -> Sent:
         """Loads the image: the layers that the engine lacks, or all of them where it takes no less."""
-        there = 0 if self._engine.containerd else self._there(image.layers)
-        try:
-            missing, gone = self._load(image, there, report)
-        except (BackendError, OSError):
-            if not there:
-                raise
-            # A layer may have gone since we looked, or this engine takes whole archives only.
-            self._layers.clear()
-            missing, gone = self._load(image, 0, report)
-        found = self._inspect(tag_of(image.key))
-        if found is None:
-            raise BackendError("engine-load", "Docker took the image, and has it no more", do="Run the cell again")
-        self._remember(found)
+        links = chain(layer.diff_id for layer in image.layers)
+        memory = self._remembered(self.name) if self._remembered is not None else None
+        missing, gone = self._brought(image, links, memory, report)
+        if memory is not None:
+            memory.add(*links)
         pushed = frozenset(layer.digest for layer in missing)
-        return Sent(str(found["Id"]), str(found["Id"]), pushed, gone)
+        return Sent(image.config_digest, image.config_digest, pushed, gone)
+
+    def _brought(
+        self, image: Assembled, links: Sequence[str], memory: Memory | None, report: Report
+    ) -> tuple[Sequence[Layer], int]:
+        """What was loaded, and how many bytes. A layer may have gone since it was remembered, or looked at."""
+        ways: list[Callable[[], int]] = [lambda: 0]
+        if not self._engine.containerd:
+            ways.insert(0, lambda: self._there(image.layers))
+            if memory is not None and memory.has(links[0]):
+                ways.insert(0, lambda: next((n for n, link in enumerate(links) if not memory.has(link)), len(links)))
+        for way in ways:
+            there = way()
+            try:
+                loaded = self._load(image, there, report)
+            except (BackendError, OSError):
+                if not there:
+                    raise
+                self._layers.clear()
+            else:
+                if self._inspect(image.config_digest) is not None:
+                    return loaded
+            if memory is not None:
+                memory.forget()
+        raise BackendError("engine-load", "Docker took the image, and has it no more", do="Run the cell again")
 
     def _load(self, image: Assembled, there: int, report: Report) -> tuple[Sequence[Layer], int]:
         missing = image.layers[there:]
