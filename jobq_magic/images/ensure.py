@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobq_magic.image import BuildRequest, Image, ImageLayer
-from jobq_magic.images import assemble, baseimage, host, packages, parts, recognise
+from jobq_magic.images import assemble, baseimage, builders, host, packages, parts, recognise
 from jobq_magic.images.cache import Cache
 from jobq_magic.images.model import Assembled, Base, Destination, Layer, Part, Report, Sent
 from jobq_magic.snapshot import Progress
@@ -48,15 +48,27 @@ def ensure(
         JobqError: it cannot be made, or not be brought there; one sentence.
     """
     began = time.monotonic()
-    base = _base(request, destination, cache, environ)
+    base = builders.another(
+        request.recipe,
+        _base(request, destination, cache, environ),
+        platform=request.platform,
+        cache=cache,
+        environ=environ,
+        report=report,
+    )
     plan = _planned(request, base, bundle, environ)
     known = cache.known(destination.name)
     if (reference := destination.find(plan.key, known.image(plan.key))) is not None:
         sent = Sent(reference, reference.rpartition("@")[2])
+        layers = (*base.layers, *filter(None, map(cache.kept, plan.parts)))
+        if len(layers) == len(base.layers) + len(plan.parts):
+            assembled = assemble.assemble(base, layers, request.recipe, request.provenance, plan.key)
+            if assembled.digest == sent.digest:  # to the byte what this machine makes: so are its layers
+                known.add(*(layer.digest for layer in layers))
     else:
-        sent = destination.put(_assembled(request, plan, cache, report), report)
+        assembled = _assembled(request, plan, cache, report)
+        sent, layers = destination.put(assembled, report), assembled.layers
     known.add_image(plan.key, sent.digest)
-    layers = (*base.layers, *(cache.layer(part) for part in plan.parts))
     return Image(
         reference=sent.reference,
         digest=sent.digest,
@@ -94,7 +106,15 @@ def _planned(request: BuildRequest, base: Base, bundle: Path, environ: Mapping[s
         without=recognise.provided(base.ray),
         environ=environ,
     )
-    found = (installed, parts.runtime(request.python), parts.local(bundle), *parts.values(bundle), parts.code(bundle))
+    files = builders.files(request.recipe, base)
+    found = (
+        files,
+        installed,
+        parts.runtime(request.python),
+        parts.local(bundle),
+        *parts.values(bundle),
+        parts.code(bundle),
+    )
     wanted = tuple(part for part in found if part is not None)
     return _Plan(base, wanted, assemble.image_key(base, wanted, request.recipe))
 
