@@ -1,8 +1,8 @@
 """From a base and layers to an image: its configuration, its manifest, its digest. Pure, and the same bytes every time.
 
 Media types are those of the base, all Docker's or all OCI's, as a mixture is refused by some engines. One thing changes
-them: only OCI manifests have annotations, so with provenance, and for zstd, what was Docker's is labelled anew. The
-blobs stay the bytes that they are, so what a registry or a node has of the base is still used.
+them: only OCI's have annotations, and layers that are not gzip, so with provenance or such a layer what was Docker's is
+labelled anew. The blobs stay the bytes that they are, so what a registry or a node has of the base is still used.
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ _OCI = {
 _DOCKER = {
     "manifest": "application/vnd.docker.distribution.manifest.v2+json",
     "config": "application/vnd.docker.container.image.v1+json",
-    "": "application/vnd.docker.image.rootfs.diff.tar",
     "gzip": "application/vnd.docker.image.rootfs.diff.tar.gzip",
 }
 

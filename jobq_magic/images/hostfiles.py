@@ -90,25 +90,37 @@ class LibraryFile(NamedTuple):
 def standard_library() -> list[LibraryFile]:
     """The files of the standard library that travel."""
     root = Path(os.__file__).parent
-    found = list(_walk(str(root), ""))
+    found = _below(str(root), "")
     if not (root / "lib-dynload").is_dir():  # on some systems extension modules lie in another folder
         elsewhere = next((path for path in sys.path if posixpath.basename(path) == "lib-dynload"), "")
-        found += _walk(elsewhere, "lib-dynload/") if elsewhere else ()
+        found += _below(elsewhere, "lib-dynload/") if elsewhere else []
     return sorted(found)
 
 
-def _walk(folder: str, inside: str) -> Iterator[LibraryFile]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            name = entry.name
-            if entry.is_dir():
-                if name not in _NO_FOLDERS and name != "__pycache__" and not name.startswith("config-"):
-                    yield from _walk(entry.path, f"{inside}{name}/")
-            elif name in _NO_FILES or name.endswith(_NO_ENDINGS):
-                continue
-            elif not (name.endswith(".so") and name.startswith(_NO_EXTENSIONS)) and entry.is_file():
-                found = entry.stat()
-                yield LibraryFile(f"{inside}{name}", entry.path, found.st_size, found.st_mtime_ns)
+def _below(folder: str, inside: str) -> list[LibraryFile]:
+    """The files below a folder: hundreds, each time that an image is asked for, so this is plain and quick."""
+    found: list[LibraryFile] = []
+    left = [(folder, inside)]
+    while left:
+        folder, inside = left.pop()
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = entry.name
+                if entry.is_dir():
+                    if name not in _NO_FOLDERS and name != "__pycache__" and not name.startswith("config-"):
+                        left.append((entry.path, f"{inside}{name}/"))
+                elif _travels(name) and entry.is_file():
+                    stat = entry.stat()
+                    found.append(LibraryFile(inside + name, entry.path, stat.st_size, stat.st_mtime_ns))
+    return found
+
+
+def _travels(name: str) -> bool:
+    if name.endswith(".py"):
+        return name not in _NO_FILES
+    if name.endswith(".so"):
+        return not name.startswith(_NO_EXTENSIONS)
+    return name not in _NO_FILES and not name.endswith(_NO_ENDINGS)
 
 
 def tools() -> dict[str, Path]:

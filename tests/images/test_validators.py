@@ -84,8 +84,10 @@ def base(cache) -> Base:
 
 @pytest.fixture(scope="module", params=KINDS)
 def pushed(request, place, cache, base) -> Pushed:
-    """An image on this machine's Python, with a value that is not compressed."""
-    return _push(place, cache, base, request.param, "")
+    """An image on this machine's Python, with a value that is not compressed where its manifest can say so."""
+    made = _push(place, cache, base, request.param, "gzip" if request.param == "Docker" else "")
+    assert ("docker" in made.image.media_type) == (request.param == "Docker")
+    return made
 
 
 @pytest.fixture(scope="module", params=KINDS)
