@@ -26,8 +26,8 @@ __all__ = ["REPOSITORY", "EngineDestination", "Memory", "tag_of"]
 
 REPOSITORY = "jobq"
 """What our images are called in an engine."""
-_LOOKED_AT = 64
-"""Of our newest images, those whose layers are looked at."""
+_LOOKED_AT = 512
+"""Of our images, those whose layers are looked at, where none of them has all that is wanted but the topmost."""
 _PIECE = 1 << 20
 
 
@@ -180,16 +180,17 @@ class EngineDestination:
         """How many layers, from the base up, the engine has."""
         with self._engine.telling("list its images"):
             listed = self._engine.api.images()
-        listed = sorted(listed, key=lambda one: -int(one.get("Created") or 0))
         ids = {one["Id"] for one in listed}
         for gone in self._layers.keys() - ids:
             del self._layers[gone]
-        ours = [one["Id"] for one in listed if _is_ours(one)][:_LOOKED_AT]
-        for identity in [*self._bases.values(), *ours]:
-            if identity in ids and identity not in self._layers:
-                self._inspect(identity, remember=True)
         wanted = chain(layer.diff_id for layer in layers)
         have = {link for diff_ids in self._layers.values() for link in chain(diff_ids)}
+        ours = [one["Id"] for one in listed if _is_ours(one)][:_LOOKED_AT]
+        for identity in [*self._bases.values(), *ours]:
+            if wanted[-2:-1] and wanted[-2] in have:  # the cell itself is new as a rule
+                break
+            if identity in ids and identity not in self._layers and self._inspect(identity, remember=True):
+                have.update(chain(self._layers[identity]))
         return next((count for count, link in enumerate(wanted) if link not in have), len(wanted))
 
     def _inspect(self, reference: str, *, remember: bool = False) -> dict[str, Any] | None:

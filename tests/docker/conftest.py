@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,8 @@ class Place:
     engine: Engine
     cache: Cache
     base: Base
+    made: set[str] = field(default_factory=set)
+    """Images."""
 
     def open(
         self,
@@ -149,6 +151,7 @@ class Place:
         if (found := destination.find(key, "")) is None:
             layers = (*base.layers, *map(self.cache.layer, made))
             found = destination.put(assemble(base, layers, recipe, {}, key), lambda _: None).reference
+        self.made.add(found)
         return Image(found, found, key)
 
     def follow(self, run: Run) -> Cell:
@@ -207,11 +210,21 @@ def engine(host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     found.api.close()
 
 
+@pytest.fixture(scope="session")
+def made(host: str) -> Iterator[set[str]]:
+    """The images that the tests made: removed at the end, since they share the base."""
+    found: set[str] = set()
+    yield found
+    engine = Engine.connect({"DOCKER_HOST": host})
+    for reference in found:
+        engine.api.remove_image(reference, force=True)
+    engine.api.close()
+
+
 @pytest.fixture
-def place(engine: Engine, cache: Cache, base: Base) -> Iterator[Place]:
+def place(engine: Engine, cache: Cache, base: Base, made: set[str]) -> Iterator[Place]:
     """The docker backend over a store of its own."""
-    store = Store()
-    yield Place(store, engine, cache, base)
+    yield Place(Store(), engine, cache, base, made)
     backend = plugins.backend("docker")
     assert isinstance(backend, DockerBackend)
     backend.close()
