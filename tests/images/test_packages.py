@@ -122,6 +122,7 @@ SCRIPTED = {
     "tool/__init__.py": "WHERE = __file__\ndef main():\n    print('from', __name__)\n",
     "tool/tests/__init__.py": "",
     "tool/template.py": "def (\n",
+    "tool/__pycache__/stale.cpython-39.pyc": "of another machine",
     "tool-1.0.dist-info/entry_points.txt": "[console_scripts]\ntool = tool:main\n",
     "tool-1.0.data/scripts/old-tool": "#!python\nimport tool; print('old', tool.__name__)\n",
     "tool-1.0.data/scripts/shell-tool": "#!/bin/sh\necho shell\n",

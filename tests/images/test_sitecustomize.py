@@ -85,6 +85,20 @@ def test_what_is_installed_comes_behind_the_standard_library_and_before_the_base
     assert len(path) == len(set(path))
 
 
+def test_packages_that_lie_below_the_standard_library_are_no_part_of_it(base, root):
+    code = f"""
+import json, os, runpy, sys
+library = os.path.dirname(os.__file__)
+sys.path[:] = [entry for entry in sys.path if "-packages" not in entry]
+sys.path += [library + "/site-packages", library + "/dist-packages/more"]
+runpy.run_path({str(root / "path" / "sitecustomize.py")!r})
+print(json.dumps([entry for entry in sys.path if "-packages" in entry]))
+"""
+    found = json.loads(said(python(base, root, code=code)))
+    assert found[0] == str(root / "site-packages")
+    assert [entry.rpartition("/")[2] for entry in found[1:]] == ["site-packages", "more"]
+
+
 def test_pth_files_are_read_and_their_folders_come_with_ours(base, root):
     (root / "extra").mkdir()
     (root / "extra" / "shared_more.py").write_text("")
