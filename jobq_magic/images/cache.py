@@ -73,7 +73,7 @@ class Cache:
             if not part.compression:  # its bytes are those of files that are here anyway
                 return replace(layer, content=as_it_is(part.entries(Path())))
             blob = self.blob(layer.digest)
-            if blob.stat().st_size != layer.size:
+            if blob.stat().st_size != layer.size or not blob.is_file():
                 return None
         except (OSError, ValueError, KeyError, TypeError):
             return None

@@ -1,0 +1,230 @@
+"""From a bundle to an image: what is there is neither made nor sent again, and what is told pulls."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from jobq_magic.capture import CaptureOptions, Source, capture
+from jobq_magic.errors import JobqError
+from jobq_magic.image import BuildRequest, Image, Packages, Recipe
+from jobq_magic.images import platforms
+from jobq_magic.images.cache import Cache
+from jobq_magic.images.destinations import RegistryDestination
+from jobq_magic.images.ensure import ensure
+from tests.services.blobs import MANIFEST, pulled
+from tests.services.registry import Service, registry
+
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+@dataclass
+class Ground:
+    folder: Path
+    registry: Service
+    cache: Cache
+    request: BuildRequest
+    taken: int = 0
+    told: list = field(default_factory=list)
+
+    def bundle(self, cell: str, number: int = 7, **names: Any) -> Path:
+        self.taken += 1
+        folder = self.folder / f"bundle-{self.taken}"
+        capture(Source(cell, f"Cell [{number}]", names), folder, CaptureOptions(here=False))
+        return folder
+
+    def image(
+        self, bundle: Path, *, repository: str = "team/jobq", cache: Cache | None = None, **request: Any
+    ) -> Image:
+        kept = cache or self.cache
+        to = RegistryDestination(f"{self.registry.address}/{repository}", "", self.registry.environ, kept)
+        try:
+            return ensure(
+                replace(self.request, **request),
+                bundle,
+                destination=to,
+                cache=kept,
+                environ=dict(os.environ),
+                report=self.told.extend,
+            )
+        finally:
+            to.close()
+
+    def manifest(self, image: Image) -> dict[str, Any]:
+        repository, _, digest = image.reference.partition("@")
+        path = repository.partition("/")[2]
+        address = f"{self.registry.address}/v2/{path}/manifests/{digest}"
+        return httpx.get(address, headers={"Accept": MANIFEST}, trust_env=False).json()
+
+    def pulls(self, image: Image) -> dict[str, bytes]:
+        """Every blob of an image, as anybody would have it, by its digest, which is compared."""
+        repository, _, digest = image.reference.partition("@")
+        return pulled(self.registry.address, repository.partition("/")[2], digest)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Cache:
+    """A cache that has the base."""
+    return Cache(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A registry that has the base after the first test."""
+    with registry(tmp_path_factory.mktemp("registry")) as service:
+        yield service
+
+
+@pytest.fixture
+def ground(tmp_path: Path, shared: Cache, service: Service) -> Ground:
+    return Ground(tmp_path, service, shared, BuildRequest(Recipe(base="host"), Packages(), PYTHON, platforms.here()))
+
+
+def test_an_image_is_told_by_a_digest_that_pulls(ground):
+    image = ground.image(ground.bundle("print(1)"))
+    assert image.reference == f"{ground.registry.host}/team/jobq@{image.digest}"
+    assert [layer.kind for layer in image.layers] == ["base", "runtime", "code"]
+    assert {layer.digest for layer in image.layers} <= ground.pulls(image).keys()
+
+
+def test_what_is_there_is_not_sent_again(ground):
+    bundle = ground.bundle("print(2)")
+    first = ground.image(bundle, repository="first/seen")
+    again = ground.image(bundle, repository="first/seen")
+    assert {layer.state for layer in first.layers} == {"pushed"}
+    assert first.sent > 1_000_000
+    assert again.reference == first.reference
+    assert again.sent == 0
+    assert {layer.state for layer in again.layers} == {"reused"}
+
+
+def test_a_changed_cell_sends_its_own_layer_alone(ground):
+    ground.image(ground.bundle("print(3)"))
+    image = ground.image(ground.bundle("print(4)"))
+    assert [layer.state for layer in image.layers] == ["reused", "reused", "pushed"]
+    assert image.sent < 200_000
+
+
+def test_executing_a_cell_again_changes_nothing(ground):
+    first = ground.image(ground.bundle("print(5)", number=7))
+    assert ground.image(ground.bundle("print(5)", number=8)).digest == first.digest
+
+
+def test_who_pushed_it_and_from_where_changes_no_image(ground):
+    first = ground.image(ground.bundle("print(6)"), provenance={"org.opencontainers.image.revision": "a" * 40})
+    again = ground.image(ground.bundle("print(6)"), provenance={"org.opencontainers.image.revision": "b" * 40})
+    assert again.digest == first.digest
+    assert ground.manifest(first)["annotations"]["org.opencontainers.image.revision"] == "a" * 40
+
+
+def test_a_large_value_is_a_layer_that_stays_while_the_cell_changes(ground):
+    array = np.arange(400_000.0)
+    first = ground.image(ground.bundle("array.sum()", array=array))
+    image = ground.image(ground.bundle("array.mean()", array=array))
+    assert ("value", "array", "reused") in [(layer.kind, layer.name, layer.state) for layer in image.layers]
+    assert [layer.kind for layer in first.layers] == [layer.kind for layer in image.layers]
+    array[0] = 1
+    changed = ground.image(ground.bundle("array.mean()", array=array))
+    assert next(layer.state for layer in changed.layers if layer.kind == "value") == "pushed"
+
+
+def test_an_image_of_many_arrays_stays_within_what_engines_take(ground):
+    arrays = {f"a{number}": np.full(150_000, float(number)) for number in range(40)}
+    image = ground.image(ground.bundle(f"print(sum(map(sum, [{', '.join(arrays)}])))", **arrays))
+    assert len(image.layers) <= 20
+    ground.pulls(image)
+
+
+def test_another_machine_finds_the_image_of_equal_content(ground, tmp_path):
+    first = ground.image(ground.bundle("print(8)"))
+    other = Cache(tmp_path / "other")
+    shutil.copytree(ground.cache.root / "layers", other.root / "layers")  # the base need not be made for this test
+    shutil.copytree(ground.cache.root / "blobs", other.root / "blobs")
+    again = ground.image(ground.bundle("print(8)"), cache=other)
+    assert (again.reference, again.sent) == (first.reference, 0)
+
+
+def test_without_the_bytes_of_its_layers_an_image_that_is_there_is_found(ground, tmp_path):
+    bundle = ground.bundle("print(9)")
+    first = ground.image(bundle)
+    note = next(
+        path
+        for path in (ground.cache.root / "layers").iterdir()
+        if json.loads(path.read_bytes())["digest"] == first.layers[-1].digest
+    )
+    note.unlink()
+    assert ground.image(bundle).reference == first.reference
+    assert not note.exists(), "it was made again, though nobody needs it"
+
+
+def test_what_a_registry_threw_away_is_sent_again(ground):
+    bundle = ground.bundle("print(10)")
+    first = ground.image(bundle)
+    shutil.rmtree(ground.registry.folder / "store")
+    ground.registry.kill()
+    ground.registry.start()
+    again = ground.image(bundle)
+    assert again.reference == first.reference
+    ground.pulls(again)
+
+
+def test_blobs_that_a_registry_threw_away_are_noticed_when_another_cell_needs_them(ground):
+    ground.image(ground.bundle("print(11)"))
+    shutil.rmtree(ground.registry.folder / "store")
+    ground.registry.kill()
+    ground.registry.start()
+    ground.pulls(ground.image(ground.bundle("print(12)")))
+
+
+@pytest.mark.parametrize("damage", ["short", "other", "gone"])
+def test_what_is_damaged_in_the_cache_is_made_again(ground, damage):
+    bundle = ground.bundle(f"print('damage', {damage!r})")
+    layer = ground.image(bundle).layers[-1]
+    blob = ground.cache.blob(layer.digest)
+    data = blob.read_bytes()
+    if damage == "gone":
+        blob.unlink()
+    else:
+        blob.write_bytes(data[:-1] if damage == "short" else bytes(len(data)))
+    ground.pulls(ground.image(bundle, repository=f"other/{damage}"))
+
+
+def test_a_note_of_the_cache_that_cannot_be_read_is_no_note(ground):
+    bundle = ground.bundle("print(13)")
+    image = ground.image(bundle)
+    for path in (ground.cache.root / "layers").iterdir():
+        if json.loads(path.read_bytes())["digest"] == image.layers[-1].digest:
+            path.write_bytes(b"{")
+    ground.pulls(ground.image(bundle, repository="other/note"))
+
+
+def test_how_far_it_is_is_told_in_bytes(ground):
+    ground.image(ground.bundle("print(14)"), repository="told/of")
+    assert any(each.unit == "bytes" and each.total and each.done == each.total for each in ground.told)
+
+
+def test_a_base_for_another_python_is_refused_before_anything_travels(ground):
+    with pytest.raises(JobqError) as refused:
+        ground.image(ground.bundle("print(15)"), python="3.9", repository="never/seen")
+    assert refused.value.code == "base-python"
+    assert not list((ground.registry.folder / "store").rglob("never"))
+
+
+def test_a_full_disk_is_one_sentence_and_nothing_is_left(ground, tmp_path, monkeypatch):
+    bundle = ground.bundle("print(16)")
+    full = Cache(tmp_path / "full")
+    full.root.mkdir()
+    (full.root / "blobs").write_text("no folder can be here")
+    with pytest.raises((JobqError, OSError)):
+        ground.image(bundle, cache=full)
+    assert list(full.root.glob("making-*")) == []
