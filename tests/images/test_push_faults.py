@@ -267,6 +267,43 @@ def test_a_limit_that_counts_by_hours_is_not_waited_for(between):
     assert asked.traffic.requests == 1
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        Says(200, (("Content-Type", "text/html"),), b"<html>Log in!</html>"),
+        Says(302, (("Location", "/login"),)),
+        Says(202, (("Location", "http://h:port/"),)),
+        Says(202),
+        Says(204),
+    ],
+    ids=["page", "redirect", "address", "nowhere", "nothing"],
+)
+def test_what_is_no_registry_is_never_taken_for_one(between, tmp_path, page):
+    between.rule = lambda _: page
+    place = destination(between.address, tmp_path, "portal", patience=0.2)
+    made = image(layer(b"code"))
+    try:
+        for do in (lambda: place.find(made.key, ""), lambda: put(place, made), place.registry.tags):
+            with pytest.raises(BackendError) as caught:
+                do()
+            assert caught.value.code in {"no-registry", "registry-refused"}
+            assert caught.value.do
+    finally:
+        place.close()
+
+
+def test_another_server_that_cannot_be_reached_is_named_with_who_sent_us_there(between):
+    gone = free_port()
+    between.first(99, Says(307, (("Location", f"http://localhost:{gone}/blob?signature=canary"),)), "GET")
+    with (
+        Registry(Reference.parse(f"{between.address}/x"), {}, patience=0.2) as asked,
+        pytest.raises(BackendError) as caught,
+    ):
+        asked.read_blob(digest(b"x"))
+    assert f"{between.host} sends us to localhost" in caught.value.what
+    assert "canary" not in str(caught.value)
+
+
 def test_tags_that_come_page_by_page_are_all_there(between):
     pages = {
         "/v2/x/tags/list?n=1000": Says(

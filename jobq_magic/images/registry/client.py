@@ -14,7 +14,7 @@ from jobq_magic.errors import BackendError
 from jobq_magic.images.model import Content
 from jobq_magic.images.registry import upload
 from jobq_magic.images.registry.connection import Connection
-from jobq_magic.images.registry.problems import Trouble
+from jobq_magic.images.registry.problems import Answer, Trouble
 
 __all__ = ["MANIFESTS", "Blob", "Manifest", "Registry"]
 
@@ -52,10 +52,11 @@ class Registry(Connection):
         answer = self.call("HEAD", f"manifests/{which}", accept=MANIFESTS, good=(200, 404))
         if answer.status == 404:
             return None
+        media_type = self._manifest_type(answer)
         digest = answer.headers.get("docker-content-digest", "")
         if not digest:  # some registries leave it out
             return replace(self.manifest(which), data=b"")
-        return Manifest(digest, answer.headers.get("content-type", "").partition(";")[0])
+        return Manifest(digest, media_type)
 
     def manifest(self, which: str) -> Manifest:
         """A manifest, or an index of them.
@@ -67,8 +68,7 @@ class Registry(Connection):
         made = f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
         if which.startswith("sha256:") and which != made:
             raise self._corrupt(which)
-        media_type = answer.headers.get("content-type", "").partition(";")[0]
-        return Manifest(made, media_type, answer.body)
+        return Manifest(made, self._manifest_type(answer), answer.body)
 
     def put_manifest(self, which: str, data: bytes, media_type: str) -> str:
         """Writes a manifest under a tag, or under its digest; returns its digest.
@@ -76,7 +76,7 @@ class Registry(Connection):
         Raises:
             BackendError: it is refused; `error.answer` says how.
         """
-        answer = self.call("PUT", f"manifests/{which}", body=data, kind=media_type, good=(200, 201, 202))
+        answer = self.call("PUT", f"manifests/{which}", body=data, kind=media_type, good=(201, 202))
         made = f"sha256:{hashlib.sha256(data).hexdigest()}"
         if answer.headers.get("docker-content-digest", made) != made:
             raise self._corrupt(made)
@@ -94,7 +94,10 @@ class Registry(Connection):
             answer = self.call("GET", where, good=(200, 404), limit=LARGEST_MANIFEST)
             if answer.status == 404:
                 break
-            found += json.loads(answer.body).get("tags") or []
+            try:
+                found += json.loads(answer.body).get("tags") or []
+            except (ValueError, AttributeError, TypeError):
+                raise self.no_registry("no list of tags") from None
             following = httpx.Response(200, headers=answer.headers).links.get("next", {}).get("url", "")
             where = str(answer.url.join(following)) if following else ""
         return sorted(set(found))
@@ -168,6 +171,13 @@ class Registry(Connection):
             at: told how far it is, in bytes; it may fall back. What it raises ends the upload.
         """
         return upload.push(self, digest, size, content, mount=mount, at=at)
+
+    def _manifest_type(self, answer: Answer) -> str:
+        """The media type of a manifest; refused where it is none: a page that asks for a login, for example."""
+        media_type = str(answer.headers.get("content-type", "")).partition(";")[0].strip()
+        if not media_type.endswith("json") and not media_type.endswith("prettyjws"):
+            raise self.no_registry(media_type or "something without a type")
+        return media_type
 
     def _corrupt(self, digest: str) -> BackendError:
         what = f"What {self.reference} has as {digest[:19]}… is something else"

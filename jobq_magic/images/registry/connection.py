@@ -195,7 +195,10 @@ class Connection:
 
         A registry behind a proxy that speaks https for it may give addresses in plain http: these are not meant.
         """
-        found = answer.url.join(where)
+        try:
+            found = answer.url.join(where)
+        except httpx.InvalidURL:
+            raise self.no_registry("an address that is none") from None
         own = httpx.URL(self.reference.address)
         if own.scheme == "https" and found.scheme == "http" and found.host == own.host:
             found = found.copy_with(scheme="https", port=own.port)
@@ -258,8 +261,7 @@ class Connection:
         except httpx.TransportError as error:
             raise self.trouble(error) from error
         except httpx.HTTPError as error:
-            what = f"The registry {self.reference.host} answers in a way that is no registry's: {type(error).__name__}"
-            raise BackendError("registry-refused", what, do="Check its address") from None
+            raise self.no_registry(type(error).__name__) from None
         finally:
             self.traffic.add(Exchange(method, url.path, status, began, time.monotonic(), count, self.traffic.here))
         self._met = True
@@ -273,8 +275,7 @@ class Connection:
                 found += piece[: limit + 1 - len(found)]
                 if len(found) > limit:
                     if response.status_code < 400:
-                        what = f"What the registry {self.reference.host} answers is too long"
-                        raise BackendError("registry-refused", what, do="Check that it is a registry")
+                        raise self.no_registry("more than a registry would")
                     break
         except httpx.TransportError as error:
             raise self.trouble(error) from error
@@ -302,6 +303,11 @@ class Connection:
             what = f"The server that gives tokens for {self.reference.host} gives none: {error.host or 'it'}"
             why = error.why or f"It answers {error.status}"
             raise BackendError("registry-token", what, why=why, do="Check the registry's settings") from None
+
+    def no_registry(self, told: str) -> BackendError:
+        """What answers is something else."""
+        what = f"{self.reference.host} answers as no registry does: {told}"
+        return BackendError("no-registry", what, do="Check its name, and whether a login page or a proxy is in between")
 
     def trouble(self, error: httpx.TransportError) -> Trouble:
         """The trouble that no answer is; raises where no further attempt would change it."""

@@ -94,8 +94,18 @@ def failed(reference: Reference, error: Exception) -> Trouble | BackendError:
         what = f"The proxy to the registry {host} does not let it be reached: {text}"
         return Trouble(BackendError("registry-unreachable", what, do="Name its host in NO_PROXY, or ask for access"))
     why = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    what = f"The registry {host} cannot be reached"
+    sends = f" sends us to {other}, which" if (other := _other(reference, error)) else ""
+    what = f"The registry {host}{sends} cannot be reached"
     return Trouble(BackendError("registry-unreachable", what, why=why, do="Check its name, and the network"))
+
+
+def _other(reference: Reference, error: Exception) -> str:
+    """The server that did not answer, where that is another one than the registry: of tokens, or of what is stored."""
+    try:
+        asked = error.request.url.host if isinstance(error, httpx.RequestError) else ""
+    except RuntimeError:  # it does not know its request
+        return ""
+    return "" if asked == httpx.URL(reference.address).host else asked
 
 
 def _root(error: BaseException) -> str:

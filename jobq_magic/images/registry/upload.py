@@ -107,8 +107,7 @@ def _begin(registry: Registry, digest: str, mount: str) -> _Upload | None:
 def _follow(registry: Registry, upload: _Upload, answer: Answer) -> _Upload:
     where = answer.headers.get("location", "")
     if not where:
-        what = f"The registry {registry.reference.host} opens an upload and does not say where"
-        raise BackendError("registry-refused", what, do="Check that it is a registry")
+        raise registry.no_registry("an upload, and not where")
     upload.where = registry.resolved(answer, where)
     return upload
 
@@ -124,7 +123,7 @@ def _patch(
         body=lambda: _pieces(content, start, end, at),
         size=end - start,
         headers={"Content-Range": f"{start}-{end - 1}"},
-        good=(200, 201, 202, 204),
+        good=(201, 202, 204),
     )
     upload.offset = _reached(answer, end)
     _follow(registry, upload, answer)
@@ -143,7 +142,7 @@ def _finish(
         body=lambda: _pieces(content, start, size, at),
         size=size - start,
         headers=headers,
-        good=(200, 201, 202, 204),
+        good=(201, 202, 204),
     )
 
 
