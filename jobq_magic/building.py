@@ -171,10 +171,10 @@ def _built(run: Run, report: Callable[[Sequence[Progress]], None]) -> Image:
 def _destination(request: BuildRequest, environ: Mapping[str, str], cache: Cache) -> Destination:
     to = request.destination
     if to["to"] == "engine":
-        from jobq_magic.engine.client import Engine
+        from jobq_magic.engine.client import kept
         from jobq_magic.images.intoengine import EngineDestination
 
-        return EngineDestination(Engine.connect(environ), cache.known)
+        return EngineDestination(kept(environ), cache.known)
     from jobq_magic.images.destinations import lasting
 
     return lasting(to["push"], to.get("pull") or "", environ, cache)

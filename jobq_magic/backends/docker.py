@@ -18,7 +18,7 @@ from typing import Any
 
 from jobq_magic import handover
 from jobq_magic.backends import dockerrun
-from jobq_magic.engine import containers
+from jobq_magic.engine import client, containers
 from jobq_magic.engine.client import Engine, Refused, Silent
 from jobq_magic.errors import BackendError
 from jobq_magic.image import Image
@@ -60,16 +60,15 @@ class DockerBackend:
     supervised = False
 
     def __init__(self) -> None:
-        self._engines: dict[tuple[str, ...], Engine] = {}
         self._jobs: dict[str, _Known] = {}
 
     def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> None:
         """Refuses what the engine cannot give: GPUs, CPUs, volumes; and secrets that are not set."""
-        dockerrun.check(self._engine(os.environ), spec)
+        dockerrun.check(client.kept(os.environ), spec)
 
     def submit(self, run: Run, attempt: int) -> Mapping[str, Any]:
         """Makes and starts the container, unless it is there."""
-        engine = self._engine(_environ(run))
+        engine = client.kept(_environ(run))
         image = Image.load(run.paths.image)
         name = dockerrun.name_of(run, attempt)
         wanted = dockerrun.wanted(engine, run, attempt, image.reference)
@@ -96,7 +95,7 @@ class DockerBackend:
             return Observation()
         known.looked = now
         try:
-            engine = self._engine(_environ(run))
+            engine = client.kept(_environ(run))
             if over:
                 return self._settled(engine, name)
             state = containers.inspect(engine, name)
@@ -125,7 +124,7 @@ class DockerBackend:
         known = self._jobs.setdefault(name, _Known())
         known.stops += 1
         with contextlib.suppress(BackendError):
-            engine = self._engine(_environ(run))
+            engine = client.kept(_environ(run))
             if known.paused:
                 containers.resume(engine, name)
             if known.stops > 1:
@@ -133,16 +132,7 @@ class DockerBackend:
 
     def close(self) -> None:
         """Ends the connections to engines; they are made again when needed."""
-        for engine in self._engines.values():
-            engine.api.close()
-        self._engines.clear()
-
-    def _engine(self, environ: Mapping[str, str]) -> Engine:
-        """The engine of an environment; connected to once, as connecting asks it for its version."""
-        key = tuple(environ.get(name, "") for name in sorted(_SAYS_WHICH))
-        if key not in self._engines:
-            self._engines[key] = Engine.connect(environ)
-        return self._engines[key]
+        client.forget()
 
     def _create(self, engine: Engine, wanted: containers.Wanted) -> bool:
         try:
@@ -171,9 +161,6 @@ class DockerBackend:
             return Observation()
         _recover(job)
         return Observation("lost", "engine-silent", {"seconds": silent})
-
-
-_SAYS_WHICH = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "HOME")
 
 
 def _environ(run: Run) -> dict[str, str]:

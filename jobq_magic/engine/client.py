@@ -12,7 +12,7 @@ from typing import Any
 from jobq_magic.engine.address import Address, address_in
 from jobq_magic.errors import BackendError
 
-__all__ = ["OLDEST", "Engine", "Refused", "Silent", "telling"]
+__all__ = ["OLDEST", "Engine", "Refused", "Silent", "forget", "kept", "telling"]
 
 OLDEST = (1, 41)
 """Of the API: Engine 20.10."""
@@ -110,6 +110,27 @@ class Engine:
         with telling(self.address, what):
             _knock(self.address)
             yield
+
+
+_kept: dict[Address, Engine] = {}
+
+
+def kept(environ: Mapping[str, str]) -> Engine:
+    """The engine that an environment means, connected to once a process: what it is need not be asked each time.
+
+    Raises:
+        BackendError: see `Engine.connect`.
+    """
+    address = address_in(environ)
+    if address not in _kept:
+        _kept[address] = Engine.connect(environ)
+    return _kept[address]
+
+
+def forget() -> None:
+    """Closes the connections that are kept; they are made again when needed."""
+    while _kept:
+        _kept.popitem()[1].api.close()
 
 
 @contextlib.contextmanager

@@ -98,16 +98,18 @@ class EngineDestination:
         """Loads the image: the layers that the engine lacks, or all of them where it takes no less."""
         links = chain(layer.diff_id for layer in image.layers)
         memory = self._remembered(self.name) if self._remembered is not None else None
-        missing, gone = self._brought(image, links, memory, report)
+        identity, missing, gone = self._brought(image, links, memory, report)
         if memory is not None:
             memory.add(*links)
-        pushed = frozenset(layer.digest for layer in missing)
-        return Sent(image.config_digest, image.config_digest, pushed, gone)
+        return Sent(identity, identity, frozenset(layer.digest for layer in missing), gone)
 
     def _brought(
         self, image: Assembled, links: Sequence[str], memory: Memory | None, report: Report
-    ) -> tuple[Sequence[Layer], int]:
-        """What was loaded, and how many bytes. A layer may have gone since it was remembered, or looked at."""
+    ) -> tuple[str, Sequence[Layer], int]:
+        """The image's id, what was loaded, and how many bytes.
+
+        A layer may have gone since it was remembered, or looked at.
+        """
         ways: list[Callable[[], int]] = [lambda: 0]
         if not self._engine.containerd:
             ways.insert(0, lambda: self._there(image.layers))
@@ -122,8 +124,9 @@ class EngineDestination:
                     raise
                 self._layers.clear()
             else:
-                if self._inspect(image.config_digest) is not None:
-                    return loaded
+                # By its tag: only graph drivers call an image by the digest of its configuration.
+                if (found := self._inspect(tag_of(image.key))) is not None:
+                    return str(found["Id"]), *loaded
             if memory is not None:
                 memory.forget()
         raise BackendError("engine-load", "Docker took the image, and has it no more", do="Run the cell again")
