@@ -168,3 +168,12 @@ def test_what_is_begun_is_ended_where_nobody_waits_for_it(tmp_path, monkeypatch)
     assert [process.poll() for process in begun] == [None]
     entries.close()
     assert [process.poll() for process in begun] == [-9]
+
+
+def test_settings_for_the_user_s_python_are_none_for_the_compiler(tmp_path, monkeypatch):
+    (tmp_path / "json.py").write_text("raise ImportError('the wrong one')\n")
+    plain = compiled(tmp_path / "a")
+    monkeypatch.chdir(tmp_path)
+    for name, text in {"PYTHONPATH": str(tmp_path), "PYTHONOPTIMIZE": "2", "PYTHONWARNINGS": "error"}.items():
+        monkeypatch.setenv(name, text)
+    assert compiled(tmp_path / "b") == plain
