@@ -56,7 +56,16 @@ def ensure(
         environ=environ,
         report=report,
     )
-    plan = _planned(request, base, bundle, environ)
+    elsewhere = builders.Installer(
+        request.recipe,
+        base,
+        request.packages.text,
+        platform=request.platform,
+        cache=cache,
+        environ=environ,
+        report=report,
+    )
+    plan = _planned(request, base, bundle, environ, elsewhere)
     known = cache.known(destination.name)
     if (reference := destination.find(plan.key, known.image(plan.key))) is not None:
         sent = Sent(reference, reference.rpartition("@")[2])
@@ -98,13 +107,16 @@ def _base(request: BuildRequest, destination: Destination, cache: Cache, environ
     )
 
 
-def _planned(request: BuildRequest, base: Base, bundle: Path, environ: Mapping[str, str]) -> _Plan:
+def _planned(
+    request: BuildRequest, base: Base, bundle: Path, environ: Mapping[str, str], elsewhere: packages.Elsewhere
+) -> _Plan:
     installed = packages.part(
         request.packages,
         python=request.python,
         platform=request.platform,
         without=recognise.provided(base.ray),
         environ=environ,
+        elsewhere=elsewhere,
     )
     files = builders.files(request.recipe, base)
     found = (

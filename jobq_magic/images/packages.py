@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from jobq_magic import uvtool
 from jobq_magic.bundle import Requirement
@@ -21,7 +23,7 @@ from jobq_magic.images.model import Entry, Part
 from jobq_magic.images.parts import key_of, named
 from jobq_magic.indexes import Sources, sources
 
-__all__ = ["part"]
+__all__ = ["Elsewhere", "part"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _UNWANTED = frozenset(
@@ -32,6 +34,26 @@ _UNWANTED = frozenset(
     }
 )
 """Settings for the user's own environments, which would change what is in the layer."""
+
+
+class Elsewhere(Protocol):
+    """Where packages are built of which there are no wheels: in a container of the base, for example."""
+
+    apart: str
+    """What such a layer is told apart by, beside the lock; "" where nothing of the lock has to be built."""
+
+    def install(self, lines: str, options: Sequence[str], target: Path, refusal: BackendError) -> None:
+        """Installs into a folder.
+
+        Args:
+            lines: a file of requirements.
+            options: of uv.
+            target: the folder.
+            refusal: why that cannot be done without.
+
+        Raises:
+            BackendError: the refusal, where nothing can build; or what went wrong.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +67,7 @@ class _Wanted:
     platform: str
     without: frozenset[str]
     environ: Mapping[str, str]
+    elsewhere: Elsewhere | None = None
 
     @property
     def hashed(self) -> bool:
@@ -63,6 +86,7 @@ def part(
     platform: str,
     without: frozenset[str] = frozenset(),
     environ: Mapping[str, str],
+    elsewhere: Elsewhere | None = None,
 ) -> Part | None:
     """The layer with these packages; None where there are none.
 
@@ -72,6 +96,7 @@ def part(
         platform: of the image, in OCI's words.
         without: names that the base provides, and that must not be there twice.
         environ: where packages come from; settings of pip and of uv count.
+        elsewhere: where packages are built of which there are no wheels.
 
     Raises:
         BackendError: what is to be built is no longer there. Making it raises `needs-build` where something has to be
@@ -82,7 +107,7 @@ def part(
     build = tuple(one for one in packages.build if _normal(one.name) not in provided)
     if not blocks and not build:
         return None
-    wanted = _Wanted(blocks, build, python, platforms.normal(platform), provided, environ)
+    wanted = _Wanted(blocks, build, python, platforms.normal(platform), provided, environ, elsewhere)
     text = hashlib.sha256("".join(blocks).encode()).hexdigest()
     contents = [[one.name, one.version, wheels.content(one)] for one in build]
     key = key_of(
@@ -93,6 +118,7 @@ def part(
         identity(python),
         wanted.platform,
         [] if wanted.hashed else sorted(provided),
+        *([elsewhere.apart] if elsewhere is not None and elsewhere.apart else []),
     )
     names = sorted({*map(_called, blocks), *(one.name for one in build)})
     return Part("requirements", named(names), key, lambda folder: _entries(wanted, folder), keep=True)
@@ -191,7 +217,13 @@ def _install(
     ]
     done = subprocess.run(command, env=environ, capture_output=True, encoding="utf-8", errors="replace", check=False)
     if done.returncode:
-        raise _refusal(done.stderr, wanted, where)
+        refusal = _refusal(done.stderr, wanted, where)
+        if refusal.code != "needs-build" or wanted.elsewhere is None:
+            raise refusal
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir()
+        allowed = [option for option in options if option not in {"--only-binary", ":all:"}]
+        wanted.elsewhere.install("".join(lines), allowed, target, refusal)
 
 
 def _refusal(told: str, wanted: _Wanted, where: Sources) -> BackendError:

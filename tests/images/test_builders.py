@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import gzip
+import hashlib
+import io
+import ipaddress
 import os
 import sys
+import tarfile
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
 from jobq_magic.errors import BackendError
-from jobq_magic.image import Recipe, User
-from jobq_magic.images import builders, platforms
+from jobq_magic.image import Packages, Recipe, User
+from jobq_magic.images import builders, packages, platforms
 from jobq_magic.images.assemble import assemble, image_key
 from jobq_magic.images.builders import surroundings
 from jobq_magic.images.cache import Cache
@@ -156,26 +162,88 @@ def test_a_recipe_goes_on_where_its_dockerfile_ends(build, say, tmp_path):
     assert say(recipe, made, "cat /one /w/x; whoami; pwd") == "1\ncopied\nme\n/w\n"
 
 
-def test_an_address_that_is_added_is_fetched_by_the_engine(build, say):
-    class Files(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.send_header("Content-Length", "7")
-            self.end_headers()
-            self.wfile.write(b"fetched")
+def test_an_address_that_is_added_is_fetched_by_the_engine(build, say, tmp_path):
+    (tmp_path / "file.bin").write_text("fetched")
+    with serving(tmp_path) as address:
+        recipe, made = build(Recipe(add=((f"{address}/file.bin", "got/"),), workdir="/w"))
+    assert say(recipe, made, "cat /w/got/file.bin") == "fetched"
 
-        def log_message(self, *_):
-            pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Files)
+BACKEND = """
+import os, zipfile
+def build_wheel(folder, *_, **__):
+    info = "sourceonly-1.0.dist-info"
+    with zipfile.ZipFile(os.path.join(folder, "sourceonly-1.0-py3-none-any.whl"), "w") as wheel:
+        wheel.writestr("sourceonly.py", f"MADE = {os.path.exists('/run-jobq-build')}")
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\\nName: sourceonly\\nVersion: 1.0\\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(f"{info}/RECORD", "")
+    return "sourceonly-1.0-py3-none-any.whl"
+"""
+
+
+@contextlib.contextmanager
+def serving(folder, address="127.0.0.1"):
+    handler = functools.partial(Quiet, directory=folder)
+    server = ThreadingHTTPServer((address, 0), handler)
     Thread(target=server.serve_forever, daemon=True).start()
     try:
-        address = f"http://127.0.0.1:{server.server_port}/file.bin"
-        recipe, made = build(Recipe(add=((address, "got/"),), workdir="/w"))
+        yield f"http://{address}:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()
-    assert say(recipe, made, "cat /w/got/file.bin") == "fetched"
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+def test_packages_without_wheels_are_built_in_a_container_of_the_base(engine, environ, base, cache, tmp_path):
+    (tmp_path / "simple/sourceonly").mkdir(parents=True)
+    path = tmp_path / "simple/sourceonly/sourceonly-1.0.tar.gz"
+    told = {
+        "PKG-INFO": "Metadata-Version: 2.2\nName: sourceonly\nVersion: 1.0\n",
+        "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "own"\nbackend-path = ["."]\n',
+        "own.py": BACKEND,
+    }
+    with tarfile.open(path, "w:gz") as archive:
+        for name, text in told.items():
+            entry = tarfile.TarInfo(f"sourceonly-1.0/{name}")
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    (tmp_path / "simple/sourceonly/index.html").write_text(f'<a href="{path.name}">{path.name}</a>')
+    lock = f"sourceonly==1.0 --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
+    subnet = engine.api.inspect_network("bridge")["IPAM"]["Config"][0]["Subnet"]
+    gateway = str(ipaddress.ip_network(subnet)[1])
+
+    def part(environ, builder=""):
+        here = {"platform": HERE, "environ": environ}
+        recipe = Recipe(builder=builder)
+        place = builders.Installer(recipe, base, lock, cache=cache, report=lambda _: None, **here)
+        return packages.part(Packages(lock), python=PYTHON, elsewhere=place, **here)
+
+    with serving(tmp_path, gateway) as address:
+        reached = environ | {"PIP_INDEX_URL": f"{address}/simple"}
+        del reached["SSL_CERT_FILE"]
+        first = part(reached)
+        layer = cache.layer(first)
+        again = part(reached)
+        for more, why in (({}, "append"), ({"DOCKER_HOST": f"unix://{tmp_path}/no.sock"}, "")):
+            with pytest.raises(BackendError, match="there is no wheel of sourceonly") as error:
+                list(part(reached | more, why).entries(scratch(tmp_path)))
+            assert "runs nothing" in error.value.why or "No Docker Engine answers" in error.value.why.replace(
+                "no D", "No D"
+            )
+    assert again.key != first.key  # built upon another base it would be another one
+    with tarfile.open(fileobj=io.BytesIO(b"".join(layer.content.read()))) as archive:
+        assert archive.extractfile("opt/jobq/site-packages/sourceonly.py").read() == b"MADE = True"
+
+
+def scratch(folder):
+    made = folder / f"scratch-{os.urandom(4).hex()}"
+    made.mkdir()
+    return made
 
 
 def test_what_only_buildkit_understands_is_built_by_it(build, say, tmp_path):

@@ -12,12 +12,13 @@ from jobq_magic.errors import BackendError
 from jobq_magic.image import Recipe
 from jobq_magic.images.builders import append
 from jobq_magic.images.builders.append import files, needs_run
+from jobq_magic.images.builders.installer import Installer
 from jobq_magic.images.model import Base, Report
 
 if TYPE_CHECKING:
     from jobq_magic.images.cache import Cache
 
-__all__ = ["another", "files", "needs_run"]
+__all__ = ["Installer", "another", "files", "needs_run"]
 
 
 def another(

@@ -52,6 +52,8 @@ class Build:
     args: Mapping[str, str] = field(default_factory=dict, repr=False)
     files: Mapping[str, Path] = field(default_factory=dict)
     """Of the context, by their paths there."""
+    texts: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """More files of it."""
 
 
 def run(engine: Engine, build: Build, around: Surroundings, report: Report = lambda _: None) -> str:
@@ -69,7 +71,8 @@ def run(engine: Engine, build: Build, around: Surroundings, report: Report = lam
         newer = _NEWER.search(build.dockerfile) is not None
         # BuildKit copies all of an archive that it is given: there our Dockerfile has the place of the user's.
         name = "Dockerfile" if newer else _DOCKERFILE
-        _pack(build, file, {name: build.dockerfile} if newer else {name: build.dockerfile, _IGNORING: _OURS})
+        ours = {} if newer else {_IGNORING: _OURS}
+        _pack(build, file, {**build.texts, **ours, name: build.dockerfile})
         with _correctable(), engine.telling("build the image"):
             lines = (buildkit.build if newer else _classic)(engine, build.args, name, file)
             for line in lines:  # to their end, also after an error: then the connection is free

@@ -91,10 +91,8 @@ class EngineBuilder:
         Raises:
             BackendError: the engine does not answer, or a command fails.
         """
-        engine, around = self._engine(), surroundings(self._environ)
-        report([Progress("base into Docker", 0, None)])
-        bare = self._bare(engine, base, report)
-        stands_on = image = self._surrounded(engine, bare, around)
+        engine, image, around = self.upon(base, report)
+        stands_on = image
         if recipe.dockerfile:
             image = self._dockerfile(engine, recipe, image, around, report)
         settings = _plain(_settings(engine, image), base, around)
@@ -113,6 +111,12 @@ class EngineBuilder:
         note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         replace_file(note, canonical({"kept": there, "layers": notes, "config": config}))
         return _base(base, config, [*base.layers[:there], *(self._layer(one) for one in notes)], key)
+
+    def upon(self, base: Base, report: Report) -> tuple[Engine, str, Surroundings]:
+        """The engine, what it calls the base with what a build needs of this machine, and what that is."""
+        engine, around = self._engine(), surroundings(self._environ)
+        report([Progress("base into Docker", 0, None)])
+        return engine, self._surrounded(engine, self._bare(engine, base, report), around), around
 
     def _engine(self) -> Engine:
         from jobq_magic.engine.client import Engine
