@@ -82,7 +82,7 @@ class DockerBackend:
                 raise dockerrun.explained(refused, run) from refused
         with contextlib.suppress(BackendError):
             _sweep(engine)
-        return {"container": name, "host": engine.address.host}
+        return {"container": name, "host": engine.address.host, "engine": engine.id}
 
     def observe(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> Observation:
         """Looks whether there is an end that nobody wrote down; what goes well is in the record without us."""
@@ -96,6 +96,8 @@ class DockerBackend:
         known.looked = now
         try:
             engine = client.kept(_environ(run))
+            if engine.id != handle["engine"]:  # that of another machine, which knows nothing of this job
+                return self._unheard(job, known)
             if over:
                 return self._settled(engine, name)
             state = containers.inspect(engine, name)

@@ -223,4 +223,10 @@ def _name() -> str:
 def _secrets(run: Run, own_user: bool) -> tuple[Mount, ...]:
     """A file that only the job reads; it is mounted, so no inspection of the container has its content."""
     path = handover.reveal(run.id, mode=0o644 if own_user else 0o600)
+    if path is None and run.spec.get("secret"):
+        raise BackendError(
+            "secret-missing",
+            "The secrets of this run are gone: its machine was restarted, or another one took over",
+            do="Run the cell again",
+        )
     return (Mount(str(path), SECRETS, read_only=True),) if path is not None else ()

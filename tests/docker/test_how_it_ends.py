@@ -147,6 +147,16 @@ def test_it_goes_on_when_nobody_follows_it(place):
     backend.close()
 
 
+def test_the_engine_of_another_machine_is_not_believed_that_there_is_no_such_container(place):
+    run = place.open("import time\ntime.sleep(100)")
+    backend = DockerBackend()
+    handle = backend.submit(run, 1)
+    seen = backend.observe(run, 1, {**handle, "container": "never-made", "engine": "of another machine"})
+    assert seen.phase is None
+    assert backend.observe(run, 1, {**handle, "container": "gone"}).reason == "container-removed"
+    backend.close()
+
+
 def test_a_rerun_gives_the_same(place):
     first = place.run("print('hello')\n6 * 7")
     image = first.run.paths.image.read_bytes()

@@ -94,6 +94,12 @@ def test_secrets_reach_the_job_and_nothing_that_can_be_inspected(place):
         assert not path.is_file() or CANARY.encode() not in path.read_bytes()
 
 
+def test_a_run_whose_secrets_are_gone_is_not_started_without_them(place):
+    cell = place.start("1", secret={"TOKEN": None})
+    assert (cell.end().phase, cell.snapshot.reason) == ("failed", "refused")
+    assert "secrets of this run are gone" in cell.snapshot.facts["error"]
+
+
 def test_no_secret_is_left_on_the_disk_of_a_run_that_has_ended(place):
     place.run("1", secret={"TOKEN": None}, secrets={"TOKEN": CANARY})
     assert [path for path in runtime_dir().rglob("*") if path.is_file() and CANARY in path.read_text()] == []
