@@ -144,7 +144,7 @@ def test_only_names_that_are_long_or_not_ascii_take_extended_headers():
     entries += [Entry("opt/x", "link", target="plain"), Entry("opt/y", "link", target="ü")]
     with tarfile.open(fileobj=io.BytesIO(whole(write(entries, compression="")))) as opened:
         extended = {each.name[:9]: set(each.pax_headers) for each in opened}
-    plain = dict.fromkeys(["opt", "opt/fffff", "opt/plain", "opt/x"], set())
+    plain = {name: set() for name in ("opt", "opt/fffff", "opt/plain", "opt/x")}
     assert extended == plain | {"opt/ü": {"path"}, "opt/y": {"linkpath"}}
 
 
