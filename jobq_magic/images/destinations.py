@@ -201,8 +201,11 @@ class RegistryDestination:
     def _elsewhere(self, blob: Layer) -> Content:
         """A blob that another repository has: it is streamed from there, and lands on no disk."""
         if not blob.origin:
-            what = f"The layer {blob.name} ({blob.digest[:19]}…) is neither here nor in {self.name}"
-            raise BackendError("layer-missing", what, do="Run it again: what is missing is made anew")
+            raise BackendError(
+                "layer-missing",
+                f"The layer {blob.name} ({blob.digest[:19]}…) is neither here nor in {self.name}",
+                do="Run it again: what is missing is made anew",
+            )
         origin = Reference.parse(blob.origin)
         origin = replace(origin, plain=self._to.plain and origin.host == self._to.host)
         with self._lock:

@@ -148,8 +148,11 @@ class Registry(Connection):
         for piece in self.blob(digest):
             found += piece
             if len(found) > limit:
-                what = f"The blob {digest[:19]} of {self.reference} is larger than what it should hold"
-                raise BackendError("registry-digest", what, do="Name another image")
+                raise BackendError(
+                    "registry-digest",
+                    f"The blob {digest[:19]} of {self.reference} is larger than what it should hold",
+                    do="Name another image",
+                )
         return bytes(found)
 
     def push_blob(
@@ -180,8 +183,11 @@ class Registry(Connection):
         return media_type
 
     def _corrupt(self, digest: str) -> BackendError:
-        what = f"What {self.reference} has as {digest[:19]}… is something else"
-        return BackendError("registry-digest", what, do="Tell who runs the registry: its store is damaged")
+        return BackendError(
+            "registry-digest",
+            f"What {self.reference} has as {digest[:19]}… is something else",
+            do="Tell who runs the registry: its store is damaged",
+        )
 
 
 @dataclass(frozen=True, slots=True)

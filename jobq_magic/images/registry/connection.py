@@ -300,14 +300,21 @@ class Connection:
                 # Identity tokens that have ended are told by 400, and by 404 by those who know of none.
                 answer = Answer(403 if error.status == 403 else 401, httpx.Headers(), httpx.URL())
                 raise refused(self.reference, answer, known, self._auth.secrets, push=self._push) from None
-            what = f"The server that gives tokens for {self.reference.host} gives none: {error.host or 'it'}"
             why = error.why or f"It answers {error.status}"
-            raise BackendError("registry-token", what, why=why, do="Check the registry's settings") from None
+            raise BackendError(
+                "registry-token",
+                f"The server that gives tokens for {self.reference.host} gives none: {error.host or 'it'}",
+                why=why,
+                do="Check the registry's settings",
+            ) from None
 
     def no_registry(self, told: str) -> BackendError:
         """What answers is something else."""
-        what = f"{self.reference.host} answers as no registry does: {told}"
-        return BackendError("no-registry", what, do="Check its name, and whether a login page or a proxy is in between")
+        return BackendError(
+            "no-registry",
+            f"{self.reference.host} answers as no registry does: {told}",
+            do="Check its name, and whether a login page or a proxy is in between",
+        )
 
     def trouble(self, error: httpx.TransportError) -> Trouble:
         """The trouble that no answer is; raises where no further attempt would change it."""

@@ -117,8 +117,11 @@ def _parsed(shown: str, text: str) -> Mapping[str, Any]:
 
 
 def _unreadable(shown: str, why: str) -> BackendError:
-    what = f"The credentials for registries in {shown} cannot be read: {why}"
-    return BackendError("registry-credentials", what, do="Repair it, or log in anew: docker login")
+    return BackendError(
+        "registry-credentials",
+        f"The credentials for registries in {shown} cannot be read: {why}",
+        do="Repair it, or log in anew: docker login",
+    )
 
 
 def _in_file(

@@ -13,7 +13,7 @@ import httpx
 from jobq_magic.errors import BackendError
 from jobq_magic.images.registry.auth import seconds_to_wait
 from jobq_magic.images.registry.credentials import Credentials
-from jobq_magic.images.registry.reference import Reference
+from jobq_magic.images.registry.reference import HUB, Reference
 
 __all__ = ["Answer", "Trouble", "answered", "failed", "redacted", "refused"]
 
@@ -83,20 +83,38 @@ def failed(reference: Reference, error: Exception) -> Trouble | BackendError:
     host = reference.host
     text = _root(error)
     if "certificate" in text.lower() and "verify" in text.lower():
-        what = f"The certificate of the registry {host} is not trusted"
         why = text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
         do = f"Put the certificate of its authority at ~/.docker/certs.d/{host}/ca.crt, or name it in SSL_CERT_FILE"
-        return BackendError("registry-certificate", what, why=why.capitalize(), do=do)
+        return BackendError(
+            "registry-certificate",
+            f"The certificate of the registry {host} is not trusted",
+            why=why.capitalize(),
+            do=do,
+        )
     if any(sign in text for sign in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST")):
-        what = f"The registry {host} does not speak https"
-        return BackendError("registry-plain", what, do=f"If that is meant to be so, write http://{host}/...")
+        return BackendError(
+            "registry-plain",
+            f"The registry {host} does not speak https",
+            do=f"If that is meant to be so, write http://{host}/...",
+        )
     if isinstance(error, httpx.ProxyError):
-        what = f"The proxy to the registry {host} does not let it be reached: {text}"
-        return Trouble(BackendError("registry-unreachable", what, do="Name its host in NO_PROXY, or ask for access"))
+        return Trouble(
+            BackendError(
+                "registry-unreachable",
+                f"The proxy to the registry {host} does not let it be reached: {text}",
+                do="Name its host in NO_PROXY, or ask for access",
+            )
+        )
     why = f"{type(error).__name__}: {text}" if text else type(error).__name__
     sends = f" sends us to {other}, which" if (other := _other(reference, error)) else ""
-    what = f"The registry {host}{sends} cannot be reached"
-    return Trouble(BackendError("registry-unreachable", what, why=why, do="Check its name, and the network"))
+    return Trouble(
+        BackendError(
+            "registry-unreachable",
+            f"The registry {host}{sends} cannot be reached",
+            why=why,
+            do="Check its name, and the network",
+        )
+    )
 
 
 def _other(reference: Reference, error: Exception) -> str:
@@ -128,8 +146,15 @@ def answered(reference: Reference, answer: Answer, known: Credentials, secrets: 
     said = redacted(answer.said, secrets)
     if answer.status == 429:
         return Trouble(_busy(reference, said, known), wait)
-    what = f"The registry {reference.host} fails, and answers {answer.status}"
-    return Trouble(BackendError("registry-failing", what, why=said, do="Try again later, or tell who runs it"), wait)
+    return Trouble(
+        BackendError(
+            "registry-failing",
+            f"The registry {reference.host} fails, and answers {answer.status}",
+            why=said,
+            do="Try again later, or tell who runs it",
+        ),
+        wait,
+    )
 
 
 def refused(
@@ -150,12 +175,19 @@ def refused(
         do = "Ask for the right to, name another repository, or log in as somebody else"
         return BackendError("registry-refused", f"{host} does not let{who or ' us'} {verb} {name}", why=said, do=do)
     if status == 401 and known:
-        what = f"The registry {host} does not accept the password{f' of{who}' if who else ''} that is in {known.source}"
-        return BackendError("registry-password", what, do=f"Log in anew: docker login {_login(reference)}")
+        return BackendError(
+            "registry-password",
+            f"The registry {host} does not accept the password{f' of{who}' if who else ''} that is in {known.source}",
+            do=f"Log in anew: {_login(reference)}",
+        )
     if status == 401:
         why = f"There are no credentials for it: {known.trouble}" if known.trouble else ""
-        what = f"The registry {host} wants to know who we are"
-        return BackendError("registry-password", what, why=why, do=f"Log in: docker login {_login(reference)}")
+        return BackendError(
+            "registry-password",
+            f"The registry {host} wants to know who we are",
+            why=why,
+            do=f"Log in: {_login(reference)}",
+        )
     if status == 413:
         do = "Raise the limit of the registry, or of the proxy before it, for the size of a request"
         return BackendError("registry-too-large", f"The registry {host} does not take a request of this size", do=do)
@@ -163,20 +195,29 @@ def refused(
         do = "Whoever runs it can allow that; docker-registry by storage.delete.enabled"
         return BackendError("registry-refused", f"The registry {host} does not let images be removed", do=do)
     if status == 404 and push:
-        what = f"The registry {host} has no repository {reference.repository}, and makes none"
-        return BackendError("registry-no-repository", what, why=said, do="Create it there, or name another one")
+        return BackendError(
+            "registry-no-repository",
+            f"The registry {host} has no repository {reference.repository}, and makes none",
+            why=said,
+            do="Create it there, or name another one",
+        )
     if status == 404:
         do = "Check its name and its tag" if known else "Check its name and its tag; it may also want a login"
         return BackendError("registry-no-image", f"The registry has no image {reference}", why=said, do=do)
-    what = f"The registry {host} refuses what was asked of {reference.repository}, and answers {status}"
-    return BackendError("registry-refused", what, why=said, do="Check that it is a registry, and which one is meant")
+    return BackendError(
+        "registry-refused",
+        f"The registry {host} refuses what was asked of {reference.repository}, and answers {status}",
+        why=said,
+        do="Check that it is a registry, and which one is meant",
+    )
 
 
 def _busy(reference: Reference, said: str, known: Credentials) -> BackendError:
-    what = f"The registry {reference.host} takes no more requests from here for now"
-    do = f"Try again later{'' if known else f'; who logs in may ask more often: docker login {_login(reference)}'}"
-    return BackendError("registry-busy", what, why=said, do=do)
+    do = f"Try again later{'' if known else f'; who logs in may ask more often: {_login(reference)}'}"
+    return BackendError(
+        "registry-busy", f"The registry {reference.host} takes no more requests from here for now", why=said, do=do
+    )
 
 
 def _login(reference: Reference) -> str:
-    return "" if reference.host == "docker.io" else reference.host
+    return "docker login" if reference.host == HUB else f"docker login {reference.host}"

@@ -114,8 +114,12 @@ def tls(reference: Reference, environ: Mapping[str, str]) -> ssl.SSLContext:
                 context.load_cert_chain(str(file), str(file.with_suffix(".key")))
     except (OSError, ssl.SSLError) as error:
         why = f"{type(error).__name__}: {error.strerror or error}"
-        what = f"The certificates in {file} cannot be used"
-        raise BackendError("registry-certificate", what, why=why, do="Repair the file, or remove it") from error
+        raise BackendError(
+            "registry-certificate",
+            f"The certificates in {file} cannot be used",
+            why=why,
+            do="Repair the file, or remove it",
+        ) from error
     return context
 
 

@@ -178,5 +178,8 @@ def _pieces(content: Content, start: int, end: int, at: Callable[[int], None]) -
         if done == end:
             return
     if done < end:
-        what = f"A layer ends at {done} bytes, and should have {end}: its file on this machine was changed"
-        raise BackendError("layer-changed", what, do="Run it again: what is damaged is made anew")
+        raise BackendError(
+            "layer-changed",
+            f"A layer ends at {done} bytes, and should have {end}: its file on this machine was changed",
+            do="Run it again: what is damaged is made anew",
+        )
