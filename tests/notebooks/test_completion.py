@@ -51,7 +51,7 @@ def test_options_are_offered_on_the_first_line(notebook):
 
 @pytest.mark.parametrize("typed", ["%%jobq --mode |", "%%jobq --mode=|", "%%jobq --cpus 2 --mode |"])
 def test_modes_are_offered_and_nothing_else(notebook, typed):
-    assert offered(notebook, typed + "\nx = 1") == {"local": "value", "ray": "value"}
+    assert offered(notebook, typed + "\nx = 1") == dict.fromkeys(("local", "ray", "docker"), "value")
 
 
 def test_names_of_the_namespace_are_offered_without_modules_and_private_ones(notebook):
@@ -101,6 +101,8 @@ def test_verbs_and_their_options_are_offered(notebook):
     assert offered(notebook, "%jobq sto|") == {"stop": "verb"}
     assert "--live" in offered(notebook, "x = 1\n%jobq list --|")
     assert {"status", "stop"} == set(offered(notebook, "%jobq ray |"))
+    assert {"show", "list", "prune"} <= set(offered(notebook, "%jobq image |"))
+    assert {"--older-than", "--registry", "--dry-run", "--help"} == set(offered(notebook, "%jobq image prune --|"))
     assert offered(notebook, "%jobq config --mod|") == {"--mode": "option"}
 
 
@@ -110,6 +112,8 @@ def test_runs_are_offered_with_their_phase(notebook):
     assert [kind for name, kind in found.items() if name.startswith("tabbed-")] == ["failed"]
     assert "tabbed" in found
     assert "tabbed" not in offered(notebook, "%jobq status tabbed tab|")
+    assert "tabbed" in offered(notebook, "%jobq image show tab|")
+    assert "tabbed" not in offered(notebook, "%jobq image list tab|")
 
 
 def test_a_thousand_runs_do_not_slow_it_down(environment, tmp_path):
