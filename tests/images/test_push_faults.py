@@ -3,6 +3,7 @@ sentence; and what was said to be there can be pulled."""
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
@@ -302,6 +303,19 @@ def test_another_server_that_cannot_be_reached_is_named_with_who_sent_us_there(b
         asked.read_blob(digest(b"x"))
     assert f"{between.host} sends us to localhost" in caught.value.what
     assert "canary" not in str(caught.value)
+
+
+def test_a_registry_that_repeats_what_it_was_told_gives_nothing_away(between):
+    told = "canary-2f canary-identity bWU6Y2FuYXJ5LTJm https://h.org/x?signature=canary-3"
+    body = json.dumps({"errors": [{"code": "DENIED", "message": told, "detail": {"sent": told}}]}).encode()
+    answers = [Says(403, body=body), Says(401, (("WWW-Authenticate", "Basic"),))]
+    between.rule = lambda _: answers.pop()
+    entry = {"auth": "bWU6Y2FuYXJ5LTJm", "identitytoken": "canary-identity"}
+    environ = {"DOCKER_AUTH_CONFIG": json.dumps({"auths": {between.host: entry}})}
+    with Registry(Reference.parse(f"{between.address}/x"), environ) as asked, pytest.raises(BackendError) as caught:
+        asked.manifest("x")
+    assert caught.value.code == "registry-refused"
+    assert [word for word in ("canary", "bWU6") if word in f"{caught.value!r}{caught.value}"] == []
 
 
 def test_tags_that_come_page_by_page_are_all_there(between):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import httpx
 
+from jobq_magic import addresses
 from jobq_magic.errors import BackendError
 from jobq_magic.images.registry.auth import seconds_to_wait
 from jobq_magic.images.registry.credentials import Credentials
@@ -72,10 +73,7 @@ def _text(detail: object) -> str:
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
     """A text without secrets, and without addresses: those that registries hand out open something."""
-    text = _ADDRESS.sub("…", text)
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, "****")
-    return text
+    return addresses.redacted(_ADDRESS.sub("…", text), frozenset(secrets))
 
 
 def failed(reference: Reference, error: Exception) -> Trouble | BackendError:
