@@ -69,8 +69,10 @@ def ensure(
     known = cache.known(destination.name)
     if (reference := destination.find(plan.key, known.image(plan.key))) is not None:
         sent = Sent(reference, reference.rpartition("@")[2])
-        layers = (*base.layers, *filter(None, map(cache.kept, plan.parts)))
-        if len(layers) == len(base.layers) + len(plan.parts):
+        # Where another machine made it, nothing but its name is known of a layer.
+        ours = (cache.kept(part) or Layer(part.kind, part.name, "", "", 0) for part in plan.parts)
+        layers = (*base.layers, *ours)
+        if all(layer.digest for layer in layers):
             assembled = assemble.assemble(base, layers, request.recipe, request.provenance, plan.key)
             if assembled.digest == sent.digest:  # to the byte what this machine makes: so are its layers
                 known.add(*(layer.digest for layer in layers))

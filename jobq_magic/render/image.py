@@ -46,7 +46,7 @@ def summary(image: ImageTold | Image) -> str:
 
 def rows(image: ImageTold | Image) -> list[tuple[str, ...]]:
     """Its layers under `HEADS`, from the base up; those of the base in one row."""
-    return [(each.kind, each.name, size(each.size), each.state) for each in _grouped(image.layers)]
+    return [(each.kind, each.name, _size(each), each.state) for each in _grouped(image.layers)]
 
 
 def told(answer: Answer, *, now: float) -> str:
@@ -90,7 +90,7 @@ def folded(image: ImageTold | None, *, unfolded: bool = False) -> str:
 
 def stable(image: ImageTold) -> str:
     """What is the same at every execution: what it holds, and by which digest it is called."""
-    held = [(each.kind, each.name, size(each.size)) for each in _grouped(image.layers)]
+    held = [(each.kind, each.name, _size(each)) for each in _grouped(image.layers)]
     return "\n".join(filter(None, (text.columns(HEADS[:3], held) if held else "", one_line(image.reference))))
 
 
@@ -156,6 +156,10 @@ def _came(image: Image) -> str:
     took = [f"{size(image.sent)} sent"] if image.sent else []
     took += [f"in {duration(image.seconds)}"] if image.seconds else []
     return "; ".join(filter(None, (layers(image.layers), " ".join(took))))
+
+
+def _size(layer: LayerTold) -> str:
+    return size(layer.size) if layer.size else ""  # not known, as another machine made it
 
 
 def _grouped(all_: Iterable[_Layered]) -> Iterator[LayerTold]:

@@ -163,8 +163,12 @@ def test_without_the_bytes_of_its_layers_an_image_that_is_there_is_found(ground,
         if json.loads(path.read_bytes())["digest"] == first.layers[-1].digest
     )
     note.unlink()
-    assert ground.image(bundle).reference == first.reference
+    again = ground.image(bundle)
+    assert again.reference == first.reference
     assert not note.exists(), "it was made again, though nobody needs it"
+    told = [[(layer.kind, layer.name) for layer in image.layers] for image in (first, again)]
+    assert told[0] == told[1], "of each layer at least the name is known"
+    assert again.layers[-1].size == 0
 
 
 def test_what_a_registry_threw_away_is_sent_again(ground):

@@ -3,7 +3,7 @@ from __future__ import annotations
 from jobq_magic.image import Image, ImageLayer
 from jobq_magic.images.prune import KeptImage, KeptLayer, PrunedImages
 from jobq_magic.imaging import Kept
-from jobq_magic.render.image import drawn, drawn_html, folded, kept_html, pruned, stable, summary, told
+from jobq_magic.render.image import drawn, drawn_html, folded, kept_html, pruned, rows, stable, summary, told
 from jobq_magic.render.style import STYLE
 from jobq_magic.snapshot import ImageTold, LayerTold
 from jobq_magic.words import layers
@@ -41,6 +41,12 @@ def test_what_had_to_travel_is_told_apart_from_what_was_there():
     assert layers(TOLD.layers[3:]) == "2 layers pushed (1.6 GB)"
     assert layers(()) == ""
     assert summary(TOLD) == summary(IMAGE) == "5 layers, 1.7 GB"
+
+
+def test_the_size_of_a_layer_that_another_machine_made_is_not_told():
+    told_ = ImageTold("jobq@sha256:1", (LayerTold("code", "the cell", 0, "reused"),))
+    assert rows(told_) == [("code", "the cell", "", "reused")]
+    assert "0 B" not in stable(told_)
 
 
 def test_a_run_without_an_image_has_nothing_to_unfold():
