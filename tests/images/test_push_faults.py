@@ -316,6 +316,7 @@ def test_a_registry_that_repeats_what_it_was_told_gives_nothing_away(between):
         asked.manifest("x")
     assert caught.value.code == "registry-refused"
     assert [word for word in ("canary", "bWU6") if word in f"{caught.value!r}{caught.value}"] == []
+    assert "h.org" not in caught.value.why  # addresses that registries hand out open something
 
 
 def test_tags_that_come_page_by_page_are_all_there(between):
