@@ -100,7 +100,7 @@ def main(root: str) -> None:
     while True:
         # Open for writing too: a FIFO whose last writer closed it would be readable for ever.
         calls = os.open(place / "call", os.O_RDWR | os.O_NONBLOCK)
-        _follow(store, calls)
+        _follow(store, calls, place)
         os.close(calls)
         # Who called between our last look and now was told that somebody listens: one more look, now that nobody does.
         if not any(_ours(store, run) for run in store.list(live=True)):
@@ -121,7 +121,7 @@ def _only_one(lock: int) -> bool:
             return True
 
 
-def _follow(store: Store, calls: int) -> None:
+def _follow(store: Store, calls: int, place: Path) -> None:
     at_work: dict[str, threading.Thread] = {}
     last, patience = time.monotonic(), IDLE
     while True:
@@ -134,7 +134,7 @@ def _follow(store: Store, calls: int) -> None:
             at_work[run.id].start()
         if at_work:
             last = time.monotonic()
-        elif time.monotonic() - last > patience:
+        elif time.monotonic() - last > patience or not (place / "call").exists():  # gone: nobody can call us there
             return
         if select.select([calls], [], [], _SCAN)[0]:
             os.read(calls, 4096)

@@ -1,5 +1,6 @@
 """What this machine remembers of images: layers that were made, and what is known to be where.
 
+    making/<part key>                    held by who makes a layer
     layers/<part key>.json               what became of a part: diff_id, digest, size, compression; and for people,
                                          of what kind it is, and its name
     blobs/<hex>                          the bytes of a compressed layer, named by their sha256
@@ -40,8 +41,15 @@ class Cache:
 
     def layer(self, part: Part) -> Layer:
         """The layer of a part: as it was made before, or made now."""
-        kept = self.kept(part)
-        return kept if kept is not None else self._made(part)
+        if (kept := self.kept(part)) is not None:
+            return kept
+        from filelock import FileLock
+
+        place = self.root / "making"
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with FileLock(place / part.key):  # what takes minutes is not done twice
+            kept = self.kept(part)
+            return kept if kept is not None else self._made(part)
 
     def known(self, destination: str) -> Known:
         """What is known to be at a destination, by its name."""

@@ -73,8 +73,7 @@ def test_a_cell_goes_its_whole_way_and_its_names_come_back(store):
     run = _submit(store, "total = sum(data)\nprint('total', total)\ntotal", {"data": [1, 2, 3]})
     assert _end(store, run).phase == "succeeded", store.snapshot(run)
     assert _phases(store, run)[:4] == ["capturing", "building", "submitting", "starting"]
-    outcome = decode(run, 1)
-    assert outcome.names == {"total": 6}
+    assert decode(run, 1, store.key(run)).names == {"total": 6}
     assert run.paths.attempt(1).stdout.read_bytes() == b"total 6\n"
 
 
@@ -100,6 +99,7 @@ def test_the_image_is_on_record_with_what_travelled(store):
     assert [layer.kind for layer in told.layers] == ["base", "runtime", "code"]
 
 
+@pytest.mark.timeout(300)
 def test_a_follower_that_is_killed_while_the_image_is_made_loses_nothing(store, monkeypatch, tmp_path):
     monkeypatch.setenv("JOBQ_CACHE", str(tmp_path / "cold"))  # then it takes seconds
     run = _submit(store, "value = 4\nprint('once')")
@@ -157,11 +157,9 @@ def test_what_cannot_be_made_is_a_refusal_on_record(store):
 
 def test_what_was_handed_over_is_gone_when_the_run_has_ended(store, monkeypatch):
     monkeypatch.setenv("TOKEN_OF_MINE", "very-secret-canary-value")
-    run = _submit(
-        store, "import os\nprint(os.environ['TOKEN_OF_MINE'] == 'very-secret-canary-value')", secret=["TOKEN_OF_MINE"]
-    )
+    run = _submit(store, "import os\nprint(len(os.environ['TOKEN_OF_MINE']))", secret=["TOKEN_OF_MINE"])
     assert _end(store, run).phase == "succeeded", store.snapshot(run)
-    assert run.paths.attempt(1).stdout.read_bytes() == b"True\n"
+    assert run.paths.attempt(1).stdout.read_bytes() == b"24\n"
     eventually(lambda: handover.take(run.id) is None, 10)
     for path in run.folder.rglob("*"):
         if path.is_file():
