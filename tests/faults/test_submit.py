@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from jobq_magic import commands, follower
@@ -106,3 +111,29 @@ def test_a_refusal_after_the_hand_over_calls_it_off(tmp_path):
     verdict = check(store, run, side, kill={"job"})
     assert not verdict.problems
     assert not verdict.finished
+
+
+def test_a_follower_that_nobody_can_call_any_more_ends(tmp_path, monkeypatch):
+    """The folder that it listens in went with the session of its user."""
+    runtime = Path(tempfile.mkdtemp(prefix="jq-"))
+    monkeypatch.setenv("JOBQ_RUNTIME_DIR", str(runtime))
+    store = Store()
+    follower.ensure(store)
+    eventually(lambda: list(runtime.glob("followers/*/call")), 20)
+    lives = [
+        pid for pid in _pids() if str(store.root).encode() in _words(pid) and b"jobq_magic.follower" in _words(pid)
+    ]
+    assert len(lives) == 1
+    shutil.rmtree(runtime)
+    eventually(lambda: not _words(lives[0]), 20)
+
+
+def _pids() -> list[str]:
+    return [entry for entry in os.listdir("/proc") if entry.isdigit()]
+
+
+def _words(pid: str) -> list[bytes]:
+    try:
+        return Path("/proc", pid, "cmdline").read_bytes().split(b"\0")[:-1]
+    except OSError:
+        return []
