@@ -68,11 +68,12 @@ class DockerBackend:
 
     def submit(self, run: Run, attempt: int) -> Mapping[str, Any]:
         """Makes and starts the container, unless it is there."""
-        engine = client.kept(_environ(run))
+        environ = _environ(run)
+        engine = client.kept(environ)
         image = Image.load(run.paths.image)
         name = dockerrun.name_of(run, attempt)
         wanted = dockerrun.wanted(engine, run, attempt, image.reference)
-        new = self._create(engine, wanted)
+        new = self._create(engine, wanted, environ)
         state = None if new else containers.inspect(engine, name)
         if new or (state is not None and state.status == "created"):
             try:
@@ -136,7 +137,7 @@ class DockerBackend:
         """Ends the connections to engines; they are made again when needed."""
         client.forget()
 
-    def _create(self, engine: Engine, wanted: containers.Wanted) -> bool:
+    def _create(self, engine: Engine, wanted: containers.Wanted, environ: Mapping[str, str]) -> bool:
         try:
             return containers.create(engine, wanted)
         except Refused as refused:
@@ -146,7 +147,7 @@ class DockerBackend:
                 raise BackendError(
                     "image-gone", "Docker no longer has the image of this run", do="Run the cell again"
                 ) from refused
-        containers.pull(engine, wanted.image)
+        containers.pull(engine, wanted.image, environ)
         return containers.create(engine, wanted)
 
     def _settled(self, engine: Engine, name: str) -> Observation:

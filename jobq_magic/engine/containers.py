@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from jobq_magic.engine.client import Engine, Refused
@@ -202,13 +203,18 @@ def labelled(engine: Engine, label: str) -> list[tuple[str, str, Mapping[str, st
     return [(one["Names"][0].lstrip("/"), one["State"], one["Labels"]) for one in listed if one.get("Names")]
 
 
-def pull(engine: Engine, reference: str) -> None:
-    """Lets the engine fetch an image from its registry, with the passwords that Docker knows.
+def pull(engine: Engine, reference: str, environ: Mapping[str, str]) -> None:
+    """Lets the engine fetch an image from its registry, with the password that Docker knows in this environment.
 
     Raises:
         Silent, Refused: it does not get it.
     """
+    from docker import auth
+
     with engine.telling(f"pull {reference}"):
-        for line in engine.api.pull(reference, stream=True, decode=True):
+        folder = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME") or Path.home()) / ".docker")
+        known = auth.load_config(config_path=str(folder / "config.json"), credstore_env=dict(environ))
+        password = known.resolve_authconfig(auth.resolve_repository_name(reference)[0])
+        for line in engine.api.pull(reference, stream=True, decode=True, auth_config=password):
             if wrong := line.get("error"):
                 raise Refused("engine-refused", f"Docker could not pull {reference}: {wrong}")
