@@ -7,6 +7,7 @@ import json
 import os
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -177,6 +178,38 @@ def test_trouble_without_end_is_one_sentence(between, tmp_path, way, fault, code
     assert caught.value.do
     assert len(caught.value.lines()) <= 2
     assert "://" not in str(caught.value).replace(between.address, "")
+
+
+class Endless:
+    """Content that goes on once something else has failed, and counts what was read of it."""
+
+    def __init__(self, failed):
+        self.failed = failed
+        self.read_pieces = 0
+
+    def read(self, offset=0):
+        for number in range(400):
+            if number == 2:
+                assert self.failed.wait(30)
+            self.read_pieces += 1
+            yield bytes(1 << 20)
+
+
+def test_when_one_upload_fails_the_others_do_not_go_on(between, place):
+    failed = threading.Event()
+
+    def refuse(request):
+        if request.method != "PUT":
+            return None
+        failed.set()
+        return Says(507)
+
+    between.rule = refuse
+    large = replace(layer(b"?"), digest=f"sha256:{'0' * 64}", size=400 << 20, content=Endless(failed))
+    with pytest.raises(BackendError) as caught:
+        put(place, image(large, layer(b"code")))
+    assert caught.value.code == "registry-full"
+    assert large.content.read_pieces < 400
 
 
 def test_a_registry_that_takes_no_large_requests_gets_smaller_ones(service, between, place, monkeypatch):
