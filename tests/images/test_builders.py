@@ -28,6 +28,7 @@ from jobq_magic.images.destinations import RegistryDestination
 from jobq_magic.images.host import host_base
 from jobq_magic.images.intoengine import EngineDestination
 from jobq_magic.images.model import Base
+from tests.pythons.roots import Root
 from tests.services.engine import engine_host
 from tests.services.registry import registry
 
@@ -244,6 +245,31 @@ def scratch(folder):
     made = folder / f"scratch-{os.urandom(4).hex()}"
     made.mkdir()
     return made
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_packages_of_debian_are_installed_upon_a_base_that_the_engine_has(engine, cache, say, tmp_path):
+    root = Root("trixie")
+    if not (root.folder / "etc/jobq-made").exists():
+        root.make()
+    with tarfile.open(tmp_path / "root.tar", "w") as archive:
+        archive.add(
+            root.folder, ".", filter=lambda entry: None if entry.name in {"./dev", "./proc", "./work"} else entry
+        )
+    engine.api.import_image_from_file(str(tmp_path / "root.tar"), repository="jobq-tests", tag="debian")
+    destination = EngineDestination(engine)
+    base = destination.base("jobq-tests:debian", HERE)
+    recipe = Recipe(apt=("jq",), context=str(tmp_path))
+    environ = {"DOCKER_HOST": engine.address.host, "PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    try:
+        made = builders.another(
+            recipe, base, platform=HERE, cache=cache, environ=environ, report=lambda _: None
+        )  # fmt: skip
+        assert [layer.kind for layer in made.layers] == ["base", "build"]
+        assert say(recipe, made, "echo '{}' | jq -c .; ls /var/lib/apt/lists") == "{}\n"
+    finally:
+        engine.api.remove_image("jobq-tests:debian", force=True)
 
 
 def test_what_only_buildkit_understands_is_built_by_it(build, say, tmp_path):

@@ -40,11 +40,12 @@ def written(recipe: Recipe, base: str, root: bool = True) -> str:
 
 
 def _apt(packages: tuple[str, ...]) -> str:
+    rest = ("/var/lib/apt/lists/*", "/var/cache/apt/*.bin", "/var/cache/apt/archives/*.deb", "/var/log/apt/*")
     commands = (
         "export DEBIAN_FRONTEND=noninteractive",
         "apt-get update",
         f"apt-get install -y --no-install-recommends {' '.join(map(shlex.quote, packages))}",
-        "rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*.deb",
+        f"rm -rf {' '.join(rest)} /var/log/dpkg.log",
     )
     return "RUN " + " \\\n    && ".join(commands)
 
