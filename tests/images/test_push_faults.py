@@ -352,6 +352,19 @@ def test_a_registry_that_repeats_what_it_was_told_gives_nothing_away(between):
     assert "h.org" not in caught.value.why  # addresses that registries hand out open something
 
 
+def test_an_upload_that_is_sent_elsewhere_takes_no_password_along(service, between):
+    environ = {"DOCKER_AUTH_CONFIG": json.dumps({"auths": {between.host: {"username": "me", "password": "canary"}}})}
+    with proxy(service.port) as elsewhere:
+        there = f"http://localhost:{elsewhere.host.partition(':')[2]}/upload?signature=1"
+        answers = [Says(202, (("Location", there),)), Says(401, (("WWW-Authenticate", "Basic"),))]
+        between.rule = lambda _: answers.pop()
+        elsewhere.rule = lambda _: Says(201)
+        with Registry(Reference.parse(f"{between.address}/x"), environ, push=True, patience=1) as asked:
+            asked.push_blob(digest(b"data"), 4, Made(b"data"))
+        assert [b"authorization" in one.head.lower() for one in between.requests] == [False, True]
+        assert [b"authorization" in one.head.lower() for one in elsewhere.requests] == [False]
+
+
 def test_tags_that_come_page_by_page_are_all_there(between):
     pages = {
         "/v2/x/tags/list?n=1000": Says(

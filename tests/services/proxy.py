@@ -21,6 +21,7 @@ class Request:
     size: int
     number: int
     """How many came before it."""
+    head: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Proxy:
                 return
             method, path, _ = head.split(b"\r\n")[0].decode().split(" ", 2)
             with self.lock:
-                request = Request(method, path, _length(head), len(self.requests))
+                request = Request(method, path, _length(head), len(self.requests), head)
                 self.requests.append(request)
             fault = self.rule(request)
             if isinstance(fault, Says):
