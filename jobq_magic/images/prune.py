@@ -177,7 +177,8 @@ def _layer(digest: str, notes: list[tuple[Path, Mapping[str, Any]]], blob: Path)
 
 def _sweep(cache: Cache) -> None:
     """Removes what a process that was killed had half made."""
-    for path in (*cache.root.glob("making-*"), *(cache.root / "blobs").glob("layer-*")):
+    left = (("", "making-*"), ("making", "*"), ("blobs", "layer-*"))
+    for path in (path for folder, pattern in left for path in (cache.root / folder).glob(pattern)):
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime < _ABANDONED:
                 continue
