@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jobq_magic.run import Run
     from jobq_magic.runs.store import Store
 
-__all__ = ["Answer", "Kept", "as_json", "image", "kept", "words"]
+__all__ = ["Answer", "Kept", "as_json", "image", "kept", "told", "words"]
 
 WEEK = 7 * 86400.0
 
@@ -97,6 +97,15 @@ def words(parser: Parser) -> Callable[[Store, argparse.Namespace], Answer]:
         return kept() if action == "list" else _prune(store, args)
 
     return perform
+
+
+def told(answer: Answer, *, now: float) -> str:
+    """What was answered, as text."""
+    from jobq_magic.render import image as drawn
+
+    if isinstance(answer, Image):
+        return drawn.drawn(answer)
+    return drawn.kept(answer, now=now) if isinstance(answer, Kept) else drawn.pruned(answer)
 
 
 def as_json(answer: Answer) -> dict[str, Any]:

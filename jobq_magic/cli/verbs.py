@@ -14,7 +14,7 @@ from jobq_magic import commands, imaging
 from jobq_magic.cli import tables
 from jobq_magic.cli.main import JOB_FAILED, OK
 from jobq_magic.errors import OptionError
-from jobq_magic.render import image, text
+from jobq_magic.render import text
 from jobq_magic.render.account import explained
 from jobq_magic.run import Run
 from jobq_magic.runs import pages
@@ -179,7 +179,7 @@ def _image(parser: commands.Parser) -> Verb:
 
     def perform(args: Namespace) -> int:
         answer = ask(Store(), args)
-        print(json.dumps(imaging.as_json(answer), indent=1) if args.json else image.told(answer, now=time.time()))
+        print(json.dumps(imaging.as_json(answer), indent=1) if args.json else imaging.told(answer, now=time.time()))
         return OK
 
     return perform

@@ -118,7 +118,7 @@ class Imaged(_Found):
     def _drawn(self) -> dict[str, str]:
         found = self.image
         html_ = image_text.drawn_html(found) if isinstance(found, Image) else image_text.kept_html(found, now=self._now)
-        return {"text/plain": image_text.told(found, now=self._now), "text/html": html_}
+        return {"text/plain": imaging.told(found, now=self._now), "text/html": html_}
 
 
 _COLUMNS = (*text.COLUMNS, "from")
@@ -153,7 +153,7 @@ def image(session: Session, words: Sequence[str]) -> Imaged | None:
     answer = imaging.words(parser)(session.store, parser.parse_args(words))
     if isinstance(answer, Image | imaging.Kept):
         return shown(session, Imaged(answer))
-    print(image_text.told(answer, now=time.time()))
+    print(imaging.told(answer, now=time.time()))
     return None
 
 

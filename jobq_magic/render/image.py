@@ -7,7 +7,6 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
 
 from jobq_magic.image import Image
-from jobq_magic.imaging import Kept
 from jobq_magic.render import account, text
 from jobq_magic.render.safe import html as safe
 from jobq_magic.render.safe import one_line
@@ -17,9 +16,9 @@ from jobq_magic.words import LAYERS, ago, duration, layers, size
 
 if TYPE_CHECKING:
     from jobq_magic.images.prune import PrunedImages
-    from jobq_magic.imaging import Answer
+    from jobq_magic.imaging import Kept
 
-__all__ = ["HEADS", "drawn", "drawn_html", "folded", "kept", "kept_html", "pruned", "rows", "stable", "summary", "told"]
+__all__ = ["HEADS", "drawn", "drawn_html", "folded", "kept", "kept_html", "pruned", "rows", "stable", "summary"]
 
 HEADS = ("layer", "holds", "size", "state")
 _WHY = "why"
@@ -47,13 +46,6 @@ def summary(image: ImageTold | Image) -> str:
 def rows(image: ImageTold | Image) -> list[tuple[str, ...]]:
     """Its layers under `HEADS`, from the base up; those of the base in one row."""
     return [(each.kind, each.name, _size(each), each.state) for each in _grouped(image.layers)]
-
-
-def told(answer: Answer, *, now: float) -> str:
-    """What was answered about images, as text."""
-    if isinstance(answer, Image):
-        return drawn(answer)
-    return kept(answer, now=now) if isinstance(answer, Kept) else pruned(answer)
 
 
 def drawn(image: Image) -> str:

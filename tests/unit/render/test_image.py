@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from jobq_magic.image import Image, ImageLayer
 from jobq_magic.images.prune import KeptImage, KeptLayer, PrunedImages
-from jobq_magic.imaging import Kept
-from jobq_magic.render.image import drawn, drawn_html, folded, kept_html, pruned, rows, stable, summary, told
+from jobq_magic.imaging import Kept, told
+from jobq_magic.render.image import drawn, drawn_html, folded, kept_html, pruned, rows, stable, summary
 from jobq_magic.render.style import STYLE
 from jobq_magic.snapshot import ImageTold, LayerTold
 from jobq_magic.words import layers
