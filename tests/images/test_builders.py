@@ -333,7 +333,8 @@ def test_a_build_has_what_this_machine_needs_and_nothing_of_it_leaves_the_engine
     own = assemble(made, made.layers, recipe, {"jobq.cell": "c"}, image_key(made, [], recipe))
     with registry(tmp_path / "registry") as service:
         place = f"{service.address}/team"
-        RegistryDestination(place, "", service.environ, cache).put(own, lambda _: None)
+        with contextlib.closing(RegistryDestination(place, "", service.environ, cache)) as destination:
+            destination.put(own, lambda _: None)
         pushed = [path.read_bytes() for path in Path(tmp_path / "registry").rglob("*") if path.is_file()]
     whole = [data for one in pushed for data in (one, gzip.decompress(one) if one[:2] == b"\x1f\x8b" else b"")]
     assert any(own.config in data for data in whole)
