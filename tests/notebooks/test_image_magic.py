@@ -57,8 +57,8 @@ def test_the_image_of_a_run_is_shown_and_is_a_value(headless, environment):
     assert reference in reply.displays[0]["text/plain"]
     assert json.loads(jobq(environment, "image", "ran", "--json").stdout)["reference"] == reference
     listed = headless.run("%jobq image list").displays[0]["text/plain"]
-    assert re.search(r"^base +Python .* MB +\d+", listed, re.MULTILINE)
-    assert re.search(r"^engine:\S+ +\d+ +", listed, re.MULTILINE)
+    assert re.search(r"^base +Python .* MB +(now|\d+ )", listed, re.MULTILINE)
+    assert re.search(r"^engine:\S+ +\d+ +(now|\d+ )", listed, re.MULTILINE)
     told = json.loads(jobq(environment, "status", "ran", "--json").stdout)
     assert (told["image"]["reference"], told["image"]["layers"][-1]["kind"]) == (reference, "code")
     assert "image: " in jobq(environment, "status", "ran").stdout
