@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docker.errors import APIError
 
 from jobq_magic import handover, pipeline, plugins
 from jobq_magic.backends.docker import DockerBackend
@@ -217,7 +219,8 @@ def made(host: str) -> Iterator[set[str]]:
     yield found
     engine = Engine.connect({"DOCKER_HOST": host})
     for reference in found:
-        engine.api.remove_image(reference, force=True)
+        with contextlib.suppress(APIError):  # somebody else builds upon the same bytes, or has removed them
+            engine.api.remove_image(reference, force=True)
     engine.api.close()
 
 
