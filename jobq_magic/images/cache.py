@@ -1,8 +1,8 @@
 """What this machine remembers of images: layers that were made, and what is known to be where.
 
     making/<part key>                    held by who makes a layer
-    layers/<part key>.json               what became of a part: diff_id, digest, size, compression; and for people,
-                                         of what kind it is, and its name
+    layers/<part key>.json               what became of a part: diff_id, digest, size, and the CRC-32 of what is
+                                         only stored; for people, of what kind it is, and its name
     blobs/<hex>                          the bytes of a compressed layer, named by their sha256
     places/<hash of a destination>.json  the blobs that are there, and the images: key → digest, each with when it was
                                          last used
@@ -26,8 +26,9 @@ from pathlib import Path
 from typing import Any
 
 from jobq_magic.images.kept import KeptContent
-from jobq_magic.images.layer import as_it_is, write
+from jobq_magic.images.layer import stored, write
 from jobq_magic.images.model import Layer, Part
+from jobq_magic.images.stored import StoredContent
 from jobq_magic.runtime.wire import canonical, replace_file
 
 __all__ = ["Cache", "Known"]
@@ -75,11 +76,9 @@ class Cache:
         note = self._note(part.key)
         try:
             told = json.loads(note.read_bytes())
-            layer = Layer(part.kind, part.name, told["diff_id"], told["digest"], told["size"], told["compression"])
-            if layer.compression != part.compression:
-                return None
-            if not part.compression:  # its bytes are those of files that are here anyway
-                return replace(layer, content=as_it_is(part.entries(Path())))
+            layer = Layer(part.kind, part.name, told["diff_id"], told["digest"], told["size"])
+            if part.compression == "stored":  # its bytes are those of files that are here anyway
+                return replace(layer, content=stored(part.entries(Path()), told["crc"]))
             blob = self.blob(layer.digest)
             if blob.stat().st_size != layer.size or not blob.is_file():
                 return None
@@ -94,15 +93,11 @@ class Cache:
         blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="making-", dir=self.root, ignore_cleanup_errors=True) as scratch:
             made = write(part.entries(Path(scratch)), compression=part.compression, folder=blobs)
-        told: dict[str, Any] = {
-            "diff_id": made.diff_id,
-            "digest": made.digest,
-            "size": made.size,
-            "compression": part.compression,
-        }
+        told: dict[str, Any] = {"diff_id": made.diff_id, "digest": made.digest, "size": made.size}
+        more = {"crc": made.content.crc} if isinstance(made.content, StoredContent) else {}
         note = self._note(part.key)
         note.parent.mkdir(exist_ok=True)
-        replace_file(note, canonical({**told, "kind": part.kind, "name": part.name}))
+        replace_file(note, canonical({**told, **more, "kind": part.kind, "name": part.name}))
         return Layer(part.kind, part.name, **told, content=made.content)
 
 

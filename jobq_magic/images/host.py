@@ -97,7 +97,7 @@ def part(environ: Mapping[str, str]) -> Part:
         yield from _entries(executable, loader, environ, folder)
 
     version = ".".join(map(str, sys.version_info[:3]))
-    return Part("base", f"Python {version} of this machine", key, entries, keep=True)
+    return Part("base", f"Python {version} of this machine", key, entries)
 
 
 @lru_cache(maxsize=1)

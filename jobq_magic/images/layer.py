@@ -20,9 +20,10 @@ from typing import Literal
 from jobq_magic.errors import BackendError
 from jobq_magic.images.contents import PIECE, BytesContent, FileContent, PartsContent, read_parts
 from jobq_magic.images.model import Content, Entry
+from jobq_magic.images.stored import StoredContent, sums
 from jobq_magic.images.tar import END, header, padding
 
-__all__ = ["FileContent", "Made", "Staged", "as_it_is", "compressed", "compresses", "write"]
+__all__ = ["FileContent", "Made", "Staged", "compressed", "compresses", "stored", "write"]
 
 _LEVEL = 1
 """Of isal: level 2 takes half as long again, and saves 3 %."""
@@ -61,21 +62,28 @@ class Staged(Iterable[Entry]):
         yield from self.rest()
 
 
-def write(entries: Iterable[Entry], *, compression: Literal["", "gzip"] = "gzip", folder: Path | None = None) -> Made:
+def write(
+    entries: Iterable[Entry], *, compression: Literal["", "gzip", "stored"] = "gzip", folder: Path | None = None
+) -> Made:
     """Makes the archive of these entries.
 
     Args:
         entries: in any order; of several with one path, the last counts. Folders above them are made.
-        compression: "": nothing is copied, and the content reads the files of the entries.
+        compression: "": nothing is copied, and the content reads the files of the entries; `stored`: likewise, as a
+            gzip file that compresses nothing.
         folder: where the compressed bytes go, in a file named by their digest; None keeps them in memory.
 
     Raises:
         BackendError: something cannot be in a layer, or not be read or written.
     """
     try:
-        if compression:
+        if compression == "gzip":
             return _compressed(read_parts(_parts(entries)), folder)
         content = PartsContent(tuple(_parts(entries)))
+        if compression == "stored":
+            known = sums(content)
+            packed = StoredContent(content, known.crc)
+            return Made(known.diff_id, known.digest, packed.size, packed)
         digest = hashlib.sha256()
         for data in content.read():
             digest.update(data)
@@ -86,9 +94,14 @@ def write(entries: Iterable[Entry], *, compression: Literal["", "gzip"] = "gzip"
             entries.close()
 
 
-def as_it_is(entries: Iterable[Entry]) -> Content:
-    """The content of a layer that is not compressed, of which nothing is read now."""
-    return PartsContent(tuple(_parts(entries)))
+def stored(entries: Iterable[Entry], crc: int) -> StoredContent:
+    """The content of a layer that is only stored, of which nothing is read now.
+
+    Args:
+        entries: what is in it.
+        crc: of its archive, as `write` found it.
+    """
+    return StoredContent(PartsContent(tuple(_parts(entries))), crc)
 
 
 def compresses(samples: Iterable[bytes], by: float = 1.25) -> bool:

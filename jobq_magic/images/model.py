@@ -65,9 +65,8 @@ class Part:
     """The sha256, in hex, of all that its archive depends on."""
     entries: Callable[[Path], Iterable[Entry]]
     """Makes what is in it; the folder given is empty, and removed afterwards."""
-    compression: Literal["", "gzip"] = "gzip"
-    keep: bool = False
-    """Made with so much effort that its bytes are kept on this machine."""
+    compression: Literal["gzip", "stored"] = "gzip"
+    """`stored`: as a gzip file that compresses nothing (`images.stored`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,7 @@ def part(
         *([elsewhere.apart] if elsewhere is not None and elsewhere.apart else []),
     )
     names = sorted({*map(_called, blocks), *(one.name for one in build)})
-    return Part("requirements", named(names), key, lambda folder: _entries(wanted, folder), keep=True)
+    return Part("requirements", named(names), key, lambda folder: _entries(wanted, folder))
 
 
 def _normal(name: str) -> str:

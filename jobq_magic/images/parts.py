@@ -168,8 +168,8 @@ def _copies(kind: str, names: Sequence[str], files: Mapping[str, Path], key: str
         for path, source in files.items():
             yield Entry(inside(path), data=source, mode=_mode(source) if kind == "files" else 0o644)
 
-    compression: Literal["", "gzip"] = "gzip" if compresses(_samples(files.values())) else ""
-    return Part(kind, named(list(dict.fromkeys(names))), key, entries, compression, keep=compression == "gzip")
+    compression: Literal["gzip", "stored"] = "gzip" if compresses(_samples(files.values())) else "stored"
+    return Part(kind, named(list(dict.fromkeys(names))), key, entries, compression)
 
 
 def _samples(paths: Iterable[Path]) -> Iterator[bytes]:

@@ -132,7 +132,7 @@ SCRIPTED = {
 def test_what_is_locked_is_installed_and_found(environ, links, tmp_path):
     plain, needed = wheel(links, "plain", requires=["needed"]), wheel(links, "needed")
     part = packages.part(locked(plain, needed), **HERE, environ=environ)
-    assert (part.kind, part.name, part.compression, part.keep) == ("requirements", "needed and plain", "gzip", True)
+    assert (part.kind, part.name, part.compression) == ("requirements", "needed and plain", "gzip")
     root = unpacked(part, tmp_path / "root")
     told = run(root, "python3", "-c", "import needed, plain; print(plain.NAME, needed.__file__)")
     assert told == f"plain {root / SITE / 'needed.py'}"

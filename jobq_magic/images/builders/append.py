@@ -93,7 +93,7 @@ def files(recipe: Recipe, base: Base) -> Part | None:
     told = [(f"{piece.path} {piece.unpack}", piece.file) for piece in pieces]
     key = hashlib.sha256(canonical([_FORMAT, "files", context.digest(told)])).hexdigest()
     names = ", ".join(dict.fromkeys(posixpath.basename(source.rstrip("/")) or "." for source, _, _ in pairs))
-    return Part("files", names, key, lambda scratch: _entries(pieces, scratch), keep=True)
+    return Part("files", names, key, lambda scratch: _entries(pieces, scratch))
 
 
 def _pieces(root: Path, pair: tuple[str, str, bool], folder: str, left: Callable[[str], bool]) -> Iterator[_Piece]:

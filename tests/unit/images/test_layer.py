@@ -18,7 +18,7 @@ import pytest
 
 from jobq_magic.errors import BackendError
 from jobq_magic.images.contents import BytesContent
-from jobq_magic.images.layer import Staged, as_it_is, write
+from jobq_magic.images.layer import Staged, stored, write
 from jobq_magic.images.model import Entry
 
 ROOT = Path(__file__).parents[3]
@@ -89,7 +89,7 @@ entries = everything(folder)
 random.Random(int(os.environ["ORDER"])).shuffle(entries)
 for path in folder.iterdir():
     os.utime(path, (int(os.environ["ORDER"]) * 1e6,) * 2)
-made = [write(entries, folder=folder), write(entries, compression="")]
+made = [write(entries, folder=folder), write(entries, compression=""), write(entries, compression="stored")]
 print(json.dumps([[each.diff_id, each.digest, each.size] for each in made]))
 """
     zones = ["UTC", "Asia/Tokyo", "America/St_Johns", "Pacific/Kiritimati", "Europe/Berlin"]
@@ -167,7 +167,7 @@ def test_in_memory_it_is_the_same(tmp_path):
     assert isinstance(held.content, BytesContent)
 
 
-@pytest.mark.parametrize("compression", ["", "gzip"])
+@pytest.mark.parametrize("compression", ["", "stored", "gzip"])
 def test_a_content_can_be_read_from_anywhere_on(tmp_path, compression):
     made = write(everything(tmp_path), compression=compression, folder=tmp_path)
     data = whole(made)
@@ -176,14 +176,14 @@ def test_a_content_can_be_read_from_anywhere_on(tmp_path, compression):
         assert b"".join(made.content.read(offset)) == data[offset:]
 
 
-def test_what_is_not_compressed_is_not_copied_either_and_needs_no_reading(tmp_path):
+def test_what_is_only_stored_is_not_copied_and_needs_no_reading_once_its_sum_is_known(tmp_path):
     entries = everything(tmp_path)
-    made = write(entries, compression="", folder=tmp_path)
-    assert b"".join(as_it_is(entries).read()) == whole(made)
+    made = write(entries, compression="stored", folder=tmp_path)
+    assert b"".join(stored(entries, made.content.crc).read()) == whole(made)
     assert len(list(tmp_path.iterdir())) == len(NAMES) // 2
 
 
-@pytest.mark.parametrize("compression", ["", "gzip"])
+@pytest.mark.parametrize("compression", ["stored", "gzip"])
 def test_a_file_of_two_gigabytes_takes_less_than_64_megabytes_of_memory(tmp_path, compression):
     big = tmp_path / "big"
     with big.open("wb") as file:
@@ -213,7 +213,7 @@ def test_a_file_beyond_what_a_plain_header_can_say_has_its_size_all_the_same(tmp
     with big.open("wb") as file:
         file.truncate((8 << 30) + 5)
     start = b""
-    for data in as_it_is([Entry("big", data=big)]).read():
+    for data in stored([Entry("big", data=big)], 0).archive.read():
         start += data
         break
     with tarfile.open(fileobj=io.BytesIO(start), mode="r|") as opened:
@@ -272,7 +272,7 @@ def test_a_file_that_is_also_a_folder_is_refused():
 def test_a_file_that_changes_meanwhile_is_told(tmp_path, size):
     path = tmp_path / "moving"
     path.write_bytes(b"x" * 20)
-    content = as_it_is([Entry("opt/moving", data=path)])
+    content = stored([Entry("opt/moving", data=path)], 0)
     path.write_bytes(b"x" * size)
     with pytest.raises(BackendError, match="moving was changed while it was put into the image"):
         list(content.read())
@@ -283,3 +283,12 @@ def test_a_file_that_is_gone_and_a_folder_that_cannot_be_written_to_are_told(tmp
         write([Entry("opt/gone", data=tmp_path / "gone")])
     with pytest.raises(BackendError, match=r"a layer cannot be written to .*nowhere: No such file"):
         write([Entry("opt/a", data=b"1")], folder=tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("size", [1, 512, 65535 - 1536, 65535, 65535 * 3 - 1536, 3 << 20])
+def test_what_is_only_stored_is_a_gzip_file_of_the_same_archive(tmp_path, size):
+    entries = [Entry("opt/value", data=random.Random(size).randbytes(size))]
+    plain, made = write(entries, compression=""), write(entries, compression="stored")
+    assert gzip.decompress(whole(made)) == whole(plain)
+    assert made.diff_id == plain.diff_id
+    assert made.size == len(whole(made)) < len(whole(plain)) * 1.001 + 64

@@ -127,16 +127,16 @@ def test_a_big_value_has_a_layer_of_its_own_and_lies_under_its_digest(tmp_path):
     big, small = noise(MEGABYTE), noise(MEGABYTE - 1, 1)
     folder = bundle(tmp_path / "bundle", values={"df": big, "small": small})
     (part,) = parts.values(folder)
-    assert (part.kind, part.name, part.compression) == ("value", "df", "")
+    assert (part.kind, part.name, part.compression) == ("value", "df", "stored")
     assert files_of(part, tmp_path / "value") == {f"opt/jobq/bundle/values/{sha256(big)}": big}
     assert f"opt/jobq/bundle/values/{sha256(small)}" in members(parts.code(folder), tmp_path / "code")
     assert f"opt/jobq/bundle/values/{sha256(big)}" not in members(parts.code(folder), tmp_path / "code again")
 
 
-def test_what_compresses_well_is_compressed_and_what_does_not_is_left_as_it_is(tmp_path):
+def test_what_compresses_well_is_compressed_and_what_does_not_is_only_stored(tmp_path):
     halves = noise(MEGABYTE) + bytes(3 * MEGABYTE)
     folder = bundle(tmp_path / "bundle", values={"noise": noise(2 * MEGABYTE), "halves": halves})
-    assert {part.name: part.compression for part in parts.values(folder)} == {"halves": "gzip", "noise": ""}
+    assert {part.name: part.compression for part in parts.values(folder)} == {"halves": "gzip", "noise": "stored"}
 
 
 def test_a_value_is_told_apart_without_being_read(tmp_path):

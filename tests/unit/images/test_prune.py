@@ -62,7 +62,7 @@ class Place:
 
 def test_layers_are_told_with_what_they_hold_those_used_last_first(cache, aged):
     old, new = aged("old", 9), aged("new", 1)
-    aged("plain", 5, compression="")
+    aged("plain", 5, compression="stored")
     told = layers(cache)
     assert [(one.kind, one.name, one.digest) for one in told][0::2] == [
         ("value", "new", new.digest),
