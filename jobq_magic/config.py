@@ -366,7 +366,7 @@ def _target(spec: JobSpec, asked: Collection[str]) -> dict[str, Any]:
             if "push" in asked
             else {"to": "engine"}
         )
-        return {"backend": "docker", "where": "Docker on this machine", **to}
+        return {"backend": "docker", "where": "Docker on this machine", "here": True, **to}
     return {"backend": spec.mode, "where": spec.mode}
 
 

@@ -277,7 +277,7 @@ def test_inside_a_job_the_number_of_its_workers_is_no_setting(here):
 def test_a_cell_for_docker_has_its_image_in_the_engine_unless_it_asks_for_a_registry(here, write):
     write("project", "[tool.jobq]\npush = 'host:5000/team/jobq'\n")
     assert here({"mode": "docker"}).target == {
-        "backend": "docker", "where": "Docker on this machine", "to": "engine",
+        "backend": "docker", "where": "Docker on this machine", "here": True, "to": "engine",
     }  # fmt: skip
     asked = here({"mode": "docker", "push": "http://host:5000/jobq", "pull": "registry:5000/jobq"}).target
     assert (asked["to"], asked["push"], asked["pull"]) == ("registry", "http://host:5000/jobq", "registry:5000/jobq")
