@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from jobq_magic.addresses import redacted
+from jobq_magic.engine import buildkit
 from jobq_magic.errors import BackendError
-from jobq_magic.images.builders import buildkit
 from jobq_magic.images.builders.surroundings import Surroundings
 from jobq_magic.images.model import Report
 from jobq_magic.snapshot import Progress

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from jobq_magic.engine import buildkit
 from jobq_magic.errors import BackendError
 from jobq_magic.image import Recipe, User
 from jobq_magic.images import builders
-from jobq_magic.images.builders import buildfile, buildkit, context, incluster
+from jobq_magic.images.builders import buildfile, context, incluster
 from jobq_magic.images.builders.surroundings import Surroundings, surroundings
 from jobq_magic.images.cache import Cache
 from jobq_magic.images.model import Base
