@@ -2,7 +2,7 @@
 
     making/<part key>                    held by who makes a layer
     layers/<part key>.json               what became of a part: diff_id, digest, size, and the CRC-32 of what is
-                                         only stored; for people, of what kind it is, and its name
+                                         only stored; for people, of what kind it is, and its name; and a sum of it
     blobs/<hex>                          the bytes of a compressed layer, named by their sha256
     places/<hash of a destination>.json  the blobs that are there, and the images: key → digest, each with when it was
                                          last used
@@ -21,7 +21,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from jobq_magic.images.model import Layer, Part
 from jobq_magic.images.stored import StoredContent
 from jobq_magic.runtime.wire import canonical, replace_file
 
-__all__ = ["Cache", "Known"]
+__all__ = ["Cache", "Known", "sealed", "unsealed"]
 
 
 class Cache:
@@ -75,7 +75,7 @@ class Cache:
         """The layer of a part, if it was made before."""
         note = self._note(part.key)
         try:
-            told = json.loads(note.read_bytes())
+            told = unsealed(note.read_bytes())
             layer = Layer(part.kind, part.name, told["diff_id"], told["digest"], told["size"])
             if part.compression == "stored":  # its bytes are those of files that are here anyway
                 return replace(layer, content=stored(part.entries(Path()), told["crc"]))
@@ -84,8 +84,9 @@ class Cache:
                 return None
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        os.utime(note)
-        os.utime(blob)
+        for path in (note, blob):
+            with contextlib.suppress(OSError):  # a cache that is only to be read
+                os.utime(path)
         return replace(layer, content=KeptContent(blob, layer.digest, lambda: self._made(part)))
 
     def _made(self, part: Part) -> Layer:
@@ -97,7 +98,7 @@ class Cache:
         more = {"crc": made.content.crc} if isinstance(made.content, StoredContent) else {}
         note = self._note(part.key)
         note.parent.mkdir(exist_ok=True)
-        replace_file(note, canonical({**told, **more, "kind": part.kind, "name": part.name}))
+        replace_file(note, sealed({**told, **more, "kind": part.kind, "name": part.name}))
         return Layer(part.kind, part.name, **told, content=made.content)
 
 
@@ -108,11 +109,8 @@ class Known:
         self._path = path
         self._lock = threading.Lock()
         told = _read(path)
-        self.destination: str = told.get("destination", "") or destination
-        self._blobs: dict[str, float] = told.get("blobs", {})
-        self._images: dict[str, tuple[str, float]] = {
-            key: tuple(known) for key, known in told.get("images", {}).items()
-        }
+        self.destination = told.destination or destination
+        self._blobs, self._images = told.blobs, told.images
 
     def has(self, digest: str) -> bool:
         """Whether a blob was there when it was last looked at."""
@@ -150,17 +148,50 @@ class Known:
         """Changes what is known, over what other processes have written since: what one of them lost is asked again."""
         with self._lock, contextlib.suppress(OSError):  # no room: it is asked for again
             told = _read(self._path)
-            self._blobs = {**told.get("blobs", {}), **self._blobs}
-            self._images = {**{key: tuple(known) for key, known in told.get("images", {}).items()}, **self._images}
+            self._blobs = {**told.blobs, **self._blobs}
+            self._images = {**told.images, **self._images}
             change()
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             known = {"destination": self.destination, "blobs": self._blobs, "images": self._images}
             replace_file(self._path, json.dumps(known).encode())
 
 
-def _read(path: Path) -> dict[str, Any]:
+def sealed(told: Mapping[str, Any]) -> bytes:
+    """A note with the sum of itself: a digit that a disk changed in it would make an image that nobody can pull."""
+    return canonical({**told, "sum": hashlib.sha256(canonical(told)).hexdigest()})
+
+
+def unsealed(data: bytes) -> dict[str, Any]:
+    """What a note says.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    try:
+        told: dict[str, Any] = json.loads(data)
+        expected = told.pop("sum")
+    except (KeyError, TypeError, AttributeError, RecursionError):
+        expected = None
+    if expected is None or hashlib.sha256(canonical(told)).hexdigest() != expected:
+        raise ValueError("a damaged note")
+    return told
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a file says of a destination."""
+
+    destination: str = ""
+    blobs: dict[str, float] = field(default_factory=dict)
+    images: dict[str, tuple[str, float]] = field(default_factory=dict)
+
+
+def _read(path: Path) -> _Told:
+    """What is written down; nothing, where that is damaged."""
     try:
         told = json.loads(path.read_bytes())
-        return told if isinstance(told, dict) else {}
-    except (OSError, ValueError):
-        return {}
+        images = {key: (str(digest), float(used)) for key, (digest, used) in told["images"].items()}
+        blobs = {digest: float(seen) for digest, seen in told["blobs"].items()}
+        return _Told(str(told["destination"]), blobs, images)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return _Told()

@@ -48,6 +48,8 @@ def test_a_name_is_read_as_docker_reads_it(text, name, tag, digest, address):
         ("host:5000/a:x y", "'x y' is no tag"),
         ("host:5000/a@sha256:12", "no digest"),
         ("ho_st:5000/a", "'ho_st:5000' is no name of a registry"),
+        ("a..b/c", "'a..b' is no name of a registry"),
+        (f"{'a' * 64}.org/c", "is no name of a registry"),
         (f"h.org/{'a/' * 128}b", "at most 255"),
     ],
 )

@@ -23,6 +23,7 @@ from jobq_magic.images import platforms
 from jobq_magic.images.builders import buildfile, context
 from jobq_magic.images.builders.building import Build, run
 from jobq_magic.images.builders.surroundings import Surroundings, surroundings
+from jobq_magic.images.cache import sealed, unsealed
 from jobq_magic.images.intoengine import REPOSITORY, EngineDestination, tag_of
 from jobq_magic.images.kept import KeptContent
 from jobq_magic.images.layer import compressed
@@ -73,7 +74,7 @@ class EngineBuilder:
     def kept(self, key: str, base: Base) -> Base | None:
         """What was built before by that key upon a base, if all of it is still here."""
         try:
-            told = json.loads(self._note(key).read_bytes())
+            told = unsealed(self._note(key).read_bytes())
             layers = [*base.layers[: told["kept"]], *(self._layer(one) for one in told["layers"])]
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -109,7 +110,7 @@ class EngineBuilder:
         config["config"] = settings
         note = self._note(key)
         note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_file(note, canonical({"kept": there, "layers": notes, "config": config}))
+        replace_file(note, sealed({"kept": there, "layers": notes, "config": config}))
         return _base(base, config, [*base.layers[:there], *(self._layer(one) for one in notes)], key)
 
     def upon(self, base: Base, report: Report) -> tuple[Engine, str, Surroundings]:
