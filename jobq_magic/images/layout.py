@@ -5,7 +5,7 @@ All of it belongs to root and can be read by any user; below `ROOT` nothing is w
 
 from __future__ import annotations
 
-__all__ = ["BIN", "BUNDLE", "HOME", "LABELS", "LAYOUT", "PATH", "ROOT", "SITE", "inside"]
+__all__ = ["BIN", "BUNDLE", "HOME", "LABELS", "LAST", "LAYOUT", "PATH", "ROOT", "SITE", "inside"]
 
 LAYOUT = 1
 """Of what is below; layers and images of another one are none of ours."""
@@ -18,6 +18,8 @@ BIN = f"{ROOT}/bin"
 """Its console scripts; first on PATH."""
 PATH = f"{ROOT}/path"
 """On PYTHONPATH: the runtime of jobs, and `sitecustomize`."""
+LAST = f"{ROOT}/last"
+"""At the end of sys.path: what results need, where neither the cell nor the base has it."""
 BUNDLE = f"{ROOT}/bundle"
 """What the cell needs, as `jobq_magic.bundle` has it, with a manifest that is neutral."""
 HOME = "/home/jobq"

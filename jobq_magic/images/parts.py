@@ -16,7 +16,7 @@ from typing import Any, Literal
 from jobq_magic.bundle import neutral
 from jobq_magic.images.bytecode import identity, with_bytecode
 from jobq_magic.images.layer import compresses
-from jobq_magic.images.layout import BIN, BUNDLE, HOME, LAYOUT, PATH, SITE, inside
+from jobq_magic.images.layout import BIN, BUNDLE, HOME, LAST, LAYOUT, PATH, SITE, inside
 from jobq_magic.images.model import Entry, Part
 from jobq_magic.runtime.launch import NAME
 from jobq_magic.runtime.wire import canonical
@@ -52,7 +52,7 @@ def runtime(python: str) -> Part:
     digests = [[path, hashlib.sha256(text).hexdigest()] for path, text in sorted(sources.items())]
 
     def entries(folder: Path) -> Iterable[Entry]:
-        texts = [Entry(inside(f"{PATH}/{path}"), data=text) for path, text in sources.items()]
+        texts = [Entry(inside(path), data=text) for path, text in sources.items()]
         return with_bytecode([*texts, *_folders()], folder, python)
 
     return Part("runtime", "jobq", key_of("runtime", digests, identity(python)), entries)
@@ -66,12 +66,16 @@ def _folders() -> Iterator[Entry]:
 
 @cache
 def _sources() -> dict[str, bytes]:
-    """What lies on PYTHONPATH in an image."""
+    """What lies on PYTHONPATH in an image; and cloudpickle, by which comes back what only the cell defines."""
+    import cloudpickle
+
     import jobq_magic.runtime
 
-    folder = Path(jobq_magic.runtime.__file__).parent
-    found = {f"{NAME}/{path.name}": path.read_bytes() for path in sorted(folder.glob("*.py"))}
-    return found | {"sitecustomize.py": (Path(__file__).parent / "inside/sitecustomize.py").read_bytes()}
+    found = {f"{PATH}/sitecustomize.py": (Path(__file__).parent / "inside/sitecustomize.py").read_bytes()}
+    for place, module in ((f"{PATH}/{NAME}", jobq_magic.runtime), (f"{LAST}/cloudpickle", cloudpickle)):
+        files = sorted(Path(str(module.__file__)).parent.glob("*.py"))
+        found |= {f"{place}/{path.name}": path.read_bytes() for path in files}
+    return found
 
 
 def local(bundle: Path) -> Part | None:

@@ -35,6 +35,13 @@ def test_values_go_in_and_come_back_bigger_than_a_megabyte_too(place):
     assert cell.outcome.names["small"] == {"a": 1}
 
 
+def test_what_only_the_cell_defines_comes_back_although_nothing_is_installed(place):
+    cell = place.run("class Own:\n    size = 3\nthing = Own()\ntwice = lambda n: 2 * n", outs=("thing", "twice"))
+    assert (cell.outcome.names["thing"].size, cell.outcome.names["twice"](4)) == (3, 8), cell.outcome.skipped
+    cell = place.run("class Mine(ValueError): ...\nraise Mine('bad luck')")
+    assert type(cell.outcome.error).__bases__ == (ValueError,)
+
+
 def test_an_exception_is_told_with_the_line_of_the_cell(place):
     cell = place.run("one = 1\n\nraise ValueError('bad luck')")
     assert (cell.snapshot.phase, say(cell.snapshot).sentence) == ("failed", "ValueError: bad luck")

@@ -24,7 +24,8 @@ def _join() -> None:
     for index, entry in enumerate(rest, 1):
         if (entry + os.sep).startswith(library + os.sep) and "-packages" not in entry:
             at = index
-    sys.path[:] = rest[:at] + ours + rest[at:]
+    # At the very end: what is installed counts before it.
+    sys.path[:] = [*rest[:at], *ours, *rest[at:], os.path.join(os.path.dirname(_HERE), "last")]
 
 
 def _next() -> None:
