@@ -28,6 +28,7 @@ BIG = 1 << 20
 MOST = 16
 """Layers of values; engines take 127 in all."""
 _SAMPLE = 256 << 10
+_PACKAGE = f"{LAST}/jobq_magic"
 
 
 def key_of(kind: str, *content: Any) -> str:
@@ -62,20 +63,27 @@ def _folders() -> Iterator[Entry]:
     for path in (SITE, BIN, BUNDLE, *(f"{BUNDLE}/{name}" for name in ("code", "values", "modules", "files"))):
         yield Entry(inside(path), "folder", mode=0o755)
     yield Entry(inside(HOME), "folder", mode=0o1777)
+    yield Entry(inside(f"{_PACKAGE}/runtime"), "link", target=f"{PATH}/{NAME}")
 
 
 @cache
 def _sources() -> dict[str, bytes]:
-    """What lies on PYTHONPATH in an image; and cloudpickle, by which comes back what only the cell defines."""
+    """What is imported in every image.
+
+    On PYTHONPATH the runtime. Behind all else, where the image has none of its own: cloudpickle, by which comes back
+    what only the cell defines, and as much of `jobq_magic` as a job can use.
+    """
     import cloudpickle
 
     import jobq_magic.runtime
 
-    found = {f"{PATH}/sitecustomize.py": (Path(__file__).parent / "inside/sitecustomize.py").read_bytes()}
+    here = Path(__file__).parent
+    files = {f"{PATH}/sitecustomize.py": here / "inside/sitecustomize.py"}
+    for name in ("__init__.py", "_version.py", "errors.py"):
+        files[f"{_PACKAGE}/{name}"] = here.parent / name
     for place, module in ((f"{PATH}/{NAME}", jobq_magic.runtime), (f"{LAST}/cloudpickle", cloudpickle)):
-        files = sorted(Path(str(module.__file__)).parent.glob("*.py"))
-        found |= {f"{place}/{path.name}": path.read_bytes() for path in files}
-    return found
+        files |= {f"{place}/{path.name}": path for path in Path(str(module.__file__)).parent.glob("*.py")}
+    return {path: file.read_bytes() for path, file in sorted(files.items())}
 
 
 def local(bundle: Path) -> Part | None:

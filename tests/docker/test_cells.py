@@ -42,6 +42,19 @@ def test_what_only_the_cell_defines_comes_back_although_nothing_is_installed(pla
     assert type(cell.outcome.error).__bases__ == (ValueError,)
 
 
+def test_the_functions_for_jobs_are_there_in_any_image(place):
+    cell = place.run(
+        "import subprocess\n"
+        "from jobq_magic import get_num_workers, is_ray_available, parallel_map, progress\n"
+        "for _ in progress(range(2)): pass\n"
+        "asked = subprocess.run(['python3', '-c', 'import jobq_magic; print(jobq_magic.parallel_map(abs, [-1]))'],"
+        " capture_output=True, text=True)\n"
+        "parallel_map(lambda n: n * n, range(3)), is_ray_available(), get_num_workers(), asked.stdout, asked.stderr"
+    )
+    assert cell.value == ([0, 1, 4], False, 1, "[1]\n", "")
+    assert cell.snapshot.progress
+
+
 def test_an_exception_is_told_with_the_line_of_the_cell(place):
     cell = place.run("one = 1\n\nraise ValueError('bad luck')")
     assert (cell.snapshot.phase, say(cell.snapshot).sentence) == ("failed", "ValueError: bad luck")
