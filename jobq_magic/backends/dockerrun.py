@@ -6,6 +6,7 @@ import getpass
 import json
 import math
 import os
+import posixpath
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,8 +33,15 @@ _BUNDLE = "/opt/jobq/bundle"
 _PATH = "/opt/jobq/path"
 """Where images have the bundle and the runtime; `images.layout` says so too, and a test compares."""
 _RUNS = "/run/jobq"
+_OURS = ("/opt/jobq/", f"{_RUNS}/", "/proc/", "/sys/")
 _LEAST = 6 << 20
 """Bytes of memory below which the engine makes no container."""
+_LEAST_CPUS = 0.01
+"""CPUs below which the kernel takes no quota."""
+_HIDES = frozenset(
+    {"/", "/bin", "/dev", "/lib", "/lib64", "/opt", "/proc", "/sys", "/usr", "/usr/bin", "/usr/lib", "/usr/local"}
+)
+"""Where a volume hides what starts the cell, or the engine refuses it."""
 
 
 def name_of(run: Run, attempt: int) -> str:
@@ -61,14 +69,29 @@ def check(engine: Engine, spec: Mapping[str, Any]) -> None:
         raise BackendError(
             "cpus", f"--cpus {cpus} is more than Docker has here, which are {cores}", do=f"Write {cores} or less"
         )
+    if cpus and cpus < _LEAST_CPUS:
+        raise BackendError("cpus", f"--cpus {cpus} is less than a container needs", do=f"Write {_LEAST_CPUS} or more")
     if spec.get("gpus") and not engine.gpus:
         raise BackendError(
             "gpus",
             f"--gpus {spec['gpus']}: this Docker Engine cannot give GPUs to containers",
             do="Install the NVIDIA Container Toolkit, or leave --gpus out",
         )
+    taken: set[str] = set()
     for volume in spec.get("volume") or ():
         _check_volume(engine, volume)
+        target = posixpath.normpath(_mount(volume).target)
+        if target in _HIDES or f"{target}/".startswith(_OURS):
+            raise BackendError(
+                "volume",
+                f"--volume {volume}: a volume at {target} would hide what runs the cell",
+                do="Choose a folder of its own, for example /data",
+            )
+        if target in taken:
+            raise BackendError(
+                "volume", f"--volume {volume}: there is another one at {target}", do="Choose two folders"
+            )
+        taken.add(target)
 
 
 def wanted(engine: Engine, run: Run, attempt: int, image: str) -> Wanted:
@@ -114,6 +137,13 @@ def explained(refused: Refused, run: Run | None = None) -> BackendError:
                 do="Let JOBQ_HOME and JOBQ_RUNTIME_DIR name folders that both see",
             )
         return BackendError("volume", f"The Docker Engine does not see {path}", do="Name a folder of its machine")
+    searched = (run.spec.get("env") or {}).get("PATH") if run is not None else None
+    if "python3" in said and searched and "executable file not found" in said:
+        return BackendError(
+            "no-python",
+            f"There is no python3 on the PATH that --env gives the job, {searched}",
+            do="Leave --env PATH out: the image has one",
+        )
     if "python3" in said and ("executable file not found" in said or "no such file" in said):
         return BackendError("no-python", "The image has no python3", do="Choose a base with Python by --base")
     if "exec format error" in said:

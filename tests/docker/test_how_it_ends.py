@@ -193,6 +193,11 @@ def _reference(run):
     return Image.load(run.paths.image).reference
 
 
+def test_a_path_without_python_is_not_laid_on_the_image(place):
+    cell = place.run("1", env={"PATH": "/nowhere"})
+    assert say(cell.snapshot).sentence.startswith("There is no python3 on the PATH that --env gives the job, /nowhere")
+
+
 def test_an_image_that_is_gone_is_refused_in_words(place):
     run = place.open("1")
     image = run.paths.image.read_text().replace(_reference(run), "sha256:" + "0" * 64)

@@ -138,6 +138,10 @@ def test_no_swap_comes_on_top_of_the_memory(place):
     ("asked", "sentence"),
     [
         ({"cpus": 10_000}, "--cpus 10000 is more than Docker has here"),
+        ({"cpus": 0.001}, "--cpus 0.001 is less than a container needs"),
+        ({"volume": ("/tmp:/",)}, "--volume /tmp:/: a volume at / would hide what runs the cell"),
+        ({"volume": ("/tmp:/opt/jobq/x",)}, "--volume /tmp:/opt/jobq/x: a volume at /opt/jobq/x would hide"),
+        ({"volume": ("/tmp:/x", "/usr:/x/")}, "--volume /usr:/x/: there is another one at /x"),
         ({"memory": "1Mi"}, "--memory 1Mi is less than a container needs"),
         ({"gpus": 1}, "--gpus 1: this Docker Engine cannot give GPUs to containers"),
         ({"volume": ("/not/there:/x",)}, "--volume /not/there:/x: there is no /not/there"),
