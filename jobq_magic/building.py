@@ -6,6 +6,7 @@ folder and what was handed over, so that any process can do it, again and again.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -160,8 +161,12 @@ def _built(run: Run, report: Callable[[Sequence[Progress]], None]) -> Image:
     try:
         image = ensure(request, run.paths.bundle, destination=destination, cache=cache, environ=environ, report=report)
     except OSError as error:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        do = f"Make room below {cache_root()}" if full else f"See to {cache_root()}"
         raise BackendError(
-            "image-disk", f"The image could not be assembled: {error}", do=f"Make room below {cache_root()}"
+            "image-disk",
+            f"The image could not be assembled: {error}",
+            do=f"{do}, or name another folder in JOBQ_CACHE",
         ) from error
     replace_file(run.paths.image, canonical(image.to_json()))
     run.paths.building.unlink(missing_ok=True)

@@ -21,7 +21,7 @@ from jobq_magic.images.model import Base, Layer
 from jobq_magic.images.registry.reference import Reference
 from jobq_magic.runtime.wire import canonical, replace_file
 
-__all__ = ["Opener", "Source", "checked", "resolve"]
+__all__ = ["GONE", "Opener", "Source", "checked", "resolve"]
 
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -38,6 +38,8 @@ _COMPRESSIONS: Mapping[str, Literal["", "gzip", "zstd"]] = {
     "application/vnd.docker.image.rootfs.diff.tar.gzip": "gzip",
     "application/vnd.docker.image.rootfs.diff.tar.zstd": "zstd",
 }
+GONE = "base-gone"
+"""The code of what is told where a registry has lost what a base was when it was first used."""
 _SELDOM = 10.0
 """Seconds to wait for who writes pins at the same time: it takes them a millisecond."""
 
@@ -91,8 +93,18 @@ class _Blob:
     opened: Opener
 
     def read(self, offset: int = 0) -> Iterator[bytes]:
-        with self.opened(self.reference, self.environ) as source:
-            yield from source.blob(self.digest, offset)
+        try:
+            with self.opened(self.reference, self.environ) as source:
+                yield from source.blob(self.digest, offset)
+        except BackendError as error:
+            if error.code != "registry-no-image":
+                raise
+            raise BackendError(
+                GONE,
+                f"The registry no longer has all layers of the base {self.reference}",
+                why=f"{self.digest[:19]}… is not there",
+                do="Push the base there again, or choose another one with --base",
+            ) from error
 
 
 def resolve(
@@ -123,7 +135,8 @@ def resolve(
     """
     named, platform = Reference.parse(reference), platforms.normal(platform)
     opened = open_registry or _registry
-    known = None if refresh else _pinned(pins, named, platform)
+    pinned = _pinned(pins, named, platform)
+    known = None if refresh else pinned
     if known is None:
         documents, since = _asked(named, platform, environ, opened), ""
         _pin(pins, named, platform, documents)
@@ -132,6 +145,10 @@ def resolve(
     base = _base(named, documents, environ, opened)
     if since and not named.digest:
         base = replace(base, notes=(f"{reference} is what it was on {since}, when it was first used here",))
+    elif pinned is not None and pinned[0].digest != documents.digest:
+        base = replace(
+            base, notes=(f"{reference} is another one than it was on {pinned[1]}, when it was first used here",)
+        )
     return checked(base, reference, python=python, ray=ray)
 
 
@@ -266,7 +283,7 @@ def _pinned(pins: Path, named: Reference, platform: str) -> tuple[_Documents, st
         if _digest(manifest) != pin["digest"] or _digest(config) != about:
             return None
         return _Documents(pin["digest"], told["media_type"], manifest, config), str(pin["when"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
@@ -293,7 +310,7 @@ def _pin(pins: Path, named: Reference, platform: str, documents: _Documents) -> 
 def _read(pins: Path) -> dict[str, Any]:
     try:
         told = json.loads(pins.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return told if isinstance(told, dict) else {}
 

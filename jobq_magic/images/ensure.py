@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from jobq_magic.errors import BackendError
 from jobq_magic.image import BuildRequest, Image, ImageLayer
 from jobq_magic.images import assemble, baseimage, builders, host, packages, parts, recognise
 from jobq_magic.images.cache import Cache
@@ -47,10 +48,29 @@ def ensure(
     Raises:
         JobqError: it cannot be made, or not be brought there; one sentence.
     """
+    try:
+        return _ensured(request, bundle, destination, cache, environ, report)
+    except BackendError as error:
+        if error.code != baseimage.GONE:
+            raise
+    # What its tag meant when it was first used is gone: what it means now is the next best, and is told.
+    return _ensured(request, bundle, destination, cache, environ, report, refresh=True)
+
+
+def _ensured(
+    request: BuildRequest,
+    bundle: Path,
+    destination: Destination,
+    cache: Cache,
+    environ: Mapping[str, str],
+    report: Report,
+    *,
+    refresh: bool = False,
+) -> Image:
     began = time.monotonic()
     base = builders.another(
         request.recipe,
-        _base(request, destination, cache, environ),
+        _base(request, destination, cache, environ, refresh=refresh),
         platform=request.platform,
         cache=cache,
         environ=environ,
@@ -92,7 +112,9 @@ def ensure(
     )
 
 
-def _base(request: BuildRequest, destination: Destination, cache: Cache, environ: Mapping[str, str]) -> Base:
+def _base(
+    request: BuildRequest, destination: Destination, cache: Cache, environ: Mapping[str, str], *, refresh: bool
+) -> Base:
     """What the image stands on, before a builder does something to it."""
     reference = request.recipe.base or recognise.default_base(request.python, platform=request.platform)
     if reference == "host":
@@ -106,6 +128,7 @@ def _base(request: BuildRequest, destination: Destination, cache: Cache, environ
         ray=request.ray,
         environ=environ,
         pins=cache.root / "pins.json",
+        refresh=refresh,
     )
 
 

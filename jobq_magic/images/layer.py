@@ -153,7 +153,11 @@ def _compressed(archive: Iterable[bytes], folder: Path | None) -> Made:
                 Path(beside).unlink()
             raise
     except OSError as error:
-        raise BackendError("cannot-write-layer", f"a layer cannot be written to {folder}: {error.strerror}") from error
+        raise BackendError(
+            "cannot-write-layer",
+            f"A layer cannot be written to {folder}: {error.strerror or error}",
+            do="Make room there, or name another folder in JOBQ_CACHE",
+        ) from error
     return Made(f"sha256:{inner.hexdigest()}", f"sha256:{outer.hexdigest()}", size, FileContent(path))
 
 

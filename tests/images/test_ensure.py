@@ -18,10 +18,11 @@ import pytest
 from jobq_magic.capture import CaptureOptions, Source, capture
 from jobq_magic.errors import JobqError
 from jobq_magic.image import BuildRequest, Image, Packages, Recipe
-from jobq_magic.images import platforms
+from jobq_magic.images import assemble, platforms
 from jobq_magic.images.cache import Cache
 from jobq_magic.images.destinations import RegistryDestination
 from jobq_magic.images.ensure import ensure
+from jobq_magic.images.model import Base, Entry, Part
 from tests.services.blobs import MANIFEST, pulled
 from tests.services.registry import Service, registry
 
@@ -232,3 +233,36 @@ def test_a_full_disk_is_one_sentence_and_nothing_is_left(ground, tmp_path, monke
     with pytest.raises((JobqError, OSError)):
         ground.image(bundle, cache=full)
     assert list(full.root.glob("making-*")) == []
+
+
+def _base(ground: Ground, repository: str, text: str) -> Base:
+    """Pushes a base of one small layer, under the tag `1`."""
+    layer = ground.cache.layer(
+        Part("base", "small", f"small-{text}", lambda _: [Entry("etc/text", data=text.encode())])
+    )
+    system, _, machine = platforms.here().partition("/")
+    config = {"os": system, "architecture": machine, "config": {"Env": [f"PYTHON_VERSION={PYTHON}.1"]}}
+    base = Base("made", "made", config, (layer,))
+    made = assemble.assemble(base, base.layers, Recipe(), {}, text)
+    to = RegistryDestination(f"{ground.registry.address}/{repository}", "", ground.registry.environ, ground.cache)
+    to.put(made, lambda _: None)
+    to.registry.put_manifest("1", made.manifest, made.media_type)
+    to.close()
+    return base
+
+
+def test_where_a_registry_has_lost_what_a_base_was_it_is_what_its_tag_means_now_and_that_is_told(ground):
+    ground = replace(ground, cache=Cache(ground.folder / "cache"))
+    (lost,) = _base(ground, "team/moving", "before").layers
+    recipe = Recipe(base=f"{ground.registry.address}/team/moving:1")
+    first = ground.image(ground.bundle("value = 50"), repository="team/first", recipe=recipe)
+    httpx.delete(f"{ground.registry.address}/v2/team/moving/blobs/{lost.digest}", trust_env=False)
+    with pytest.raises(JobqError) as gone:
+        ground.image(ground.bundle("value = 51"), repository="team/second", recipe=recipe)
+    assert "no longer has all layers of the base" in gone.value.what
+    assert "--base" in gone.value.do
+    _base(ground, "team/moving", "after")
+    image = ground.image(ground.bundle("value = 51"), repository="team/second", recipe=recipe)
+    ground.pulls(image)
+    assert image.base != first.base
+    assert "is another one than it was on" in image.notes[0]

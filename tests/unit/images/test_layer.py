@@ -281,7 +281,7 @@ def test_a_file_that_changes_meanwhile_is_told(tmp_path, size):
 def test_a_file_that_is_gone_and_a_folder_that_cannot_be_written_to_are_told(tmp_path):
     with pytest.raises(BackendError, match="gone cannot be put into the image: No such file"):
         write([Entry("opt/gone", data=tmp_path / "gone")])
-    with pytest.raises(BackendError, match=r"a layer cannot be written to .*nowhere: No such file"):
+    with pytest.raises(BackendError, match=r"A layer cannot be written to .*nowhere: No such file"):
         write([Entry("opt/a", data=b"1")], folder=tmp_path / "nowhere")
 
 
