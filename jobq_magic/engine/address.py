@@ -11,7 +11,7 @@ from typing import Any
 
 from jobq_magic.errors import BackendError
 
-__all__ = ["DEFAULT", "Address", "address_in"]
+__all__ = ["DEFAULT", "Address", "address_in", "unusable"]
 
 DEFAULT = "unix:///var/run/docker.sock"
 _PEM = ("ca.pem", "cert.pem", "key.pem")
@@ -43,6 +43,8 @@ def address_in(environ: Mapping[str, str]) -> Address:
     else:
         name = environ.get("DOCKER_CONTEXT") or _read(folder / "config.json").get("currentContext")
         found = _of_context(folder, name) if name and name != "default" else Address(DEFAULT)
+    if not found.host.partition("://")[2]:
+        raise unusable(found.host)
     if not found.host.startswith(("unix://", "tcp://", "http://", "https://")):
         raise BackendError(
             "engine-address",
@@ -50,6 +52,15 @@ def address_in(environ: Mapping[str, str]) -> Address:
             do="Name an engine of this machine in DOCKER_HOST, for example unix:///var/run/docker.sock",
         )
     return found
+
+
+def unusable(host: str) -> BackendError:
+    """What is said of an address that is none."""
+    return BackendError(
+        "engine-address",
+        f"{host} is no address of a Docker Engine",
+        do="Write for example unix:///var/run/docker.sock into DOCKER_HOST",
+    )
 
 
 def _of_context(folder: Path, name: str) -> Address:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from jobq_magic.engine.address import Address, address_in
+from jobq_magic.engine.address import Address, address_in, unusable
 from jobq_magic.errors import BackendError
 
 __all__ = ["OLDEST", "Engine", "Refused", "Silent", "forget", "kept", "telling"]
@@ -182,6 +182,8 @@ def _client(address: Address, version: tuple[int, ...]) -> Any:
         return APIClient(address.host, version=".".join(map(str, version)), tls=tls, timeout=60)
     except DockerException as error:
         raise _silent(address, error) from error
+    except ValueError as error:  # of the port
+        raise unusable(address.host) from error
 
 
 def _knock(address: Address) -> None:
@@ -233,7 +235,11 @@ def _silent(address: Address, error: BaseException) -> Silent:
             f"The Docker Engine at {address.host} and this machine do not trust each other: {text}",
             do="See DOCKER_CERT_PATH and DOCKER_TLS_VERIFY",
         )
-    return Silent("engine-silent", f"The Docker Engine at {address.host} does not answer: {text}")
+    return Silent(
+        "engine-silent",
+        f"The Docker Engine at {address.host} does not answer: {text}",
+        do="Name an engine that does in DOCKER_HOST",
+    )
 
 
 def _innermost(error: BaseException) -> OSError:

@@ -93,6 +93,14 @@ def test_an_engine_behind_ssh_is_refused_as_it_does_not_see_the_run(home):
         address_in({"HOME": str(home), "DOCKER_HOST": "ssh://me@elsewhere"})
 
 
+@pytest.mark.parametrize("host", ["nonsense", "tcp://", "http://127.0.0.1:99999", "tcp://127.0.0.1:port"])
+def test_an_address_that_is_none_is_named(home, host):
+    with pytest.raises(BackendError) as refused:
+        Engine.connect({"HOME": str(home), "DOCKER_HOST": host})
+    assert refused.value.what == f"{host} is no address of a Docker Engine"
+    assert "DOCKER_HOST" in refused.value.do
+
+
 def context(home, name, host, *, current=False, certificates=False):
     folder = home / ".docker"
     identity = hashlib.sha256(name.encode()).hexdigest()
