@@ -278,8 +278,11 @@ class Session:
         if not self.bindings:
             return
         namespace = self.shell.user_ns
-        names = reads(source.cell, namespace, flags=source.flags, transform=source.transform)
-        analysis = analyse(source.cell, source.flags)
+        try:
+            names = reads(source.cell, namespace, flags=source.flags, transform=source.transform)
+            analysis = analyse(source.cell, source.flags)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):  # it does not compile, which capture tells
+            return
         # What it only changes it can start from what the name held before, if that was anything.
         changes = {name for name in analysis.hints.changed if self.bindings.pending.replaces(name)}
         makes = analysis.bound | changes

@@ -503,3 +503,10 @@ def test_unload_puts_back_what_pending_names_held(environment, hold):
 def test_headless_the_cell_itself_waits(headless):
     assert headless.run("%%jobq\nimport time\ntime.sleep(0.3)\nvalue = 5").error is None
     assert headless.run("value").value == "5"
+
+
+def test_a_cell_that_does_not_compile_is_told_so_while_names_are_pending(attended, hold):
+    attended.run(f"%%jobq\n{hold.code}for_later = 1")
+    for code in ("%%jobq\nx = ", "%%jobq --dry-run\nx = "):
+        reply = attended.run(code)
+        assert (reply.error, "does not compile" in reply.traceback) == ("CaptureError", True), reply.traceback
