@@ -204,10 +204,9 @@ def engine(host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     """An engine, which the environment means too; no container of ours is left in it."""
     monkeypatch.setenv("DOCKER_HOST", host)
     found = Engine.connect(os.environ)
-    before = {name for name, _, _ in containers.labelled(found, "jobq.run")}
     yield found
-    for name, _, _ in containers.labelled(found, "jobq.run"):
-        if name not in before:
+    for name, _, labels in containers.labelled(found, "jobq.run"):
+        if labels["jobq.folder"].startswith(f"{os.environ['JOBQ_HOME']}/"):  # others may use this engine
             containers.remove(found, name)
     found.api.close()
 
