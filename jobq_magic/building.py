@@ -85,6 +85,8 @@ def again(old: Run, run: Run) -> None:
     except (OSError, ValueError):
         base = ""
     if base:  # what its base was then, whatever its name means now
+        if "@" in base and request.recipe.base.startswith("http://"):  # else it would be asked for by https
+            base = f"http://{base}"
         request = replace(request, recipe=replace(request.recipe, base=base))
     replace_file(run.paths.request, canonical(request.to_json()))
     _hand_over(run)

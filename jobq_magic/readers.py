@@ -158,10 +158,16 @@ def requirement(value: Any) -> tuple[str, ...]:
 
 
 def image(value: Any) -> str:
-    """The reference of an image as Docker writes it, `python:3.12-slim`, or `host`."""
+    """The reference of an image as Docker writes it, `python:3.12-slim`, or `host`.
+
+    `http://` stands in front of it where its registry has no TLS.
+    """
     word = str(value).strip()
+    if found := re.match(rf"http://(?={_HOST}/)", word):
+        return found[0] + image(word.removeprefix(found[0]))
     if "://" in word:
-        raise Refusal("is an address and not the name of an image", f"Write {word.partition('://')[2].strip('/')}")
+        rest = re.sub(r"\A[^/]*@", "", word.partition("://")[2].strip("/"))  # no password is repeated
+        raise Refusal("is an address and not the name of an image", f"Write {rest}")
     if "@" in word and not re.search(rf"@{_DIGEST}\Z", word):
         raise Refusal("is not the name of an image", "Behind @ belongs a digest: sha256:...; users are asked elsewhere")
     if not re.fullmatch(rf"(?:{_HOST}/)?{_PATH}(?:/{_PATH})*(?::{_TAG})?(?:@{_DIGEST})?", word):

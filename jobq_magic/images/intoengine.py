@@ -79,7 +79,7 @@ class EngineDestination:
 
     def base(self, reference: str, platform: str) -> Base | None:
         """An image that the engine has by that name, for that platform; its layers stay where they are."""
-        image = self._inspect(reference)
+        image = self._inspect(reference.removeprefix("http://"))  # how a registry is spoken to is no part of a name
         if image is None or not _is_for(image, platform):
             return None
         diff_ids = self._remember(image)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -15,11 +16,12 @@ from jobq_magic import config, follower, handover, pipeline
 from jobq_magic.capture import Source
 from jobq_magic.errors import JobqError
 from jobq_magic.image import Image
+from jobq_magic.images.destinations import RegistryDestination, tag_of
 from jobq_magic.results.decode import decode
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
 from jobq_magic.runtime import process
-from tests.services.blobs import pulled
+from tests.services.blobs import image, layer, pulled
 from tests.services.registry import registry
 from tests.support import eventually
 
@@ -135,9 +137,23 @@ def test_build_only_with_push_leaves_the_image_in_the_registry(store, tmp_path):
     with registry(tmp_path / "registry") as service:
         run = _submit(store, "value = 6", build_only=True, push=f"{service.address}/team/jobq")
         assert _end(store, run).phase == "succeeded", store.snapshot(run)
-        image = Image.load(run.paths.image)
-        assert image.reference == f"{service.host}/team/jobq@{image.digest}"
-        pulled(service.address, "team/jobq", image.digest)
+        told = Image.load(run.paths.image)
+        assert told.reference == f"{service.host}/team/jobq@{told.digest}"
+        pulled(service.address, "team/jobq", told.digest)
+
+
+def test_a_rerun_finds_a_base_that_is_spoken_to_in_plain_http(store, cache, tmp_path):
+    with registry(tmp_path / "registry") as service:
+        with contextlib.closing(RegistryDestination(f"{service.address}/bases", "", {}, cache)) as bases:
+            made = image(layer(b"not looked into"))
+            bases.put(made, lambda _: None)
+        base = f"{service.address}/bases:{tag_of(made.key)}"
+        run = _submit(store, "value = 10", build_only=True, base=base, push=f"{service.address}/team/jobq")
+        assert _end(store, run).phase == "succeeded", store.snapshot(run)
+        again = pipeline.rerun(store, run)
+        follower.tend(store, again)
+        assert _end(store, again).phase == "succeeded", store.snapshot(again)
+        assert Image.load(again.paths.image).reference == Image.load(run.paths.image).reference
 
 
 def test_with_push_the_engine_runs_what_it_pulls(store, tmp_path):

@@ -53,6 +53,7 @@ def test_all_mistakes_of_a_spec_are_told_together_in_one_error():
         ("address", "host:8265", "is not an address"),
         ("base", "Python:3", "is not the name of an image"),
         ("base", "https://host/python:3", "Write host/python:3"),
+        ("base", "http://me:canary@host/python:3", "Write host/python:3"),
         ("image", "user:pass@host/python", "users are asked elsewhere"),
         ("image", "a b", "is not the name of an image"),
         ("push", "team/jobq", "Write for example docker.io/team/jobq"),
@@ -143,3 +144,7 @@ def test_every_field_that_a_user_can_write_has_a_help_text():
 )
 def test_images_places_and_platforms_are_read_as_docker_writes_them(field, value, means):
     assert read(field, value) == means
+
+
+def test_a_base_may_be_in_a_registry_that_speaks_plain_http():
+    assert JobSpec(base="http://127.0.0.1:5000/bases/python:3.11").base == "http://127.0.0.1:5000/bases/python:3.11"
