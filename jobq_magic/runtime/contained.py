@@ -20,6 +20,8 @@ SECRETS = "/run/jobq-secrets"
 UNSEEN = 97
 """Exit status: what was mounted is not the run's folder."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+_HOME = "/home/jobq"
+"""Any user can write to it; `images.layout` says so too, and a test compares."""
 _WILLINGNESS = 500
 """How much rather the kernel ends the job than us, when memory is out."""
 
@@ -58,6 +60,9 @@ def _begin() -> None:
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Engines say `/` of a user whom the image does not know, where it names one of its own.
+    if os.environ.get("HOME", "/") == "/" and os.path.isdir(_HOME):
+        os.environ["HOME"] = _HOME
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write(str(_WILLINGNESS))
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from jobq_magic.backends.docker import DockerBackend
 from jobq_magic.errors import BackendError
 from jobq_magic.images import layout
 from jobq_magic.places import runtime_dir
+from jobq_magic.runtime import contained
 
 CANARY = "canary-7f3a91"
 
@@ -201,3 +203,16 @@ def test_another_folder_in_the_place_of_the_runs_is_told(place, tmp_path, monkey
 
 def test_the_paths_in_the_command_are_those_of_images():
     assert (dockerrun._BUNDLE, dockerrun._PATH) == (layout.BUNDLE, layout.PATH)
+    assert contained._HOME == layout.HOME
+
+
+def test_who_is_unknown_in_an_image_with_a_user_of_its_own_has_a_home_that_can_be_written(place, monkeypatch):
+    settings = {**place.base.config["config"], "User": "daemon"}
+    base = replace(place.base, key=f"{place.base.key}-daemon", config={**place.base.config, "config": settings})
+    monkeypatch.setattr(dockerrun, "_submitter", lambda _: "4711:4711")
+    run = place.open("import os\nopen(os.path.expanduser('~/here'), 'w').close()\nos.environ['HOME']", base=base)
+    run.paths.attempt(1).folder.mkdir(parents=True)
+    dockerrun._open_to_others(run, 1)
+    cell = place.follow(run)
+    cell.end()
+    assert cell.value == layout.HOME

@@ -70,6 +70,16 @@ def test_what_is_installed_hides_what_the_base_has_and_the_rest_of_the_base_is_t
     assert said(python(base, root, code=code)) == "image"
 
 
+def test_local_code_of_a_cell_is_found_by_programs_that_it_starts_and_hides_no_standard_library(base, root):
+    modules = root / "bundle" / "modules"
+    modules.mkdir(parents=True)
+    (modules / "mine.py").write_text("print('mine')\n")
+    (modules / "shared.py").write_text("WHOSE = 'local'\n")
+    (modules / "json.py").write_text("raise ImportError('not this one')\n")
+    assert said(python(base, root, "-P", "-m", "mine")) == "mine"
+    assert said(python(base, root, code="import json, shared; print(shared.WHOSE)")) == "local"
+
+
 def test_the_standard_library_is_hidden_by_nothing(base, root):
     (root / "site-packages" / "json.py").write_text("raise ImportError('not this one')\n")
     assert said(python(base, root, code="import json; print(json.dumps(1))")) == "1"
@@ -77,11 +87,12 @@ def test_the_standard_library_is_hidden_by_nothing(base, root):
 
 def test_what_is_installed_comes_behind_the_standard_library_and_before_the_base(base, root):
     path = json.loads(said(python(base, root, "-P", code="import sys, json; print(json.dumps(sys.path))")))
-    ours = path.index(str(root / "site-packages"))
+    ours = path.index(str(root / "bundle" / "modules"))
+    assert path[ours + 1] == str(root / "site-packages")
     library = [index for index, entry in enumerate(path) if entry.endswith(("lib-dynload", ".zip"))]
     assert path[0] == str(root / "path")
     assert max(library) + 1 == ours
-    assert path.index(str(base.site)) == ours + 1
+    assert path.index(str(base.site)) == ours + 2
     assert len(path) == len(set(path))
 
 

@@ -15,7 +15,10 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 
 def _join() -> None:
     before = set(sys.path)
-    site.addsitedir(os.path.join(os.path.dirname(_HERE), "site-packages"))
+    root = os.path.dirname(_HERE)
+    # Programs that the cell starts find local code too, which is in no notebook's folder there.
+    sys.path.append(os.path.join(root, "bundle", "modules"))
+    site.addsitedir(os.path.join(root, "site-packages"))
     ours = [entry for entry in sys.path if entry not in before]
     rest = [entry for entry in sys.path if entry in before]
     library = os.path.dirname(os.__file__)
