@@ -110,7 +110,7 @@ REASONS: Mapping[str, Words] = {
     "stopped-hard": Words("Stopped on request (it ignored SIGTERM, and was killed)"),
     "interrupted": Words("Stopped, because the cell was interrupted"),
     "no-result": Words("The process ended without leaving a result", "The log shows what it printed last"),
-    "refused": Words("{error}"),
+    "refused": Words("{error}", "{way_out}"),
     "built": Words("Its image is ready; the cell was not run", "See what is in it with %jobq image"),
     "never-started": Words("It was never started: the kernel ended while the cell was collected", "Run the cell again"),
     "not-started": Words(
@@ -160,6 +160,7 @@ def say(snapshot: Snapshot) -> Words:
 class _Facts(dict[str, Any]):
     def __init__(self, facts: Mapping[str, Any], **more: Any) -> None:
         super().__init__(more | dict(facts))
+        self["way_out"] = " ".join(self.get("lines", ())[1:]).removesuffix(".")  # what the refusal said of it
         if isinstance(number := self.get("signal"), int):
             self["signal"] = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
         if isinstance(limit := self.get("limit"), int):

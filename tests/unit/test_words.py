@@ -84,3 +84,9 @@ def test_a_size_is_written_as_people_write_it(count, written):
 def test_a_run_that_is_being_stopped_is_not_told_as_stopped():
     assert say(snapshot(Phase.STOPPING, "stopped")).sentence == "Its processes are being ended"
     assert say(snapshot(Phase.CANCELLED, "stopped")).sentence == "Stopped on request"
+
+
+def test_a_refusal_is_told_with_its_way_out():
+    told = say(snapshot(reason="refused", error="No base", lines=["No base", "No network. Choose --base host."]))
+    assert (told.sentence, told.advice) == ("No base", "No network. Choose --base host")
+    assert say(snapshot(reason="refused", error="No base", lines=["No base"])).advice == ""
