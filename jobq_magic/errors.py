@@ -71,7 +71,9 @@ class JobqError(Exception):
     def _render_traceback_(self) -> list[str]:
         # IPython asks for this before it draws a traceback (IPython.core.interactiveshell, showtraceback).
         first, *rest = self.lines()
-        return [f"{type(self).__name__}: {first}", *(f"  {line}" for line in rest)]
+        # A subclass of a room of ours is that room's affair: users know those of this module.
+        name = next(kind.__name__ for kind in type(self).__mro__ if kind.__module__ == __name__)
+        return [f"{name}: {first}", *(f"  {line}" for line in rest)]
 
 
 def _rebuild(kind: type[JobqError], code: str, what: str, why: str, do: str) -> JobqError:

@@ -73,6 +73,13 @@ assert isinstance(result.error_in_exec, StoreError)
     assert done.stdout == "StoreError: The store is full\n  Make room with jobq prune.\n"
 
 
+def test_a_kind_of_error_that_only_a_room_knows_is_shown_as_the_one_that_users_know():
+    class Silent(BackendError):
+        """Of a room."""
+
+    assert Silent("silent", "it does not answer")._render_traceback_()[0] == "BackendError: it does not answer"
+
+
 def test_html_escapes_what_it_quotes():
     error = BackendError("x", "<script>alert(1)</script> & co", do="Say '<b>'")
     assert "<script>" not in error.html()
