@@ -19,7 +19,7 @@ from jobq_magic.images.model import Assembled, Base, Content, Layer, Report, Sen
 from jobq_magic.images.registry import Blob, Reference, Registry
 from jobq_magic.snapshot import Progress
 
-__all__ = ["KnownBlobs", "Memory", "RegistryDestination", "lasting", "tag_of"]
+__all__ = ["KnownBlobs", "Memory", "RegistryDestination", "forget", "lasting", "tag_of"]
 
 THREADS = 4
 LASTING = 4  # destinations that a process keeps open
@@ -75,6 +75,14 @@ def lasting(push: str, pull: str, environ: Mapping[str, str], cache: Memory) -> 
             del _lasting[next(iter(_lasting))]
     found.registry.begin()
     return found
+
+
+def forget() -> None:
+    """Closes all that this process keeps."""
+    with _lasting_lock:
+        for destination in _lasting.values():
+            destination.close()
+        _lasting.clear()
 
 
 class RegistryDestination:

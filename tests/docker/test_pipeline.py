@@ -63,7 +63,13 @@ def _submit(store: Store, cell: str, names: dict[str, Any] | None = None, **opti
 
 
 def _end(store: Store, run: Run):
-    eventually(lambda: store.snapshot(run).final, SLOW)
+    def ended() -> bool:
+        follower.tend(
+            store, run
+        )  # whoever looks does, again and again: one that is just being killed may be taken for there
+        return store.snapshot(run).final
+
+    eventually(ended, SLOW, every=0.1)
     return store.snapshot(run)
 
 

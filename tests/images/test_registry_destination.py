@@ -93,7 +93,7 @@ def test_a_process_keeps_its_connections_for_the_next_image(service, tmp_path):
         other.close()
     finally:
         first.close()
-        destinations._lasting.clear()
+        destinations.forget()
 
 
 def test_another_machine_sends_again_only_what_is_small(destination):
