@@ -134,7 +134,8 @@ def changed_cell(
 
     one, two = alternate(ours, peer, ROUNDS)
     rows = [Row(where, one, two, one / two, "<= 0.35", one / two <= 0.35, note="docker build + docker push")]
-    if counted:
+    if counted:  # without the round that is thrown away, in which what this machine has not seen there travels too
+        trips, sent = trips[1:], sent[1:]
         met = max(trips) <= 4 and max(sent) <= 200_000
         told = "the same: round trips in a row; bytes sent"
         rows.append(Row(told, max(trips), max(sent), 0.0, "<= 4; <= 200 kB", met, unit=""))
