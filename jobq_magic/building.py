@@ -1,6 +1,6 @@
 """The image of a run: what it is to be made from is written down where the cell is submitted; it is made afterwards.
 
-`order` needs the kernel: its environment, its installed packages, its working folder. `build` needs only the run's
+`order` needs the kernel: its environment, its installed packages, its working folder. `Building` needs only the run's
 folder and what was handed over, so that any process can do it, again and again.
 """
 

@@ -17,6 +17,7 @@ from jobq_magic import building, handover, plugins
 from jobq_magic.bundle import Bundle
 from jobq_magic.capture import CaptureOptions, Source, capture
 from jobq_magic.config import Resolved, refuse_unhonoured
+from jobq_magic.ending import Ending, asked
 from jobq_magic.errors import JobqError, StoreError
 from jobq_magic.image import Recipe
 from jobq_magic.protocols import Backend, Observation
@@ -30,8 +31,6 @@ __all__ = ["Submitted", "advance", "explain", "look_after", "rerun", "submit", "
 
 _PERIOD = 0.1
 """Seconds between two looks at a job. Backends answer from what they have, and ask their service less often."""
-_RETURN_FROM_STOP = 30.0
-"""Seconds after which a stop that a service did not follow is asked for again."""
 _ABANDONED = 900.0
 """Seconds for which a process of another host may write nothing while it captures: one huge value takes long."""
 
@@ -185,6 +184,14 @@ def advance(store: Store, run: Run, lock: Lock) -> None:
         run: the run.
         lock: held by the caller.
     """
+    try:
+        _advance(store, run, lock)
+    finally:
+        if store.snapshot(run).final:
+            handover.remove(run.id)
+
+
+def _advance(store: Store, run: Run, lock: Lock) -> None:
     mark = {"gen": lock.generation}
     backend = plugins.backend(run.target["backend"])
     snapshot = store.snapshot(run)
@@ -198,11 +205,7 @@ def advance(store: Store, run: Run, lock: Lock) -> None:
         store.append(run, phase=Phase.LOST, reason="host-silent", facts=facts, **mark)
         return
     store.append(run, **mark)  # from here on, what an overtaken holder writes is passed over
-    try:
-        _follow(store, run, lock, backend, snapshot.attempt, mark)
-    finally:
-        if store.snapshot(run).final:
-            handover.remove(run.id)
+    _follow(store, run, lock, backend, snapshot.attempt, mark)
 
 
 def _follow(store: Store, run: Run, lock: Lock, backend: Backend, attempt: int, mark: Mapping[str, Any]) -> None:
@@ -215,7 +218,7 @@ def _follow(store: Store, run: Run, lock: Lock, backend: Backend, attempt: int, 
         return
     if handle is None:
         return
-    ending = _Ending(store, run, backend, attempt, handle, mark)
+    ending = Ending(store, run, backend, attempt, handle, mark)
     while _beats(store, lock):
         seen = backend.observe(run, attempt, handle)
         final = seen.phase is not None and Phase(seen.phase) in FINAL
@@ -238,9 +241,9 @@ def _built(store: Store, run: Run, lock: Lock, mark: Mapping[str, Any]) -> bool:
         if not _beats(store, lock):
             making.stop()
             return False
-        if run.paths.stop.exists():
+        if reason := asked(run):
             making.stop()
-            store.append(run, phase=Phase.CANCELLED, reason=_reason_to_stop(run), **mark)
+            store.append(run, phase=Phase.CANCELLED, reason=reason, **mark)
             return False
     image = making.image()
     for note in image.notes:
@@ -253,52 +256,9 @@ def _built(store: Store, run: Run, lock: Lock, mark: Mapping[str, Any]) -> bool:
     return True
 
 
-def _reason_to_stop(run: Run) -> str:
-    return run.paths.stop.read_text().strip() or "stopped"
-
-
-class _Ending:
-    """Why a run is to end before its own end: asked for by a request in its folder, or by its time limit."""
-
-    def __init__(
-        self, store: Store, run: Run, backend: Backend, attempt: int, handle: Mapping[str, Any], mark: Mapping[str, Any]
-    ) -> None:
-        self._store, self._run, self._backend = store, run, backend
-        self._attempt, self._handle, self._mark = attempt, handle, mark
-        self._cause = ""
-        self._asked = float("-inf")
-
-    def ask_where_wanted(self) -> None:
-        cause = self._cause or self._reason()
-        if cause and time.monotonic() - self._asked > _RETURN_FROM_STOP:
-            if not self._cause:
-                facts = self._facts(cause)
-                self._store.append(self._run, phase=Phase.STOPPING, reason=cause, facts=facts, **self._mark)
-            self._cause, self._asked = cause, time.monotonic()
-            self._backend.stop(self._run, self._attempt, self._handle, cause)
-
-    def told(self, seen: Observation) -> Observation:
-        """What ended because we asked for it did not fail."""
-        if not self._cause or seen.phase in (Phase.SUCCEEDED, Phase.LOST) or seen.reason == "exception":
-            return seen
-        phase = Phase.FAILED if self._cause == "deadline" else Phase.CANCELLED
-        return Observation(phase, self._cause, self._facts(self._cause), seen.links, seen.notes)
-
-    def _reason(self) -> str:
-        try:
-            return _reason_to_stop(self._run)
-        except FileNotFoundError:
-            limit = self._run.spec.get("timeout")
-            began = [time.at for time in self._store.snapshot(self._run).times if time.phase is Phase.RUNNING]
-            return "deadline" if limit is not None and began and time.time() - began[0] > float(limit) else ""
-
-    def _facts(self, cause: str) -> dict[str, Any]:
-        return {"seconds": self._run.spec["timeout"]} if cause == "deadline" else {}
-
-
 def _start(store: Store, run: Run, attempt: int, backend: Backend, mark: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    if run.paths.stop.exists():
-        store.append(run, phase=Phase.CANCELLED, reason=_reason_to_stop(run), **mark)
+    if reason := asked(run):
+        store.append(run, phase=Phase.CANCELLED, reason=reason, **mark)
         return None
     handle = backend.submit(run, attempt)
     store.set_handle(run, handle)
@@ -371,6 +331,8 @@ def _not_begun(run: Run) -> str:
 
 def _call_off(store: Store, run: Run, reason: str) -> None:
     """What was submitted ends without having been submitted; its supervisor may be on its way by now."""
+    with contextlib.suppress(OSError, StoreError):  # there may be no such disk
+        handover.remove(run.id)
     with contextlib.suppress(StoreError):
         store.request_stop(run, reason)
 

@@ -1,0 +1,71 @@
+"""Why a run is to end before its own end: somebody asked for it, or its time is over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from jobq_magic.protocols import Backend, Observation
+from jobq_magic.run import Run
+from jobq_magic.runs.store import Store
+from jobq_magic.snapshot import Phase
+
+__all__ = ["Ending", "asked"]
+
+_RETURN = 30.0
+"""Seconds after which a stop that a service did not follow is asked for again."""
+
+
+def asked(run: Run) -> str:
+    """The reason of the request to stop a run; "" where there is none."""
+    try:
+        return run.paths.stop.read_text().strip() or "stopped"
+    except FileNotFoundError:
+        return ""
+
+
+class Ending:
+    """Ends a job whose run is to end, and tells its end as what it is.
+
+    Args:
+        store: where the run is recorded.
+        run: the run.
+        backend: its place.
+        attempt: which one of it.
+        handle: what finds the job.
+        mark: of who writes the record.
+    """
+
+    def __init__(
+        self, store: Store, run: Run, backend: Backend, attempt: int, handle: Mapping[str, Any], mark: Mapping[str, Any]
+    ) -> None:
+        self._store, self._run, self._backend = store, run, backend
+        self._attempt, self._handle, self._mark = attempt, handle, mark
+        self._cause = ""
+        self._asked = float("-inf")
+
+    def ask_where_wanted(self) -> None:
+        """Asks the place to end the job, where it is to end."""
+        cause = self._cause or asked(self._run) or self._overdue()
+        if cause and time.monotonic() - self._asked > _RETURN:
+            if not self._cause:
+                facts = self._facts(cause)
+                self._store.append(self._run, phase=Phase.STOPPING, reason=cause, facts=facts, **self._mark)
+            self._cause, self._asked = cause, time.monotonic()
+            self._backend.stop(self._run, self._attempt, self._handle, cause)
+
+    def told(self, seen: Observation) -> Observation:
+        """What ended because we asked for it did not fail."""
+        if not self._cause or seen.phase in (Phase.SUCCEEDED, Phase.LOST) or seen.reason == "exception":
+            return seen
+        phase = Phase.FAILED if self._cause == "deadline" else Phase.CANCELLED
+        return Observation(phase, self._cause, self._facts(self._cause), seen.links, seen.notes)
+
+    def _overdue(self) -> str:
+        limit = self._run.spec.get("timeout")
+        began = [time.at for time in self._store.snapshot(self._run).times if time.phase is Phase.RUNNING]
+        return "deadline" if limit is not None and began and time.time() - began[0] > float(limit) else ""
+
+    def _facts(self, cause: str) -> dict[str, Any]:
+        return {"seconds": self._run.spec["timeout"]} if cause == "deadline" else {}
