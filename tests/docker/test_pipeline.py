@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from jobq_magic import config, follower, handover, pipeline
+from jobq_magic import building, config, follower, handover, pipeline
 from jobq_magic.capture import Source
 from jobq_magic.errors import JobqError
 from jobq_magic.image import Image
@@ -186,6 +186,23 @@ def test_what_was_handed_over_is_gone_when_the_run_has_ended(store, monkeypatch)
     for path in run.folder.rglob("*"):
         if path.is_file():
             assert b"very-secret-canary-value" not in path.read_bytes(), path
+
+
+def test_what_was_handed_over_is_gone_when_its_submission_is_interrupted(store, monkeypatch):
+    ordered, taken = building.order, []
+
+    def interrupted(run, *rest):
+        ordered(run, *rest)
+        taken.append(handover.take(run.id))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(building, "order", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        _submit(store, "value = 10")
+    (run,) = store.list()
+    assert taken != [None]
+    assert handover.take(run.id) is None
+    assert store.snapshot(run).phase == "cancelled"
 
 
 def test_a_secret_that_is_not_there_is_refused_before_anything_is_opened(store):
