@@ -25,6 +25,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from jobq_magic.images.kept import KeptContent
 from jobq_magic.images.layer import stored, write
 from jobq_magic.images.model import Layer, Part
@@ -44,8 +46,6 @@ class Cache:
         """The layer of a part: as it was made before, or made now."""
         if (kept := self.kept(part)) is not None:
             return kept
-        from filelock import FileLock
-
         place = self.root / "making"
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         with FileLock(place / part.key):  # what takes minutes is not done twice
@@ -68,12 +68,13 @@ class Cache:
         """Where the bytes of a layer lie, by their digest."""
         return self.root / "blobs" / digest.partition(":")[2]
 
-    def _note(self, key: str) -> Path:
+    def note(self, key: str) -> Path:
+        """Where is told what became of a part, by its key."""
         return self.root / "layers" / f"{key}.json"
 
     def kept(self, part: Part) -> Layer | None:
         """The layer of a part, if it was made before."""
-        note = self._note(part.key)
+        note = self.note(part.key)
         try:
             told = unsealed(note.read_bytes())
             layer = Layer(part.kind, part.name, told["diff_id"], told["digest"], told["size"])
@@ -96,7 +97,7 @@ class Cache:
             made = write(part.entries(Path(scratch)), compression=part.compression, folder=blobs)
         told: dict[str, Any] = {"diff_id": made.diff_id, "digest": made.digest, "size": made.size}
         more = {"crc": made.content.crc} if isinstance(made.content, StoredContent) else {}
-        note = self._note(part.key)
+        note = self.note(part.key)
         note.parent.mkdir(exist_ok=True)
         replace_file(note, sealed({**told, **more, "kind": part.kind, "name": part.name}))
         return Layer(part.kind, part.name, **told, content=made.content)

@@ -195,7 +195,7 @@ class EngineBuilder:
         return grown, notes
 
     def _layer(self, note: Mapping[str, Any]) -> Layer:
-        blob, mark = self._cache.blob(note["digest"]), self._cache.root / "layers" / f"{note['key']}.json"
+        blob, mark = self._cache.blob(note["digest"]), self._cache.note(note["key"])
         if blob.stat().st_size != note["size"]:
             raise ValueError
         os.utime(blob)

@@ -55,7 +55,7 @@ def old_layer(monkeypatch, tmp_path):
     cache = Cache(cache_root() / "images")
     part = Part("requirements", "numpy", "ab" * 32, lambda _: [Entry("opt/numpy", data=b"x" * 9000)])
     layer = cache.layer(part)
-    for path in (cache._note(part.key), cache.blob(layer.digest)):
+    for path in (cache.note(part.key), cache.blob(layer.digest)):
         os.utime(path, (time.time() - 9 * 86400,) * 2)
     return cache.blob(layer.digest)
 

@@ -30,7 +30,7 @@ def aged(cache):
 
     def make(name, days, **more):
         made = cache.layer(part(name, keep=name.encode() * 5000, **more))
-        for path in (cache._note(part(name).key), cache.blob(made.digest)):
+        for path in (cache.note(part(name).key), cache.blob(made.digest)):
             if path.exists():
                 os.utime(path, (time.time() - days * DAY,) * 2)
         return made
