@@ -9,15 +9,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from jobq_magic import readers
-from jobq_magic.errors import OptionError
 from jobq_magic.quantities import Refusal
 from jobq_magic.secretforms import is_credential_file, secret_in_text
 
-__all__ = ["is_address", "joined", "read_text", "requirements_of", "seen_from", "source_of"]
+__all__ = ["is_address", "joined", "read_text", "requirements_of", "seen_from", "source_of", "text_of"]
 
 _DEEPEST = 8
 """Files of requirements that name others."""
 _LONGEST = 1 << 20
+"""Bytes of a file that people write."""
 _NAMES = (
     ("pyproject.toml", r"\[(?:project|tool\.poetry)\](?:(?!\n\[).)*?\nname\s*=\s*[\"']([A-Za-z0-9][\w.-]*)[\"']"),
     ("setup.cfg", r"\[metadata\](?:(?!\n\[).)*?\nname\s*=\s*([A-Za-z0-9][\w.-]*)"),
@@ -94,10 +94,10 @@ def requirements_of(root: Path, line: str, own: Path, depth: int = 0) -> list[st
     if option in {"-r", "--requirement"} or (line.startswith("-r") and not line.startswith("--")):
         name = rest.strip() or line[2:].strip()
         path = root / seen_from(root, name, own)
-        if depth > _DEEPEST or not path.is_file():
-            raise Refusal(f"names {name}, and there is no such file", "Name one that is there")
+        if depth > _DEEPEST:
+            raise Refusal(f"names {name}, and too many files name one another", "See whether one names itself")
+        lines = _lines(text_of(root, name, own))
         try:
-            lines = _lines(read_text(path))
             return [found for inner in lines for found in requirements_of(root, inner, path.parent, depth + 1)]
         except Refusal as refusal:
             raise Refusal(f"names {name}, which {refusal.problem}", refusal.do) from None
@@ -180,15 +180,33 @@ def _lines(text: str) -> list[str]:
     return [bare for line in lines if (bare := re.sub(r"\s--hash[= ]\S+", "", line).strip())]
 
 
+def text_of(root: Path, written: str, own: Path) -> str:
+    """What is in a file of the context; its arguments are those of `seen_from`.
+
+    Raises:
+        Refusal: it cannot be read, is not there, or lies elsewhere.
+    """
+    path = root / seen_from(root, written, own)
+    if not path.is_file():
+        raise Refusal(f"names {written}, and there is no such file", "Name one that is there")
+    try:
+        return read_text(path)
+    except Refusal as refusal:
+        raise Refusal(f"names {written}, which {refusal.problem}", refusal.do) from None
+
+
 def read_text(path: Path) -> str:
     """A file of settings.
 
     Raises:
-        OptionError: it cannot be read.
+        Refusal: it cannot be read, or nobody can have written it.
     """
     try:
         with path.open("rb") as file:
-            return file.read(_LONGEST).decode("utf-8-sig")
+            content = file.read(_LONGEST + 1)
+        if len(content) <= _LONGEST:
+            return content.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise OptionError("unreadable-image-file", f"{path.name} cannot be read: {why}", do="Correct it") from None
+        raise Refusal(f"cannot be read: {why}", "Correct it") from None
+    raise Refusal("is longer than any image needs", "Give another file")

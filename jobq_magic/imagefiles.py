@@ -31,7 +31,6 @@ from jobq_magic.quantities import Refusal
 
 __all__ = ["KNOWN", "Said", "apt_package", "said", "yaml_document"]
 
-_LONGEST = 1 << 20
 _LARGEST_ID = 2**32 - 2
 _GROUPS = {
     "build": frozenset[str](),
@@ -94,8 +93,6 @@ def yaml_document(text: str, place: str) -> Mapping[str, Any]:
             return super().construct_mapping(node, deep)
 
     try:
-        if len(text) > _LONGEST:
-            raise OptionError("broken-image-file", f"{place} is longer than any image needs", do="Give another file")
         document = yaml.load(text, Texts)  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jobq_magic import dockerfiles, readers
-from jobq_magic.contexts import joined, read_text, requirements_of, seen_from, source_of
+from jobq_magic.contexts import joined, read_text, requirements_of, source_of, text_of
 from jobq_magic.errors import OptionError, refuse
 from jobq_magic.image import Recipe
 from jobq_magic.imagefiles import Said, apt_package, said, yaml_document
@@ -130,8 +130,8 @@ def _image_file(spec: JobSpec, cwd: Path, mistakes: list[OptionError]) -> list[S
         return []
     try:
         text = read_text(path)
-    except OptionError as mistake:
-        mistakes.append(mistake)
+    except Refusal as refusal:
+        mistakes.append(OptionError("unreadable-image-file", f"{path.name} {refusal.problem}", do=refusal.do))
         return []
     folder = project(path.parent.absolute())
     if dockerfiles.looks_like_one(path.name, text):
@@ -176,14 +176,13 @@ def _with_files(source: Said, root: Path, mistakes: list[OptionError]) -> dict[s
     """What a source says, its paths as they are seen from the context, its files of requirements read."""
     values = {name: value for name, value in source.values.items() if name != "context"}
     own = root if "context" in source.values else source.folder
-    try:
-        if (written := values.get("dockerfile")) and "\n" not in written:
-            path = root / seen_from(root, written, own)
-            if not path.is_file():
-                raise Refusal(f"names {written}, and there is no such file", "Name one that is there")
-            values["dockerfile"] = read_text(path)
-    except Refusal as refusal:
-        mistakes.append(_bad(source, "dockerfile", refusal))
+    if (written := values.pop("dockerfile", "")) and "\n" in written:
+        values["dockerfile"] = written
+    elif written:
+        try:
+            values["dockerfile"] = text_of(root, written, own)
+        except Refusal as refusal:
+            mistakes.append(_bad(source, "dockerfile", refusal))
     for name in _MOVED:
         pairs = []
         for written, target in values.get(name, ()):

@@ -219,6 +219,21 @@ def test_all_mistakes_are_told_together(recipe):
     assert refusal(recipe, "apt: ['A B']\nvolumes: x\nworkdir: y\nnope: z", apt=["q q"]).startswith("5 mistakes")
 
 
+def test_files_that_cannot_be_read_are_told_with_the_other_mistakes(recipe, folder):
+    (folder / "latin.txt").write_bytes("grün".encode("latin-1"))
+    (folder / "long.txt").write_text("attrs\n" * 200_000)
+    says = refusal(recipe, "dockerfile: latin.txt\npip: ['-r latin.txt', '-r long.txt']\nworkdir: y")
+    assert says.startswith("4 mistakes")
+    assert "dockerfile in image.yaml names latin.txt, which cannot be read: it is not UTF-8" in says
+    assert "pip in image.yaml names latin.txt, which cannot be read" in says
+    assert "names long.txt, which is longer than any image needs" in says
+    assert refusal(recipe, "dockerfile: nothing").startswith("dockerfile in image.yaml names nothing, and there is no")
+    (folder / "round.txt").write_text("-r round.txt\n")
+    assert "too many files name one another" in refusal(recipe, "pip: ['-r round.txt']")
+    assert "latin.txt cannot be read" in refusal(recipe, image_file="latin.txt")
+    assert "long.txt is longer than any image needs" in refusal(recipe, image_file="long.txt")
+
+
 def test_links_that_lead_out_of_the_context_are_refused(recipe, folder, tmp_path_factory):
     (folder / "link").symlink_to(tmp_path_factory.mktemp("elsewhere"))
     assert "lies outside of" in refusal(recipe, "copy: {link: /x}")
