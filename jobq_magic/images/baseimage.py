@@ -1,14 +1,12 @@
 """Bases of registries: from the name that a user wrote to one image for one platform, by its digest, and from then on.
 
-A tag is asked for once. What it stood for is written down (`pins`), with the two small documents that say what is in
-the image, so that the next image upon it needs no request at all, and stands on the same base though the tag has moved.
+A tag is asked for once: what it stood for is written down (`pins`), and the next image upon it needs no request at all.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -18,8 +16,8 @@ from typing import Any, Literal, Protocol
 from jobq_magic.errors import BackendError
 from jobq_magic.images import platforms, recognise
 from jobq_magic.images.model import Base, Layer
+from jobq_magic.images.pins import Documents, pin, pinned
 from jobq_magic.images.registry.reference import Reference
-from jobq_magic.runtime.wire import canonical, replace_file
 
 __all__ = ["GONE", "Opener", "Source", "checked", "resolve"]
 
@@ -40,8 +38,6 @@ _COMPRESSIONS: Mapping[str, Literal["", "gzip", "zstd"]] = {
 }
 GONE = "base-gone"
 """The code of what is told where a registry has lost what a base was when it was first used."""
-_SELDOM = 10.0
-"""Seconds to wait for who writes pins at the same time: it takes them a millisecond."""
 
 
 class Described(Protocol):
@@ -71,16 +67,6 @@ class Source(Protocol):
 
 Opener = Callable[[Reference, Mapping[str, str]], AbstractContextManager[Source]]
 """Opens the repository of a reference."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Documents:
-    """What says all of an image."""
-
-    digest: str
-    media_type: str
-    manifest: bytes
-    config: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,21 +121,19 @@ def resolve(
     """
     named, platform = Reference.parse(reference), platforms.normal(platform)
     opened = open_registry or _registry
-    pinned = _pinned(pins, named, platform)
-    known = None if refresh else pinned
-    if known is None:
-        documents, since = _asked(named, platform, environ, opened), ""
-        _pin(pins, named, platform, documents)
+    known = pinned(pins, named, platform)
+    note = ""
+    if known is not None and not refresh:
+        documents = known.documents
+        if not named.digest:
+            note = f"{reference} is what it was on {known.since}, when it was first used here"
     else:
-        documents, since = known
+        documents = _asked(named, platform, environ, opened)
+        pin(pins, named, platform, documents)
+        if known is not None and known.documents.digest != documents.digest:
+            note = f"{reference} is another one than it was on {known.since}, when it was first used here"
     base = _base(named, documents, environ, opened)
-    if since and not named.digest:
-        base = replace(base, notes=(f"{reference} is what it was on {since}, when it was first used here",))
-    elif pinned is not None and pinned[0].digest != documents.digest:
-        base = replace(
-            base, notes=(f"{reference} is another one than it was on {pinned[1]}, when it was first used here",)
-        )
-    return checked(base, reference, python=python, ray=ray)
+    return checked(replace(base, notes=(note,)) if note else base, reference, python=python, ray=ray)
 
 
 def checked(base: Base, reference: str, *, python: str, ray: str) -> Base:
@@ -183,7 +167,7 @@ def _registry(reference: Reference, environ: Mapping[str, str]) -> AbstractConte
     return Registry(reference, environ)
 
 
-def _asked(named: Reference, platform: str, environ: Mapping[str, str], opened: Opener) -> _Documents:
+def _asked(named: Reference, platform: str, environ: Mapping[str, str], opened: Opener) -> Documents:
     try:
         with opened(named, environ) as source:
             return _found(source, named, platform)
@@ -195,7 +179,7 @@ def _asked(named: Reference, platform: str, environ: Mapping[str, str], opened: 
         raise BackendError(error.code, what, why=error.why, do=do) from error
 
 
-def _found(source: Source, named: Reference, platform: str) -> _Documents:
+def _found(source: Source, named: Reference, platform: str) -> Documents:
     """Asks a registry."""
     which = named.which
     for _ in range(3):  # an index may hold an index, and hardly more
@@ -223,7 +207,7 @@ def _found(source: Source, named: Reference, platform: str) -> _Documents:
     had = platforms.of(_json(config, named))
     if had != platform:
         raise _no_platform(named, platform, [had])
-    return _Documents(_digest(told.data), media_type, told.data, config)
+    return Documents(_digest(told.data), media_type, told.data, config)
 
 
 def _chosen(index: Mapping[str, Any], named: Reference, platform: str) -> str:
@@ -248,7 +232,7 @@ def _no_platform(named: Reference, platform: str, had: Iterable[str]) -> Backend
     )
 
 
-def _base(named: Reference, documents: _Documents, environ: Mapping[str, str], opened: Opener) -> Base:
+def _base(named: Reference, documents: Documents, environ: Mapping[str, str], opened: Opener) -> Base:
     manifest, config = _json(documents.manifest, named), _json(documents.config, named)
     described, diff_ids = manifest.get("layers") or [], (config.get("rootfs") or {}).get("diff_ids") or []
     if len(described) != len(diff_ids):
@@ -268,59 +252,6 @@ def _base(named: Reference, documents: _Documents, environ: Mapping[str, str], o
         layers.append(layer)
     docker = documents.media_type == _DOCKER_MANIFEST
     return Base(f"{named.name}@{documents.digest}", documents.digest, config, tuple(layers), docker)
-
-
-# What is written down
-
-
-def _pinned(pins: Path, named: Reference, platform: str) -> tuple[_Documents, str] | None:
-    """What is written down of a reference, and the day since when; None where that is nothing, or damaged."""
-    try:
-        pin = _read(pins)[_name(named, platform)]
-        told = json.loads(_beside(pins, pin["digest"]).read_bytes())
-        manifest, config = told["manifest"].encode(), told["config"].encode()
-        about = json.loads(manifest)["config"]["digest"]
-        if _digest(manifest) != pin["digest"] or _digest(config) != about:
-            return None
-        return _Documents(pin["digest"], told["media_type"], manifest, config), str(pin["when"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
-
-
-def _pin(pins: Path, named: Reference, platform: str, documents: _Documents) -> None:
-    """Writes it down; where that cannot be, the registry is asked again the next time."""
-    from filelock import FileLock, Timeout
-
-    told = {
-        "media_type": documents.media_type,
-        "manifest": documents.manifest.decode(),
-        "config": documents.config.decode(),
-    }
-    pin = {"digest": documents.digest, "when": time.strftime("%Y-%m-%d")}
-    path = _beside(pins, documents.digest)
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with FileLock(pins.with_suffix(".lock"), timeout=_SELDOM):
-            replace_file(path, canonical(told))
-            replace_file(pins, canonical({**_read(pins), _name(named, platform): pin}))
-    except (OSError, Timeout):
-        pass
-
-
-def _read(pins: Path) -> dict[str, Any]:
-    try:
-        told = json.loads(pins.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return told if isinstance(told, dict) else {}
-
-
-def _beside(pins: Path, digest: str) -> Path:
-    return pins.parent / "bases" / f"{digest.partition(':')[2]}.json"
-
-
-def _name(named: Reference, platform: str) -> str:
-    return f"{named} {platform}"
 
 
 def _json(data: bytes, named: Reference) -> dict[str, Any]:
