@@ -58,6 +58,7 @@ def recipe_of(
     root = _context(sources[1] if len(sources) > 2 else top, found)  # that of the strongest file
     for source in sources:
         read = _with_files(source, root, found)
+        _refuse_secrets(source, read, found)
         if read.keys() & {"base", "dockerfile"} and values.keys() & {"base", "dockerfile"}:
             read = {name: value for name, value in read.items() if name not in {"base", "dockerfile"}}
         for name, value in read.items():
@@ -69,7 +70,6 @@ def recipe_of(
                 values[name] = {**value, **values.get(name, {})}
             else:
                 values.setdefault(name, value)
-        _refuse_secrets(source, found)
     values["args"] = _with_values(values.get("args", {}), environ, found)
     recipe = Recipe(**values, context=str(root))
     if recipe.dockerfile:
@@ -213,9 +213,9 @@ def _bad(source: Said, name: str, refusal: Refusal) -> OptionError:
 # What must not be in an image, or in the record of a run.
 
 
-def _refuse_secrets(source: Said, mistakes: list[OptionError]) -> None:
+def _refuse_secrets(source: Said, read: Mapping[str, Any], mistakes: list[OptionError]) -> None:
     for name in _MERGED:
-        for key, text in source.values.get(name, {}).items():
+        for key, text in read.get(name, {}).items():
             if not text:
                 continue
             kind = secret_in_text(text) or ("a secret" if is_secret_name(key) and looks_random(key, text) else None)
@@ -228,13 +228,12 @@ def _refuse_secrets(source: Said, mistakes: list[OptionError]) -> None:
                 what = f"{source.subject(name)}: {key} looks like {kind}, and an image is read by many"
                 do = f"Take it out, and give it to the job with --secret {key}"
                 mistakes.append(OptionError("secret-in-image", what, do=do))
-    text = source.values.get("dockerfile", "")
-    if "\n" in text:
-        for one in dockerfiles.instructions(text):
-            if (kind := secret_in_text(one.value)) is not None:
-                what = f"{source.place}, line {one.first + 1}: it looks like {kind}, and an image is read by many"
-                do = "Take it out, and give it to the job with --secret NAME"
-                mistakes.append(OptionError("secret-in-image", what, do=do))
+    for one in dockerfiles.instructions(read.get("dockerfile", "")):
+        if (kind := secret_in_text(one.value)) is not None:
+            where = f"{source.subject('dockerfile')}, line {one.first + 1}"
+            what = f"{where}: it looks like {kind}, and an image is read by many"
+            do = "Take it out, and give it to the job with --secret NAME"
+            mistakes.append(OptionError("secret-in-image", what, do=do))
 
 
 def _with_values(

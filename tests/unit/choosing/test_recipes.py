@@ -242,9 +242,11 @@ def test_links_that_lead_out_of_the_context_are_refused(recipe, folder, tmp_path
 def test_credentials_have_no_place_in_an_image(recipe, folder):
     token = "ghp_" + "a1B2" * 10
     (folder / ".env").write_text("A=1")
+    (folder / "Dockerfile").write_text(f"FROM x\nRUN curl -H {token}\n")
     for yaml in (
         f"env: {{A: {token}}}", "env: {API_TOKEN: x}", f"args: {{A: {token}}}", f"labels: {{a: {token}}}",
         "env: {A: 'https://me:pa55word@h.org'}", f"dockerfile: |\n  FROM x\n  RUN curl -H {token}\n",
+        "dockerfile: Dockerfile",
     ):  # fmt: skip
         said = refusal(recipe, yaml)
         assert "--secret" in said
