@@ -104,6 +104,10 @@ class Engine:
         """Whether it can give GPUs to containers."""
         return "nvidia" in (self.info.get("Runtimes") or {}) or bool(self.info.get("DiscoveredDevices"))
 
+    def another(self) -> Any:
+        """A client of docker-py beside `api`, to be set up otherwise and closed by who asks for it."""
+        return _client(self.address, _spoken(self.address, self.version))
+
     @contextlib.contextmanager
     def telling(self, what: str) -> Iterator[None]:
         """See the function of that name."""
