@@ -12,7 +12,7 @@ from jobq_magic import readers
 from jobq_magic.quantities import Refusal
 from jobq_magic.secretforms import is_credential_file, secret_in_text
 
-__all__ = ["is_address", "joined", "read_text", "requirements_of", "seen_from", "source_of", "text_of"]
+__all__ = ["is_address", "joined", "over", "read_text", "requirements_of", "seen_from", "source_of", "text_of"]
 
 _DEEPEST = 8
 """Files of requirements that name others."""
@@ -129,6 +129,7 @@ def joined(lines: Iterable[str]) -> tuple[str, ...]:
     Two addresses of one name stay; that is refused where they are locked.
     """
     from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
 
     found: dict[tuple[str, str | None], Requirement] = {}
     for line in lines:
@@ -136,11 +137,20 @@ def joined(lines: Iterable[str]) -> tuple[str, ...]:
         if one.marker is not None and not one.marker.evaluate({"extra": ""}):
             continue
         one.marker = None
-        key = (re.sub(r"[-_.]+", "-", one.name).lower(), one.url)
+        key = (canonicalize_name(one.name), one.url)
         if (other := found.setdefault(key, one)) is not one:
             other.extras |= one.extras
             other.specifier &= one.specifier
     return tuple(str(one) for one in found.values())
+
+
+def over(strong: tuple[str, ...], weak: tuple[str, ...]) -> tuple[str, ...]:
+    """Requirements of two sources: of the same package what the stronger one says."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    taken = {canonicalize_name(Requirement(line).name) for line in strong}
+    return (*(line for line in weak if canonicalize_name(Requirement(line).name) not in taken), *strong)
 
 
 def _name(path: Path, line: str) -> str:
@@ -175,8 +185,8 @@ def _like_a_path(line: str, own: Path) -> bool:
 
 def _lines(text: str) -> list[str]:
     """The requirements in a file of pip: without comments, and without hashes, which are found anew."""
-    joined = re.sub(r"\\\r?\n", " ", text)
-    lines = (re.sub(r"(?:^|\s)#.*", "", line) for line in joined.splitlines())
+    whole = re.sub(r"\\\r?\n", " ", text)
+    lines = (re.sub(r"(?:^|\s)#.*", "", line) for line in whole.splitlines())
     return [bare for line in lines if (bare := re.sub(r"\s--hash[= ]\S+", "", line).strip())]
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jobq_magic import dockerfiles, readers
-from jobq_magic.contexts import joined, read_text, requirements_of, source_of, text_of
+from jobq_magic.contexts import joined, over, read_text, requirements_of, source_of, text_of
 from jobq_magic.errors import OptionError, refuse
 from jobq_magic.image import Recipe
 from jobq_magic.imagefiles import Said, apt_package, said, yaml_document
@@ -63,7 +63,7 @@ def recipe_of(
             read = {name: value for name, value in read.items() if name not in {"base", "dockerfile"}}
         for name, value in read.items():
             if name == "requirements":
-                values[name] = _over(values.get(name, ()), value)
+                values[name] = over(values.get(name, ()), value)
             elif name == "apt":
                 values[name] = tuple(dict.fromkeys((*value, *values.get(name, ()))))
             elif name in _MERGED:
@@ -80,15 +80,6 @@ def recipe_of(
     if mistakes is None:
         refuse(found)
     return recipe
-
-
-def _over(strong: tuple[str, ...], weak: tuple[str, ...]) -> tuple[str, ...]:
-    """Requirements of two sources: of the same package what the stronger one says."""
-    from packaging.requirements import Requirement
-    from packaging.utils import canonicalize_name
-
-    taken = {canonicalize_name(Requirement(line).name) for line in strong}
-    return (*(line for line in weak if canonicalize_name(Requirement(line).name) not in taken), *strong)
 
 
 def project(folder: Path) -> Path:
