@@ -76,9 +76,7 @@ def defined_by(statement: ast.stmt) -> str | None:
             return name
         case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr()):
             return name
-    if type(statement).__name__ == "TypeAlias":
-        return str(statement.name.id)  # type: ignore[attr-defined]
-    return None
+    return _alias(statement)
 
 
 def imported_by(body: Iterable[ast.stmt]) -> tuple[str, ...]:
@@ -128,14 +126,15 @@ def text_of(statement: ast.stmt, nested: bool, lines: list[bytes]) -> tuple[str,
 def may_define(statement: ast.stmt) -> bool:
     """`f = g` makes nothing: it is another name for what `g` holds."""
     value = getattr(statement, "value", None)
-    return (value is not None and isinstance(value, _MAKERS)) or type(statement).__name__ == "TypeAlias"
+    return (value is not None and isinstance(value, _MAKERS)) or _alias(statement) is not None
 
 
 def reads_itself(statement: ast.stmt, name: str) -> bool:
     """Whether an assignment needs what its name held before: `f = cache(f)`."""
-    if isinstance(statement, _DEFINITIONS) or isinstance(getattr(statement, "value", None), ast.Lambda):
+    value = getattr(statement, "value", None)
+    if isinstance(statement, _DEFINITIONS) or not isinstance(value, ast.expr) or isinstance(value, ast.Lambda):
         return False
-    return any(isinstance(node, ast.Name) and node.id == name for node in walk(statement.value))  # type: ignore[attr-defined]
+    return any(isinstance(node, ast.Name) and node.id == name for node in walk(value))
 
 
 def one_after_the_other(given: Definition, definition: Definition) -> Definition | None:
@@ -169,3 +168,9 @@ def registered_with(statement: ast.stmt) -> str | None:
 def head_of(definition: Definition) -> str:
     """What a later definition of the same extension has in common with it: its head."""
     return definition.text.partition(":\n")[0]
+
+
+def _alias(statement: ast.stmt) -> str | None:
+    """The name of `type name = ...`, which Pythons before 3.12 do not know: only there the name is a tree."""
+    named = getattr(statement, "name", None)
+    return named.id if isinstance(named, ast.Name) else None
