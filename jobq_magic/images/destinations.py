@@ -16,7 +16,7 @@ from typing import Protocol
 
 from jobq_magic.errors import BackendError
 from jobq_magic.images.model import Assembled, Base, Content, Layer, Report, Sent
-from jobq_magic.images.registry import Blob, Reference, Registry
+from jobq_magic.images.registry import Blob, Reference, Refused, Registry
 from jobq_magic.snapshot import Progress
 
 __all__ = ["KnownBlobs", "Memory", "RegistryDestination", "forget", "lasting", "tag_of"]
@@ -147,9 +147,8 @@ class RegistryDestination:
         sent = self._bring([blob for blob in blobs if not self._known.has(blob.digest)], report, check=False)
         try:
             self._write(image)
-        except BackendError as error:
-            answer = getattr(error, "answer", None)
-            if answer is None or not answer.codes & _BLOB_MISSING:
+        except Refused as refused:
+            if not refused.answer.codes & _BLOB_MISSING:
                 raise
             self._known.forget()  # some were removed since
             once_more = self._bring(blobs, report, check=True)
@@ -167,9 +166,8 @@ class RegistryDestination:
         """Writes the manifest under its tag, and under its digest alone where tags may not be changed."""
         try:
             self.registry.put_manifest(tag_of(image.key), image.manifest, image.media_type)
-        except BackendError as error:
-            answer = getattr(error, "answer", None)
-            if answer is None or answer.status not in {400, 403, 405, 409, 412} or answer.codes & _BLOB_MISSING:
+        except Refused as refused:
+            if refused.answer.status not in {400, 403, 405, 409, 412} or refused.answer.codes & _BLOB_MISSING:
                 raise
             there = self.registry.head_manifest(tag_of(image.key))
             if there is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jobq_magic.images.registry.client import MANIFESTS, Blob, Manifest, Registry
+from jobq_magic.images.registry.problems import Refused
 from jobq_magic.images.registry.reference import Reference
 
-__all__ = ["MANIFESTS", "Blob", "Manifest", "Reference", "Registry"]
+__all__ = ["MANIFESTS", "Blob", "Manifest", "Reference", "Refused", "Registry"]

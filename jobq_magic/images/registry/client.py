@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -74,7 +75,7 @@ class Registry(Connection):
         """Writes a manifest under a tag, or under its digest; returns its digest.
 
         Raises:
-            BackendError: it is refused; `error.answer` says how.
+            Refused: the registry does not take it.
         """
         answer = self.call("PUT", f"manifests/{which}", body=data, kind=media_type, good=(201, 202))
         made = f"sha256:{hashlib.sha256(data).hexdigest()}"
@@ -119,7 +120,7 @@ class Registry(Connection):
         at, total = offset, -1
         while True:
             try:
-                with self.opened(digest, at) as response:
+                with closing(self.opened(digest, at)) as response:
                     skip = at if response.status_code == 200 else 0  # it does not know of ranges
                     if total < 0 and "content-length" in response.headers:
                         total = int(response.headers["content-length"]) + at - skip

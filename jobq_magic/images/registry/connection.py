@@ -6,9 +6,9 @@ simply be made again.
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from typing import Self
 
@@ -17,52 +17,21 @@ import httpx
 from jobq_magic.errors import BackendError
 from jobq_magic.images.registry.auth import Authorizer, Refusal
 from jobq_magic.images.registry.credentials import credentials
-from jobq_magic.images.registry.problems import Answer, Trouble, answered, failed, refused
+from jobq_magic.images.registry.patience import Patience
+from jobq_magic.images.registry.problems import Answer, Refused, Trouble, answered, failed, refused
 from jobq_magic.images.registry.reference import Reference
 from jobq_magic.images.registry.traffic import Exchange, Traffic
 from jobq_magic.images.registry.transport import Routes
 
-__all__ = ["Connection", "Opened", "Patience"]
+__all__ = ["Connection"]
 
 PATIENCE = 120.0
 FIRST = 10.0  # seconds until the very first answer: a name that is wrong should not take two minutes to be told
-LONGEST = 10.0  # between two attempts, where the registry does not say
 TIMEOUT = httpx.Timeout(60, connect=10, read=120)  # to write down a large blob takes a registry its time
 LARGEST_TOKEN = 1024 * 1024
 LARGEST_ANSWER = 64 * 1024
 
 Body = bytes | Callable[[], Iterator[bytes]] | None
-
-
-class Patience:
-    """How long to go on trying: seconds without any progress, in pauses that grow and that chance spreads."""
-
-    def __init__(self, seconds: Callable[[], float], wait: Callable[[float], None]) -> None:
-        self._seconds = seconds
-        self._wait = wait
-        self._since = 0.0
-        self._count = 0
-
-    def progress(self) -> None:
-        """Something went well: what goes wrong now is another trouble."""
-        self._count = 0
-
-    def pause(self, trouble: Trouble) -> None:
-        """Waits before the next attempt.
-
-        Raises:
-            BackendError: it has taken too long, or the registry asks to wait for longer than that.
-        """
-        now = time.monotonic()
-        if self._count == 0:
-            self._since = now
-        # The first attempt is made at once: a connection that was kept open is often found to be closed.
-        pause = 0.0 if self._count == 0 else min(0.1 * 2**self._count, LONGEST) * random.uniform(0.5, 1)
-        pause = pause if trouble.wait is None else trouble.wait + random.uniform(0, 0.1)
-        self._count += 1
-        if now + pause - self._since > self._seconds():
-            raise trouble.error from trouble.__cause__
-        self._wait(pause)
 
 
 class Connection:
@@ -176,7 +145,8 @@ class Connection:
 
         Raises:
             Trouble: it failed, and may go well when it is made again.
-            BackendError: it is refused; the answer is its attribute `answer`.
+            Refused: it is refused for good.
+            BackendError: what answers is no registry, or is not trusted, or gives no token.
         """
         sending = {**(headers or {})}
         if accept:
@@ -184,11 +154,21 @@ class Connection:
         if body is not None or method in {"PUT", "POST", "PATCH"}:
             sending["Content-Type"] = kind or "application/octet-stream"
             sending["Content-Length"] = str(len(body) if isinstance(body, bytes) else size)
-        with self._exchange(method, where, body, sending, mount) as response:
+        with closing(self._exchange(method, where, body, sending, mount)) as response:
             answer = Answer(response.status_code, response.headers, response.url, self._read(response, limit))
         if answer.status in good:
             return answer
         raise self._problem(answer, which=where, push=method not in {"GET", "HEAD"})
+
+    def opened(self, digest: str, at: int) -> httpx.Response:
+        """The answer to a request for a blob from a byte on, of which the body is still to come: to be closed."""
+        where, headers = f"blobs/{digest}", {"Range": f"bytes={at}-"} if at else {}
+        response = self._exchange("GET", where, None, headers, "")
+        if response.status_code in {200, 206}:
+            return response
+        with closing(response):
+            answer = Answer(response.status_code, response.headers, response.url, self._read(response, LARGEST_ANSWER))
+        raise self._problem(answer, which=where, push=False)
 
     def resolved(self, answer: Answer, where: str) -> str:
         """An address that a registry gave, as one that can be asked.
@@ -204,6 +184,22 @@ class Connection:
             found = found.copy_with(scheme="https", port=own.port)
         return str(found)
 
+    def no_registry(self, told: str) -> BackendError:
+        """What answers is something else."""
+        return BackendError(
+            "no-registry",
+            f"{self.reference.host} answers as no registry does: {told}",
+            do="Check its name, and whether a login page or a proxy is in between",
+        )
+
+    def trouble(self, error: httpx.TransportError) -> Trouble:
+        """The trouble that no answer is; raises where no further attempt would change it."""
+        found = failed(self.reference, error)
+        if isinstance(found, Trouble):
+            found.__cause__ = error
+            return found
+        raise found from error
+
     def _url(self, where: str) -> httpx.URL:
         if "://" in where:
             return httpx.URL(where)
@@ -214,17 +210,7 @@ class Connection:
         own = f"repository:{self.reference.repository}:{actions}"
         return (own, f"repository:{mount}:pull") if mount else (own,)
 
-    def opened(self, digest: str, at: int) -> Opened:
-        """The answer to a request for a blob, of which the body is still to come."""
-        headers = {"Range": f"bytes={at}-"} if at else {}
-        opened = self._exchange("GET", f"blobs/{digest}", None, headers, "")
-        if opened.response.status_code in {200, 206}:
-            return opened
-        with opened as response:
-            answer = Answer(response.status_code, response.headers, response.url, self._read(response, LARGEST_ANSWER))
-        raise self._problem(answer, which=f"blobs/{digest}", push=False)
-
-    def _exchange(self, method: str, where: str, body: Body, headers: dict[str, str], mount: str) -> Opened:
+    def _exchange(self, method: str, where: str, body: Body, headers: dict[str, str], mount: str) -> httpx.Response:
         """Sends a request, once more where the registry first asks who we are."""
         url, scopes = self._url(where), self._scopes(method, mount)
         own = httpx.URL(self.reference.address)
@@ -237,9 +223,9 @@ class Connection:
                 break
             if not self._auth.met(response.headers.get("www-authenticate", ""), authorization, scopes):
                 break
-            with Opened(response):
+            with closing(response):
                 self._read(response, LARGEST_ANSWER)
-        return Opened(response)
+        return response
 
     def _sent(self, method: str, url: httpx.URL, body: Body, headers: Mapping[str, str]) -> httpx.Response:
         """Sends one request, and counts it."""
@@ -284,7 +270,7 @@ class Connection:
     def _token_server(self, request: httpx.Request) -> httpx.Response:
         body = request.read()
         response = self._sent(request.method, request.url, body or None, request.headers)
-        with Opened(response):
+        with closing(response):
             response = httpx.Response(response.status_code, headers={}, content=self._read(response, LARGEST_TOKEN))
         answer = Answer(response.status_code, response.headers, request.url, response.content)
         if trouble := answered(self.reference, answer, self._auth.credentials, self._auth.secrets):
@@ -308,23 +294,7 @@ class Connection:
                 do="Check the registry's settings",
             ) from None
 
-    def no_registry(self, told: str) -> BackendError:
-        """What answers is something else."""
-        return BackendError(
-            "no-registry",
-            f"{self.reference.host} answers as no registry does: {told}",
-            do="Check its name, and whether a login page or a proxy is in between",
-        )
-
-    def trouble(self, error: httpx.TransportError) -> Trouble:
-        """The trouble that no answer is; raises where no further attempt would change it."""
-        found = failed(self.reference, error)
-        if isinstance(found, Trouble):
-            found.__cause__ = error
-            return found
-        raise found from error
-
-    def _problem(self, answer: Answer, which: str, *, push: bool) -> Exception:
+    def _problem(self, answer: Answer, which: str, *, push: bool) -> Trouble | Refused:
         known, secrets = self._auth.credentials, self._auth.secrets
         if trouble := answered(self.reference, answer, known, secrets):
             return trouble
@@ -332,19 +302,4 @@ class Connection:
         kind, _, name = which.partition("/")
         if kind == "manifests":
             named = replace(named, digest=name) if ":" in name else replace(named, tag=name)
-        error = refused(named, answer, known, secrets, push=push)
-        error.answer = answer  # type: ignore[attr-defined]
-        return error
-
-
-class Opened:
-    """An answer whose body is to be read: closed at the end."""
-
-    def __init__(self, response: httpx.Response) -> None:
-        self.response = response
-
-    def __enter__(self) -> httpx.Response:
-        return self.response
-
-    def __exit__(self, *_: object) -> None:
-        self.response.close()
+        return Refused.by(answer, refused(named, answer, known, secrets, push=push))

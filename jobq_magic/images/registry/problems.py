@@ -7,6 +7,7 @@ import re
 import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
 import httpx
 
@@ -16,7 +17,7 @@ from jobq_magic.images.registry.auth import seconds_to_wait
 from jobq_magic.images.registry.credentials import Credentials
 from jobq_magic.images.registry.reference import HUB, Reference
 
-__all__ = ["Answer", "Trouble", "answered", "failed", "redacted", "refused"]
+__all__ = ["Answer", "Refused", "Trouble", "answered", "failed", "redacted", "refused"]
 
 AGAIN = frozenset({408, 425, 429, 499, 500, 502, 503, 504})  # what may well go well in a moment
 _FULL = re.compile(r"no space left|quota|storage limit|insufficient storage|disk full|upper limit", re.IGNORECASE)
@@ -63,6 +64,19 @@ class Answer:
         except (ValueError, KeyError, TypeError):
             return []
         return [one for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []
+
+
+class Refused(BackendError):
+    """A registry answered no, for good."""
+
+    answer: Answer
+
+    @classmethod
+    def by(cls, answer: Answer, told: BackendError) -> Self:
+        """The error with these words, and the answer behind them."""
+        error = cls(told.code, told.what, why=told.why, do=told.do)
+        error.answer = answer
+        return error
 
 
 def _text(detail: object) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from jobq_magic.errors import BackendError
 from jobq_magic.images.model import Content
-from jobq_magic.images.registry.problems import Answer, Trouble
+from jobq_magic.images.registry.problems import Answer, Refused, Trouble
 
 if TYPE_CHECKING:
     from jobq_magic.images.registry.client import Registry
@@ -66,10 +66,8 @@ def push(registry: Registry, digest: str, size: int, content: Content, *, mount:
             patience.pause(trouble)
             if upload is not None:
                 upload.unsure = True
-        except BackendError as error:
-            answer: Answer | None = getattr(error, "answer", None)
-            if answer is None:
-                raise
+        except Refused as refused:
+            answer = refused.answer
             if answer.status == 413 and chunk > SMALLEST:
                 chunk = max(SMALLEST, min(chunk, size) // 4)
             elif anew < ANEW and _anew(answer) and upload is not None:
@@ -92,9 +90,9 @@ def _begin(registry: Registry, digest: str, mount: str) -> _Upload | None:
     query = f"?mount={quote(digest)}&from={quote(mount, safe='/')}" if mount else ""
     try:
         answer = registry.attempt("POST", f"blobs/uploads/{query}", good=(201, 202), mount=mount)
-    except BackendError as error:
+    except Refused:
         # Who may not read the other repository, or whose registry knows no mounts, uploads.
-        if not mount or getattr(error, "answer", None) is None:
+        if not mount:
             raise
         return _begin(registry, digest, "")
     if answer.status == 201:
