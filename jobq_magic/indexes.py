@@ -80,7 +80,7 @@ def sources(environ: Mapping[str, str] | None = None) -> Sources:
         options,
         tuple(link for link in links if "://" in link or Path(link).exists()),
         (*options, *plain, *(without_credentials(link) for link in links)),
-        _secrets([*effective.values(), *links, told.get("HTTPS_PROXY", "")]),
+        _secrets([*own.values(), *told.values(), *links]),
     )
 
 
