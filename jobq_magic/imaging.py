@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "Kept", "as_json", "image", "kept", "told", "words"]
 
-WEEK = 7 * 86400.0
+_WEEK = 7 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,15 @@ def image(store: Store, run: Run) -> Image:
     """The image that the job of a run is, or was, started from.
 
     Raises:
-        StoreError: it has none, or not yet.
+        StoreError: it has none, or not yet, or what is known of it cannot be read.
     """
     try:
         return Image.load(run.paths.image)
-    except (OSError, ValueError):
-        pass
+    except FileNotFoundError:
+        pass  # why it is not there is told below
+    except (OSError, ValueError) as error:
+        what = f"What is known of the image of {run.id} cannot be read"
+        raise StoreError("broken-image", what, why=str(error), do="Run its cell again") from error
     if not run.paths.request.exists():
         place = run.target.get("where", run.spec["mode"])
         raise StoreError(
@@ -127,7 +130,7 @@ def _prune(store: Store, args: argparse.Namespace) -> PrunedImages:
     from jobq_magic.quantities import Refusal, seconds
 
     try:
-        older = WEEK if args.older_than is None else float(seconds(args.older_than))
+        older = _WEEK if args.older_than is None else float(seconds(args.older_than))
     except Refusal as refusal:
         raise OptionError("bad-time", f"--older-than {args.older_than} {refusal.problem}", do=refusal.do) from refusal
     cache = Cache(_folder())

@@ -88,6 +88,14 @@ def test_a_run_without_an_image_is_told_in_one_sentence(jobq, opened, store, how
     store.append(run, phase="failed", reason="refused")
 
 
+def test_an_image_on_record_that_cannot_be_read_is_not_said_to_be_missing(jobq, opened):
+    run = opened(image=IMAGE)
+    run.paths.image.write_text('{"of": "another version"}')
+    done = jobq("image")
+    assert done.returncode == 2
+    assert f"What is known of the image of {run.id} cannot be read" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
