@@ -16,6 +16,7 @@ __all__ = ["Piece", "Saved", "load", "save"]
 
 _SMALL = 1 << 16
 _BLOCK = 512
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,15 @@ class Saved:
     path: Path
     offset: int
     size: int
+
+    def read(self) -> Iterator[bytes]:
+        """Its bytes."""
+        left = self.size
+        with self.path.open("rb", buffering=0) as file:
+            file.seek(self.offset)
+            while left and (data := file.read(min(_PIECE, left))):
+                left -= len(data)
+                yield data
 
 
 def load(engine: Engine, pieces: Sequence[Piece], sent: Callable[[int], None]) -> None:

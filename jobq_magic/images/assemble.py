@@ -15,6 +15,7 @@ from typing import Any
 
 from jobq_magic.image import Recipe
 from jobq_magic.images import layout
+from jobq_magic.images.contents import digest_of
 from jobq_magic.images.model import Assembled, Base, Layer, Part
 from jobq_magic.runtime.wire import canonical
 
@@ -70,7 +71,7 @@ def assemble(base: Base, layers: Sequence[Layer], recipe: Recipe, provenance: Ma
     manifest: dict[str, Any] = {
         "schemaVersion": 2,
         "mediaType": types["manifest"],
-        "config": {"mediaType": types["config"], "digest": _digest(config), "size": len(config)},
+        "config": {"mediaType": types["config"], "digest": digest_of(config), "size": len(config)},
         "layers": [
             {"mediaType": types[layer.compression], "digest": layer.digest, "size": layer.size} for layer in layers
         ],
@@ -78,7 +79,7 @@ def assemble(base: Base, layers: Sequence[Layer], recipe: Recipe, provenance: Ma
     if not docker:
         manifest["annotations"] = {**_of_the_base(base), **provenance, "jobq.key": key}
     written = canonical(manifest)
-    return Assembled(key, tuple(layers), config, _digest(config), written, _digest(written), types["manifest"])
+    return Assembled(key, tuple(layers), config, digest_of(config), written, digest_of(written), types["manifest"])
 
 
 def _config(base: Base, layers: Sequence[Layer], recipe: Recipe) -> dict[str, Any]:
@@ -175,7 +176,3 @@ def _of_the_base(base: Base) -> dict[str, str]:
     return (
         {"org.opencontainers.image.base.name": name, "org.opencontainers.image.base.digest": digest} if digest else {}
     )
-
-
-def _digest(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"

@@ -5,7 +5,6 @@ A tag is asked for once: what it stood for is written down (`pins`), and the nex
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -15,6 +14,7 @@ from typing import Any, Literal, Protocol
 
 from jobq_magic.errors import BackendError
 from jobq_magic.images import platforms, recognise
+from jobq_magic.images.contents import digest_of
 from jobq_magic.images.model import Base, Layer
 from jobq_magic.images.pins import Documents, pin, pinned
 from jobq_magic.images.registry.reference import Reference
@@ -207,7 +207,7 @@ def _found(source: Source, named: Reference, platform: str) -> Documents:
     had = platforms.of(_json(config, named))
     if had != platform:
         raise _no_platform(named, platform, [had])
-    return Documents(_digest(told.data), media_type, told.data, config)
+    return Documents(digest_of(told.data), media_type, told.data, config)
 
 
 def _chosen(index: Mapping[str, Any], named: Reference, platform: str) -> str:
@@ -262,7 +262,3 @@ def _json(data: bytes, named: Reference) -> dict[str, Any]:
     if not isinstance(told, dict):
         raise BackendError("no-image", f"{named} is no image of a container", do="Choose another base")
     return told
-
-
-def _digest(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"

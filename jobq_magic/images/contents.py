@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from jobq_magic.errors import BackendError
 
-__all__ = ["PIECE", "BytesContent", "FileContent", "PartsContent", "read_parts"]
+__all__ = ["PIECE", "BytesContent", "FileContent", "PartsContent", "digest_of", "read_parts"]
 
 PIECE = 1 << 20
 """How much of a content is in memory at a time."""
+
+
+def digest_of(data: bytes) -> str:
+    """What tells bytes apart, as registries and engines write it: `sha256:...`."""
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True)

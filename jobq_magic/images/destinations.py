@@ -9,43 +9,24 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import replace
 
 from jobq_magic.errors import BackendError
+from jobq_magic.images.cache import Cache
+from jobq_magic.images.contents import BytesContent
 from jobq_magic.images.model import Assembled, Base, Content, Layer, Report, Sent
 from jobq_magic.images.registry import Blob, Reference, Refused, Registry
 from jobq_magic.snapshot import Progress
 
-__all__ = ["KnownBlobs", "Memory", "RegistryDestination", "forget", "lasting", "tag_of"]
+__all__ = ["RegistryDestination", "forget", "lasting", "tag_of"]
 
 THREADS = 4
 LASTING = 4  # destinations that a process keeps open
 ASKED_FOR = 1024 * 1024  # from here on it pays to ask whether a blob is there before it is sent
 EVERY = 0.1  # seconds between two reports of how far it is
 _BLOB_MISSING = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"})
-
-
-class KnownBlobs(Protocol):
-    """What is remembered to be in a repository; `images.cache.Known` is one."""
-
-    def has(self, digest: str) -> bool:
-        """Whether a blob was there when it was last looked at."""
-
-    def add(self, *digests: str) -> None:
-        """Remembers that blobs are there."""
-
-    def forget(self) -> None:
-        """Nothing is known any more."""
-
-
-class Memory(Protocol):
-    """What this machine remembers of places; `images.cache.Cache` is one."""
-
-    def known(self, destination: str) -> KnownBlobs:
-        """What is remembered of a destination, by its name."""
 
 
 def tag_of(key: str) -> str:
@@ -57,7 +38,7 @@ _lasting: dict[tuple[object, ...], RegistryDestination] = {}
 _lasting_lock = threading.Lock()
 
 
-def lasting(push: str, pull: str, environ: Mapping[str, str], cache: Memory) -> RegistryDestination:
+def lasting(push: str, pull: str, environ: Mapping[str, str], cache: Cache) -> RegistryDestination:
     """A destination that this process keeps for the next image: connections stay open, tokens are asked for once.
 
     Args:
@@ -104,7 +85,7 @@ class RegistryDestination:
         push: str,
         pull: str,
         environ: Mapping[str, str],
-        cache: Memory,
+        cache: Cache,
         *,
         registry: Registry | None = None,
     ) -> None:
@@ -142,7 +123,9 @@ class RegistryDestination:
         Raises:
             BackendError: it cannot be brought there.
         """
-        config = Layer("config", "configuration", "", image.config_digest, len(image.config), "", _Bytes(image.config))
+        config = Layer(
+            "config", "configuration", "", image.config_digest, len(image.config), "", BytesContent(image.config)
+        )
         blobs = list({layer.digest: layer for layer in (*image.layers, config)}.values())
         sent = self._bring([blob for blob in blobs if not self._known.has(blob.digest)], report, check=False)
         try:
@@ -218,17 +201,6 @@ class RegistryDestination:
             if blob.origin not in self._others:
                 self._others[blob.origin] = Registry(origin, self._environ)
             return Blob(self._others[blob.origin], blob.digest)
-
-
-@dataclass(frozen=True, slots=True)
-class _Bytes:
-    """Bytes that are here."""
-
-    data: bytes
-
-    def read(self, offset: int = 0) -> Iterator[bytes]:
-        """The bytes from `offset` on."""
-        yield self.data[offset:]
 
 
 class _Abandoned(Exception):

@@ -6,47 +6,33 @@ takes an archive that leaves out what it has. Containerd's store takes only whol
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from jobq_magic.engine.client import Engine, Refused
 from jobq_magic.engine.load import Piece, Saved, load, save
 from jobq_magic.errors import BackendError
 from jobq_magic.images import platforms
+from jobq_magic.images.cache import Known
+from jobq_magic.images.contents import BytesContent, digest_of
 from jobq_magic.images.model import Assembled, Base, Layer, Report, Sent
 from jobq_magic.images.recognise import inside
 from jobq_magic.snapshot import Progress
 
-__all__ = ["REPOSITORY", "EngineDestination", "Memory", "tag_of"]
+__all__ = ["REPOSITORY", "EngineDestination", "tag_of"]
 
 REPOSITORY = "jobq"
 """What our images are called in an engine."""
 _LOOKED_AT = 512
 """Of our images, those whose layers are looked at, where none of them has all that is wanted but the topmost."""
-_PIECE = 1 << 20
 
 
 def tag_of(key: str) -> str:
     """What the image of a key is called in an engine."""
     return f"{REPOSITORY}:{key[:24]}"
-
-
-class Memory(Protocol):
-    """What remembers which layers were loaded; see `cache.Known`."""
-
-    def has(self, digest: str) -> bool:
-        """Whether a layer was there."""
-
-    def add(self, *digests: str) -> None:
-        """It is there."""
-
-    def forget(self) -> None:
-        """Nothing is known any more."""
 
 
 class EngineDestination:
@@ -57,7 +43,7 @@ class EngineDestination:
         remembered: gives what is remembered of a destination; None: the engine is asked each time.
     """
 
-    def __init__(self, engine: Engine, remembered: Callable[[str], Memory] | None = None) -> None:
+    def __init__(self, engine: Engine, remembered: Callable[[str], Known] | None = None) -> None:
         self._engine = engine
         self._remembered = remembered
         self._layers: dict[str, tuple[str, ...]] = {}
@@ -104,7 +90,7 @@ class EngineDestination:
         return Sent(identity, identity, frozenset(layer.digest for layer in missing), gone)
 
     def _brought(
-        self, image: Assembled, links: Sequence[str], memory: Memory | None, report: Report
+        self, image: Assembled, links: Sequence[str], memory: Known | None, report: Report
     ) -> tuple[str, Sequence[Layer], int]:
         """The image's id, what was loaded, and how many bytes.
 
@@ -139,7 +125,7 @@ class EngineDestination:
             config = f"{image.config_digest.partition(':')[2]}.json"
             manifest = json.dumps([{"Config": config, "RepoTags": [tag_of(image.key)], "Layers": names}]).encode()
             told = [("manifest.json", manifest), (config, image.config)]
-            pieces = [Piece(name, len(data), lambda data=data: iter((data,))) for name, data in told]  # type: ignore[misc]
+            pieces = [Piece(name, len(data), BytesContent(data).read) for name, data in told]
             once: dict[str, Piece] = {}  # a layer may be twice in an image
             for name, (size, read) in zip(names[there:], readers, strict=True):
                 once[name] = Piece(name, size, read)
@@ -171,7 +157,7 @@ class EngineDestination:
             if layer.content is not None:
                 found.append((layer.size, layer.content.read))
             elif (part := saved.get(layer.diff_id)) is not None:
-                found.append((part.size, _Part(part).read))
+                found.append((part.size, part.read))
             else:
                 raise BackendError(
                     "engine-base-gone", f"Docker no longer has {layer.name}, on which the image stands",
@@ -224,25 +210,12 @@ class EngineDestination:
         return filled if len(filled) == count else [int(image.get("Size") or 0), *[0] * (count - 1)][:count]
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    saved: Saved
-
-    def read(self) -> Iterator[bytes]:
-        left = self.saved.size
-        with self.saved.path.open("rb") as file:
-            file.seek(self.saved.offset)
-            while left and (data := file.read(min(_PIECE, left))):
-                left -= len(data)
-                yield data
-
-
 def chain(diff_ids: Iterator[str] | Sequence[str]) -> list[str]:
     """The chain ids of layers (OCI image-spec, config.md: Layer ChainID)."""
     found: list[str] = []
     for diff_id in diff_ids:
         above = f"{found[-1]} {diff_id}" if found else ""
-        found.append(f"sha256:{hashlib.sha256(above.encode()).hexdigest()}" if above else diff_id)
+        found.append(digest_of(above.encode()) if above else diff_id)
     return found
 
 

@@ -23,7 +23,7 @@ from jobq_magic.images.model import Content, Entry
 from jobq_magic.images.stored import StoredContent, sums
 from jobq_magic.images.tar import END, header, padding
 
-__all__ = ["FileContent", "Made", "Staged", "compressed", "compresses", "stored", "write"]
+__all__ = ["Made", "Staged", "compressed", "compresses", "stored", "write"]
 
 _LEVEL = 1
 """Of isal: level 2 takes half as long again, and saves 3 %."""
@@ -78,7 +78,7 @@ def write(
     """
     try:
         if compression == "gzip":
-            return _compressed(read_parts(_parts(entries)), folder)
+            return compressed(read_parts(_parts(entries)), folder)
         content = PartsContent(tuple(_parts(entries)))
         if compression == "stored":
             known = sums(content)
@@ -112,16 +112,12 @@ def compresses(samples: Iterable[bytes], by: float = 1.25) -> bool:
     return len(data) > by * len(isal_zlib.compress(data, _LEVEL))
 
 
-def compressed(archive: Iterable[bytes], folder: Path) -> Made:
-    """An archive that others made, in a file of the folder that is named by its digest.
+def compressed(archive: Iterable[bytes], folder: Path | None) -> Made:
+    """An archive, compressed in a file of the folder that is named by its digest; in memory where that is None.
 
     Raises:
         BackendError: it cannot be written.
     """
-    return _compressed(archive, folder)
-
-
-def _compressed(archive: Iterable[bytes], folder: Path | None) -> Made:
     from isal import isal_zlib
 
     # wbits 31: a gzip header without name and time.

@@ -9,7 +9,6 @@ So the next image upon a base needs no request at all, and stands on the same on
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import time
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from jobq_magic.images.contents import digest_of
 from jobq_magic.images.registry.reference import Reference
 from jobq_magic.runtime.wire import canonical, replace_file
 
@@ -61,7 +61,7 @@ def pinned(pins: Path, named: Reference, platform: str) -> Pin | None:
         told = json.loads(_beside(pins, known["digest"]).read_bytes())
         manifest, config = told["manifest"].encode(), told["config"].encode()
         about = json.loads(manifest)["config"]["digest"]
-        if _digest(manifest) != known["digest"] or _digest(config) != about:
+        if digest_of(manifest) != known["digest"] or digest_of(config) != about:
             return None
         return Pin(Documents(known["digest"], told["media_type"], manifest, config), str(known["when"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -98,7 +98,3 @@ def _beside(pins: Path, digest: str) -> Path:
 
 def _name(named: Reference, platform: str) -> str:
     return f"{named} {platform}"
-
-
-def _digest(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"

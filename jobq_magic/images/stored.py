@@ -80,10 +80,10 @@ def sums(archive: PartsContent) -> Sums:
             yield data
 
     with ThreadPoolExecutor(1) as aside:  # both digests let the interpreter go: they take as long as one
-        under_way = aside.submit(bytes)
+        under_way = aside.submit(outer.update, b"")
         for data in _framed(seen(), 0, archive.size):
             under_way.result()
-            under_way = aside.submit(outer.update, data)  # type: ignore[arg-type]
+            under_way = aside.submit(outer.update, data)
         under_way.result()
     outer.update(_tail(crc, archive.size))
     return Sums(f"sha256:{inner.hexdigest()}", f"sha256:{outer.hexdigest()}", crc)

@@ -24,6 +24,7 @@ from jobq_magic.images.builders import buildfile, context
 from jobq_magic.images.builders.building import Build, run
 from jobq_magic.images.builders.surroundings import Surroundings, surroundings
 from jobq_magic.images.cache import sealed, unsealed
+from jobq_magic.images.contents import digest_of
 from jobq_magic.images.intoengine import REPOSITORY, EngineDestination, tag_of
 from jobq_magic.images.kept import KeptContent
 from jobq_magic.images.layer import compressed
@@ -135,7 +136,7 @@ class EngineBuilder:
         destination = EngineDestination(engine)
         if destination.find(key, "") is None:
             config = canonical({**base.config, "rootfs": _rootfs(base.layers), "history": []})
-            digest = f"sha256:{hashlib.sha256(config).hexdigest()}"
+            digest = digest_of(config)
             destination.put(Assembled(key, base.layers, config, digest, b"", digest, ""), report)
         return tag_of(key)
 

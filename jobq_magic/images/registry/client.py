@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from jobq_magic.errors import BackendError
+from jobq_magic.images.contents import digest_of
 from jobq_magic.images.model import Content
 from jobq_magic.images.registry import upload
 from jobq_magic.images.registry.connection import Connection
@@ -66,7 +67,7 @@ class Registry(Connection):
             BackendError: there is none, or it is not what its digest says.
         """
         answer = self.call("GET", f"manifests/{which}", accept=MANIFESTS, good=(200,), limit=LARGEST_MANIFEST)
-        made = f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
+        made = digest_of(answer.body)
         if which.startswith("sha256:") and which != made:
             raise self._corrupt(which)
         return Manifest(made, self._manifest_type(answer), answer.body)
@@ -78,7 +79,7 @@ class Registry(Connection):
             Refused: the registry does not take it.
         """
         answer = self.call("PUT", f"manifests/{which}", body=data, kind=media_type, good=(201, 202))
-        made = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        made = digest_of(data)
         if answer.headers.get("docker-content-digest", made) != made:
             raise self._corrupt(made)
         return made
