@@ -416,6 +416,8 @@ def test_settings_of_pip_are_said_in_the_words_of_uv(tmp_path):
     found = sources({"HOME": str(tmp_path / "none"), "PIP_CONFIG_FILE": str(named)})
     assert found.options == ("--no-index",)
     assert found.variables["HTTPS_PROXY"] == "http://host:8080"
+    known = {"HOME": str(tmp_path / "none"), "PIP_PROXY": "http://me:hunter2@host", "HTTPS_PROXY": "http://other"}
+    assert "hunter2" in sources(known).secrets
 
 
 def test_settings_that_uv_finds_in_a_project_count_and_leave_no_address_in_the_lock(guarded, cache, tmp_path):
