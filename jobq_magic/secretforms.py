@@ -10,8 +10,8 @@ __all__ = ["client_with_credentials", "is_credential_file", "is_secret_name", "l
 
 _NAMES = re.compile(
     r"(?<![a-z0-9])(?:secret|passw(?:or)?d|passphrase|pwd|api[_-]?key|access[_-]?key|account_?key|private_?key|"
-    r"secret_?key|"
-    r"credentials?|authorization|(?:auth|access|api|bearer|refresh|hf|gh|github|gitlab|slack)[_-]?token|token)(?![a-z])"
+    r"secret_?key|credentials?|authorization|"
+    r"(?:auth|access|api|bearer|refresh|hf|gh|github|gitlab|slack)[_-]?token|token)(?![a-z])"
 )
 _ABOUT = re.compile(
     r"_(?:urls?|uri|endpoint|host|names?|field|col|column|path|file|filename|dir|folder|len|length|size|count|limit|types?|"
