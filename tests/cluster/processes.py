@@ -1,0 +1,133 @@
+"""Daemons that outlive who started them: each is found again by its pid and the moment at which it started.
+
+A pid alone may be somebody else's by now, so nothing is ever ended that is not the very process that was started here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jobq_magic.runtime import process
+from tests.cluster.layout import LOGS, PIDS
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """A process of the cluster."""
+
+    name: str
+    command: tuple[str | Path, ...]
+    environ: Mapping[str, str] = field(default_factory=dict)
+    apart: str = ""
+    """The network namespace that it lives in; "" for this machine's own."""
+
+
+def start(daemon: Daemon) -> bool:
+    """Starts it, unless it runs. Whether it was started."""
+    if pid(daemon.name) is not None:
+        return False
+    PIDS.mkdir(parents=True, exist_ok=True)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    # `ip netns exec` would mount another /sys, in which there are no cgroups.
+    there = ("nsenter", f"--net=/run/netns/{daemon.apart}", "--") if daemon.apart else ()
+    with log(daemon.name).open("ab") as output:
+        begun = subprocess.Popen(
+            [str(word) for word in (*there, *daemon.command)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **daemon.environ},
+            cwd="/",
+            start_new_session=True,
+        )
+    _remember(daemon.name, begun.pid)
+    _children[begun.pid] = begun
+    return True
+
+
+def pid(name: str) -> int | None:
+    """The pid of a daemon that lives."""
+    try:
+        known = json.loads((PIDS / name).read_text())
+    except (OSError, ValueError):
+        return None
+    _reap(known["pid"])
+    return known["pid"] if process.alive(known) else None
+
+
+def stop(name: str, seconds: float = 10) -> None:
+    """Ends a daemon: asked first, killed when it does not go."""
+    if (found := pid(name)) is not None:
+        end(found, seconds)
+    (PIDS / name).unlink(missing_ok=True)
+
+
+def end(number: int, seconds: float = 10) -> None:
+    """Ends a process: asked first, killed when it does not go; returns when it is gone."""
+    with contextlib.suppress(ProcessLookupError):
+        handle = os.pidfd_open(number)
+        try:
+            signal.pidfd_send_signal(handle, signal.SIGTERM)
+            if not _gone(handle, seconds):
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+                _gone(handle, 5)
+        finally:
+            os.close(handle)
+    _reap(number)
+
+
+def kill(number: int) -> None:
+    """Ends a process at once; returns when it is gone."""
+    with contextlib.suppress(ProcessLookupError):
+        handle = os.pidfd_open(number)
+        try:
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+            _gone(handle, 5)
+        finally:
+            os.close(handle)
+    _reap(number)
+
+
+def known() -> list[str]:
+    """The names of all daemons that were started and not stopped."""
+    return sorted(path.name for path in PIDS.iterdir()) if PIDS.is_dir() else []
+
+
+def log(name: str) -> Path:
+    """What a daemon writes."""
+    return LOGS / f"{name}.log"
+
+
+def last_words(name: str, lines: int = 5) -> str:
+    """The end of a daemon's log."""
+    try:
+        return "\n".join(log(name).read_text(errors="replace").splitlines()[-lines:])
+    except OSError:
+        return ""
+
+
+_children: dict[int, subprocess.Popen] = {}
+
+
+def _reap(number: int) -> None:
+    # A daemon of this very process that has ended is a zombie until it is waited for.
+    if (child := _children.get(number)) is not None and child.poll() is not None:
+        del _children[number]
+
+
+def _remember(name: str, number: int) -> None:
+    beside = PIDS / f".{name}"
+    beside.write_text(json.dumps(process.identify(number)))
+    beside.replace(PIDS / name)
+
+
+def _gone(handle: int, seconds: float) -> bool:
+    return bool(select.select([handle], [], [], seconds)[0])
