@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import sys
 import tempfile
@@ -18,11 +17,10 @@ from docker.errors import APIError
 
 from jobq_magic import handover, pipeline, plugins
 from jobq_magic.backends.docker import DockerBackend
-from jobq_magic.bundle import Bundle
 from jobq_magic.engine import containers
 from jobq_magic.engine.client import Engine
 from jobq_magic.handover import Handover
-from jobq_magic.image import BuildRequest, Image, Packages, Recipe
+from jobq_magic.image import BuildRequest, Image, Packages, Recipe, User
 from jobq_magic.images import parts
 from jobq_magic.images.assemble import assemble, image_key
 from jobq_magic.images.cache import Cache
@@ -30,12 +28,12 @@ from jobq_magic.images.host import host_base
 from jobq_magic.images.intoengine import EngineDestination
 from jobq_magic.images.model import Base
 from jobq_magic.images.platforms import here
-from jobq_magic.results.decode import Outcome, decode
 from jobq_magic.run import Run
 from jobq_magic.runs.lock import Lock
 from jobq_magic.runs.store import Store
-from jobq_magic.runtime.wire import canonical, replace_file, write_group
+from jobq_magic.runtime.wire import canonical, replace_file
 from jobq_magic.snapshot import Snapshot
+from tests.byhand import Written, opened
 from tests.services.engine import engine_host
 from tests.support import eventually
 
@@ -43,7 +41,7 @@ PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 @dataclass
-class Cell:
+class Cell(Written):
     """A cell on its way."""
 
     place: Place
@@ -72,32 +70,10 @@ class Cell:
         assert line in self.stdout.splitlines(), (self.snapshot, self.stdout, self.stderr)
 
     @property
-    def stdout(self) -> str:
-        """What it has printed."""
-        return _text(self.run.paths.attempt(1).stdout)
-
-    @property
-    def stderr(self) -> str:
-        """What it has complained."""
-        return _text(self.run.paths.attempt(1).stderr)
-
-    @property
-    def outcome(self) -> Outcome:
-        """What came back."""
-        return decode(self.run, 1, self.place.store.key(self.run))
-
-    @property
     def value(self) -> Any:
         """That of its last expression."""
         assert self.snapshot.phase == "succeeded", (self.snapshot, self.stdout, self.stderr)
         return self.outcome.value
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except FileNotFoundError:
-        return ""
 
 
 @dataclass
@@ -124,19 +100,15 @@ class Place:
         **spec: Any,
     ) -> Run:
         """A run of `cell` whose image is there, and that is not submitted."""
-        spec = {"mode": "docker", "workers": None, "env": {}, "secret": {}, "timeout": None, **spec}
-        run = self.store.open(spec=spec, target={"backend": "docker", "where": "Docker on this machine"}, name="cell")
-        folder = run.paths.bundle
-        for part in ("code", "values"):
-            (folder / part).mkdir(parents=True)
-        steps: list[dict[str, Any]] = []
-        if values:
-            digest, size = write_group(folder / "values", dict(values))
-            steps.append({"kind": "value", "names": list(values), "file": f"values/{digest}", "size": size})
-        (folder / "code/cell.py").write_text(cell)
-        told = {"file": "code/cell.py", "label": "Cell [7]", "line": 1, "flags": 0, "outs": list(outs), "only": False}
-        told["sha256"] = hashlib.sha256(cell.encode()).hexdigest()
-        Bundle.write(folder, steps=steps, cell=told, python=python)
+        run = opened(
+            self.store,
+            cell,
+            target={"backend": "docker", "where": "Docker on this machine"},
+            groups=[values] if values else [],
+            outs=outs,
+            python=python,
+            **{"mode": "docker", **spec},
+        )
         recipe = recipe or Recipe(base="host")
         request = BuildRequest(recipe, Packages(), python, here(), destination={"to": "engine"})
         replace_file(run.paths.request, canonical(request.to_json()))
@@ -235,6 +207,4 @@ def place(engine: Engine, cache: Cache, base: Base, made: set[str]) -> Iterator[
 @pytest.fixture
 def as_user(place: Place) -> Recipe:
     """A recipe whose image has a user of its own."""
-    from jobq_magic.image import User
-
     return replace(Recipe(base="host"), user=User(uid=1234, gid=1234))

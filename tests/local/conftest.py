@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from jobq_magic.backends.local import LocalBackend
-from jobq_magic.bundle import Bundle
 from jobq_magic.results.decode import Outcome, decode
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
 from jobq_magic.runs.tail import Chunk, Display, Tail
-from jobq_magic.runtime.wire import write_group
+from jobq_magic.runtime import supervise
+from jobq_magic.runtime.main import Job
 from jobq_magic.snapshot import Snapshot
+from tests.byhand import opened
 from tests.support import eventually
 
 
@@ -27,24 +28,15 @@ class Local:
 
     def start(self, cell: str, values: Any = None, outs: Any = (), definitions: str = "", **spec: Any) -> Run:
         """A run of `cell` on its way."""
-        spec = {"mode": "local", "workers": None, "env": {}, "secret": {}, "timeout": None, **spec}
-        run = self.store.open(spec=spec, target={"backend": "local", "where": "this machine"}, name="cell")
-        folder = run.paths.bundle
-        for part in ("code", "values"):
-            (folder / part).mkdir(parents=True)
-        steps: list[dict[str, Any]] = []
-        if definitions:
-            (folder / "code/001.py").write_text(definitions)
-            names = ["A", "f"]
-            steps.append(
-                {"kind": "source", "names": names, "file": "code/001.py", "label": "Cell [1]", "line": 1, "flags": 0}
-            )
-        for group in values or []:
-            digest, size = write_group(folder / "values", group)
-            steps.append({"kind": "value", "names": list(group), "file": f"values/{digest}", "size": size})
-        (folder / "code/cell.py").write_text(cell)
-        told = {"file": "code/cell.py", "label": "Cell [7]", "line": 1, "flags": 0, "outs": list(outs), "only": False}
-        Bundle.write(folder, steps=steps, cell=told, python="3.11")
+        run = opened(
+            self.store,
+            cell,
+            target={"backend": "local", "where": "this machine"},
+            definitions=[(["A", "f"], definitions)] if definitions else [],
+            groups=values or [],
+            outs=outs,
+            **{"mode": "local", **spec},
+        )
         self.store.append(run, phase="submitting")
         self.store.set_handle(run, LocalBackend().submit(run, 1))
         return run
@@ -78,9 +70,6 @@ class Local:
 
     def processes(self, run: Run) -> dict[str, Any]:
         """Who supervises the run, and who is its job, as soon as that is known."""
-        from jobq_magic.runtime import supervise
-        from jobq_magic.runtime.main import Job
-
         return eventually(lambda: supervise.read(Job.at(str(run.folder), 1)))
 
 

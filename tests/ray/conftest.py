@@ -14,12 +14,10 @@ import pytest
 from jobq_magic.backends.ray import pool as pools
 from jobq_magic.backends.ray.backend import RayBackend
 from jobq_magic.backends.ray.pool import Pool
-from jobq_magic.bundle import Bundle
 from jobq_magic.protocols import Observation
-from jobq_magic.results.decode import Outcome, decode
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
-from jobq_magic.runtime.wire import write_group
+from tests.byhand import Written, opened
 from tests.support import eventually
 
 WORKERS = 2
@@ -27,7 +25,7 @@ ENDS = ("succeeded", "failed", "cancelled", "lost")
 
 
 @dataclass
-class Cell:
+class Cell(Written):
     """A cell on its way, and what the backend said of it."""
 
     place: Place
@@ -53,31 +51,9 @@ class Cell:
         self.place.backend.stop(self.run, 1, self.handle, reason)
 
     @property
-    def stdout(self) -> str:
-        """What it has printed."""
-        return _text(self.run.paths.attempt(1).stdout)
-
-    @property
-    def stderr(self) -> str:
-        """What it has complained."""
-        return _text(self.run.paths.attempt(1).stderr)
-
-    @property
-    def outcome(self) -> Outcome:
-        """What came back."""
-        return decode(self.run, 1, self.place.store.key(self.run))
-
-    @property
     def values(self) -> dict[str, Any]:
         """The names that it bound."""
         return dict(self.outcome.names)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except FileNotFoundError:
-        return ""
 
 
 @dataclass
@@ -101,26 +77,18 @@ class Place:
         **spec: Any,
     ) -> Run:
         """A run of `cell` whose bundle is there, and that is not submitted."""
-        spec = {"mode": "ray", "workers": WORKERS, "env": {}, "secret": {}, "timeout": None, **spec}
-        target = {"backend": "ray", "where": "Ray on this machine", **(target or {})}
-        run = self.store.open(spec=spec, target=target, name="cell", headless=headless)
-        folder = run.paths.bundle
-        for part in ("code", "values"):
-            (folder / part).mkdir(parents=True)
-        steps: list[dict[str, Any]] = list(state)
-        if values:
-            digest, size = write_group(folder / "values", dict(values))
-            steps.append({"kind": "value", "names": list(values), "file": f"values/{digest}", "size": size})
-        for number, statement in enumerate(ast.parse(definitions).body, 1):
-            (folder / f"code/{number:03}.py").write_text(ast.unparse(statement))
-            names = [statement.name] if hasattr(statement, "name") else []
-            file = f"code/{number:03}.py"
-            steps.append(
-                {"kind": "source", "names": names, "file": file, "label": f"Cell [{number}]", "line": 1, "flags": 0}
-            )
-        (folder / "code/cell.py").write_text(cell)
-        told = {"file": "code/cell.py", "label": "Cell [7]", "line": 1, "flags": 0, "outs": list(outs), "only": False}
-        Bundle.write(folder, steps=steps, cell=told, python="3.11")
+        statements = ast.parse(definitions).body
+        run = opened(
+            self.store,
+            cell,
+            target={"backend": "ray", "where": "Ray on this machine", **(target or {})},
+            definitions=[([one.name] if hasattr(one, "name") else [], ast.unparse(one)) for one in statements],
+            groups=[values] if values else [],
+            state=state,
+            outs=outs,
+            headless=headless,
+            **{"mode": "ray", "workers": WORKERS, **spec},
+        )
         self.store.append(run, phase="submitting")
         return run
 

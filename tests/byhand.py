@@ -1,0 +1,94 @@
+"""Runs without a notebook: bundles made by hand, and what the cells in them have written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jobq_magic.bundle import Bundle
+from jobq_magic.results.decode import Outcome, decode
+from jobq_magic.run import Run
+from jobq_magic.runs.store import Store
+from jobq_magic.runtime.wire import write_group
+
+
+def opened(
+    store: Store,
+    cell: str,
+    *,
+    target: Mapping[str, Any],
+    definitions: Sequence[tuple[list[str], str]] = (),
+    groups: Iterable[Mapping[str, Any]] = (),
+    state: Sequence[dict[str, Any]] = (),
+    outs: Iterable[str] = (),
+    python: str = "3.11",
+    headless: bool = False,
+    **spec: Any,
+) -> Run:
+    """A run of `cell` whose bundle is there, and that is not submitted.
+
+    Args:
+        store: where.
+        cell: its text; tracebacks call it `Cell [7]`.
+        target: where it is to run.
+        definitions: what each binds, and its text; tracebacks call them `Cell [1]` and so on.
+        groups: of values.
+        state: steps that come before.
+        outs: the names that are to come back.
+        python: that of the notebook.
+        headless: whether nobody is in front.
+        spec: what is asked of the job.
+    """
+    spec = {"workers": None, "env": {}, "secret": {}, "timeout": None, **spec}
+    run = store.open(spec=spec, target=target, name="cell", headless=headless)
+    folder = run.paths.bundle
+    for part in ("code", "values"):
+        (folder / part).mkdir(parents=True)
+    steps = list(state)
+    for group in groups:
+        digest, size = write_group(folder / "values", dict(group))
+        steps.append({"kind": "value", "names": list(group), "file": f"values/{digest}", "size": size})
+    for number, (names, text) in enumerate(definitions, 1):
+        told = _text(folder, f"code/{number:03}.py", text, f"Cell [{number}]")
+        steps.append({"kind": "source", "names": names, **told})
+    told = _text(folder, "code/cell.py", cell, "Cell [7]")
+    Bundle.write(folder, steps=steps, cell={**told, "outs": list(outs), "only": False}, python=python)
+    return run
+
+
+def _text(folder: Path, file: str, text: str, label: str) -> dict[str, Any]:
+    (folder / file).write_text(text)
+    return {
+        "file": file, "label": label, "line": 1, "flags": 0, "sha256": hashlib.sha256(text.encode()).hexdigest()
+    }  # fmt: skip
+
+
+class Written:
+    """What a cell on its way has written. Who derives from it says which run it is, and where that started."""
+
+    run: Run
+    place: Any
+
+    @property
+    def stdout(self) -> str:
+        """What it has printed."""
+        return _read(self.run.paths.attempt(1).stdout)
+
+    @property
+    def stderr(self) -> str:
+        """What it has complained."""
+        return _read(self.run.paths.attempt(1).stderr)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What came back."""
+        return decode(self.run, 1, self.place.store.key(self.run))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""
