@@ -1,0 +1,179 @@
+"""From nothing to a cluster that takes jobs, and back. Both may be done again at any time, whatever was killed meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.cluster import (
+    addons,
+    build,
+    control,
+    environment,
+    images,
+    kwok,
+    network,
+    node,
+    people,
+    pki,
+    processes,
+    registry,
+    sweep,
+)
+from tests.cluster.layout import FIRST, NODES, SECOND, Node
+from tests.cluster.processes import Daemon
+from tests.cluster.steps import Failed, Steps, until
+
+_CONTROL: dict[str, Callable[[], Daemon]] = {
+    "registry": registry.daemon,
+    "etcd": control.etcd,
+    "apiserver": control.apiserver,
+    "controller-manager": control.controller_manager,
+    "scheduler": control.scheduler,
+}
+_NODE = {"containerd": node.containerd, "kubelet": node.kubelet, "proxy": node.proxy}
+_ADDONS = ("coredns", "kueue", "kuberay")
+_BASES = ("python", "ray")
+BINARIES = ("pause", "etcd", "coredns", "kuberay", "kueue", "kube")
+"""What is built for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a cluster is to have beyond its first node."""
+
+    second: bool = False
+    """A second real node, with a network of its own."""
+    kwok: int = 0
+    """Nodes that only claim to run what they are given, with GPUs; for queues at scale."""
+    gpus: int = 0
+    """GPUs that the first node claims to have."""
+
+
+def daemon(name: str) -> Daemon:
+    """A daemon by its name, as it is started: `apiserver`, `kubelet-node1`."""
+    if name in _CONTROL:
+        return _CONTROL[name]()
+    kind, _, place = name.partition("-")
+    return _NODE[kind](next(found for found in NODES if found.name == place))
+
+
+def up(wanted: Wanted, steps: Steps) -> None:
+    """Brings up what is not up.
+
+    Raises:
+        Failed: it does not come up; what is known of it.
+    """
+    with alone(), ThreadPoolExecutor(4, thread_name_prefix="images") as pool:
+        build.ensure(BINARIES, steps.say)
+        steps.done("binaries are there")
+        network.up()
+        pki.ensure()
+        processes.start(registry.daemon())
+        processes.start(control.etcd())
+        processes.start(node.containerd(FIRST))
+        until(registry.answers, "the registry answers", seconds=20, why=lambda: processes.last_words("registry"))
+        images.publish("pause", steps.say)
+        published = {name: pool.submit(images.publish, name, steps.say) for name in (*_ADDONS, *_BASES)}
+        _control(steps)
+        _join(FIRST)
+        if wanted.second:
+            _second()
+        _ready(FIRST, steps)
+        _addons(published, steps)
+        if wanted.second:
+            _ready(SECOND, steps)
+        kwok.nodes(wanted.kwok)
+        kwok.gpus(wanted.gpus)
+        people.apply()
+        steps.done("users and queues")
+        for name in _BASES:
+            published[name].result()
+        steps.done("images are published")
+        environment.write()
+
+
+def second(steps: Steps) -> None:
+    """Adds the second node to a cluster that is up."""
+    with alone():
+        _second()
+        _ready(SECOND, steps)
+
+
+def down(steps: Steps) -> None:
+    """Takes everything away: processes, mounts, links, rules, cgroups, files."""
+    with alone():
+        with contextlib.suppress(OSError, Failed):
+            kwok.stop()
+        for place in reversed(NODES):
+            for kind in ("kubelet", "proxy"):
+                processes.stop(f"{kind}-{place.name}")
+        for name in ("scheduler", "controller-manager", "apiserver", "etcd", "registry"):
+            processes.stop(name)
+        steps.done("nothing is started any more")
+        for place in NODES:
+            processes.stop(f"containerd-{place.name}")
+            sweep.containers(place)
+        steps.done("no container is left")
+        sweep.mounts()
+        network.leave(SECOND)
+        network.down()
+        for place in NODES:
+            sweep.cgroups(place)
+        sweep.files()
+        steps.done("down")
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """One at a time brings the cluster up or down; whoever comes second waits."""
+    path = Path("/run/lock/jobq-cluster")
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)
+
+
+def _control(steps: Steps) -> None:
+    processes.start(control.apiserver())
+    until(control.ready, "the API server is ready", seconds=90, why=lambda: processes.last_words("apiserver"))
+    steps.done("the API server is ready")
+    processes.start(control.controller_manager())
+    processes.start(control.scheduler())
+
+
+def _join(place: Node) -> None:
+    node.prepare(place)
+    for found in node.daemons(place):
+        processes.start(found)
+
+
+def _second() -> None:
+    network.join(SECOND)
+    _join(SECOND)
+
+
+def _ready(place: Node, steps: Steps) -> None:
+    until(
+        lambda: node.ready(place),
+        f"{place.name} is ready",
+        seconds=60,
+        why=lambda: processes.last_words(f"kubelet-{place.name}"),
+    )
+    steps.done(f"{place.name} is ready")
+
+
+def _addons(published: dict[str, Future[str]], steps: Steps) -> None:
+    for name in _ADDONS:
+        getattr(addons, f"apply_{name}")(published[name].result())
+    steps.done("CoreDNS, Kueue and KubeRay are applied")
+    for name, shown in (("coredns", "CoreDNS"), ("kuberay", "KubeRay"), ("kueue", "Kueue")):
+        getattr(addons, f"wait_{name}")()
+        steps.done(f"{shown} is ready")
