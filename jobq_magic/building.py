@@ -194,7 +194,7 @@ def summary(image: Image) -> dict[str, object]:
 
 
 def _hand_over(run: Run) -> None:
-    secrets = {name: os.environ[source or name] for name, source in (run.spec.get("secret") or {}).items()}
+    secrets = handover.secrets_in(run.spec.get("secret") or {}, os.environ)
     # Who names a variable without its value means the value here, and no record has it.
     here = [name for name, value in (run.spec.get("env") or {}).items() if value is None and name in os.environ]
     secrets |= {name: os.environ[name] for name in here}

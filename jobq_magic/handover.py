@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from jobq_magic.errors import BackendError
 from jobq_magic.places import runtime_dir
 
-__all__ = ["Handover", "leave", "remove", "reveal", "settings_in", "take"]
+__all__ = ["Handover", "leave", "remove", "reveal", "secrets_in", "settings_in", "take"]
 
 _SETTINGS = (
     "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "CURL_CA_BUNDLE", "NETRC", "REGISTRY_AUTH_FILE",
@@ -37,6 +38,22 @@ class Handover:
 def settings_in(environ: Mapping[str, str]) -> dict[str, str]:
     """The variables that say how registries, indexes and engines are reached."""
     return {name: text for name, text in environ.items() if name.upper() in _SETTINGS or name.startswith(_FAMILIES)}
+
+
+def secrets_in(asked: Mapping[str, str | None], environ: Mapping[str, str]) -> dict[str, str]:
+    """The values of the variables that `--secret` names.
+
+    Raises:
+        BackendError: one is not set.
+    """
+    for name, reference in asked.items():
+        if (source := reference or name) not in environ:
+            raise BackendError(
+                "secret-missing",
+                f"--secret {name}: {source} is not set in this environment",
+                do=f"Set it with os.environ[{source!r}] = ..., or before the notebook is started",
+            )
+    return {name: environ[reference or name] for name, reference in asked.items()}
 
 
 def leave(run: str, handover: Handover) -> None:

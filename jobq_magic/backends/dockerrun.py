@@ -23,6 +23,7 @@ from jobq_magic.quantities import amount
 from jobq_magic.run import Run
 from jobq_magic.runtime.contained import SECRETS
 from jobq_magic.runtime.launch import contained_argv
+from jobq_magic.runtime.manifest import LABELS
 
 __all__ = ["FOLDER", "LABEL", "check", "explained", "name_of", "wanted"]
 
@@ -55,13 +56,7 @@ def check(engine: Engine, spec: Mapping[str, Any]) -> None:
     Raises:
         BackendError: one sentence.
     """
-    for name, reference in (spec.get("secret") or {}).items():
-        if (source := reference or name) not in os.environ:
-            raise BackendError(
-                "secret-missing",
-                f"--secret {name}: {source} is not set in this environment",
-                do=f"Set it with os.environ[{source!r}] = ..., or before the notebook is started",
-            )
+    handover.secrets_in(spec.get("secret") or {}, os.environ)
     if (memory := spec.get("memory")) and amount(memory) < _LEAST:
         raise BackendError("memory", f"--memory {memory} is less than a container needs", do="Write 6Mi or more")
     cores = engine.info.get("NCPU")
@@ -175,11 +170,11 @@ def _check_volume(engine: Engine, volume: str) -> None:
 
 
 def _mount(volume: str) -> Mount:
-    """`/data:/data:ro`, or a volume of the engine by its name."""
+    """`/data:/data:ro`, or a volume of the engine by its name; other folders were made whole where they were read."""
     source, _, rest = volume.partition(":")
     target, _, mode = rest.partition(":")
-    if source.startswith(("/", ".", "~")):
-        return Mount(os.path.abspath(os.path.expanduser(source)), target, mode == "ro")  # noqa: PTH100, PTH111
+    if source.startswith("/"):
+        return Mount(posixpath.normpath(source), target, mode == "ro")
     return Mount(source, target, mode == "ro", "volume")
 
 
@@ -237,7 +232,7 @@ def _environment(run: Run, own_user: bool) -> dict[str, str]:
         environment = {"USER": _name(), "LOGNAME": _name(), **environment}
     return {
         **environment,
-        "JOBQ_LABELS": json.dumps(neutral(manifest)[1], separators=(",", ":")),
+        LABELS: json.dumps(neutral(manifest)[1], separators=(",", ":")),
         "JOBQ_RUN": run.id,
         "JOBQ_WORKERS": "1",
     }

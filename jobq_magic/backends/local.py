@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from jobq_magic.errors import BackendError
+from jobq_magic import handover
 from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
 from jobq_magic.runtime import process, supervise
@@ -37,13 +37,7 @@ class LocalBackend:
 
     def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> None:
         """Refuses secrets that are not in the environment."""
-        for name, reference in (spec.get("secret") or {}).items():
-            if (source := reference or name) not in os.environ:
-                raise BackendError(
-                    "secret-missing",
-                    f"--secret {name}: {source} is not set in this environment",
-                    do=f"Set it with os.environ[{source!r}] = ..., or before the notebook is started",
-                )
+        handover.secrets_in(spec.get("secret") or {}, os.environ)
 
     def submit(self, run: Run, attempt: int) -> Mapping[str, Any]:
         """Starts the supervisor, which starts the job; a second supervisor of the same attempt ends at once."""
