@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 
+from jobq_magic.backends import dockerrun
 from jobq_magic.backends.docker import DockerBackend
 from jobq_magic.engine import containers
+from jobq_magic.image import Image
 from jobq_magic.words import say
 from tests.support import eventually
 
@@ -133,11 +135,8 @@ def test_submitting_twice_starts_one_container(place):
 
 
 def test_a_container_whose_submitter_died_before_it_started_it_is_started_by_the_next(place):
-    from jobq_magic.backends import dockerrun
-    from jobq_magic.image import Image
-
     run = place.open("'done'")
-    wanted = dockerrun.wanted(place.engine, run, 1, Image.load(run.paths.image).reference)
+    wanted = dockerrun.wanted(place.engine, run, 1, _reference(run))
     assert containers.create(place.engine, wanted)
     assert place.follow(run).end().phase == "succeeded"
 
@@ -188,8 +187,6 @@ def test_an_image_without_python_is_refused_in_words(place):
 
 
 def _reference(run):
-    from jobq_magic.image import Image
-
     return Image.load(run.paths.image).reference
 
 

@@ -10,10 +10,13 @@ import pytest
 
 from jobq_magic.backends import dockerrun
 from jobq_magic.backends.docker import DockerBackend
+from jobq_magic.engine import containers
+from jobq_magic.engine.containers import Mount
 from jobq_magic.errors import BackendError
 from jobq_magic.images import layout
 from jobq_magic.places import runtime_dir
 from jobq_magic.runtime import contained
+from jobq_magic.words import say
 
 CANARY = "canary-7f3a91"
 
@@ -69,15 +72,9 @@ def test_a_volume_of_the_engine_outlives_the_container(place):
         assert place.run("open('/v/x').read()", volume=(f"{name}:/v",)).value == "kept"
         DockerBackend().check({"volume": (f"{name}:/v",)}, {})
     finally:
-        for cell, _, _ in dockerrun_containers(place):
+        for cell, _, _ in containers.labelled(place.engine, dockerrun.LABEL):
             place.engine.api.remove_container(cell, force=True)
         place.engine.api.remove_volume(name)
-
-
-def dockerrun_containers(place):
-    from jobq_magic.engine import containers
-
-    return containers.labelled(place.engine, dockerrun.LABEL)
 
 
 def test_secrets_reach_the_job_and_nothing_that_can_be_inspected(place):
@@ -180,7 +177,6 @@ def test_the_folder_of_a_run_that_the_engine_does_not_see_is_told(place, monkeyp
 
 def elsewhere(run):
     """Mounts as an engine has them that does not see this machine's disk."""
-    from jobq_magic.engine.containers import Mount
 
     def mount(source, *rest, **more):
         return Mount(source.replace(str(run.folder), f"{run.folder}-of-another-machine"), *rest, **more)
@@ -189,9 +185,6 @@ def elsewhere(run):
 
 
 def test_another_folder_in_the_place_of_the_runs_is_told(place, tmp_path, monkeypatch):
-    from jobq_magic.engine.containers import Mount
-    from jobq_magic.words import say
-
     run = place.open("1")
     monkeypatch.setattr(dockerrun, "Mount", lambda _, *rest, **more: Mount(str(tmp_path), *rest, **more))
     cell = place.follow(run)
