@@ -6,17 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from jobq_magic.errors import BackendError
 from jobq_magic.image import Recipe
 from jobq_magic.images.builders import append
 from jobq_magic.images.builders.append import files, needs_run
+from jobq_magic.images.builders.engine import EngineBuilder, key_of
 from jobq_magic.images.builders.installer import Installer
+from jobq_magic.images.cache import Cache
 from jobq_magic.images.model import Base, Report
-
-if TYPE_CHECKING:
-    from jobq_magic.images.cache import Cache
 
 __all__ = ["Installer", "another", "files", "needs_run"]
 
@@ -44,8 +42,6 @@ def another(
         raise BackendError(
             "needs-builder", f"{told}, and the builder {append.NAME} runs none", do="Take --builder engine"
         )
-    from jobq_magic.images.builders.engine import EngineBuilder, key_of
-
     builder = EngineBuilder(cache, environ)
     key = key_of(recipe, base, platform)
     if (kept := builder.kept(key, base)) is not None:

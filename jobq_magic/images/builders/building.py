@@ -11,17 +11,15 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from jobq_magic.addresses import redacted
 from jobq_magic.engine import buildkit
+from jobq_magic.engine.client import Engine, Refused
 from jobq_magic.errors import BackendError
 from jobq_magic.images.builders.surroundings import Surroundings
 from jobq_magic.images.model import Report
 from jobq_magic.snapshot import Progress
-
-if TYPE_CHECKING:
-    from jobq_magic.engine.client import Engine
 
 __all__ = ["Build", "run"]
 
@@ -87,8 +85,6 @@ def run(engine: Engine, build: Build, around: Surroundings, report: Report = lam
 @contextlib.contextmanager
 def _correctable() -> Iterator[None]:
     """What the engine refuses to begin with is a mistake in what it was given."""
-    from jobq_magic.engine.client import Refused
-
     try:
         yield
     except Refused as refused:

@@ -12,18 +12,22 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jobq_magic import dockerfiles
+from jobq_magic.contexts import is_address
+from jobq_magic.engine.client import Engine, Refused
+from jobq_magic.engine.load import save
 from jobq_magic.errors import BackendError, JobqError
 from jobq_magic.image import Recipe
 from jobq_magic.images import platforms
 from jobq_magic.images.builders import buildfile, context
 from jobq_magic.images.builders.building import Build, run
 from jobq_magic.images.builders.surroundings import Surroundings, surroundings
-from jobq_magic.images.cache import sealed, unsealed
+from jobq_magic.images.cache import Cache, sealed, unsealed
 from jobq_magic.images.contents import digest_of
 from jobq_magic.images.intoengine import REPOSITORY, EngineDestination, tag_of
 from jobq_magic.images.kept import KeptContent
@@ -32,17 +36,11 @@ from jobq_magic.images.model import Assembled, Base, Layer, Report
 from jobq_magic.runtime.wire import canonical, replace_file
 from jobq_magic.snapshot import Progress
 
-if TYPE_CHECKING:
-    from jobq_magic.engine.client import Engine
-    from jobq_magic.images.cache import Cache
+__all__ = ["EngineBuilder", "key_of"]
 
-__all__ = ["NAME", "EngineBuilder", "key_of"]
-
-NAME = "engine"
 _FORMAT = 1
 """Of what this file makes."""
 _PLACEHOLDER = "base"
-_PIECE = 1 << 20
 _SETTINGS = ("Cmd", "Entrypoint", "ExposedPorts", "Labels", "Shell", "StopSignal", "User", "Volumes", "WorkingDir")
 """Of an image (OCI image-spec, config.md); engines write more there."""
 
@@ -54,8 +52,6 @@ class EngineBuilder:
         cache: where what was built is kept.
         environ: how the engine, registries and indexes are reached.
     """
-
-    name = NAME
 
     def __init__(self, cache: Cache, environ: Mapping[str, str]) -> None:
         self._cache = cache
@@ -79,7 +75,7 @@ class EngineBuilder:
             layers = [*base.layers[: told["kept"]], *(self._layer(one) for one in told["layers"])]
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return _base(base, told["config"], layers, key)
+        return replace(base, key=key, config=told["config"], layers=tuple(layers))
 
     def build(self, recipe: Recipe, base: Base, key: str, report: Report) -> Base:
         """The base with what the recipe wants to be run in it.
@@ -102,17 +98,17 @@ class EngineBuilder:
         text = buildfile.written(recipe, image, root=user in {"", "0", "root", "0:0"})
         if text:
             image = run(engine, Build(text, recipe.args), around, report)
-        with engine.telling("keep what was built"):
-            engine.api.tag(image, REPOSITORY, tag_of(key).rpartition(":")[2])
+        _tagged(engine, image, key, "keep what was built")
         report([Progress("layers out of Docker", 0, None)])
         grown, notes = self._taken(engine, image, stands_on, key, _named(recipe))
         there = len(base.layers) if grown else 0
-        config = {**{name: base.config[name] for name in ("architecture", "os", "variant") if name in base.config}}
-        config["config"] = settings
+        told = {name: base.config[name] for name in ("architecture", "os", "variant") if name in base.config}
+        config = {**told, "config": settings}
         note = self._note(key)
         note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         replace_file(note, sealed({"kept": there, "layers": notes, "config": config}))
-        return _base(base, config, [*base.layers[:there], *(self._layer(one) for one in notes)], key)
+        layers = (*base.layers[:there], *(self._layer(one) for one in notes))
+        return replace(base, key=key, config=config, layers=layers)
 
     def upon(self, base: Base, report: Report) -> tuple[Engine, str, Surroundings]:
         """The engine, what it calls the base with what a build needs of this machine, and what that is."""
@@ -121,8 +117,6 @@ class EngineBuilder:
         return engine, self._surrounded(engine, self._bare(engine, base, report), around), around
 
     def _engine(self) -> Engine:
-        from jobq_magic.engine.client import Engine
-
         self._connected = self._connected or Engine.connect(self._environ)
         return self._connected
 
@@ -130,9 +124,7 @@ class EngineBuilder:
         """What the engine calls the base, which it has now."""
         key = hashlib.sha256(canonical(["bare", base.key, [layer.diff_id for layer in base.layers]])).hexdigest()
         if base.key.startswith("sha256:") and _has(engine, base.key):  # it is the engine's own
-            with engine.telling("name the base"):
-                engine.api.tag(base.key, REPOSITORY, tag_of(key).rpartition(":")[2])
-            return tag_of(key)
+            return _tagged(engine, base.key, key, "name the base")
         destination = EngineDestination(engine)
         if destination.find(key, "") is None:
             config = canonical({**base.config, "rootfs": _rootfs(base.layers), "history": []})
@@ -153,27 +145,19 @@ class EngineBuilder:
             f"ENV {name}={json.dumps(text).replace('$', chr(92) + '$')}" for name, text in around.variables.items()
         ]
         image = run(engine, Build("\n".join([*lines, ""]), {}, files), around)
-        key = hashlib.sha256(image.encode()).hexdigest()
-        with engine.telling("name the base"):
-            engine.api.tag(image, REPOSITORY, tag_of(key).rpartition(":")[2])
-        return tag_of(key)
+        return _tagged(engine, image, hashlib.sha256(image.encode()).hexdigest(), "name the base")
 
     def _dockerfile(self, engine: Engine, recipe: Recipe, image: str, around: Surroundings, report: Report) -> str:
         named = dockerfiles.base_of(recipe.dockerfile, recipe.args)
         text = dockerfiles.with_bases(recipe.dockerfile, recipe.args, {named: image})
         files = dict(_files(recipe)) if _reads_files(recipe.dockerfile) else {}
         built = run(engine, Build(text, recipe.args, {name: file.path for name, file in files.items()}), around, report)
-        key = hashlib.sha256(built.encode()).hexdigest()
-        with engine.telling("name what was built"):
-            engine.api.tag(built, REPOSITORY, tag_of(key).rpartition(":")[2])
-        return tag_of(key)
+        return _tagged(engine, built, hashlib.sha256(built.encode()).hexdigest(), "name what was built")
 
     def _taken(
         self, engine: Engine, image: str, stands_on: str, key: str, name: str
     ) -> tuple[bool, list[dict[str, Any]]]:
         """Whether it stands on the base still, and its own layers, which are here now."""
-        from jobq_magic.engine.load import save
-
         diff_ids = _diff_ids(engine, image)
         below = _diff_ids(engine, stands_on)
         grown = diff_ids[: len(below)] == below
@@ -182,7 +166,7 @@ class EngineBuilder:
             parts = save(engine, image, Path(scratch) / "image.tar")
             first = len(below) if grown else 0
             for number, (diff_id, part) in enumerate(zip(diff_ids[first:], parts[first:], strict=True)):
-                made = compressed(_bytes(part.path, part.offset, part.size), self._made("blobs"))
+                made = compressed(part.read(), self._made("blobs"))
                 if made.diff_id != diff_id:
                     raise BackendError(
                         "engine-layer", f"Docker gave a layer away that is not {diff_id[:19]}…", do="Run the cell again"
@@ -246,7 +230,7 @@ def _files(recipe: Recipe) -> Iterator[tuple[str, context.File]]:
 def _named(recipe: Recipe) -> str:
     told = ["Dockerfile"] * bool(recipe.dockerfile) + list(recipe.apt)
     told += [recipe.user.name] if recipe.user and recipe.user.create else []
-    told += [source.rpartition("/")[2] for source, _ in recipe.add if "://" in source]
+    told += [source.rpartition("/")[2] for source, _ in recipe.add if is_address(source)]
     return ", ".join(told[:3]) + (f" and {len(told) - 3} more" if len(told) > 3 else "")
 
 
@@ -263,11 +247,12 @@ def _plain(settings: Mapping[str, Any], base: Base, around: Surroundings) -> dic
     return {**{name: settings[name] for name in _SETTINGS if settings.get(name)}, "Env": kept}
 
 
-def _base(base: Base, config: Mapping[str, Any], layers: Sequence[Layer], key: str) -> Base:
-    return Base(
-        base.reference, key, config, tuple(layers), docker=base.docker, python=base.python, ray=base.ray,
-        notes=base.notes,
-    )  # fmt: skip
+def _tagged(engine: Engine, image: str, key: str, doing: str) -> str:
+    """Gives an image of an engine the name that belongs to a key, and returns that."""
+    name = tag_of(key)
+    with engine.telling(doing):
+        engine.api.tag(image, REPOSITORY, name.rpartition(":")[2])
+    return name
 
 
 def _settings(engine: Engine, image: str) -> dict[str, Any]:
@@ -281,8 +266,6 @@ def _diff_ids(engine: Engine, image: str) -> list[str]:
 
 
 def _has(engine: Engine, image: str) -> bool:
-    from jobq_magic.engine.client import Refused
-
     try:
         with engine.telling("look for the base"):
             engine.api.inspect_image(image)
@@ -293,11 +276,3 @@ def _has(engine: Engine, image: str) -> bool:
 
 def _rootfs(layers: Iterable[Layer]) -> dict[str, Any]:
     return {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]}
-
-
-def _bytes(path: Path, offset: int, size: int) -> Iterator[bytes]:
-    with path.open("rb", buffering=0) as file:
-        file.seek(offset)
-        while size and (data := file.read(min(_PIECE, size))):
-            size -= len(data)
-            yield data

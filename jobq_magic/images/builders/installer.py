@@ -8,20 +8,19 @@ import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from jobq_magic import uvtool
+from jobq_magic.engine.client import Engine
 from jobq_magic.errors import BackendError
 from jobq_magic.image import Recipe
 from jobq_magic.images.builders import append
 from jobq_magic.images.builders.building import Build, run
+from jobq_magic.images.builders.engine import EngineBuilder
+from jobq_magic.images.cache import Cache
 from jobq_magic.images.model import Base, Report
 from jobq_magic.snapshot import Progress
-
-if TYPE_CHECKING:
-    from jobq_magic.engine.client import Engine
-    from jobq_magic.images.cache import Cache
 
 __all__ = ["Installer"]
 
@@ -68,8 +67,6 @@ class Installer:
 
     def install(self, lines: str, options: Sequence[str], target: Path, refusal: BackendError) -> None:
         """Installs these lines into a folder; see `packages.Elsewhere`."""
-        from jobq_magic.images.builders.engine import EngineBuilder
-
         builder = EngineBuilder(self._cache, self._environ)
         why = f"the builder {append.NAME} runs nothing" if self._recipe.builder == append.NAME else ""
         if why := why or builder.can(self._platform):
