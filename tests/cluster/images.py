@@ -1,7 +1,7 @@
 """The cluster's images, made here and pushed to its registry; none comes from outside.
 
-Each is told apart by what it is made from, as users' images are: what is in the registry is neither made nor sent again,
-and finding that out takes a few milliseconds.
+Each is told apart by what it is made from, as users' images are: what is in the registry is neither made nor sent
+again, and finding that out takes a few milliseconds.
 
     pause, coredns, kueue, kuberay    one program each
     python                            this machine's own Python: the base `host`, for Jobs
@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.metadata
 import os
-import re
 import shutil
 import sys
 import time
@@ -23,10 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-
-from jobq_magic.errors import BackendError
+from jobq_magic.errors import JobqError
 from jobq_magic.image import Packages
 from jobq_magic.images import host, layout, libraries, packages, platforms
 from jobq_magic.images.cache import Cache
@@ -35,10 +30,11 @@ from jobq_magic.images.destinations import RegistryDestination
 from jobq_magic.images.layer import Staged
 from jobq_magic.images.model import Assembled, Base, Entry, Layer, Part
 from jobq_magic.images.parts import key_of
-from jobq_magic.images.registry import MANIFESTS, Registry
+from jobq_magic.images.registry import Registry
 from jobq_magic.runtime.wire import canonical
-from tests.cluster import build
+from tests.cluster import build, locked
 from tests.cluster.layout import CACHE, REGISTRY_PULL, REGISTRY_PUSH
+from tests.cluster.steps import Failed
 
 Say = Callable[[str], None]
 
@@ -73,7 +69,7 @@ _SITE = (
 )
 _BIN = "usr/local/bin"
 _MOVED = {layout.inside(layout.SITE): _SITE, layout.inside(layout.BIN): _BIN}
-"""Where the layer of packages has its files, and where this one has them: a base has Ray where `pip install` puts it."""
+"""Where the layer of packages has its files, and where this one has them: a base has Ray where pip would put it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +107,16 @@ def publish(
         cache: where layers that were made are kept.
 
     Raises:
-        BackendError: it cannot be made, or not be brought there; in a sentence.
+        Failed: it cannot be made, or not be brought there.
     """
+    try:
+        return _published(name, say, push, pull, Cache(cache))
+    except JobqError as error:
+        raise Failed(f"The image `{name}`: {'; '.join(error.lines())}") from error
+
+
+def _published(name: str, say: Say, push: str, pull: str, kept: Cache) -> str:
     began = time.monotonic()
-    kept = Cache(cache)
     plan = _plan(name, kept)
     # Nothing of the environment counts here: the registry is this machine's own, behind no proxy.
     with contextlib.closing(RegistryDestination(f"http://{push}/{name}", f"{pull}/{name}", {}, kept)) as place:
@@ -150,12 +152,13 @@ def _plan(name: str, cache: Cache) -> _Plan:
     if name in _PROGRAMS:
         return _program(name, build.binary(name))
     if name not in NAMES:
-        raise BackendError("cluster-image", f"There is no image {name!r} of the cluster", do=f"Name one of {NAMES}")
+        raise Failed(f"The cluster has no image `{name}`; it has {', '.join(NAMES)}.")
     base = host.host_base(cache.layer, python=_PYTHON, platform=platforms.here(), environ=os.environ)
     settings = base.config["config"]
     if name == "python":
         return _Plan(settings, (), base)
-    company, ray = _company(), _ray()
+    lines = locked.part(_RAY, _LOCK, cache.root / "locked")
+    version = locked.version("ray", lines)
     own = {"HOME": _HOME, "RAY_USAGE_STATS_ENABLED": "0"}
     settings = {
         **settings,
@@ -163,17 +166,16 @@ def _plan(name: str, cache: Cache) -> _Plan:
         # As Ray's own images have it: by such a user, and such a label.
         "User": "1000:1000",
         "WorkingDir": _HOME,
-        "Labels": {"io.ray.ray-version": importlib.metadata.version("ray")},
+        "Labels": {"io.ray.ray-version": version},
     }
-    return _Plan(settings, (company, ray), base)
+    return _Plan(settings, (_company(), _ray(lines, version)), base)
 
 
 def _layers(plan: _Plan, cache: Cache, name: str, push: str, say: Say) -> list[Layer]:
     """All layers of an image, those of its base first."""
-    made: list[Layer] = []
-    for layer in plan.base.layers if plan.base is not None else ():
-        # The registry takes it from the other image by itself, where that has it.
-        made.append(layer if name == "python" else replace(layer, origin=f"{push}/python"))
+    made = list(plan.base.layers if plan.base is not None else ())
+    if name != "python":  # the registry takes it from that one by itself, where it has it
+        made = [replace(layer, origin=f"{push}/python") for layer in made]
     for part in plan.parts:
         if (layer := cache.kept(part)) is None:
             say(f"image {name}: making {part.name}")
@@ -184,37 +186,25 @@ def _layers(plan: _Plan, cache: Cache, name: str, push: str, say: Say) -> list[L
 
 def _assembled(plan: _Plan, layers: Sequence[Layer]) -> Assembled:
     """The image as it travels: its configuration and its manifest (OCI image-spec)."""
-    config = canonical(
-        {
-            **platforms.described(platforms.here()),
-            "created": _BEGINNING,
-            "config": plan.settings,
-            "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]},
-            "history": [{"created": _BEGINNING, "created_by": layer.name} for layer in layers],
-        }
-    )
-    digest = digest_of(config)
-    media_type = MANIFESTS[0]
-    manifest = canonical(
-        {
-            "schemaVersion": 2,
-            "mediaType": media_type,
-            "config": {
-                "mediaType": "application/vnd.oci.image.config.v1+json",
-                "digest": digest,
-                "size": len(config),
-            },
-            "layers": [
-                {
-                    "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
-                    "digest": layer.digest,
-                    "size": layer.size,
-                }
-                for layer in layers
-            ],
-        }
-    )
-    return Assembled(plan.key, tuple(layers), config, digest, manifest, digest_of(manifest), media_type)
+    described = {
+        **platforms.described(platforms.here()),
+        "created": _BEGINNING,
+        "config": plan.settings,
+        "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]},
+        "history": [{"created": _BEGINNING, "created_by": layer.name} for layer in layers],
+    }
+    config = canonical(described)
+    kind = "application/vnd.oci.image"
+    written = {
+        "schemaVersion": 2,
+        "mediaType": (media_type := f"{kind}.manifest.v1+json"),
+        "config": {"mediaType": f"{kind}.config.v1+json", "digest": digest_of(config), "size": len(config)},
+        "layers": [
+            {"mediaType": f"{kind}.layer.v1.tar+gzip", "digest": layer.digest, "size": layer.size} for layer in layers
+        ],
+    }
+    manifest = canonical(written)
+    return Assembled(plan.key, tuple(layers), config, digest_of(config), manifest, digest_of(manifest), media_type)
 
 
 def _program(name: str, path: Path) -> _Plan:
@@ -234,11 +224,7 @@ def _company() -> Part:
     """What Ray needs beside Python: a home that anybody may write to, and wget, by which KubeRay's probes ask."""
     wget = shutil.which("wget")
     if wget is None:
-        raise BackendError(
-            "cluster-image",
-            "KubeRay asks Ray how it is by wget, and this machine has none to put into the image",
-            do="Install it: apt-get install wget",
-        )
+        raise Failed("wget is missing, by which KubeRay asks how Ray is: `apt-get install wget` installs it.")
     program = Path(os.path.realpath(wget))
 
     def entries(_: Path) -> Iterator[Entry]:
@@ -258,14 +244,9 @@ def _company() -> Part:
     return Part("company", "wget and a home", key_of("cluster-company", _FORMAT, _HOME, _PEOPLE, stamps), entries)
 
 
-def _ray() -> Part:
+def _ray(lines: str, version: str) -> Part:
     """Ray and all that it needs, with bytecode: without, each of its ten processes would compile for seconds."""
-    part = packages.part(
-        Packages(_locked(_RAY, _LOCK.read_text(encoding="utf-8"))),
-        python=_PYTHON,
-        platform=platforms.here(),
-        environ=dict(os.environ),
-    )
+    part = packages.part(Packages(lines), python=_PYTHON, platform=platforms.here(), environ=dict(os.environ))
     assert part is not None
 
     def entries(folder: Path) -> Iterable[Entry]:
@@ -274,7 +255,6 @@ def _ray() -> Part:
             return Staged(list(_moved(found.first)), lambda: _moved(found.rest()), found.close)
         return _moved(found)
 
-    version = importlib.metadata.version("ray")
     key = key_of("cluster-ray", _FORMAT, part.key, _MOVED, _NOT_OF_RAY)
     return Part("requirements", f"Ray {version}", key, entries)
 
@@ -287,51 +267,6 @@ def _moved(entries: Iterable[Entry]) -> Iterator[Entry]:
         path = _MOVED[above] + entry.path.removeprefix(above)
         if not path.startswith(unwanted):
             yield replace(entry, path=path)
-
-
-def _locked(wanted: Iterable[str], lock: str) -> str:
-    """The lines of a lock for distributions and all that they need, as this environment has them, which it was made by.
-
-    Raises:
-        BackendError: one is not installed, or not in the lock.
-    """
-    blocks = {
-        canonicalize_name(re.split(r"[^A-Za-z0-9._-]", block, maxsplit=1)[0]): block
-        for block in re.split(r"^(?=[A-Za-z0-9])", lock, flags=re.MULTILINE)
-        if block[:1].isalnum()
-    }
-    found = sorted({name for name, _ in _needed(wanted)})
-    if missing := [name for name in found if name not in blocks]:
-        raise BackendError(
-            "cluster-image",
-            f"{missing[0]} is needed in the image of Ray, and not in {_LOCK.name}",
-            do="Install what is locked: make install",
-        )
-    return "".join(blocks[name] for name in found)
-
-
-def _needed(wanted: Iterable[str]) -> set[tuple[str, str]]:
-    """Distributions and all that they need: each by its name, with each extra of it that is asked for."""
-    found: set[tuple[str, str]] = set()
-    left = [Requirement(text) for text in wanted]
-    while left:
-        one = left.pop()
-        for extra in ("", *one.extras):
-            if (pair := (canonicalize_name(one.name), extra)) in found:
-                continue
-            found.add(pair)
-            try:
-                needs = importlib.metadata.requires(one.name) or []
-            except importlib.metadata.PackageNotFoundError as error:
-                raise BackendError(
-                    "cluster-image",
-                    f"{one.name} is needed in the image of Ray, and not installed here",
-                    do="Install what is locked: make install",
-                ) from error
-            for need in map(Requirement, needs):
-                if need.marker is None or need.marker.evaluate({"extra": extra}):
-                    left.append(need)
-    return found
 
 
 def _stamp(path: Path) -> tuple[str, int, int]:
