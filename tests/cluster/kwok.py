@@ -1,0 +1,142 @@
+"""Nodes that only claim to run what they are given (kwok), and GPUs that nobody has: for queues at scale.
+
+A pod runs on such a node where it tolerates the taint `kwok.x-k8s.io/node`; it is Running at once, a Job's is Succeeded
+soon after, and neither has a log.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from tests.cluster import build, processes
+from tests.cluster.kubectl import apply, get, kubectl
+from tests.cluster.layout import ADMIN, FIRST, STATE
+from tests.cluster.processes import Daemon
+from tests.cluster.rendering import rendered
+from tests.cluster.steps import until
+
+GPU = "nvidia.com/gpu"
+GPUS = 8
+"""Of each such node."""
+TAINT = "kwok.x-k8s.io/node"
+LABELS = {"type": "kwok", "nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3"}
+"""Of each such node: a flavor names the second, as NVIDIA's own operator labels real ones."""
+_SELECTOR = f"type={LABELS['type']}"
+_AMOUNTS = {"cpu": "64", "memory": "512Gi", "ephemeral-storage": "1Ti", "pods": "110", GPU: str(GPUS)}
+_PODS = "198.18.192.0/18"
+"""Addresses of their pods: among the cluster's, where no route leads to."""
+_LEASE = 12
+"""Seconds. A lease is renewed in a quarter of them; a silent node is given up after 16 s (control.py)."""
+
+
+def nodes(number: int, say: Callable[[str], None] = lambda text: None, seconds: float = 60) -> None:
+    """Makes just so many nodes be there and ready; their daemon runs while there are any.
+
+    Args:
+        number: of them: `fake-1`, `fake-2` and so on.
+        say: is told when kwok is to be built first.
+        seconds: for how long they are waited for.
+    """
+    there = set(_names())
+    wanted = [f"fake-{index}" for index in range(1, number + 1)]
+    if gone := there.difference(wanted):
+        _remove(sorted(gone), seconds)
+    if not number:
+        stop()
+        return
+    build.ensure(("kwok",), say)
+    processes.start(daemon())
+    if new := [node(name) for name in wanted if name not in there]:
+        apply(_list(new))
+    until(
+        lambda: set(_ready()) == set(wanted),
+        f"{number} nodes of kwok are ready",
+        seconds=seconds,
+        every=0.2,
+        why=lambda: processes.last_words("kwok"),
+    )
+
+
+def stop() -> None:
+    """Ends the daemon; the nodes that are there become silent."""
+    processes.stop("kwok")
+
+
+def daemon() -> Daemon:
+    """Kwok: it gives its nodes and their pods the status that a kubelet would."""
+    stages = _stages()
+    named = {
+        "kubeconfig": ADMIN,
+        "config": stages,
+        "manage-all-nodes": "false",
+        "manage-nodes-with-label-selector": _SELECTOR,
+        "node-ip": FIRST.address,
+        "node-lease-duration-seconds": str(_LEASE),
+        "cidr": _PODS,
+    }
+    return Daemon("kwok", (build.binary("kwok"), *(f"--{name}={text}" for name, text in named.items())))
+
+
+def node(name: str) -> dict[str, Any]:
+    """A node as it is asked for."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "labels": {**LABELS, "kubernetes.io/hostname": name, "kubernetes.io/os": "linux"},
+        },
+        "spec": {"taints": [{"key": TAINT, "value": "fake", "effect": "NoSchedule"}]},
+        "status": {"capacity": _AMOUNTS, "allocatable": _AMOUNTS},
+    }
+
+
+def gpus(number: int, name: str = FIRST.name) -> None:
+    """Makes a real node claim to have so many GPUs; 0 takes the claim away. Pods that ask for one see none.
+
+    The kubelet leaves amounts alone that it knows nothing about, until it starts anew.
+    """
+    status = get("node", name)["status"]
+    wanted = str(number) if number else None
+    kinds = ("capacity", "allocatable")
+    if all(status[kind].get(GPU) == wanted for kind in kinds):
+        return
+    patch = json.dumps({"status": {kind: {GPU: wanted} for kind in kinds}})
+    kubectl("patch", "node", name, "--subresource=status", "--type=merge", "-p", patch)
+
+
+def _stages() -> Path:
+    """The file of what happens to nodes and pods, in kwok's own words: as fast as it can."""
+    path = STATE / "kwok.json"
+    stages = rendered("sigs.k8s.io/kwok", "kustomize/stage/fast")
+    text = "".join(f"---\n{json.dumps(stage)}\n" for stage in stages)  # JSON is YAML
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+    return path
+
+
+def _names() -> list[str]:
+    return [found["metadata"]["name"] for found in get("nodes", f"--selector={_SELECTOR}")["items"]]
+
+
+def _ready() -> Iterable[str]:
+    for found in get("nodes", f"--selector={_SELECTOR}")["items"]:
+        conditions = found.get("status", {}).get("conditions", [])
+        if any(one["type"] == "Ready" and one["status"] == "True" for one in conditions):
+            yield found["metadata"]["name"]
+
+
+def _remove(names: list[str], seconds: float) -> None:
+    # Nobody would end their pods, which would hold their places in queues until the cluster notices.
+    pods = [found for found in get("pods", "--all-namespaces")["items"] if found["spec"].get("nodeName") in names]
+    if pods:
+        at_once = ("--grace-period=0", "--force", "--wait=false", "--ignore-not-found")
+        kubectl("delete", "-f", "-", *at_once, given=_list(pods))
+    kubectl("delete", "nodes", *names, "--ignore-not-found", f"--timeout={seconds:.0f}s", seconds=seconds + 10)
+
+
+def _list(objects: list[dict[str, Any]]) -> str:
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
