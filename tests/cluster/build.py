@@ -1,7 +1,5 @@
 """The programs of the cluster, built from pinned modules and kept by the content that they were built from.
 
-`python -m tests.cluster.build [NAME...]` builds what is missing.
-
 What is kept outlives clusters and checkouts, and is all that a cluster needs: where it is there, Go is not asked for.
 """
 
@@ -14,14 +12,13 @@ import hashlib
 import os
 import platform
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cluster import golang, layout
-from tests.cluster.steps import Failed, Steps
+from tests.cluster.steps import Failed
 from tests.cluster.versions import version
 
 
@@ -41,8 +38,8 @@ class Program:
     """A folder of its module that is kept beside it."""
 
 
-def _stamped(module: str, prefix: str) -> tuple[str, ...]:
-    return (f"{module}/{prefix}Version={version(module)}",)
+def _of_kueue() -> tuple[str, ...]:
+    return (f"{_KUEUE}/pkg/version.GitVersion={version(_KUEUE)}",)
 
 
 def _of_kubernetes() -> tuple[str, ...]:
@@ -62,9 +59,9 @@ PROGRAMS = (
     Program("etcd", "kubernetes", "./etcd", "go.etcd.io/etcd/server/v3"),
     Program("kube", "kubernetes", "./kube", _KUBERNETES, _of_kubernetes()),
     Program("coredns", "coredns", ".", "github.com/coredns/coredns"),
-    Program("kueue", "kubernetes", f"{_KUEUE}/cmd/kueue", _KUEUE, _stamped(_KUEUE, "pkg/version.Git"), "config"),
+    Program("kueue", "kubernetes", f"{_KUEUE}/cmd/kueue", _KUEUE, _of_kueue(), "config"),
     Program("kuberay", "kuberay", _KUBERAY, _KUBERAY, manifests="config"),
-    Program("kwok", "kwok", f"{_KWOK}/cmd/kwok", _KWOK, _stamped(_KWOK, "pkg/consts."), "kustomize"),
+    Program("kwok", "kwok", f"{_KWOK}/cmd/kwok", _KWOK, manifests="kustomize"),
 )
 """In the order in which they are needed when a cluster is brought up."""
 NEEDED = tuple(program.name for program in PROGRAMS if program.name != "kwok")
@@ -86,6 +83,13 @@ def binary(name: str) -> Path:
     if (found := _found(_program(name))) is None:
         raise Failed(f"`{name}` is not built for what this checkout asks for: `make cluster-build` builds it.")
     return found / name
+
+
+def missing(names: Iterable[str]) -> list[str]:
+    """Which of these programs would have to be built first."""
+    if os.environ.get("JOBQ_CLUSTER_BINARIES"):
+        return []
+    return [name for name in names if _found(_program(name)) is None]
 
 
 def module(name: str) -> Path:
@@ -128,8 +132,8 @@ def ensure(names: Iterable[str], say: Callable[[str], None], ready: Callable[[st
         known = ", ".join(program.name for program in PROGRAMS)
         raise Failed(f"Nobody knows how to build {', '.join(sorted(unknown))}; known are {known}.")
     programs = [program for program in PROGRAMS if program.name in names]
-    if not os.environ.get("JOBQ_CLUSTER_BINARIES"):
-        _announce([program for program in programs if _found(program) is None], say)
+    lacking = missing(program.name for program in programs)
+    _announce([program for program in programs if program.name in lacking], say)
     for program in programs:
         if not os.environ.get("JOBQ_CLUSTER_BINARIES"):
             _ensure(program, say)
@@ -238,10 +242,3 @@ def _locked(name: str, say: Callable[[str], None]) -> Iterator[None]:
             say(f"{name} waits for another build on this machine")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-if __name__ == "__main__":
-    try:
-        ensure(sys.argv[1:] or NEEDED, Steps().say)
-    except Failed as failed:
-        sys.exit(str(failed))
