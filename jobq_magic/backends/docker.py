@@ -24,9 +24,8 @@ from jobq_magic.errors import BackendError
 from jobq_magic.image import Image
 from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
-from jobq_magic.runtime import contained, outputs, spill, supervise, wire
+from jobq_magic.runtime import contained, ends
 from jobq_magic.runtime.main import Job
-from jobq_magic.snapshot import FINAL
 
 __all__ = ["DockerBackend"]
 
@@ -90,7 +89,7 @@ class DockerBackend:
         name = handle["container"]
         known = self._jobs.setdefault(name, _Known())
         job = Job.at(str(run.folder), attempt)
-        over = _is_over(job)
+        over = ends.recorded(job)
         now = time.monotonic()
         if not over and now - known.looked < _LOOK:
             return Observation()
@@ -115,7 +114,7 @@ class DockerBackend:
         if state is not None and state.status == "created":
             self.submit(run, attempt)
             return Observation()
-        if _is_over(job):  # it was written down while we asked
+        if ends.recorded(job):  # it was written down while we asked
             return self._settled(engine, name)
         seen = _without_an_end(engine, job, name, state)
         self._settled(engine, name)
@@ -162,7 +161,8 @@ class DockerBackend:
         silent = time.monotonic() - known.answered
         if silent < _SILENT or _beats(job):
             return Observation()
-        _recover(job)
+        with contextlib.suppress(OSError):  # where there is no room, the end is told all the same
+            ends.recover(job)
         return Observation("lost", "engine-silent", {"seconds": silent})
 
 
@@ -170,10 +170,6 @@ def _environ(run: Run) -> dict[str, str]:
     """The environment that says where the engine is: as it was where the run was submitted."""
     left = handover.take(run.id)
     return {**os.environ, **(left.settings if left is not None else {})}
-
-
-def _is_over(job: Job) -> bool:
-    return any(event.get("phase") in FINAL for event in wire.read_events(job.record))
 
 
 def _resumed(known: _Known) -> Observation:
@@ -191,20 +187,11 @@ def _beats(job: Job) -> bool:
         return False
 
 
-def _recover(job: Job) -> None:
-    """Brings what a killed job printed to its place."""
-    with contextlib.suppress(OSError):
-        spill.recover(job.out)
-        order = outputs.Order(job.out)
-        order.sample()
-        order.close()
-
-
 def _without_an_end(engine: Engine, job: Job, name: str, state: containers.State | None) -> Observation:
     """What became of a job whose supervisor is gone, and wrote down no end."""
-    _recover(job)
-    cause = "" if supervise.result_of(job) else supervise.asked(job)
-    event = supervise.ending(job, None, cause)
+    with contextlib.suppress(OSError):  # likewise
+        ends.recover(job)
+    event = ends.left(job)
     if event.get("reason") != "no-result":
         return Observation(event["phase"], event.get("reason", ""), event.get("facts", {}))
     if state is None:
@@ -231,6 +218,6 @@ def _sweep(engine: Engine) -> None:
             gone = folder.parent.is_dir() and not folder.exists()
         except OSError:  # another user's
             continue
-        if gone or _is_over(Job.at(str(folder), 1)):
+        if gone or ends.recorded(Job.at(str(folder), 1)):
             containers.remove(engine, name)
             handover.remove(labels[dockerrun.LABEL])

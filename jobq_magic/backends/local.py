@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from jobq_magic import handover
 from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
-from jobq_magic.runtime import process, supervise
+from jobq_magic.runtime import ends, process, supervise
 from jobq_magic.runtime.launch import runtime_folder, supervisor_argv
 from jobq_magic.runtime.main import Job
 
@@ -71,7 +71,7 @@ class LocalBackend:
         left = supervise.read(job)
         if left is None:
             return Observation("lost", "not-started")
-        event = supervise.ending(job, None, "" if supervise.result_of(job) else supervise.asked(job))
+        event = ends.left(job)
         if event.get("reason") != "no-result":
             return Observation(event["phase"], event.get("reason", ""), event.get("facts", {}))
         rebooted = left["supervisor"]["boot"] != process.this_host()["boot"]

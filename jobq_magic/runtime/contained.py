@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 
-from . import supervise
+from . import ends, supervise
 from .main import Job
 
 SECRETS = "/run/jobq-secrets"
@@ -52,7 +52,7 @@ def _call(*_: object) -> None:
 
 def _asked(job: Job) -> str:
     """Why the job is to end; "" where it is not."""
-    return supervise.asked(job) or ("stopped" if _called else "")
+    return ends.asked(job) or ("stopped" if _called else "")
 
 
 def _begin() -> None:

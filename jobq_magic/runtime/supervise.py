@@ -19,7 +19,8 @@ import signal
 import time
 
 from . import outputs, process, sampler, shortage, spill, wire
-from .main import RAISED, Job, leave, run
+from .ends import OUT_OF_MEMORY, asked, ending, recorded, recover, time_limit
+from .main import Job, leave, run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,17 +33,6 @@ GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""
 PATIENCE = 600.0
 """Seconds for which an end waits for room on a full disk."""
-
-
-def asked(job: Job) -> str:
-    """The reason of the request to stop; "" where there is none."""
-    try:
-        with open(os.path.join(job.folder, "stop")) as file:
-            return file.read().strip() or "stopped"
-    except FileNotFoundError:
-        return ""
-    except OSError:
-        return "stopped"
 
 
 def supervise(job: Job, *, asked: Callable[[Job], str] = asked, begin: Callable[[], None] = lambda: None) -> None:
@@ -63,7 +53,7 @@ def supervise(job: Job, *, asked: Callable[[Job], str] = asked, begin: Callable[
     known = read(job)
     adopted = known is not None
     if known is None:
-        if _called_off(job):
+        if recorded(job):  # who submitted was interrupted, or had no room
             return
         if cause := asked(job):
             job.note(phase="cancelled", reason=cause)
@@ -107,14 +97,6 @@ def _claim(job: Job) -> int | None:
 
 def _over(job: Job) -> str:
     return os.path.join(job.out, "over")
-
-
-def _called_off(job: Job) -> bool:
-    """Whether its end is on record before its beginning: who submitted was interrupted, or had no room."""
-    return any(event.get("phase") in _ENDS for event in wire.read_events(job.record))
-
-
-_ENDS = frozenset({"succeeded", "failed", "cancelled", "lost"})
 
 
 def close(job: Job) -> bool:
@@ -173,7 +155,7 @@ def _watch(
     """
     identity, pid = known["job"], known["job"]["pid"]
     order = outputs.Order(job.out)
-    limit = _identity(job)["spec"].get("timeout")
+    limit = time_limit(job)
     beat = time.monotonic()
     cause, hard, deadline = "", False, 0.0
     statuses: dict[int, tuple[int, Any]] = {}
@@ -191,7 +173,7 @@ def _watch(
             os.utime(os.path.join(job.out, "supervisor.json"))
         if not cause:
             cause = asked(job)
-            if not cause and limit is not None and time.time() - known["began"] > float(limit):
+            if not cause and limit is not None and time.time() - known["began"] > limit:
                 cause = "deadline"
             if cause:
                 job.note(phase="stopping", reason=cause, facts={"seconds": limit} if cause == "deadline" else {})
@@ -243,10 +225,7 @@ def _conclude(job: Job, status: int | None, cause: str, short: dict[str, Any] | 
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            spill.recover(job.out)
-            order = outputs.Order(job.out)
-            order.sample()
-            order.close()
+            recover(job)
             event = {"attempt": job.attempt, **ending(job, status, cause, short)}
             if short is not None and event.get("reason") not in OUT_OF_MEMORY:
                 event["note"] = "A process of the job was ended by the kernel, since memory was out"
@@ -258,65 +237,6 @@ def _conclude(job: Job, status: int | None, cause: str, short: dict[str, Any] | 
             if time.monotonic() > deadline:
                 return
             time.sleep(1.0)
-
-
-OUT_OF_MEMORY = frozenset({"out-of-memory", "machine-out-of-memory"})
-"""The reasons that say that the kernel ended the job, since memory was out: over a limit, or all of it."""
-
-
-def ending(job: Job, status: int | None, cause: str, short: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The last event of an attempt, from what was seen of its process and from what it left.
-
-    Args:
-        job: which.
-        status: its wait status; None where it is not known.
-        cause: why we ended it, or "".
-        short: facts of the memory that was out, where the kernel ended processes for that.
-    """
-    result = result_of(job)
-    facts: dict[str, Any] = {}
-    if cause == "deadline":
-        return {"phase": "failed", "reason": "deadline", "facts": {"seconds": _identity(job)["spec"].get("timeout")}}
-    if result is not None and not cause:
-        if result["status"] == "ok":
-            return {"phase": "succeeded", "result": "ready"}
-        error = result["error"]
-        line = next(iter(str(error["message"]).splitlines()), "")
-        return {
-            "phase": "failed",
-            "reason": "exception",
-            "facts": {"error": f"{error['type']}: {line}" if line else error["type"], "exit_code": RAISED},
-            "result": "ready",
-        }
-    if cause:
-        return {"phase": "cancelled", "reason": cause}
-    if short is not None and status in (None, signal.SIGKILL):  # of a wait status, the number of the signal
-        return {"phase": "failed", "reason": "out-of-memory" if short else "machine-out-of-memory", "facts": short}
-    if status is None:
-        return {"phase": "failed", "reason": "no-result"}
-    code = os.waitstatus_to_exitcode(status)
-    if code < 0:
-        facts = {"signal": -code}
-        return {"phase": "failed", "reason": "killed" if -code == signal.SIGKILL else "signal", "facts": facts}
-    return {"phase": "failed", "reason": "exit" if code else "no-result", "facts": {"exit_code": code}}
-
-
-def result_of(job: Job) -> dict[str, Any] | None:
-    """The result that the job left, if it carries the run's signature."""
-    try:
-        with open(os.path.join(job.out, "result.json"), "rb") as file:
-            data = file.read()
-        with open(os.path.join(job.folder, "key"), "rb") as file:
-            key = file.read()
-        return wire.unseal(data, key, run=job.run, attempt=job.attempt)
-    except (OSError, wire.Damaged):
-        return None
-
-
-def _identity(job: Job) -> dict[str, Any]:
-    with open(os.path.join(job.folder, "run.json"), encoding="utf-8") as file:
-        known: dict[str, Any] = json.load(file)
-    return known
 
 
 def read(job: Job) -> dict[str, Any] | None:

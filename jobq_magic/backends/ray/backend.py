@@ -28,7 +28,7 @@ from jobq_magic.backends.ray.versions import installed
 from jobq_magic.errors import BackendError
 from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
-from jobq_magic.runtime import process, spill, supervise
+from jobq_magic.runtime import ends, process, spill
 from jobq_magic.runtime.launch import NAME, job_argv, runtime_folder
 from jobq_magic.runtime.main import Job
 from jobq_magic.runtime.marks import end_marked, environment_of, mark
@@ -160,7 +160,7 @@ class RayBackend:
         links: tuple[Mapping[str, str], ...],
     ) -> Observation:
         _settle(job)
-        if supervise.result_of(job) is not None:
+        if ends.result_of(job) is not None:
             return _result(job, known)
         if known.stopping or status["status"] == "STOPPED":
             return Observation("cancelled", "stopped", links=links)
@@ -188,7 +188,7 @@ class RayBackend:
         if ended["why"] == "failed":
             return Observation("failed", "ray-failed", {"error": ended["error"] or "it did not start"})
         _settle(job)
-        if supervise.result_of(job) is not None:
+        if ends.result_of(job) is not None:
             return _result(job, known)
         return Observation("cancelled", "stopped") if known.stopping else Observation("lost", "ray-died")
 
@@ -294,7 +294,7 @@ def _settle(job: Job) -> None:
 
 def _result(job: Job, known: _Known) -> Observation:
     """The end that a job with a result came to."""
-    event = supervise.ending(job, None, "")
+    event = ends.left(job)
     if known.stopping and event["phase"] != "succeeded":  # the exception is SIGTERM's
         return Observation("cancelled", "stopped")
     return Observation(event["phase"], event.get("reason", ""), event.get("facts", {}))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from jobq_magic.runtime import shortage
+from jobq_magic.runtime.ends import ending
 from jobq_magic.runtime.main import Job
-from jobq_magic.runtime.supervise import ending
 
 
 @pytest.fixture
