@@ -35,8 +35,8 @@ def profile(user: str) -> Mapping[str, str]:
 def variables(user: str) -> Mapping[str, str]:
     """What the environment says, so that `%%jobq --mode kueue` goes to the cluster.
 
-    The mode stays the cell's to name: that a file was sourced must not send anything elsewhere. Settings that the chosen
-    mode has no use for have no effect.
+    The mode stays the cell's to name: that a file was sourced must not send anything elsewhere. Settings that the
+    chosen mode has no use for have no effect.
     """
     settings = {f"JOBQ_{name.upper()}": value for name, value in profile(user).items() if name != "mode"}
     return {"KUBECONFIG": str(people.kubeconfig(user)), **settings}
