@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -154,6 +156,32 @@ def test_every_rule_that_we_ship_has_its_reason_above_it():
         for number, line in enumerate(lines):
             if line.startswith("  - apiGroups"):
                 assert lines[number - 1].startswith("  # "), f"{path.name}:{number + 1}"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", (RBAC / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+
+
+def test_what_the_readme_says_to_apply_can_be_applied():
+    for line in "".join(blocks("sh")).splitlines():
+        program, *words = shlex.split(line.replace("deploy/rbac", str(RBAC)))
+        assert program == "kubectl"
+        dry = {"apply": ["--dry-run=server"], "create": ["--dry-run=client"]}.get(words[0], [])
+        assert kubectl(*words, *dry), line
+    (binding,) = blocks("yaml")
+    assert kubectl("apply", "--dry-run=server", "--server-side", "-f", "-", given=binding)
+
+
+def test_whoever_may_edit_and_has_kueues_own_role_needs_the_viewer_only():
+    has = {
+        (group, resource, verb)
+        for name in ("edit", "kueue-batch-user-role")
+        for rule in get("clusterrole", name)["rules"]
+        for group in rule.get("apiGroups", ())
+        for resource in rule.get("resources", ())
+        for verb in rule["verbs"]
+    }
+    assert rights(USER) - has == set()
 
 
 @pytest.mark.parametrize(
