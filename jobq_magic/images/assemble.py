@@ -16,6 +16,7 @@ from typing import Any
 from jobq_magic.image import Recipe
 from jobq_magic.images import layout
 from jobq_magic.images.contents import digest_of
+from jobq_magic.images.mediatypes import DOCKER, OCI
 from jobq_magic.images.model import Assembled, Base, Layer, Part
 from jobq_magic.runtime.wire import canonical
 
@@ -30,19 +31,6 @@ _KEPT = ("User", "ExposedPorts", "Volumes", "Labels", "StopSignal", "Shell")
 """Of the base's settings: without its entry point, its health check, and what it wants at builds upon it."""
 _ARGUMENTS = re.compile(r"^(?:RUN )?\|\d+ |^(?:/bin/sh -c #\(nop\) +)?ARG ")
 """How a history begins that holds the arguments of a build: `|1 TOKEN=... /bin/sh -c ...`, `ARG TOKEN=...`."""
-
-_OCI = {
-    "manifest": "application/vnd.oci.image.manifest.v1+json",
-    "config": "application/vnd.oci.image.config.v1+json",
-    "": "application/vnd.oci.image.layer.v1.tar",
-    "gzip": "application/vnd.oci.image.layer.v1.tar+gzip",
-    "zstd": "application/vnd.oci.image.layer.v1.tar+zstd",
-}
-_DOCKER = {
-    "manifest": "application/vnd.docker.distribution.manifest.v2+json",
-    "config": "application/vnd.docker.container.image.v1+json",
-    "gzip": "application/vnd.docker.image.rootfs.diff.tar.gzip",
-}
 
 
 def image_key(base: Base, parts: Sequence[Part], recipe: Recipe) -> str:
@@ -66,20 +54,21 @@ def assemble(base: Base, layers: Sequence[Layer], recipe: Recipe, provenance: Ma
         key: by `image_key`.
     """
     config = canonical(_config(base, layers, recipe))
-    docker = base.docker and not provenance and all(layer.compression in _DOCKER for layer in layers)
-    types = _DOCKER if docker else _OCI
+    docker = base.docker and not provenance and all(layer.compression == "gzip" for layer in layers)
+    types = DOCKER if docker else OCI
     manifest: dict[str, Any] = {
         "schemaVersion": 2,
-        "mediaType": types["manifest"],
-        "config": {"mediaType": types["config"], "digest": digest_of(config), "size": len(config)},
+        "mediaType": types.manifest,
+        "config": {"mediaType": types.config, "digest": digest_of(config), "size": len(config)},
         "layers": [
-            {"mediaType": types[layer.compression], "digest": layer.digest, "size": layer.size} for layer in layers
+            {"mediaType": types.layers[layer.compression], "digest": layer.digest, "size": layer.size}
+            for layer in layers
         ],
     }
     if not docker:
         manifest["annotations"] = {**_of_the_base(base), **provenance, "jobq.key": key}
     written = canonical(manifest)
-    return Assembled(key, tuple(layers), config, digest_of(config), written, digest_of(written), types["manifest"])
+    return Assembled(key, tuple(layers), config, digest_of(config), written, digest_of(written), types.manifest)
 
 
 def _config(base: Base, layers: Sequence[Layer], recipe: Recipe) -> dict[str, Any]:

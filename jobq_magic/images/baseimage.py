@@ -10,32 +10,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from jobq_magic.errors import BackendError
 from jobq_magic.images import platforms, recognise
 from jobq_magic.images.contents import digest_of
+from jobq_magic.images.mediatypes import DOCKER, OCI
 from jobq_magic.images.model import Base, Layer
 from jobq_magic.images.pins import Documents, pin, pinned
 from jobq_magic.images.registry.reference import Reference
 
 __all__ = ["GONE", "Opener", "Source", "checked", "resolve"]
 
-_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-_DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-_INDEXES = (
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-)
-_CONFIGS = ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json")
-_COMPRESSIONS: Mapping[str, Literal["", "gzip", "zstd"]] = {
-    "application/vnd.oci.image.layer.v1.tar": "",
-    "application/vnd.oci.image.layer.v1.tar+gzip": "gzip",
-    "application/vnd.oci.image.layer.v1.tar+zstd": "zstd",
-    "application/vnd.docker.image.rootfs.diff.tar": "",
-    "application/vnd.docker.image.rootfs.diff.tar.gzip": "gzip",
-    "application/vnd.docker.image.rootfs.diff.tar.zstd": "zstd",
-}
+_COMPRESSIONS = {name: compression for types in (OCI, DOCKER) for compression, name in types.layers.items()}
 GONE = "base-gone"
 """The code of what is told where a registry has lost what a base was when it was first used."""
 
@@ -186,7 +173,7 @@ def _found(source: Source, named: Reference, platform: str) -> Documents:
         told = source.manifest(which)
         manifest = _json(told.data, named)
         media_type = str(manifest.get("mediaType") or told.media_type)
-        if media_type not in _INDEXES:
+        if media_type not in (OCI.index, DOCKER.index):
             break
         which = _chosen(manifest, named, platform)
     if manifest.get("schemaVersion") == 1:
@@ -196,7 +183,7 @@ def _found(source: Source, named: Reference, platform: str) -> Documents:
             do="Push it once more with today's docker, or choose another base",
         )
     about = manifest.get("config") or {}
-    if media_type not in (_MANIFEST, _DOCKER_MANIFEST) or about.get("mediaType") not in _CONFIGS:
+    if media_type not in (OCI.manifest, DOCKER.manifest) or about.get("mediaType") not in (OCI.config, DOCKER.config):
         raise BackendError(
             "no-image",
             f"{named} is no image of a container",
@@ -250,7 +237,7 @@ def _base(named: Reference, documents: Documents, environ: Mapping[str, str], op
         content = _Blob(named, told["digest"], environ, opened)
         layer = Layer("base", str(named), diff_id, told["digest"], told["size"], compression, content, named.name)
         layers.append(layer)
-    docker = documents.media_type == _DOCKER_MANIFEST
+    docker = documents.media_type == DOCKER.manifest
     return Base(f"{named.name}@{documents.digest}", documents.digest, config, tuple(layers), docker)
 
 

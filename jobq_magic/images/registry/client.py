@@ -13,6 +13,7 @@ import httpx
 
 from jobq_magic.errors import BackendError
 from jobq_magic.images.contents import digest_of
+from jobq_magic.images.mediatypes import DOCKER, OCI
 from jobq_magic.images.model import Content
 from jobq_magic.images.registry import upload
 from jobq_magic.images.registry.connection import Connection
@@ -20,12 +21,7 @@ from jobq_magic.images.registry.problems import Answer, Trouble
 
 __all__ = ["MANIFESTS", "Blob", "Manifest", "Registry"]
 
-MANIFESTS = (
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-)
+MANIFESTS = (OCI.manifest, OCI.index, DOCKER.manifest, DOCKER.index)
 LARGEST_MANIFEST = 4 * 1024 * 1024  # the specification's own limit
 
 
