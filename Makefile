@@ -4,15 +4,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Beside the newest one, which is in dev.lock: each changed which thread a button is answered in.
 OTHER_IPYKERNELS := 6.31 7.3
+# Of `make up`: real nodes, nodes that only seem to be, GPUs that the first node claims to have.
+NODES := 1
+KWOK := 0
+GPUS := 0
 # With bytecode, every process starts faster: `import ray` takes 0.4 s instead of 2 s.
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONUNBUFFERED
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test full lint format browser chromium services pictures docs bench bench-capture bench-images bench-local bench-panel bench-ray lock clean
+.PHONY: help install demo test full lint format browser chromium services pictures docs bench bench-capture bench-images bench-local bench-panel bench-ray up down cluster-status cluster-build lock clean
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/.ready ## make .venv from the lock file
 
@@ -30,10 +34,10 @@ demo: install ## run the π notebook headless on four Ray workers, and say what 
 	@$(BIN)/python examples/demo.py
 
 test: lint chromium services ## everything that must pass before a change lands
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m tests.cluster test $(BIN)/python -m pytest -m "not slow"
 
 full: lint chromium services ## test, and all that is slow (many kills, long runs); figures go to docs/evidence/
-	$(BIN)/python -m pytest
+	$(BIN)/python -m tests.cluster test $(BIN)/python -m pytest
 
 lint: install ## style, types, and the rules of the house
 	$(BIN)/ruff check .
@@ -52,6 +56,7 @@ chromium:
 
 services:
 	@sh tests/services/install.sh >/dev/null
+	@sh tests/cluster/install.sh >/dev/null
 
 docs: install ## the documentation, as a site: build/docs/html
 	$(BIN)/python -m sphinx -W --keep-going -n -q -d build/docs/doctrees docs build/docs/html
@@ -76,6 +81,18 @@ bench-capture: install ## what capture costs, beside what the notebook holds and
 
 bench-images: install services ## from a cell to an image that pulls, beside docker build and push
 	$(BIN)/python -m benchmarks.images
+
+up: install services ## a real cluster on this machine: Kubernetes, Kueue, KubeRay (NODES=2 KWOK=5 GPUS=4)
+	@$(BIN)/python -m tests.cluster up --nodes $(NODES) --kwok $(KWOK) --gpus $(GPUS)
+
+down: install ## take that cluster away, to its last mount and link
+	@$(BIN)/python -m tests.cluster down
+
+cluster-status: install ## what of the cluster is up, and how it is
+	@$(BIN)/python -m tests.cluster status
+
+cluster-build: install ## build the cluster's programs ahead of `up` (once; about ten minutes)
+	@$(BIN)/python -m tests.cluster build
 
 lock: install ## renew the lock files from pyproject.toml
 	@echo 'uv>=0.5' | $(BIN)/uv pip compile --quiet - --generate-hashes --no-header --no-annotate --universal --python-version 3.11 --upgrade -o requirements/uv.lock

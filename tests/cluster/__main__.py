@@ -1,4 +1,4 @@
-"""`python -m tests.cluster up|down|status`: what `make up`, `make down` and `make cluster-status` call."""
+"""The cluster from the command line: what `make up`, `make down`, `make cluster-status` and `make test` call."""
 
 from __future__ import annotations
 
@@ -10,51 +10,85 @@ from tests.cluster.steps import Failed, Steps
 
 
 def main() -> int:
+    asked = _parser().parse_args()
+    try:
+        return asked.do(asked)
+    except Failed as failed:
+        print(failed, file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__)
-    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
     up = verbs.add_parser("up", help="bring up what is not up")
     up.add_argument("--nodes", type=int, choices=(1, 2), default=1, help="real nodes")
     up.add_argument(
-        "--kwok", type=int, default=0, metavar="N", help="nodes that only claim to run their pods, with GPUs"
+        "--kwok", type=int, default=0, metavar="N", help="nodes that only seem to run their pods, with GPUs"
     )
     up.add_argument("--gpus", type=int, default=0, metavar="N", help="GPUs that the first node claims to have")
-    verbs.add_parser("down", help="take everything away")
-    status = verbs.add_parser("status", help="what there is, and what it costs")
-    status.add_argument(
-        "--cost", type=float, default=0, metavar="SECONDS", help="for how long to look at what it costs"
-    )
-    verbs.add_parser("build", help="build the binaries only")
-    asked = parser.parse_args()
-    steps = Steps()
-    try:
-        if asked.verb == "status":
-            return _status(asked.cost)
-        if refused := machine.refusal():
-            print(refused, file=sys.stderr)
-            return 1
-        from tests.cluster import build, cluster
+    up.set_defaults(do=_up)
 
-        if asked.verb == "build":
-            build.ensure(cluster.BINARIES, steps.say)
-        elif asked.verb == "up":
-            cluster.up(cluster.Wanted(asked.nodes == 2, asked.kwok, asked.gpus), steps)
-            print(f"The cluster is up: . {cluster.environment.FILE}")
-        else:
-            cluster.down(steps)
-    except Failed as error:
-        print(error, file=sys.stderr)
-        return 1
+    verbs.add_parser("down", help="take everything away").set_defaults(do=_down)
+
+    status = verbs.add_parser("status", help="what there is, and what it costs")
+    status.add_argument("--cost", type=float, default=0, metavar="SECONDS", help="how long to look at what it costs")
+    status.set_defaults(do=_status)
+
+    verbs.add_parser("build", help="build the programs only").set_defaults(do=_build)
+
+    test = verbs.add_parser("test", help="run a command with a cluster brought up beside it")
+    test.add_argument("command", nargs=argparse.REMAINDER)
+    test.set_defaults(do=_test)
+    return parser
+
+
+def _up(asked: argparse.Namespace) -> int:
+    _possible("up")
+    from tests.cluster import cluster
+
+    steps = Steps()
+    cluster.up(cluster.Wanted(asked.nodes == 2, asked.kwok, asked.gpus), steps)
+    steps.say(f"up: . {cluster.environment.FILE}")
     return 0
 
 
-def _status(seconds: float) -> int:
+def _down(_: argparse.Namespace) -> int:
+    _possible("down")
+    from tests.cluster import cluster
+
+    cluster.down(Steps())
+    return 0
+
+
+def _build(_: argparse.Namespace) -> int:
+    _possible("build")
+    from tests.cluster import build
+
+    build.ensure(build.NEEDED, Steps().say)
+    return 0
+
+
+def _status(asked: argparse.Namespace) -> int:
     from tests.cluster import status
 
     print(*status.lines(), sep="\n")
-    if seconds:
-        spent = status.cost(seconds)
+    if asked.cost:
+        spent = status.cost(asked.cost)
         print(f"costs {spent.cpu:.1%} of one core and {spent.memory / 2**30:.2f} GiB")
     return 0 if status.healthy() else 1
+
+
+def _test(asked: argparse.Namespace) -> int:
+    from tests.cluster import beside
+
+    return beside.run(asked.command, (sys.executable, "-m", "tests.cluster", "up"))
+
+
+def _possible(verb: str) -> None:
+    if refused := machine.refusal(verb):
+        raise Failed(refused)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""From nothing to a cluster that takes jobs, and back. Both may be done again at any time, whatever was killed meanwhile."""
+"""From nothing to a cluster that takes jobs, and back. Both may be done again at any time, whatever was killed."""
 
 from __future__ import annotations
 
@@ -39,8 +39,6 @@ _CONTROL: dict[str, Callable[[], Daemon]] = {
 _NODE = {"containerd": node.containerd, "kubelet": node.kubelet, "proxy": node.proxy}
 _ADDONS = ("coredns", "kueue", "kuberay")
 _BASES = ("python", "ray")
-BINARIES = ("pause", "etcd", "coredns", "kuberay", "kueue", "kube")
-"""What is built for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ def up(wanted: Wanted, steps: Steps) -> None:
         Failed: it does not come up; what is known of it.
     """
     with alone(), ThreadPoolExecutor(4, thread_name_prefix="images") as pool:
-        build.ensure(BINARIES, steps.say)
+        build.ensure(build.NEEDED, steps.say)
         steps.done("binaries are there")
         network.up()
         pki.ensure()

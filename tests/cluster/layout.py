@@ -1,6 +1,6 @@
 """Where the cluster keeps what, and its addresses: the one place that knows them. There is one cluster on a machine.
 
-Addresses are from 198.18.0.0/15, which is set aside for tests of networks (RFC 2544): nobody's own network uses them, and
+Addresses are from 198.18.0.0/15, set aside for tests of networks (RFC 2544): nobody's own network uses them, and
 Docker takes none of them for its own.
 """
 
@@ -24,6 +24,9 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jobq
 """What was built, by the content that it was built from; outlives clusters and checkouts."""
 BUILD = Path(__file__).parents[2] / "build" / "cluster"
 """What this checkout's user needs: `env.sh`."""
+
+OTHER_CLUSTER = "JOBQ_TEST_KUBECONFIG"
+"""The variable that names the kubeconfig of another cluster's administrator, to be used instead of one of our own."""
 
 BRIDGE = "jobq-cluster"
 NETWORK = "198.18.0.0/24"

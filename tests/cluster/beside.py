@@ -1,0 +1,48 @@
+"""The tests, with a cluster brought up beside them: at a low priority, since most tests need none and go first."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from tests.cluster import machine, processes
+from tests.cluster.layout import BUILD, OTHER_CLUSTER
+
+_LOG = BUILD / "up.log"
+_PATIENCE = 10
+"""What `nice` adds: the tests that run meanwhile have patience for a busy machine, but not for any."""
+
+
+def run(command: Sequence[str], up: Sequence[str]) -> int:
+    """Runs the tests, and says afterwards what took how long; a cluster that was not there before is taken down.
+
+    Args:
+        command: the tests.
+        up: brings the cluster up.
+
+    Returns:
+        The exit status of the tests.
+    """
+    if os.environ.get(OTHER_CLUSTER):
+        return subprocess.run(command, check=False).returncode
+    if refused := machine.refusal():
+        print(refused, file=sys.stderr)
+        return 1
+    there = bool(processes.known())
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with _LOG.open("wb") as log:
+        rising = subprocess.Popen(
+            up, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=lambda: os.nice(_PATIENCE) and None
+        )
+    print(f"A cluster is brought up meanwhile: {os.path.relpath(_LOG)}", flush=True)
+    try:
+        return subprocess.run(command, check=False).returncode
+    finally:
+        if rising.poll() is None:
+            rising.terminate()
+        rising.wait()
+        print("The cluster:", _LOG.read_text(errors="replace"), sep="\n", flush=True)
+        if not there:
+            subprocess.run([sys.executable, "-m", "tests.cluster", "down"], check=False)
