@@ -11,7 +11,7 @@ from tests.cluster import machine, processes
 from tests.cluster.layout import BUILD, OTHER_CLUSTER
 
 _LOG = BUILD / "up.log"
-_PATIENCE = 10
+_PATIENCE = "10"
 """What `nice` adds: the tests that run meanwhile have patience for a busy machine, but not for any."""
 
 
@@ -34,7 +34,7 @@ def run(command: Sequence[str], up: Sequence[str]) -> int:
     BUILD.mkdir(parents=True, exist_ok=True)
     with _LOG.open("wb") as log:
         rising = subprocess.Popen(
-            up, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=lambda: os.nice(_PATIENCE) and None
+            ("nice", "-n", _PATIENCE, *up), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
     print(f"A cluster is brought up meanwhile: {os.path.relpath(_LOG)}", flush=True)
     try:
