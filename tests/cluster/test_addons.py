@@ -1,0 +1,331 @@
+"""CoreDNS, KubeRay, Kueue and kwok: what is asked of the cluster, and what it makes of it."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import json
+import re
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from tests.cluster import addons, build, images, kwok, processes, webhooks
+from tests.cluster.addons import Addon
+from tests.cluster.kubectl import apply, get, kubectl
+from tests.cluster.layout import API_SERVICE, DNS_SERVICE, DOMAIN, FIRST
+from tests.cluster.rendering import rendered
+from tests.cluster.steps import Failed
+from tests.support import eventually
+
+IMAGE = "registry.test:5010/one@sha256:" + 64 * "0"
+SYSTEM = {"kube-system", "kueue-system", "kuberay"}
+TEXTS = ("description",)
+"""Fields that only people read."""
+
+Manifests = dict[str, list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def described() -> Manifests:
+    build.ensure(["kube"], lambda _: None)
+    return {addon.name: addons.manifests(addon, IMAGE) for addon in addons.ALL}
+
+
+@pytest.fixture(scope="module")
+def upstream(described) -> Manifests:
+    return {addon.name: rendered(addon.module, "config/default") for addon in addons.ALL if addon.module}
+
+
+@pytest.fixture(scope="module")
+def published(cluster) -> dict[str, str]:
+    return {addon.name: images.publish(addon.name, lambda _: None) for addon in addons.ALL}
+
+
+@pytest.fixture
+def space(cluster, request) -> Iterator[str]:
+    """A namespace, and a stopped queue in it: what waits there waits until it is gone."""
+    name = "addons-" + re.sub(r"\W|_", "-", request.node.name)[5:40].strip("-")
+    queue = {"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "ClusterQueue", "metadata": {"name": name}}
+    queue["spec"] = {"namespaceSelector": {}, "stopPolicy": "Hold", "resourceGroups": []}
+    local = {"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "LocalQueue"}
+    local |= {"metadata": {"name": "lq", "namespace": name}, "spec": {"clusterQueue": name}}
+    apply(_list([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, queue, local]))
+    yield name
+    kubectl("delete", "namespace", name, "--wait=false")
+    kubectl("delete", "clusterqueues.kueue.x-k8s.io", name, "--wait=false")
+
+
+def test_every_program_runs_from_the_image_that_is_given(described):
+    for objects in described.values():
+        (deployment,) = _of(objects, "Deployment")
+        pods = deployment["spec"]["template"]["spec"]
+        assert [found["image"] for found in pods["containers"] + pods.get("initContainers", [])] == [IMAGE]
+        assert "command" not in pods["containers"][0]
+
+
+def test_nothing_of_the_outside_world_is_named(described):
+    for objects in described.values():
+        for found in objects:
+            for text in _strings(found):
+                assert not re.search(r"https?://", text), (found["kind"], found["metadata"]["name"], text)
+                assert not re.search(r"(pkg\.dev|gcr\.io|quay\.io|ghcr\.io|docker\.io|registry\.k8s\.io)/", text), text
+
+
+def test_all_that_upstream_has_is_there(described, upstream):
+    for name, objects in upstream.items():
+        theirs = {(found["kind"], found["metadata"]["name"]) for found in objects}
+        ours = {(found["kind"], found["metadata"]["name"]) for found in described[name]}
+        assert theirs <= ours
+        assert {kind for kind, _ in ours - theirs} <= {"Namespace"}
+
+
+def test_kueue_looks_after_jobs_and_ray(described):
+    settings = _settings(described["kueue"])
+    assert {"batch/job", "ray.io/rayjob", "ray.io/raycluster"} <= set(settings["integrations"]["frameworks"])
+    assert settings["leaderElection"]["leaderElect"] is True  # what upstream says is still said
+
+
+def test_nothing_of_the_system_waits_for_quota(described):
+    (rule,) = _settings(described["kueue"])["managedJobsNamespaceSelector"]["matchExpressions"]
+    assert (rule["operator"], set(rule["values"])) == ("NotIn", SYSTEM)
+    for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
+        (hooks,) = _of(described["kueue"], kind)
+        selectors = {found["name"]: found.get("namespaceSelector") for found in hooks["webhooks"]}
+        for name in ("pod", "deployment", "job", "rayjob", "raycluster"):
+            (rule,) = selectors[f"{kind[0].lower()}{name}.kb.io"]["matchExpressions"]
+            assert (rule["operator"], set(rule["values"])) == ("NotIn", SYSTEM), (kind, name)
+
+
+def test_gates_of_kueue_are_said_on_its_command_line():
+    objects = addons.manifests(addons.KUEUE, IMAGE, addons.GRANULAR)
+    (deployment,) = _of(objects, "Deployment")
+    arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert "--feature-gates=UnadmittedWorkloadsObservability=true" in arguments
+    assert "--config=/controller_manager_config.yaml" in arguments
+
+
+def test_the_certificate_of_webhooks_is_in_the_form_that_kueue_takes():
+    data = webhooks.secret("cert", "kueue-system", "kueue-webhook-service")["data"]
+    files = {name: base64.b64decode(text) for name, text in data.items()}
+    # Kueue parses it as PKCS#1, and puts no authority into its webhooks where that fails.
+    assert files["ca.key"].startswith(b"-----BEGIN RSA PRIVATE KEY-----")
+    root = x509.load_pem_x509_certificate(files["ca.crt"])
+    server = x509.load_pem_x509_certificate(files["tls.crt"])
+    for certificate, key in ((root, "ca.key"), (server, "tls.key")):
+        secret = serialization.load_pem_private_key(files[key], None)
+        assert secret.public_key() == certificate.public_key()
+        # 90 days before its end it is made anew.
+        assert certificate.not_valid_after_utc > dt.datetime.now(dt.UTC) + dt.timedelta(days=91)
+    server.verify_directly_issued_by(root)
+    names = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["kueue-webhook-service.kueue-system.svc"]
+    names = root.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["kueue-ca"]
+    assert root.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (
+            {"containerStatuses": [{"state": {"waiting": {"reason": "ErrImagePull", "message": "not\nfound"}}}]},
+            "one-x waits: ErrImagePull: not found",
+        ),
+        (
+            {
+                "containerStatuses": [
+                    {
+                        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                        "lastState": {"terminated": {"exitCode": 3}},
+                    }
+                ]
+            },
+            "one-x waits: CrashLoopBackOff, after it ended with code 3",
+        ),
+        (
+            {"containerStatuses": [{"state": {"running": {}}, "ready": False, "restartCount": 2}]},
+            "one-x runs, and is not ready, begun 2 times again",
+        ),
+        (
+            {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "message": "0/1 nodes"}]},
+            "one-x has no node: 0/1 nodes",
+        ),
+    ],
+)
+def test_what_keeps_a_pod_from_being_ready_is_told(status, told):
+    assert addons.why({}, [{"metadata": {"name": "one-x"}, "status": status}], []) == told
+
+
+def test_what_keeps_pods_from_being_made_is_told():
+    refused = {"type": "ReplicaFailure", "status": "True", "message": "no such account"}
+    events = [
+        {
+            "type": "Warning",
+            "reason": "FailedCreate",
+            "message": "forbidden",
+            "involvedObject": {"name": "one-6c"},
+        }
+    ]
+    told = addons.why({"status": {"conditions": [refused]}}, [], events)
+    assert told == "it has no pods; one-6c: FailedCreate: forbidden"
+
+
+def test_events_of_a_pod_that_waits_are_told():
+    pod = {"metadata": {"name": "one-x"}, "status": {"phase": "Pending"}}
+    events = [
+        {"type": "Normal", "reason": "Pulling", "message": "…", "involvedObject": {"name": "one-x"}},
+        {"type": "Warning", "reason": "FailedMount", "message": "no secret", "involvedObject": {"name": "one-x"}},
+        {"type": "Warning", "reason": "Unhealthy", "message": "…", "involvedObject": {"name": "another"}},
+    ]
+    assert addons.why({}, [pod], events) == "one-x is Pending; one-x: FailedMount: no secret"
+
+
+def test_a_second_time_nothing_is_done_and_it_takes_no_time(published):
+    for addon in addons.ALL:
+        getattr(addons, addon.name)(published[addon.name])
+    before = {addon.name: _generation(addon) for addon in addons.ALL}
+    began = time.monotonic()
+    for addon in addons.ALL:
+        assert not getattr(addons, f"apply_{addon.name}")(published[addon.name])
+    for addon in addons.ALL:
+        getattr(addons, f"wait_{addon.name}")()
+    assert time.monotonic() - began < 4  # alone on the machine it takes half of that
+    assert {addon.name: _generation(addon) for addon in addons.ALL} == before
+
+
+def test_names_of_services_are_answered(cluster):
+    assert eventually(lambda: _resolve(f"kubernetes.default.svc.{DOMAIN}")) == API_SERVICE
+
+
+def test_kueue_tells_the_position_of_what_waits(space):
+    for name in ("first", "second"):
+        apply(json.dumps(_job(name, space)))
+    path = f"/apis/visibility.kueue.x-k8s.io/v1beta2/namespaces/{space}/localqueues/lq/pendingworkloads"
+
+    def waiting() -> list[tuple[str, int]] | None:
+        items = json.loads(kubectl("get", "--raw", path))["items"]
+        found = [(item["metadata"]["name"], item["positionInLocalQueue"]) for item in items]
+        return found if len(found) == 2 else None
+
+    found = eventually(waiting)
+    assert [(name.rsplit("-", 1)[0], place) for name, place in found] == [("job-first", 0), ("job-second", 1)]
+
+
+def test_what_does_not_become_ready_is_told_in_one_sentence(space):
+    broken = Addon("broken", "Broken", space, "broken")
+    labels = {"app": "broken"}
+    pods = {
+        "metadata": {"labels": labels},
+        "spec": {"containers": [{"name": "one", "image": "registry.test:1/none:1"}]},
+    }
+    deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "broken", "namespace": space}}
+    deployment["spec"] = {"selector": {"matchLabels": labels}, "template": pods}
+    apply(json.dumps(deployment))
+    with pytest.raises(Failed) as failed:
+        addons.wait(broken, 3)
+    assert re.match(r"Broken is not ready after 3 s: broken-\S+ waits: (ErrImagePull|ImagePull\w+)", str(failed.value))
+    assert "\n" not in str(failed.value)
+
+
+def test_nodes_of_kwok_come_take_pods_and_go(space):
+    before = {found["metadata"]["name"] for found in get("nodes")["items"]}
+    kwok.nodes(2)
+    try:
+        for name in ("fake-1", "fake-2"):
+            assert get("node", name)["status"]["allocatable"]["nvidia.com/gpu"] == "8"
+        kwok.nodes(2)  # what is there stays
+        apply(json.dumps(_gpu_pod("one", space)))
+        assert eventually(lambda: get("pod", "one", f"--namespace={space}")["status"]["phase"] == "Running")
+        kwok.nodes(1)
+        assert {found["metadata"]["name"] for found in get("nodes")["items"]} == before | {"fake-1"}
+    finally:
+        kwok.nodes(0)
+    assert {found["metadata"]["name"] for found in get("nodes")["items"]} == before
+    assert processes.pid("kwok") is None
+    assert not get("pods", f"--namespace={space}")["items"]
+
+
+def test_a_real_node_claims_gpus_and_takes_it_back(cluster):
+    kwok.gpus(2)
+    try:
+        assert get("node", FIRST.name)["status"]["allocatable"]["nvidia.com/gpu"] == "2"
+    finally:
+        kwok.gpus(0)
+    status = get("node", FIRST.name)["status"]
+    assert "nvidia.com/gpu" not in status["allocatable"] | status["capacity"]
+
+
+def _of(objects: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [found for found in objects if found["kind"] == kind]
+
+
+def _settings(objects: list[dict[str, Any]]) -> dict[str, Any]:
+    (files,) = _of(objects, "ConfigMap")
+    return yaml.safe_load(files["data"]["controller_manager_config.yaml"])
+
+
+def _strings(value: object, field: str = "") -> Iterator[str]:
+    """All texts of an object that are not for people alone."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _strings(inner, name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _strings(inner, field)
+    elif isinstance(value, str) and field not in TEXTS and not field.startswith("api-approved"):
+        yield value
+
+
+def _list(objects: list[dict[str, Any]]) -> str:
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+
+
+def _generation(addon: Addon) -> int:
+    return get("deployment", addon.deployment, f"--namespace={addon.namespace}")["metadata"]["generation"]
+
+
+def _job(name: str, space: str) -> dict[str, Any]:
+    container = {"name": "one", "image": IMAGE, "resources": {"requests": {"cpu": "100m"}}}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "namespace": space, "labels": {"kueue.x-k8s.io/queue-name": "lq"}},
+        "spec": {"suspend": True, "template": {"spec": {"restartPolicy": "Never", "containers": [container]}}},
+    }
+
+
+def _gpu_pod(name: str, space: str) -> dict[str, Any]:
+    container = {"name": "one", "image": IMAGE, "resources": {"limits": {kwok.GPU: "8"}}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": space},
+        "spec": {
+            "containers": [container],
+            "tolerations": [{"key": kwok.TAINT, "operator": "Exists"}],
+            "nodeSelector": {"kubernetes.io/hostname": "fake-2"},
+        },
+    }
+
+
+def _resolve(name: str) -> str | None:
+    """The address of a name, asked of the cluster's DNS (RFC 1035)."""
+    question = b"".join(bytes([len(part)]) + part.encode() for part in name.split(".")) + b"\0"
+    query = struct.pack(">6H", 7, 0x0100, 1, 0, 0, 0) + question + struct.pack(">2H", 1, 1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        asked.settimeout(2)
+        asked.sendto(query, (DNS_SERVICE, 53))
+        try:
+            answer = asked.recv(512)
+        except (TimeoutError, ConnectionRefusedError):
+            return None
+    answers = struct.unpack(">H", answer[6:8])[0]
+    return socket.inet_ntoa(answer[-4:]) if answers else None
