@@ -96,17 +96,17 @@ def apply_kueue(image: str, gates: str = "") -> bool:
 
 def wait_coredns(seconds: float = SECONDS) -> None:
     """Returns when CoreDNS is ready."""
-    _wait(COREDNS, seconds)
+    wait(COREDNS, seconds)
 
 
 def wait_kuberay(seconds: float = SECONDS) -> None:
     """Returns when KubeRay is ready."""
-    _wait(KUBERAY, seconds)
+    wait(KUBERAY, seconds)
 
 
 def wait_kueue(seconds: float = SECONDS) -> None:
     """Returns when Kueue is ready, its webhooks can be reached, and its visibility APIs are served."""
-    _wait(KUEUE, seconds)
+    wait(KUEUE, seconds)
     services = [f"apiservice/{name}" for name in VISIBILITY]
     try:
         kubectl("wait", "--for=condition=Available", *services, f"--timeout={seconds:.0f}s", seconds=seconds + 10)
@@ -115,6 +115,20 @@ def wait_kueue(seconds: float = SECONDS) -> None:
         known = "; ".join(found["message"] for found in conditions if found["status"] != "True")
         raise Failed(f"Kueue's visibility API is not served after {seconds:.0f} s: {known or error}") from None
     until(_admits, "Kueue's webhooks answer", seconds=seconds, every=0.2)
+
+
+def wait(addon: Addon, seconds: float) -> None:
+    """Returns when its Deployment is as it was asked for.
+
+    Raises:
+        Failed: it is not in time; why, as far as the cluster knows.
+    """
+    where = (f"deployment/{addon.deployment}", f"--namespace={addon.namespace}")
+    try:
+        kubectl("rollout", "status", *where, f"--timeout={seconds:.0f}s", seconds=seconds + 10)
+    except KubectlFailed as error:
+        known = _why(addon) or str(error)
+        raise Failed(f"{addon.shown} is not ready after {seconds:.0f} s: {known}") from None
 
 
 def manifests(addon: Addon, image: str, gates: str = "") -> list[Object]:
@@ -213,15 +227,6 @@ def _certify() -> None:
     # Under a name of its own: Kueue's manifests have the same Secret, empty, and what the same applier leaves out goes.
     words = ("apply", "--server-side", "--force-conflicts", "--field-manager=certificate", "-f", "-")
     kubectl(*words, given=_list([namespace, webhooks.secret(name, KUEUE.namespace, service)]))
-
-
-def _wait(addon: Addon, seconds: float) -> None:
-    where = (f"deployment/{addon.deployment}", f"--namespace={addon.namespace}")
-    try:
-        kubectl("rollout", "status", *where, f"--timeout={seconds:.0f}s", seconds=seconds + 10)
-    except KubectlFailed as error:
-        known = _why(addon) or str(error)
-        raise Failed(f"{addon.shown} is not ready after {seconds:.0f} s: {known}") from None
 
 
 def _why(addon: Addon) -> str:
