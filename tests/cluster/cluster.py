@@ -35,9 +35,11 @@ _CONTROL: dict[str, Callable[[], Daemon]] = {
     "apiserver": control.apiserver,
     "controller-manager": control.controller_manager,
     "scheduler": control.scheduler,
+    "kwok": kwok.daemon,
 }
 _NODE = {"containerd": node.containerd, "kubelet": node.kubelet, "proxy": node.proxy}
-_ADDONS = ("coredns", "kueue", "kuberay")
+_ADDONS = ("coredns", "kuberay", "kueue")
+"""In this order: Kueue looks at once after what there is when it starts."""
 _BASES = ("python", "ray")
 
 
