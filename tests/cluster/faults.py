@@ -65,15 +65,11 @@ def stopped(*names: str) -> Iterator[None]:
     Args:
         names: as for `killed`.
     """
-    found = [pid for name in names for pid in pids(name)]
+    found = freeze(*names)
     try:
-        for pid in found:
-            os.kill(pid, signal.SIGSTOP)
         yield
     finally:
-        for pid in found:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
+        _go_on(found)
         back()
 
 
@@ -102,6 +98,14 @@ def registry_full() -> Iterator[None]:
         yield
     finally:
         back()
+
+
+def freeze(*names: str) -> list[int]:
+    """Makes parts hang, until somebody brings them back; the pids that do."""
+    found = [pid for name in names for pid in pids(name)]
+    for pid in found:
+        os.kill(pid, signal.SIGSTOP)
+    return found
 
 
 def crash(namespace: str, pod: str, container: str = "") -> None:
