@@ -30,41 +30,11 @@ _ZONES = Path("/usr/share/zoneinfo")
 _LOCALE = Path("/usr/lib/locale/C.utf8")
 """Not every C library has this one built in."""
 _TOOLS = (
-    *(
-        "sh",
-        "bash",
-        "env",
-        "cat",
-        "ls",
-        "cp",
-        "mv",
-        "rm",
-        "mkdir",
-        "rmdir",
-        "ln",
-        "chmod",
-        "chown",
-        "touch",
-        "readlink",
-    ),
-    *("echo", "printf", "true", "false", "test", "[", "sleep", "date", "pwd", "id", "whoami", "uname", "head", "tail"),
-    *("wc", "sort", "uniq", "cut", "tr", "tee", "dirname", "basename", "realpath", "stat", "df", "du", "nproc", "expr"),
-    *(
-        "seq",
-        "sha256sum",
-        "mktemp",
-        "timeout",
-        "nohup",
-        "dd",
-        "od",
-        "grep",
-        "sed",
-        "awk",
-        "find",
-        "xargs",
-        "tar",
-        "gzip",
-    ),
+    *("sh", "bash", "env", "cat", "ls", "cp", "mv", "rm", "mkdir", "rmdir", "ln", "chmod", "chown", "touch"),
+    *("readlink", "echo", "printf", "true", "false", "test", "[", "sleep", "date", "pwd", "id", "whoami", "uname"),
+    *("head", "tail", "wc", "sort", "uniq", "cut", "tr", "tee", "dirname", "basename", "realpath", "stat", "df"),
+    *("du", "nproc", "expr", "seq", "sha256sum", "mktemp", "timeout", "nohup", "dd", "od", "grep", "sed", "awk"),
+    *("find", "xargs", "tar", "gzip"),
 )
 _WHERE = ("/usr/bin", "/bin")
 _COPIED = ("/etc/os-release", "/etc/protocols", "/etc/services")

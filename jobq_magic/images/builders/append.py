@@ -28,25 +28,10 @@ _FORMAT = 1
 """Of the layers that this file makes."""
 _FOLDERS = frozenset(
     {
-        *(
-            "",
-            "bin",
-            "boot",
-            "data",
-            "dev",
-            "etc",
-            "home",
-            "lib",
-            "lib64",
-            "media",
-            "mnt",
-            "opt",
-            "proc",
-            "root",
-            "run",
-        ),
-        *("sbin", "srv", "sys", "tmp", "usr", "usr/bin", "usr/lib", "usr/local", "usr/local/bin", "usr/local/lib"),
-        *("usr/sbin", "usr/share", "usr/src", "var", "var/lib", "var/log", "var/tmp", "workspace", "app"),
+        *("", "bin", "boot", "data", "dev", "etc", "home", "lib", "lib64", "media", "mnt", "opt", "proc", "root"),
+        *("run", "sbin", "srv", "sys", "tmp", "usr", "usr/bin", "usr/lib", "usr/local", "usr/local/bin"),
+        *("usr/local/lib", "usr/sbin", "usr/share", "usr/src", "var", "var/lib", "var/log", "var/tmp", "workspace"),
+        "app",
     }
 )
 """Folders that every image has, or is meant to: a file that is to lie there is not to take their place."""

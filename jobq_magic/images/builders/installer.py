@@ -8,7 +8,6 @@ import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from jobq_magic import uvtool
@@ -119,7 +118,7 @@ def _take(engine: Engine, image: str, target: Path) -> None:
             engine.api.remove_container(container, force=True)
 
 
-def _inner(archive: tarfile.TarFile) -> list[Any]:
+def _inner(archive: tarfile.TarFile) -> list[tarfile.TarInfo]:
     found = []
     for member in archive:
         _, slash, member.name = member.name.partition("/")
