@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+
+from jobq_magic.runs.store import Store
 
 T = TypeVar("T")
 GOLDEN = Path(__file__).parent / "golden"
@@ -19,6 +22,17 @@ def eventually(check: Callable[[], T], timeout: float = 10, every: float = 0.02)
         assert time.monotonic() < deadline, f"not within {timeout} s: {check}; last: {value!r}"
         time.sleep(every)
     return value
+
+
+def followers(store: Store) -> list[int]:
+    """The followers of a store, as anybody sees them."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it is gone
+            words = entry.read_bytes().split(b"\0")
+            if b"jobq_magic.follower" in words and str(store.root).encode() in words:
+                found.append(int(entry.parent.name))
+    return found
 
 
 def golden(name: str, text: str) -> None:

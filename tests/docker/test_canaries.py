@@ -23,7 +23,7 @@ from jobq_magic.engine.client import Engine
 from jobq_magic.image import Image
 from jobq_magic.runs.store import Store
 from tests.services.registry import registry
-from tests.support import eventually
+from tests.support import eventually, followers
 from tests.wheels import wheel
 
 SLOW = 120.0
@@ -100,16 +100,6 @@ def told(*roots: Path) -> list[str]:
     return found
 
 
-def _followers(store: Store) -> list[int]:
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            words = (entry / "cmdline").read_bytes().split(b"\0")
-            if b"jobq_magic.follower" in words and str(store.root).encode() in words:
-                found.append(int(entry.name))
-    return found
-
-
 def test_no_password_is_in_a_byte_that_leaves_this_machine_or_stays(
     engine: Engine, cache, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, index: str
 ) -> None:
@@ -178,7 +168,7 @@ def test_no_password_is_in_a_byte_that_leaves_this_machine_or_stays(
             engine.api.exec_start(done["Id"])
             eventually(lambda: store.snapshot(run).final, SLOW)
         finally:
-            for pid in _followers(store):
+            for pid in followers(store):
                 os.kill(pid, signal.SIGTERM)
         assert store.snapshot(run).phase == "succeeded", store.snapshot(run)
         engine.api.remove_image(image.reference, force=True)

@@ -23,7 +23,7 @@ from jobq_magic.runs.store import Store
 from jobq_magic.runtime import process
 from tests.services.blobs import image, layer, pulled
 from tests.services.registry import registry
-from tests.support import eventually
+from tests.support import eventually, followers
 
 SLOW = 120.0
 
@@ -36,21 +36,8 @@ def store(engine, cache, monkeypatch, tmp_path) -> Iterator[Store]:
     (tmp_path / "cache/images").symlink_to(cache.root)
     store = Store()
     yield store
-    for pid in _followers(store):
+    for pid in followers(store):
         os.kill(pid, signal.SIGKILL)
-
-
-def _followers(store: Store) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if b"jobq_magic.follower" in words and str(store.root).encode() in words:
-                found.append(int(entry.name))
-    return found
 
 
 def _submit(store: Store, cell: str, names: dict[str, Any] | None = None, **options: Any) -> Run:
@@ -64,9 +51,8 @@ def _submit(store: Store, cell: str, names: dict[str, Any] | None = None, **opti
 
 def _end(store: Store, run: Run):
     def ended() -> bool:
-        follower.tend(
-            store, run
-        )  # whoever looks does, again and again: one that is just being killed may be taken for there
+        # Whoever looks does, again and again: one that is just being killed may be taken for there.
+        follower.tend(store, run)
         return store.snapshot(run).final
 
     eventually(ended, SLOW, every=0.1)
@@ -112,9 +98,9 @@ def test_a_follower_that_is_killed_while_the_image_is_made_loses_nothing(store, 
     monkeypatch.setenv("JOBQ_CACHE", str(tmp_path / "cold"))  # then it takes seconds
     run = _submit(store, "value = 4\nprint('once')")
     eventually(lambda: list((tmp_path / "cold/images").glob("making-*")), SLOW, every=0.005)
-    for pid in _followers(store):
+    for pid in followers(store):
         os.kill(pid, signal.SIGKILL)
-    eventually(lambda: not _followers(store), 10)
+    eventually(lambda: not followers(store), 10)
     assert store.snapshot(run).phase == "building"
     follower.tend(store, run)
     assert _end(store, run).phase == "succeeded"
@@ -215,7 +201,7 @@ def test_a_secret_that_is_not_there_is_refused_before_anything_is_opened(store):
 def test_who_submitted_may_be_gone(store):
     run = _submit(store, "import time\nprint('a')\ntime.sleep(1)\nprint('b')")
     assert process.alive(run.cell["kernel"])  # it lives here; nothing of the run counts on that
-    for pid in _followers(store):
+    for pid in followers(store):
         os.kill(pid, signal.SIGKILL)
     follower.tend(store, run)
     assert _end(store, run).phase == "succeeded"
