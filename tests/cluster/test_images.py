@@ -109,10 +109,13 @@ class Container:
         assert config["root"]["readonly"]
         (self.folder / "config.json").write_text(json.dumps(config))
         name = f"jobq-images-{self.folder.name}"
-        command = [program("runc", "runc"), "--root", str(self.folder / "state"), "run", name]
+        runc = [program("runc", "runc"), "--root", str(self.folder / "state")]
         try:
-            done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=60, check=False)
+            done = subprocess.run(
+                [*runc, "run", name], cwd=self.folder, capture_output=True, text=True, timeout=100, check=False
+            )
         finally:
+            subprocess.run([*runc, "delete", "--force", name], check=True)  # where time was up, it still runs
             (self.folder / "config.json").unlink()
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
