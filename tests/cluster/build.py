@@ -158,9 +158,11 @@ SIZES = {"kubernetes": 175, "kuberay": 60, "coredns": 30, "kwok": 60}
 
 
 def _ensure(program: Program, say: Callable[[str], None]) -> None:
+    if (found := _found(program)) is not None:
+        os.utime(found)  # the least used are pruned
+        return
     with _locked(program.name, say):
-        if (found := _found(program)) is not None:
-            os.utime(found)  # the least used are pruned
+        if _found(program) is not None:
             return
         began = time.monotonic()
         place = _place(program)

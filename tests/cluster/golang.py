@@ -8,12 +8,14 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 from tests.cluster.steps import Failed
 
@@ -42,7 +44,7 @@ def caches() -> tuple[Path, Path]:
 
 @functools.cache
 def _settings() -> dict[str, str]:
-    # In this folder a Go that may fetch the newer one that go.mod asks for does so, and one that may not says so.
+    # In this folder a Go that may fetch the newer one that go.mod asks for does so, and is that from then on.
     folder = FOLDERS / "kubernetes"
     wanted = next(line.split()[1] for line in (folder / "go.mod").read_text().splitlines() if line.startswith("go "))
     try:
@@ -53,10 +55,21 @@ def _settings() -> dict[str, str]:
             f"The cluster is built with Go, which is not on PATH: install Go {wanted} or newer, {WITHOUT}."
         ) from None
     if done.returncode:
-        said = done.stderr.strip().splitlines()[-1:] or ["it did not say why"]
-        raise Failed(f"The cluster is built with Go {wanted} or newer ({said[0]}): install it, {WITHOUT}.")
+        said = (done.stderr.strip().splitlines() or ["it did not say why"])[-1]
+        raise Failed(
+            f"The cluster is built with Go {wanted} or newer, and this one says: {said}. Install it, {WITHOUT}."
+        )
     settings: dict[str, str] = json.loads(done.stdout)
+    if (found := _numbers(settings["GOVERSION"])) and found < _numbers(wanted):
+        raise Failed(
+            f"The cluster is built with Go {wanted} or newer, not {settings['GOVERSION']}: install it, {WITHOUT}."
+        )
     return settings
+
+
+def _numbers(version: str) -> list[int]:
+    found = re.search(r"\d+(\.\d+)+", version)
+    return [int(number) for number in found[0].split(".")] if found else []
 
 
 def build(folder: Path, package: str, linking: str, into: Path, say: Callable[[str], None]) -> None:
@@ -85,7 +98,8 @@ def build(folder: Path, package: str, linking: str, into: Path, say: Callable[[s
         text=True,
         errors="replace",
     )
-    told = _Told(process.stderr or ())
+    assert process.stderr is not None
+    told = _Told(process.stderr)
     try:
         while True:
             try:
@@ -99,6 +113,7 @@ def build(folder: Path, package: str, linking: str, into: Path, say: Callable[[s
         raise
     finally:
         told.join()
+        told.lines.close()
     if status:
         raise Failed(f"{into.name} could not be built: `go build {package}` in {folder} said: {told.last_words()}")
 
@@ -106,15 +121,15 @@ def build(folder: Path, package: str, linking: str, into: Path, say: Callable[[s
 class _Told(threading.Thread):
     """Reads what a build tells: a package a line as it is compiled, modules as they are downloaded, and errors."""
 
-    def __init__(self, lines: Iterable[str]) -> None:
+    def __init__(self, lines: IO[str]) -> None:
         super().__init__(daemon=True)
-        self._lines = lines
+        self.lines = lines
         self._compiled, self._downloaded, self._latest = 0, 0, ""
         self._errors: deque[str] = deque(maxlen=8)
         self.start()
 
     def run(self) -> None:
-        for line in self._lines:
+        for line in self.lines:
             words = line.split()
             if len(words) == 1:  # the name of a package, alone
                 self._compiled += 1

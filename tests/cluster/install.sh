@@ -3,6 +3,7 @@
 # `install.sh missing` only says which packages those are.
 # Ends with one sentence, and status 1, where something is missing and cannot be installed.
 
+[ "$(uname)" = Linux ] || exit 0 # `make up` says what there is to say
 missing=""
 wants() { # program, package: what is there already stays as it is, whoever has installed it
     command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ] || missing="$missing $2"

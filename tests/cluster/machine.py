@@ -151,15 +151,15 @@ def _ports_taken() -> str | None:
 
 
 def _addresses_taken() -> str | None:
-    if Path("/sys/class/net", layout.BRIDGE).exists():
-        return None  # they are ours
     done = subprocess.run(["ip", "-j", "-4", "addr"], capture_output=True, text=True, check=True)
-    for link in json.loads(done.stdout):
+    links = json.loads(done.stdout)
+    if any(link["ifname"] == layout.BRIDGE for link in links):
+        return None  # they are ours
+    for link in links:
         for address in link["addr_info"]:
             if ipaddress.ip_address(address["local"]) in ADDRESSES:
-                return (
-                    f"`{link['ifname']}` has {address['local']}, of the cluster's own {ADDRESSES}: take that link down."
-                )
+                has = f"`{link['ifname']}` has {address['local']}"
+                return f"{has}, and {ADDRESSES} is for the cluster: take that link down."
     return None
 
 
