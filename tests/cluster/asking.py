@@ -3,80 +3,67 @@
 from __future__ import annotations
 
 import base64
-import json
 import ssl
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx
 import yaml
 
-from tests.cluster import people
+from tests.cluster import manifests, people
 from tests.cluster.kubectl import get, kubectl
+from tests.cluster.manifests import Object
 from tests.support import eventually
 
+PRIORITY = "kueue.x-k8s.io/priority-class"
 MINE = "jobq.test/of=people"
 """The label of what is swept away after each test."""
 
 
-def created(*objects: Mapping[str, Any], user: str = "", dry: bool = False) -> list[dict[str, Any]]:
+def created(*objects: Object, user: str = "", dry: bool = False) -> list[Object]:
     """What the API server makes of objects."""
-    words = ["create", "-f", "-", "-o", "json", *(["--dry-run=server"] if dry else [])]
+    # To validate what cannot be patched (reviews), kubectl would list CRDs, which no user may.
+    words = ["create", "-f", "-", "-o", "yaml", "--validate=false", *(["--dry-run=server"] if dry else [])]
     config = {"config": people.kubeconfig(user)} if user else {}
-    answer = json.loads(kubectl(*words, given=yaml.safe_dump_all(objects), **config))
-    return answer["items"] if answer["kind"] == "List" else [answer]
+    return list(yaml.safe_load_all(kubectl(*words, given=yaml.safe_dump_all(objects), **config)))
 
 
-def metadata(name: str, namespace: str, **labels: str) -> dict[str, Any]:
+def mine(found: Object, namespace: str, **labels: str) -> Object:
+    """An object in a namespace, to be swept away."""
     key, _, value = MINE.partition("=")
-    return {"name": name, "namespace": namespace, "labels": {key: value, **labels}}
-
-
-def template(cpu: str = "100m", memory: str = "32Mi", *, image: str = "nowhere/none", strict: bool = True) -> dict:
-    """A pod's template; a strict one passes Pod Security `restricted`."""
-    container: dict[str, Any] = {
-        "name": "main",
-        "image": image,
-        "resources": {"requests": {"cpu": cpu, "memory": memory}},
-    }
-    spec: dict[str, Any] = {
-        "restartPolicy": "Never",
-        "terminationGracePeriodSeconds": 0,
-        "automountServiceAccountToken": False,
-        "containers": [container],
-    }
-    if strict:
-        container["securityContext"] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-        spec["securityContext"] = {
-            "runAsNonRoot": True,
-            "runAsUser": 65532,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        }
-    return spec
-
-
-def pod(name: str, namespace: str, spec: dict[str, Any]) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata(name, namespace), "spec": spec}
-
-
-def job(name: str, namespace: str, queue: str, spec: dict[str, Any], priority: str = "") -> dict[str, Any]:
-    labels = {"kueue.x-k8s.io/queue-name": queue}
-    if priority:
-        labels["kueue.x-k8s.io/priority-class"] = priority
+    kept = found["metadata"]
     return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": metadata(name, namespace, **labels),
-        "spec": {"backoffLimit": 0, "template": {"spec": spec}},
+        **found,
+        "metadata": {**kept, "namespace": namespace, "labels": {**kept.get("labels", {}), key: value, **labels}},
     }
 
 
-def workload(found: Mapping[str, Any], user: str) -> dict[str, Any]:
+def small(image: str = "nowhere/none", cpu: str = "100m", memory: str = "32Mi") -> Object:
+    """A container that is not to do anything."""
+    return manifests.container(image, cpu=cpu, memory=memory)
+
+
+def loose(found: Object, **more: Any) -> Object:
+    """A pod that leaves open what Pod Security `restricted` wants to be said."""
+    spec = {name: value for name, value in found["spec"].items() if name != "securityContext"} | more
+    spec["containers"] = [
+        {name: value for name, value in each.items() if name != "securityContext"} for each in spec["containers"]
+    ]
+    return {**found, "spec": spec}
+
+
+def job(name: str, team: str, queue: str, inside: Object | None = None, user: str = "", priority: str = "") -> Object:
+    """A Job that a user has submitted."""
+    labels = {PRIORITY: priority} if priority else {}
+    (found,) = created(mine(manifests.job(name, inside or small(), queue=queue), team, **labels), user=user)
+    return found
+
+
+def workload(found: Object, user: str) -> Object:
     """Kueue's Workload of a Job."""
 
-    def look() -> dict[str, Any] | None:
+    def look() -> Object | None:
         label = f"kueue.x-k8s.io/job-uid={found['metadata']['uid']}"
         config = people.kubeconfig(user)
         items = get("workloads.kueue.x-k8s.io", "-l", label, config=config)["items"]
@@ -87,7 +74,7 @@ def workload(found: Mapping[str, Any], user: str) -> dict[str, Any]:
     return made
 
 
-def said(of: Mapping[str, Any], name: str) -> str:
+def said(of: Object, name: str) -> str:
     """Status, reason and message of a condition."""
     for each in of.get("status", {}).get("conditions", []):
         if each["type"] == name:

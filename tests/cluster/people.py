@@ -64,26 +64,6 @@ def apply(seconds: float = _PATIENCE) -> None:
     until(_open, "all queues are as they are to be", seconds=seconds, every=0.2, why=lambda: _told(_queues()))
 
 
-def welcome(namespace: str, user: str = "ada", seconds: float = _PATIENCE) -> None:
-    """Gives a user in a namespace what the user's team has in its own: rights and queues, no quota and no limits.
-
-    Args:
-        namespace: is there.
-        user: one of PEOPLE.
-        seconds: that Kueue has to answer.
-    """
-    _applied(yaml.safe_dump_all(welcoming(namespace, user)), seconds)
-
-
-def welcoming(namespace: str, user: str = "ada") -> list[dict[str, Any]]:
-    """The objects of `welcome`."""
-    team = yaml.safe_load_all((MANIFESTS / f"{PEOPLE[user].team}.yaml").read_text())
-    objects = list(team)
-    for found in objects:
-        found["metadata"]["namespace"] = namespace
-    return objects
-
-
 def _applied(text: str, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while True:

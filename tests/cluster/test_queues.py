@@ -5,20 +5,25 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cluster import environment, images, people
-from tests.cluster.asking import created, job, metadata, pod, said, sweep, template, workload
+from tests.cluster.asking import created, job, loose, mine, said, small, sweep, workload
 from tests.cluster.kubectl import KubectlFailed, get, kubectl
+from tests.cluster.manifests import job as jobs
+from tests.cluster.manifests import pod, service
 from tests.cluster.people import condition
 from tests.support import eventually
 
+pytestmark = pytest.mark.own_cluster
+
 
 @pytest.fixture(autouse=True, scope="module")
-def _people() -> None:
+def _people(cluster: Path) -> None:
     people.apply()
     sweep()
 
@@ -29,88 +34,86 @@ def _swept(_people: None) -> Iterator[None]:
     sweep()
 
 
+@pytest.fixture(scope="module")
+def pause() -> str:
+    """An image whose containers wait to be ended."""
+    return images.publish("pause", lambda _: None)
+
+
+def soon(check: Callable[[], Any]) -> None:
+    eventually(check, timeout=60, every=0.2)
+
+
 def test_pod_security_refuses_in_green_what_it_lets_pass_in_blue():
-    loose = template(strict=False)
-    created(pod("people-loose", "team-blue", loose), dry=True)
+    strict = pod("people-pod", small())
+    created(mine(loose(strict), "team-blue"), dry=True)
     with pytest.raises(KubectlFailed, match='violates PodSecurity "restricted:latest"'):
-        created(pod("people-loose", "team-green", loose), dry=True)
-    created(pod("people-strict", "team-green", template()), dry=True)
+        created(mine(loose(strict), "team-green"), dry=True)
+    created(mine(strict, "team-green"), dry=True)
     with pytest.raises(KubectlFailed, match='violates PodSecurity "baseline:latest"'):
-        created(pod("people-host", "team-blue", {**loose, "hostNetwork": True}), dry=True)
+        created(mine(loose(strict, hostNetwork=True), "team-blue"), dry=True)
 
 
 def test_a_job_whose_pods_are_refused_says_so_in_events_that_its_user_can_read():
-    created(job("people-refused", "team-green", "main", template(cpu="10m", strict=False)), user="ben")
+    refused = mine(jobs("people-refused", small(cpu="10m"), queue="main"), "team-green")
+    refused["spec"]["template"] = loose(refused["spec"]["template"])
+    created(refused, user="ben")
 
-    def refused() -> bool:
+    def told() -> bool:
         selector = "involvedObject.kind=Job,involvedObject.name=people-refused,reason=FailedCreate"
         found = get("events", "--field-selector", selector, config=people.kubeconfig("ben"))["items"]
         return any("violates PodSecurity" in each["message"] for each in found)
 
-    eventually(refused, timeout=60, every=0.3)
+    soon(told)
 
 
 def test_quota_and_limits_of_the_namespace_refuse_what_is_beyond():
-    big = template(memory="10Gi", strict=False)
-    (container,) = big["containers"]
-    big["containers"] = [{**container, "name": f"part{number}"} for number in range(4)]
+    big = pod("people-big", small())
+    big["spec"]["containers"] = [{**small(memory="10Gi"), "name": f"part{number}"} for number in range(4)]
     with pytest.raises(KubectlFailed, match=r"exceeded quota: team, requested: requests\.memory=40Gi"):
-        created(pod("people-big", "team-blue", big), dry=True)
+        created(mine(big, "team-blue"), dry=True)
     with pytest.raises(KubectlFailed, match="maximum cpu usage per Container is 8"):
-        created(pod("people-wide", "team-blue", template(cpu="9")), dry=True)
-    balancer = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": metadata("people-balancer", "team-blue"),
-        "spec": {"type": "LoadBalancer", "ports": [{"port": 80}]},
-    }
+        created(mine(pod("people-wide", small(cpu="9")), "team-blue"), dry=True)
+    balancer = service("people-balancer")
+    balancer["spec"]["type"] = "LoadBalancer"
     with pytest.raises(KubectlFailed, match="exceeded quota"):
-        created(balancer, user="ada", dry=True)
+        created(mine(balancer, "team-blue"), user="ada", dry=True)
 
 
 def test_a_full_queue_has_its_jobs_wait_and_tells_their_position():
-    jobs = created(*(job(f"people-full-{n}", "team-blue", "full", template()) for n in range(2)), user="ada")
-    for found in jobs:
-        eventually(
-            lambda found=found: "insufficient unused quota" in said(workload(found, "ada"), "QuotaReserved"),
-            timeout=20,
-            every=0.2,
-        )
+    found = [job(f"people-full-{number}", "team-blue", "full", user="ada") for number in range(2)]
+    for each in found:
+        soon(lambda each=each: "insufficient unused quota" in said(workload(each, "ada"), "QuotaReserved"))
     place = "/apis/visibility.kueue.x-k8s.io/v1beta2/namespaces/team-blue/localqueues/full/pendingworkloads"
     pending = json.loads(kubectl("get", "--raw", place, config=people.kubeconfig("ada")))["items"]
     positions = {each["metadata"]["name"]: each["positionInLocalQueue"] for each in pending}
-    first, second = (positions[workload(found, "ada")["metadata"]["name"]] for found in jobs)
+    first, second = (positions[workload(each, "ada")["metadata"]["name"]] for each in found)
     assert first < second
 
 
 def test_a_stopped_queue_says_so():
-    found = get("localqueue.kueue.x-k8s.io", "stopped", config=people.kubeconfig("ada"))
-    assert said(found, "Active").startswith("False ClusterQueueIsInactive")
-    queue = get("clusterqueue.kueue.x-k8s.io", "stopped", config=people.kubeconfig("ada"))
-    assert said(queue, "Active").startswith("False Stopped")
-    (waiting,) = created(job("people-stopped", "team-blue", "stopped", template()), user="ada")
-    eventually(
-        lambda: "inactive" in said(workload(waiting, "ada"), "QuotaReserved"),
-        timeout=20,
-        every=0.2,
+    config = people.kubeconfig("ada")
+    assert said(get("localqueue.kueue.x-k8s.io", "stopped", config=config), "Active").startswith(
+        "False ClusterQueueIsInactive"
     )
+    assert said(get("clusterqueue.kueue.x-k8s.io", "stopped", config=config), "Active").startswith("False Stopped")
+    waiting = job("people-stopped", "team-blue", "stopped", user="ada")
+    soon(lambda: "inactive" in said(workload(waiting, "ada"), "QuotaReserved"))
 
 
-def test_idle_quota_is_lent_and_comes_back_when_its_owner_asks():
-    image = images.publish("pause", lambda _: None)
-    (borrower,) = created(job("people-borrower", "team-green", "main", template("1000m", image=image)), user="ben")
-    eventually(lambda: condition(workload(borrower, "ben"), "Admitted"), timeout=30, every=0.2)
-    (owner,) = created(job("people-owner", "team-blue", "main", template("700m", image=image)), user="ada")
-    eventually(lambda: condition(workload(owner, "ada"), "Admitted"), timeout=60, every=0.2)
+def test_idle_quota_is_lent_and_comes_back_when_its_owner_asks(pause):
+    borrower = job("people-borrower", "team-green", "main", small(pause, "1000m"), user="ben")
+    soon(lambda: condition(workload(borrower, "ben"), "Admitted"))
+    owner = job("people-owner", "team-blue", "main", small(pause, "700m"), user="ada")
+    soon(lambda: condition(workload(owner, "ada"), "Admitted"))
     assert "InCohortReclamation" in said(workload(borrower, "ben"), "Preempted")
 
 
-def test_higher_priority_goes_first_in_its_queue():
-    image = images.publish("pause", lambda _: None)
-    (low,) = created(job("people-low", "team-blue", "main", template("1200m", image=image), "low"), user="ada")
-    eventually(lambda: condition(workload(low, "ada"), "Admitted"), timeout=30, every=0.2)
-    (high,) = created(job("people-high", "team-blue", "main", template("800m", image=image), "high"), user="ada")
-    eventually(lambda: condition(workload(high, "ada"), "Admitted"), timeout=60, every=0.2)
+def test_higher_priority_goes_first_in_its_queue(pause):
+    low = job("people-low", "team-blue", "main", small(pause, "1200m"), user="ada", priority="low")
+    soon(lambda: condition(workload(low, "ada"), "Admitted"))
+    high = job("people-high", "team-blue", "main", small(pause, "800m"), user="ada", priority="high")
+    soon(lambda: condition(workload(high, "ada"), "Admitted"))
     assert said(workload(low, "ada"), "Preempted").startswith("True InClusterQueue")
 
 
