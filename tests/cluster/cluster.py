@@ -41,6 +41,8 @@ _NODE = {"containerd": node.containerd, "kubelet": node.kubelet, "proxy": node.p
 _ADDONS = ("coredns", "kuberay", "kueue")
 """In this order: Kueue looks at once after what there is when it starts."""
 _BASES = ("python", "ray")
+TARGETS = {"up": 45, "second": 3, "down": 20}
+"""Seconds, on two cores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,9 @@ def up(wanted: Wanted, steps: Steps) -> None:
         Failed: it does not come up; what is known of it.
     """
     with alone(), ThreadPoolExecutor(4, thread_name_prefix="images") as pool:
-        build.ensure(build.NEEDED, steps.say)
-        steps.done("binaries are there")
+        build.ensure((*build.NEEDED, *(("kwok",) if wanted.kwok else ())), steps.say)
+        steps.done("the programs are there")
+        begun = steps.seconds
         network.up()
         pki.ensure()
         processes.start(registry.daemon())
@@ -82,12 +85,10 @@ def up(wanted: Wanted, steps: Steps) -> None:
         published = {name: pool.submit(images.publish, name, steps.say) for name in (*_ADDONS, *_BASES)}
         _control(steps)
         _join(FIRST)
-        if wanted.second:
-            _second()
         _ready(FIRST, steps)
         _addons(published, steps)
         if wanted.second:
-            _ready(SECOND, steps)
+            _second(steps)
         kwok.nodes(wanted.kwok)
         kwok.gpus(wanted.gpus)
         people.apply()
@@ -96,18 +97,19 @@ def up(wanted: Wanted, steps: Steps) -> None:
             published[name].result()
         steps.done("images are published")
         environment.write()
+        steps.measured("all Ready, from the programs on", steps.seconds - begun, TARGETS["up"])
 
 
 def second(steps: Steps) -> None:
     """Adds the second node to a cluster that is up."""
     with alone():
-        _second()
-        _ready(SECOND, steps)
+        _second(steps)
 
 
 def down(steps: Steps) -> None:
     """Takes everything away: processes, mounts, links, rules, cgroups, files."""
     with alone():
+        begun = steps.seconds
         with contextlib.suppress(OSError, Failed):
             kwok.stop()
         for place in reversed(NODES):
@@ -126,7 +128,7 @@ def down(steps: Steps) -> None:
         for place in NODES:
             sweep.cgroups(place)
         sweep.files()
-        steps.done("down")
+        steps.measured("down", steps.seconds - begun, TARGETS["down"])
 
 
 @contextlib.contextmanager
@@ -155,9 +157,12 @@ def _join(place: Node) -> None:
         processes.start(found)
 
 
-def _second() -> None:
+def _second(steps: Steps) -> None:
+    begun = steps.seconds
     network.join(SECOND)
     _join(SECOND)
+    _ready(SECOND, steps)
+    steps.measured("the second node", steps.seconds - begun, TARGETS["second"])
 
 
 def _ready(place: Node, steps: Steps) -> None:

@@ -30,6 +30,10 @@ class Steps:
         self.times[text] = self.seconds
         self.say(text)
 
+    def measured(self, what: str, seconds: float, target: float) -> None:
+        """Prints what something took, beside what it should take."""
+        self.say(f"{what}: {seconds:.1f} s (target {target} s)")
+
     @property
     def seconds(self) -> float:
         """Since the beginning."""
