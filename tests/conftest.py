@@ -8,13 +8,7 @@ from pathlib import Path
 
 import pytest
 
-KEPT = {"JOBQ_GOLDEN", "JOBQ_CLUSTER_BINARIES", "JOBQ_TEST_KUBECONFIG"}
-CLUSTER = Path(__file__).parent / "cluster"
-
-
-def pytest_collection_modifyitems(items):
-    """What needs the cluster comes last: it is brought up meanwhile."""
-    items.sort(key=lambda item: item.path.is_relative_to(CLUSTER))
+KEPT = {"JOBQ_GOLDEN"}
 
 
 @pytest.fixture(autouse=True)
