@@ -17,6 +17,7 @@ from tests.cluster import (
     environment,
     images,
     kwok,
+    machinestate,
     network,
     node,
     people,
@@ -107,7 +108,11 @@ def second(steps: Steps) -> None:
 
 
 def down(steps: Steps) -> None:
-    """Takes everything away: processes, mounts, links, rules, cgroups, files."""
+    """Takes everything away: processes, mounts, links, rules, cgroups, files.
+
+    Raises:
+        Failed: something is left; what.
+    """
     with alone():
         begun = steps.seconds
         with contextlib.suppress(OSError, Failed):
@@ -128,6 +133,8 @@ def down(steps: Steps) -> None:
         for place in NODES:
             sweep.cgroups(place)
         sweep.files()
+        if left := machinestate.ours():
+            raise Failed("Something of the cluster is left: " + "; ".join(left[:5]))
         steps.measured("down", steps.seconds - begun, TARGETS["down"])
 
 
