@@ -1,4 +1,4 @@
-"""What of a machine a cluster changes, as texts that can be compared: whoever takes a cluster down wants none to differ."""
+"""What of a machine a cluster changes, as texts that can be compared: when it is down, none is to differ."""
 
 from __future__ import annotations
 

@@ -21,7 +21,9 @@ _SETTINGS = {
     "fs/inotify/max_user_instances": "8192",
     "fs/inotify/max_user_watches": "524288",
 }
-_BEFORE = STATE / "settings.json"
+_SPACES = Path("/run/netns")
+_BEFORE = STATE / "before.json"
+"""What the machine was like."""
 
 
 def up() -> None:
@@ -73,6 +75,9 @@ def leave(node: Node) -> None:
     _try("ip", "link", "del", _outside(node))
     if Path(f"/run/netns/{node.name}").exists():
         _ip("netns", "del", node.name)
+    if _BEFORE.exists() and not json.loads(_BEFORE.read_text())["spaces"] and _is_mounted(_SPACES):
+        _try("umount", str(_SPACES))  # `ip netns add` makes a mount of it, and leaves that
+        _SPACES.rmdir()
 
 
 def down() -> None:
@@ -123,7 +128,8 @@ def _clean(family: str, table: str) -> None:
 def _set() -> None:
     if not _BEFORE.exists():
         STATE.mkdir(parents=True, exist_ok=True)
-        _BEFORE.write_text(json.dumps({name: Path("/proc/sys", name).read_text().strip() for name in _SETTINGS}))
+        settings = {name: Path("/proc/sys", name).read_text().strip() for name in _SETTINGS}
+        _BEFORE.write_text(json.dumps({"settings": settings, "spaces": _is_mounted(_SPACES)}))
     for name, wanted in _SETTINGS.items():
         path = Path("/proc/sys", name)
         if int(path.read_text()) < int(wanted):
@@ -133,11 +139,16 @@ def _set() -> None:
 def _restore() -> None:
     if not _BEFORE.exists():
         return
-    for name, text in json.loads(_BEFORE.read_text()).items():
+    for name, text in json.loads(_BEFORE.read_text())["settings"].items():
         # A Docker Engine that was started meanwhile needs to forward, too: it has a bridge.
         if name != "net/ipv4/ip_forward" or not _bridges():
             Path("/proc/sys", name).write_text(text)
     _BEFORE.unlink()
+
+
+def _is_mounted(path: Path) -> bool:
+    # Not os.path.ismount, which takes a folder for none that is bound to itself.
+    return any(line.split()[1] == str(path) for line in Path("/proc/self/mounts").read_text().splitlines())
 
 
 def _bridges() -> list[str]:
