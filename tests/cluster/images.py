@@ -30,6 +30,7 @@ from jobq_magic.images.destinations import RegistryDestination
 from jobq_magic.images.layer import Staged
 from jobq_magic.images.model import Assembled, Base, Entry, Layer, Part
 from jobq_magic.images.parts import key_of
+from jobq_magic.images.prune import InUse, prune
 from jobq_magic.images.registry import Registry
 from jobq_magic.runtime.wire import canonical
 from tests.cluster import build, locked
@@ -57,6 +58,8 @@ _PEOPLE = {
     "nobody:x:65534:65534:nobody:/nonexistent:/bin/false\n",
     "etc/group": "root:x:0:\nray:x:1000:\nnogroup:x:65534:\n",
 }
+_UNUSED = 30 * 86400.0
+"""Seconds after which a layer that nobody used is not kept any longer."""
 _BEGINNING = "1970-01-01T00:00:00Z"
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _WHERE = "usr" if sys.base_prefix == "/usr" else "usr/local"
@@ -180,6 +183,7 @@ def _layers(plan: _Plan, cache: Cache, name: str, push: str, say: Say) -> list[L
         if (layer := cache.kept(part)) is None:
             say(f"image {name}: making {part.name}")
             layer = cache.layer(part)
+            prune(cache, older=_UNUSED, in_use=InUse(), places={})
         made.append(layer)
     return made
 
