@@ -6,10 +6,9 @@ import re
 
 import pytest
 
-from jobq_magic import imagefiles
 from jobq_magic.config import resolve
 from jobq_magic.image import Recipe, User
-from jobq_magic.recipes import recipe_of
+from jobq_magic.recipes import imagefiles, recipe_of
 from jobq_magic.spec import JobSpec
 from tests.docs.conftest import ROOT, Document
 

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobq_magic.contexts import is_address
 from jobq_magic.errors import BackendError
 from jobq_magic.image import Recipe
 from jobq_magic.images import layout
 from jobq_magic.images.builders import context
 from jobq_magic.images.model import Base, Entry, Part
+from jobq_magic.recipes.contexts import is_address
 from jobq_magic.runtime.wire import canonical
 
 __all__ = ["NAME", "files", "needs_run"]

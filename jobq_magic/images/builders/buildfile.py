@@ -6,8 +6,8 @@ import json
 import re
 import shlex
 
-from jobq_magic.contexts import is_address
 from jobq_magic.image import Recipe, User
+from jobq_magic.recipes.contexts import is_address
 
 __all__ = ["written"]
 

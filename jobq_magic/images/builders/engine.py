@@ -17,8 +17,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jobq_magic import dockerfiles
-from jobq_magic.contexts import is_address
 from jobq_magic.engine.client import Engine, Refused
 from jobq_magic.engine.load import save
 from jobq_magic.errors import BackendError, JobqError
@@ -33,6 +31,8 @@ from jobq_magic.images.intoengine import REPOSITORY, EngineDestination, tag_of
 from jobq_magic.images.kept import KeptContent
 from jobq_magic.images.layer import compressed
 from jobq_magic.images.model import Assembled, Base, Layer, Report
+from jobq_magic.recipes import dockerfiles
+from jobq_magic.recipes.contexts import is_address
 from jobq_magic.runtime.wire import canonical, replace_file
 from jobq_magic.snapshot import Progress
 

@@ -3,10 +3,10 @@ from dataclasses import asdict
 
 import pytest
 
-from jobq_magic.dockerfiles import base_of, with_bases
 from jobq_magic.errors import OptionError
 from jobq_magic.image import Recipe, User
 from jobq_magic.recipes import recipe_of
+from jobq_magic.recipes.dockerfiles import base_of, with_bases
 from jobq_magic.spec import JobSpec
 
 

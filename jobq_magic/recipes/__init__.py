@@ -12,16 +12,20 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jobq_magic import dockerfiles, readers
-from jobq_magic.contexts import joined, over, read_text, requirements_of, source_of, text_of
+from jobq_magic import readers
 from jobq_magic.errors import OptionError, refuse
 from jobq_magic.image import Recipe
-from jobq_magic.imagefiles import Said, apt_package, said, yaml_document
 from jobq_magic.quantities import Refusal
+from jobq_magic.recipes import dockerfiles
+from jobq_magic.recipes.contexts import read_text, source_of, text_of
+from jobq_magic.recipes.imagefiles import Said, apt_package, said, yaml_document
+from jobq_magic.recipes.requirements import joined, over, requirements_of
 from jobq_magic.secretforms import is_secret_name, looks_random, secret_in_text
-from jobq_magic.spec import JobSpec
+
+if TYPE_CHECKING:
+    from jobq_magic.spec import JobSpec
 
 __all__ = ["project", "recipe_of"]
 
