@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from tests.cluster import machine, processes
 from tests.cluster.layout import BUILD, OTHER_CLUSTER
@@ -36,6 +38,9 @@ def run(command: Sequence[str], up: Sequence[str]) -> int:
         rising = subprocess.Popen(
             ("nice", "-n", _PATIENCE, *up), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
+    # Where the scheduler groups processes by session, only the group's own value counts (sched(7), autogroup).
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{rising.pid}/autogroup").write_text(_PATIENCE)
     print(f"A cluster is brought up meanwhile: {os.path.relpath(_LOG)}", flush=True)
     try:
         return subprocess.run(command, check=False).returncode
