@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -46,7 +47,7 @@ def run(command: Sequence[str], up: Sequence[str]) -> int:
         return subprocess.run(command, check=False).returncode
     finally:
         if rising.poll() is None:
-            rising.terminate()
+            os.killpg(rising.pid, signal.SIGTERM)  # with what it builds
         rising.wait()
         print("The cluster:", _LOG.read_text(errors="replace"), sep="\n", flush=True)
         if not there:
