@@ -101,4 +101,4 @@ def sweep() -> None:
     """Removes from the teams' namespaces what tests made there."""
     for person in people.PEOPLE.values():
         kinds = "jobs,secrets,services,pods"
-        kubectl("delete", kinds, "-n", person.team, "-l", MINE, "--ignore-not-found", "--grace-period=1")
+        kubectl("delete", kinds, "-n", person.team, "-l", MINE, "--ignore-not-found", "--wait=false")
