@@ -17,12 +17,11 @@ from typing import Any
 import yaml
 
 from tests.cluster import webhooks
-from tests.cluster.kubectl import KubectlFailed, apply, get, kubectl
+from tests.cluster.api import Api, Object, connected
+from tests.cluster.kubectl import apply, kubectl
 from tests.cluster.layout import DNS_SERVICE, DOMAIN, FIRST
 from tests.cluster.rendering import FOLDER, rendered
 from tests.cluster.steps import Failed, until
-
-Object = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +34,11 @@ class Addon:
     deployment: str
     module: str = ""
     """Whose manifests they are; "" for our own."""
+
+    @property
+    def path(self) -> str:
+        """Of its Deployment."""
+        return f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{self.deployment}"
 
 
 COREDNS = Addon("coredns", "CoreDNS", "kube-system", "coredns")
@@ -87,11 +91,7 @@ def apply_kuberay(image: str) -> bool:
 
 def apply_kueue(image: str, gates: str = "") -> bool:
     """Makes the cluster want Kueue. Whether anything was to be done."""
-    wanted = manifests(KUEUE, image, gates)
-    if _applied(KUEUE) == _key(wanted):
-        return False
-    _certify()
-    return _apply(KUEUE, wanted)
+    return _apply(KUEUE, manifests(KUEUE, image, gates))
 
 
 def wait_coredns(seconds: float = SECONDS) -> None:
@@ -107,14 +107,10 @@ def wait_kuberay(seconds: float = SECONDS) -> None:
 def wait_kueue(seconds: float = SECONDS) -> None:
     """Returns when Kueue is ready, its webhooks can be reached, and its visibility APIs are served."""
     wait(KUEUE, seconds)
-    services = [f"apiservice/{name}" for name in VISIBILITY]
-    try:
-        kubectl("wait", "--for=condition=Available", *services, f"--timeout={seconds:.0f}s", seconds=seconds + 10)
-    except KubectlFailed as error:
-        conditions = get(services[-1])["status"].get("conditions", [])
-        known = "; ".join(found["message"] for found in conditions if found["status"] != "True")
-        raise Failed(f"Kueue's visibility API is not served after {seconds:.0f} s: {known or error}") from None
-    until(_admits, "Kueue's webhooks answer", seconds=seconds, every=0.2)
+    with connected() as api:
+        until(lambda: _admits(api), "Kueue's webhooks answer", seconds=seconds)
+        for name in VISIBILITY:
+            _served(api, name, seconds)
 
 
 def wait(addon: Addon, seconds: float) -> None:
@@ -123,12 +119,11 @@ def wait(addon: Addon, seconds: float) -> None:
     Raises:
         Failed: it is not in time; why, as far as the cluster knows.
     """
-    where = (f"deployment/{addon.deployment}", f"--namespace={addon.namespace}")
-    try:
-        kubectl("rollout", "status", *where, f"--timeout={seconds:.0f}s", seconds=seconds + 10)
-    except KubectlFailed as error:
-        known = _why(addon) or str(error)
-        raise Failed(f"{addon.shown} is not ready after {seconds:.0f} s: {known}") from None
+    with connected() as api:
+        try:
+            until(lambda: _complete(api.get(addon.path)), addon.shown, seconds=seconds)
+        except Failed as late:
+            raise Failed(f"{addon.shown} is not ready after {seconds:.0f} s: {_why(api, addon)}") from late
 
 
 def manifests(addon: Addon, image: str, gates: str = "") -> list[Object]:
@@ -200,28 +195,29 @@ def _own(addon: Addon) -> list[Object]:
 
 
 def _apply(addon: Addon, wanted: list[Object]) -> bool:
-    key = _key(wanted)
-    if _applied(addon) == key:
-        return False
-    apply(_list(wanted))
-    # Only now: what was applied in part is applied again.
-    where = ("deployment", addon.deployment, f"--namespace={addon.namespace}")
-    kubectl("annotate", *where, "--overwrite", f"{_APPLIED}={key}")
+    key = _digest(wanted)
+    with connected() as api:
+        if _applied(api, addon) == key:
+            return False
+        if addon is KUEUE:
+            _certify(api)
+        apply(_list(wanted))
+        # Only now: what was applied in part is applied again.
+        api.merge(addon.path, {"metadata": {"annotations": {_APPLIED: key}}})
     return True
 
 
-def _applied(addon: Addon) -> str:
+def _applied(api: Api, addon: Addon) -> str:
     """The key of what was applied last; "" for nothing."""
-    path = "jsonpath={.metadata.annotations." + _APPLIED.replace(".", "\\.") + "}"
-    where = ("deployment", addon.deployment, f"--namespace={addon.namespace}")
-    return kubectl("get", *where, "--ignore-not-found", "-o", path)
+    found = api.get(addon.path)
+    return found["metadata"].get("annotations", {}).get(_APPLIED, "") if found else ""
 
 
-def _certify() -> None:
+def _certify(api: Api) -> None:
     """Gives Kueue's webhooks a certificate where they have none."""
     name, service = _CERTIFICATE
-    where = ("secret", name, f"--namespace={KUEUE.namespace}")
-    if kubectl("get", *where, "--ignore-not-found", "-o", "jsonpath={.data}"):
+    found = api.get(f"/api/v1/namespaces/{KUEUE.namespace}/secrets/{name}")
+    if found and found.get("data"):
         return
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": KUEUE.namespace}}
     # Under a name of its own: Kueue's manifests have the same Secret, empty, and what the same applier leaves out goes.
@@ -229,27 +225,52 @@ def _certify() -> None:
     kubectl(*words, given=_list([namespace, webhooks.secret(name, KUEUE.namespace, service)]))
 
 
-def _why(addon: Addon) -> str:
-    space = f"--namespace={addon.namespace}"
-    deployment = get("deployment", addon.deployment, space)
+def _complete(deployment: Object | None) -> bool:
+    """Whether all pods are new, and ready, and none is left of those before."""
+    if deployment is None:
+        return False
+    wanted, status = deployment["spec"]["replicas"], deployment.get("status", {})
+    counts = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas")]
+    return status.get("observedGeneration") == deployment["metadata"]["generation"] and counts == [wanted] * 3
+
+
+def _why(api: Api, addon: Addon) -> str:
+    space = f"/api/v1/namespaces/{addon.namespace}"
+    if (deployment := api.get(addon.path)) is None:
+        return f"there is no Deployment {addon.deployment} in {addon.namespace}"
     labels = ",".join(f"{name}={text}" for name, text in deployment["spec"]["selector"]["matchLabels"].items())
-    events = get("events", space, "--sort-by=.lastTimestamp")["items"]
-    return why(deployment, get("pods", space, f"--selector={labels}")["items"], events)
+    pods, events = api.get(f"{space}/pods?labelSelector={labels}"), api.get(f"{space}/events")
+    assert pods is not None
+    assert events is not None
+    return why(deployment, pods["items"], sorted(events["items"], key=lambda found: found["lastTimestamp"] or ""))
 
 
-def _admits() -> bool:
-    """Whether an object passes Kueue's webhooks; nothing is made."""
+def _admits(api: Api) -> bool:
+    """Whether an object passes Kueue's webhooks."""
     flavor = {"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "ResourceFlavor", "metadata": {"name": "of-a-test"}}
-    kubectl("create", "--dry-run=server", "-f", "-", given=json.dumps(flavor))
+    api.try_create("/apis/kueue.x-k8s.io/v1beta2/resourceflavors", flavor)
     return True
+
+
+def _served(api: Api, name: str, seconds: float) -> None:
+    """Returns when an API is served by whoever it is delegated to."""
+    path = f"/apis/apiregistration.k8s.io/v1/apiservices/{name}"
+
+    def conditions() -> list[Object]:
+        return (api.get(path) or {}).get("status", {}).get("conditions", [])
+
+    def served() -> bool:
+        return any(found["type"] == "Available" and found["status"] == "True" for found in conditions())
+
+    try:
+        until(served, name, seconds=seconds)
+    except Failed as late:
+        known = "; ".join(_line(found["message"]) for found in conditions())
+        raise Failed(f"{name} is not served after {seconds:.0f} s: {known or 'nothing is known'}") from late
 
 
 def _list(objects: list[Object]) -> str:
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
-
-
-def _key(objects: list[Object]) -> str:
-    return _digest(objects)
 
 
 def _digest(data: object) -> str:

@@ -7,16 +7,17 @@ soon after, and neither has a log.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from urllib.parse import quote
 
 from tests.cluster import build, processes
-from tests.cluster.kubectl import apply, get, kubectl
+from tests.cluster.api import Api, Object, connected
+from tests.cluster.kubectl import apply, kubectl
 from tests.cluster.layout import ADMIN, FIRST, STATE
 from tests.cluster.processes import Daemon
 from tests.cluster.rendering import rendered
-from tests.cluster.steps import until
+from tests.cluster.steps import Failed, until
 
 GPU = "nvidia.com/gpu"
 GPUS = 8
@@ -40,24 +41,24 @@ def nodes(number: int, say: Callable[[str], None] = lambda text: None, seconds: 
         say: is told when kwok is to be built first.
         seconds: for how long they are waited for.
     """
-    there = set(_names())
     wanted = [f"fake-{index}" for index in range(1, number + 1)]
-    if gone := there.difference(wanted):
-        _remove(sorted(gone), seconds)
-    if not number:
-        stop()
-        return
-    build.ensure(("kwok",), say)
-    processes.start(daemon())
-    if new := [node(name) for name in wanted if name not in there]:
-        apply(_list(new))
-    until(
-        lambda: set(_ready()) == set(wanted),
-        f"{number} nodes of kwok are ready",
-        seconds=seconds,
-        every=0.2,
-        why=lambda: processes.last_words("kwok"),
-    )
+    with connected() as api:
+        there = {found["metadata"]["name"] for found in _nodes(api)}
+        if gone := there.difference(wanted):
+            _remove(api, gone, seconds)
+        if not number:
+            stop()
+            return
+        build.ensure(("kwok",), say)
+        processes.start(daemon())
+        if new := [node(name) for name in wanted if name not in there]:
+            apply(_list(new))
+        until(
+            lambda: {found["metadata"]["name"] for found in _nodes(api) if _ready(found)} == set(wanted),
+            f"{number} nodes of kwok are ready",
+            seconds=seconds,
+            why=lambda: processes.last_words("kwok"),
+        )
 
 
 def stop() -> None:
@@ -80,7 +81,7 @@ def daemon() -> Daemon:
     return Daemon("kwok", (build.binary("kwok"), *(f"--{name}={text}" for name, text in named.items())))
 
 
-def node(name: str) -> dict[str, Any]:
+def node(name: str) -> Object:
     """A node as it is asked for."""
     return {
         "apiVersion": "v1",
@@ -99,13 +100,14 @@ def gpus(number: int, name: str = FIRST.name) -> None:
 
     The kubelet leaves amounts alone that it knows nothing about, until it starts anew.
     """
-    status = get("node", name)["status"]
+    path = f"/api/v1/nodes/{name}"
     wanted = str(number) if number else None
     kinds = ("capacity", "allocatable")
-    if all(status[kind].get(GPU) == wanted for kind in kinds):
-        return
-    patch = json.dumps({"status": {kind: {GPU: wanted} for kind in kinds}})
-    kubectl("patch", "node", name, "--subresource=status", "--type=merge", "-p", patch)
+    with connected() as api:
+        if (found := api.get(path)) is None:
+            raise Failed(f"There is no node {name} that could claim to have GPUs.")
+        if any(found["status"][kind].get(GPU) != wanted for kind in kinds):
+            api.merge(f"{path}/status", {"status": {kind: {GPU: wanted} for kind in kinds}})
 
 
 def _stages() -> Path:
@@ -118,25 +120,25 @@ def _stages() -> Path:
     return path
 
 
-def _names() -> list[str]:
-    return [found["metadata"]["name"] for found in get("nodes", f"--selector={_SELECTOR}")["items"]]
+def _nodes(api: Api) -> list[Object]:
+    found = api.get(f"/api/v1/nodes?labelSelector={quote(_SELECTOR)}")
+    return found["items"] if found else []
 
 
-def _ready() -> Iterable[str]:
-    for found in get("nodes", f"--selector={_SELECTOR}")["items"]:
-        conditions = found.get("status", {}).get("conditions", [])
-        if any(one["type"] == "Ready" and one["status"] == "True" for one in conditions):
-            yield found["metadata"]["name"]
+def _ready(found: Object) -> bool:
+    conditions = found.get("status", {}).get("conditions", [])
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
-def _remove(names: list[str], seconds: float) -> None:
+def _remove(api: Api, names: set[str], seconds: float) -> None:
     # Nobody would end their pods, which would hold their places in queues until the cluster notices.
-    pods = [found for found in get("pods", "--all-namespaces")["items"] if found["spec"].get("nodeName") in names]
+    found = api.get("/api/v1/pods")
+    pods = [one for one in found["items"] if one["spec"].get("nodeName") in names] if found else []
     if pods:
         at_once = ("--grace-period=0", "--force", "--wait=false", "--ignore-not-found")
         kubectl("delete", "-f", "-", *at_once, given=_list(pods))
-    kubectl("delete", "nodes", *names, "--ignore-not-found", f"--timeout={seconds:.0f}s", seconds=seconds + 10)
+    kubectl("delete", "nodes", *sorted(names), "--ignore-not-found", f"--timeout={seconds:.0f}s", seconds=seconds + 10)
 
 
-def _list(objects: list[dict[str, Any]]) -> str:
+def _list(objects: list[Object]) -> str:
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})

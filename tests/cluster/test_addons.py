@@ -30,6 +30,8 @@ SYSTEM = {"kube-system", "kueue-system", "kuberay"}
 TEXTS = ("description",)
 """Fields that only people read."""
 
+own = pytest.mark.own_cluster
+"""Of what is about our own addons, and not about somebody's cluster."""
 Manifests = dict[str, list[dict[str, Any]]]
 
 
@@ -188,6 +190,7 @@ def test_events_of_a_pod_that_waits_are_told():
     assert addons.why({}, [pod], events) == "one-x is Pending; one-x: FailedMount: no secret"
 
 
+@own
 def test_a_second_time_nothing_is_done_and_it_takes_no_time(published):
     for addon in addons.ALL:
         getattr(addons, addon.name)(published[addon.name])
@@ -197,14 +200,16 @@ def test_a_second_time_nothing_is_done_and_it_takes_no_time(published):
         assert not getattr(addons, f"apply_{addon.name}")(published[addon.name])
     for addon in addons.ALL:
         getattr(addons, f"wait_{addon.name}")()
-    assert time.monotonic() - began < 4  # alone on the machine it takes half of that
+    assert time.monotonic() - began < 5  # alone on the machine, half a second
     assert {addon.name: _generation(addon) for addon in addons.ALL} == before
 
 
+@own
 def test_names_of_services_are_answered(cluster):
     assert eventually(lambda: _resolve(f"kubernetes.default.svc.{DOMAIN}")) == API_SERVICE
 
 
+@own
 def test_kueue_tells_the_position_of_what_waits(space):
     for name in ("first", "second"):
         apply(json.dumps(_job(name, space)))
@@ -219,6 +224,7 @@ def test_kueue_tells_the_position_of_what_waits(space):
     assert [(name.rsplit("-", 1)[0], place) for name, place in found] == [("job-first", 0), ("job-second", 1)]
 
 
+@own
 def test_what_does_not_become_ready_is_told_in_one_sentence(space):
     broken = Addon("broken", "Broken", space, "broken")
     labels = {"app": "broken"}
@@ -235,6 +241,7 @@ def test_what_does_not_become_ready_is_told_in_one_sentence(space):
     assert "\n" not in str(failed.value)
 
 
+@own
 def test_nodes_of_kwok_come_take_pods_and_go(space):
     before = {found["metadata"]["name"] for found in get("nodes")["items"]}
     kwok.nodes(2)
@@ -253,6 +260,7 @@ def test_nodes_of_kwok_come_take_pods_and_go(space):
     assert not get("pods", f"--namespace={space}")["items"]
 
 
+@own
 def test_a_real_node_claims_gpus_and_takes_it_back(cluster):
     kwok.gpus(2)
     try:
