@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -97,17 +98,23 @@ class Work:
             said.run_forever(timeout=SECONDS)
             assert said.returncode == 0, said.read_all()
         finally:
-            said.close()
+            said.sock.shutdown()  # `close` leaves it open where the other side ended first
 
     def through_a_tunnel(self, pod: str, path: str) -> str:
         """What a web server in a pod answers, by `port-forward`."""
         tunnel = portforward(self.core.connect_get_namespaced_pod_portforward, pod, self.namespace, ports=str(PORT))
-        with tunnel.socket(PORT)._socket as end:  # the half of it that is ours; `_Socket` knows no `with`
-            end.settimeout(SECONDS)
+        try:
             asked = http.client.HTTPConnection("tunnel")
-            asked.sock = end
+            asked.sock = tunnel.socket(PORT)
+            asked.sock.settimeout(SECONDS)
             asked.request("GET", path, headers={"Connection": "close"})
             return asked.getresponse().read().decode()
+        finally:
+            tunnel.close()
+            for thread in threading.enumerate():  # that of the client, which closes its own half
+                if thread.name == f"Kubernetes port forward proxy: {PORT}":
+                    thread.join(SECONDS)
+            tunnel.websocket.shutdown()
 
     def address(self, service: str) -> str:
         """The address of a Service."""
