@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from tests.cluster import webhooks
-from tests.cluster.api import Api, Object, connected
+from tests.cluster.admin import Admin, Object, connected
 from tests.cluster.kubectl import apply, kubectl
 from tests.cluster.layout import DNS_SERVICE, DOMAIN, FIRST
 from tests.cluster.rendering import FOLDER, rendered
@@ -207,13 +207,13 @@ def _apply(addon: Addon, wanted: list[Object]) -> bool:
     return True
 
 
-def _applied(api: Api, addon: Addon) -> str:
+def _applied(api: Admin, addon: Addon) -> str:
     """The key of what was applied last; "" for nothing."""
     found = api.get(addon.path)
     return found["metadata"].get("annotations", {}).get(_APPLIED, "") if found else ""
 
 
-def _certify(api: Api) -> None:
+def _certify(api: Admin) -> None:
     """Gives Kueue's webhooks a certificate where they have none."""
     name, service = _CERTIFICATE
     found = api.get(f"/api/v1/namespaces/{KUEUE.namespace}/secrets/{name}")
@@ -234,7 +234,7 @@ def _complete(deployment: Object | None) -> bool:
     return status.get("observedGeneration") == deployment["metadata"]["generation"] and counts == [wanted] * 3
 
 
-def _why(api: Api, addon: Addon) -> str:
+def _why(api: Admin, addon: Addon) -> str:
     space = f"/api/v1/namespaces/{addon.namespace}"
     if (deployment := api.get(addon.path)) is None:
         return f"there is no Deployment {addon.deployment} in {addon.namespace}"
@@ -245,14 +245,14 @@ def _why(api: Api, addon: Addon) -> str:
     return why(deployment, pods["items"], sorted(events["items"], key=lambda found: found["lastTimestamp"] or ""))
 
 
-def _admits(api: Api) -> bool:
+def _admits(api: Admin) -> bool:
     """Whether an object passes Kueue's webhooks."""
     flavor = {"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "ResourceFlavor", "metadata": {"name": "of-a-test"}}
     api.try_create("/apis/kueue.x-k8s.io/v1beta2/resourceflavors", flavor)
     return True
 
 
-def _served(api: Api, name: str, seconds: float) -> None:
+def _served(api: Admin, name: str, seconds: float) -> None:
     """Returns when an API is served by whoever it is delegated to."""
     path = f"/apis/apiregistration.k8s.io/v1/apiservices/{name}"
 

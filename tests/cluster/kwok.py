@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from tests.cluster import build, processes
-from tests.cluster.api import Api, Object, connected
+from tests.cluster.admin import Admin, Object, connected
 from tests.cluster.kubectl import apply, kubectl
 from tests.cluster.layout import ADMIN, FIRST, STATE
 from tests.cluster.processes import Daemon
@@ -120,7 +120,7 @@ def _stages() -> Path:
     return path
 
 
-def _nodes(api: Api) -> list[Object]:
+def _nodes(api: Admin) -> list[Object]:
     found = api.get(f"/api/v1/nodes?labelSelector={quote(_SELECTOR)}")
     return found["items"] if found else []
 
@@ -130,7 +130,7 @@ def _ready(found: Object) -> bool:
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
-def _remove(api: Api, names: set[str], seconds: float) -> None:
+def _remove(api: Admin, names: set[str], seconds: float) -> None:
     # Nobody would end their pods, which would hold their places in queues until the cluster notices.
     found = api.get("/api/v1/pods")
     pods = [one for one in found["items"] if one["spec"].get("nodeName") in names] if found else []
