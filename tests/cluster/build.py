@@ -153,7 +153,7 @@ def _announce(programs: list[Program], say: Callable[[str], None]) -> None:
         say(f"of {sum(of for _, of in counts.values())} Go modules {lacking} are downloaded first: about {size:.0f} MB")
 
 
-SIZES = {"kubernetes": 175, "kuberay": 60, "coredns": 30, "kwok": 60}
+SIZES = {"kubernetes": 146, "kuberay": 75, "coredns": 38, "kwok": 50}
 """What all modules of a folder are together as they are downloaded, in MB."""
 
 

@@ -3,7 +3,8 @@
 # `install.sh missing` only says which packages those are.
 # Ends with one sentence, and status 1, where something is missing and cannot be installed.
 
-[ "$(uname)" = Linux ] || exit 0 # `make up` says what there is to say
+# On another system `make up` says what there is to say; another cluster needs nothing here.
+[ "$(uname)" = Linux ] && [ -z "$JOBQ_TEST_KUBECONFIG" ] || exit 0
 missing=""
 wants() { # program, package: what is there already stays as it is, whoever has installed it
     command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ] || missing="$missing $2"
@@ -17,6 +18,7 @@ wants ip iproute2
 wants nsenter util-linux
 wants mount mount
 wants sysctl procps
+wants wget wget # goes into the image of Ray
 
 [ "$1" = missing ] && echo "${missing# }" && exit
 [ -z "$missing" ] && exit

@@ -126,6 +126,8 @@ def _lacks_kernel() -> str | None:
             "nat in iptables": f"iptables -w -t nat -A POSTROUTING -s {ADDRESSES} -j MASQUERADE",
             "conntrack in iptables": "iptables -w -A INPUT -m conntrack --ctstate INVALID -j DROP",
             "comments in iptables": "iptables -w -A INPUT -m comment --comment jobq -j RETURN",
+            "marks in iptables": "iptables -w -t nat -A OUTPUT -m mark ! --mark 1/1 -j MARK --or-mark 1",
+            "chance in iptables": "iptables -w -A INPUT -m statistic --mode random --probability 0.5 -j RETURN",
             f"overlays in {layout.STATE.parent}": f"mount -t overlay overlay -o {layers} {folder}/merged",
         }
         script = "".join(f"{command} || {{ echo '{what}'; exit 1; }}\n" for what, command in tried.items())

@@ -79,6 +79,12 @@ def test_an_installation_that_cannot_be_is_one_sentence(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
+def test_for_another_cluster_nothing_is_installed(tmp_path):
+    (tmp_path / "uname").symlink_to("/bin/uname")
+    environ = {"PATH": str(tmp_path), "JOBQ_TEST_KUBECONFIG": "/some/where"}
+    assert subprocess.run(["/bin/sh", INSTALL], env=environ).returncode == 0
+
+
 def test_what_is_there_is_not_installed_again():
     for _ in range(2):
         done = subprocess.run(["sh", INSTALL], capture_output=True, text=True)
