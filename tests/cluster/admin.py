@@ -35,6 +35,10 @@ class Admin:
         """Creates an object as far as admission, and keeps nothing."""
         self._ask("POST", f"{path}?dryRun=All", wanted)
 
+    def delete(self, path: str) -> None:
+        """Removes an object at once; what is not there is gone."""
+        self._ask("DELETE", path, {"gracePeriodSeconds": 0})
+
     def _ask(self, verb: str, path: str, body: Object | None = None, kind: str = "application/json") -> Object | None:
         given = None if body is None else json.dumps(body)
         try:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from tests.cluster import build, processes
 from tests.cluster.admin import Admin, Object, connected
-from tests.cluster.kubectl import apply, kubectl
+from tests.cluster.kubectl import apply
 from tests.cluster.layout import ADMIN, FIRST, STATE
 from tests.cluster.processes import Daemon
 from tests.cluster.rendering import rendered
@@ -132,12 +132,17 @@ def _ready(found: Object) -> bool:
 
 def _remove(api: Admin, names: set[str], seconds: float) -> None:
     # Nobody would end their pods, which would hold their places in queues until the cluster notices.
-    found = api.get("/api/v1/pods")
-    pods = [one for one in found["items"] if one["spec"].get("nodeName") in names] if found else []
-    if pods:
-        at_once = ("--grace-period=0", "--force", "--wait=false", "--ignore-not-found")
-        kubectl("delete", "-f", "-", *at_once, given=_list(pods))
-    kubectl("delete", "nodes", *sorted(names), "--ignore-not-found", f"--timeout={seconds:.0f}s", seconds=seconds + 10)
+    pods = api.get("/api/v1/pods") or {"items": []}
+    for found in pods["items"]:
+        if found["spec"].get("nodeName") in names:
+            api.delete(f"/api/v1/namespaces/{found['metadata']['namespace']}/pods/{found['metadata']['name']}")
+    for name in sorted(names):
+        api.delete(f"/api/v1/nodes/{name}")
+    until(
+        lambda: not names.intersection(found["metadata"]["name"] for found in _nodes(api)),
+        f"nodes of kwok are gone: {', '.join(sorted(names))}",
+        seconds=seconds,
+    )
 
 
 def _list(objects: list[Object]) -> str:
