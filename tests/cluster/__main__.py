@@ -38,6 +38,12 @@ def _parser() -> argparse.ArgumentParser:
 
     verbs.add_parser("build", help="build the programs only").set_defaults(do=_build)
 
+    record = verbs.add_parser("record", help="play scenarios, and keep what a user sees of them in tests/recorded")
+    record.add_argument("names", nargs="*", metavar="NAME", help="of a scenario, or of one kind's: paused, job/paused")
+    record.add_argument("--gates", choices=("default", "granular", "all"), default="all", help="Kueue's words")
+    record.add_argument("--at-once", type=int, default=1, metavar="N", help="how many are played at a time")
+    record.set_defaults(do=_record)
+
     test = verbs.add_parser("test", help="run a command with a cluster brought up beside it")
     test.add_argument("command", nargs=argparse.REMAINDER)
     test.set_defaults(do=_test)
@@ -78,6 +84,15 @@ def _status(asked: argparse.Namespace) -> int:
         spent = status.cost(asked.cost)
         print(f"costs {spent.cpu:.1%} of one core and {spent.memory / 2**30:.2f} GiB")
     return 0 if status.healthy() else 1
+
+
+def _record(asked: argparse.Namespace) -> int:
+    _possible("up")
+    from tests.cluster import recorder
+
+    gates = {"default": recorder.GATES[:1], "granular": recorder.GATES[1:], "all": recorder.GATES}[asked.gates]
+    recorder.record(asked.names, gates, Steps(), asked.at_once)
+    return 0
 
 
 def _test(asked: argparse.Namespace) -> int:

@@ -54,9 +54,7 @@ class Api:
             both.flush()
             context.load_cert_chain(both.name)
         limits = httpx.Limits(max_connections=None)
-        self.http = httpx.Client(
-            base_url=cluster["server"], verify=context, trust_env=False, timeout=30, limits=limits
-        )
+        self.http = httpx.Client(base_url=cluster["server"], verify=context, trust_env=False, timeout=30, limits=limits)
 
     def ask(self, method: str, path: str, body: Object | None = None) -> Object:
         """What it answers.
