@@ -45,7 +45,7 @@ def _of_kueue() -> tuple[str, ...]:
 def _of_kubernetes() -> tuple[str, ...]:
     """What Kubernetes' own build says it is; without, clients are told v0.0.0 and refuse to compare."""
     major, minor, _ = version(_KUBERNETES).removeprefix("v").split(".")
-    values = {"gitVersion": version(_KUBERNETES), "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
+    values = {"gitVersion": version(_KUBERNETES), "gitMajor": major, "gitMinor": minor, "gitCommit": "module"}
     libraries = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
     return tuple(f"{library}.{name}={value}" for library in libraries for name, value in values.items())
 
@@ -146,11 +146,15 @@ def _announce(programs: list[Program], say: Callable[[str], None]) -> None:
     if not programs:
         return
     say(f"building {', '.join(program.name for program in programs)} with {golang.version()}")
-    folders = {program.folder for program in programs if program.module}
-    counts = {folder: golang.missing(golang.FOLDERS / folder) for folder in sorted(folders)}
-    if lacking := sum(count for count, _ in counts.values()):
-        size = sum(SIZES[folder] * count / max(of, 1) for folder, (count, of) in counts.items())
-        say(f"of {sum(of for _, of in counts.values())} Go modules {lacking} are downloaded first: about {size:.0f} MB")
+    known: dict[str, bool] = {}
+    size = 0.0
+    for folder in sorted({program.folder for program in programs if program.module}):
+        modules = golang.modules(golang.FOLDERS / folder)
+        absent = [name for name, there in modules.items() if not there and name not in known]
+        size += SIZES[folder] * len(absent) / max(len(modules), 1)
+        known |= modules
+    if absent := [name for name, there in known.items() if not there]:
+        say(f"of {len(known)} Go modules {len(absent)} are downloaded first: about {size:.0f} MB")
 
 
 SIZES = {"kubernetes": 146, "kuberay": 75, "coredns": 38, "kwok": 50}

@@ -141,19 +141,20 @@ class _Told(threading.Thread):
 
     def __str__(self) -> str:
         if not self._compiled:
-            return f"{self._downloaded} modules downloaded"
-        return f"{self._compiled} packages compiled, {self._latest} the latest"
+            return f"modules downloaded: {self._downloaded}"
+        return f"packages compiled: {self._compiled}, the latest {self._latest}"
 
     def last_words(self) -> str:
         return " / ".join(self._errors) or "nothing (was it killed?)"
 
 
-def missing(folder: Path) -> tuple[int, int]:
-    """How many of the modules that a go.sum names are not on this machine, and how many it names."""
-    modules = [line.split()[:2] for line in (folder / "go.sum").read_text().splitlines()]
-    unpacked = [(name, at) for name, at in modules if not at.endswith("/go.mod")]
+def modules(folder: Path) -> dict[str, bool]:
+    """Each module that a go.sum names, with its version, and whether it is on this machine."""
     kept, _ = caches()
-    return sum(not (kept / f"{escaped(name)}@{escaped(at)}").is_dir() for name, at in unpacked), len(unpacked)
+    named = [line.split()[:2] for line in (folder / "go.sum").read_text().splitlines()]
+    # Of others only the go.mod is read.
+    places = [f"{escaped(name)}@{escaped(at)}" for name, at in named if not at.endswith("/go.mod")]
+    return {place: (kept / place).is_dir() for place in places}
 
 
 def escaped(name: str) -> str:

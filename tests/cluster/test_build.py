@@ -178,12 +178,29 @@ def test_a_build_that_is_interrupted_leaves_nothing(said, monkeypatch):
 def test_what_is_to_be_downloaded_is_said_before(folders, monkeypatch, tmp_path, said):
     monkeypatch.setenv("GOMODCACHE", str(tmp_path / "modules"))
     golang._settings.cache_clear()
-    absent, named = golang.missing(folders / "coredns")
-    assert absent == named > 40
+    named = len(golang.modules(folders / "coredns"))
+    assert named > 40
     build._announce([program("coredns")], said.append)
     assert said[1] == f"of {named} Go modules {named} are downloaded first: about {build.SIZES['coredns']} MB"
     (tmp_path / "modules/github.com/coredns/coredns@v1.14.7").mkdir(parents=True)
-    assert golang.missing(folders / "coredns") == (named - 1, named)
+    build._announce([program("coredns")], said.append)
+    assert said[3].startswith(f"of {named} Go modules {named - 1} are downloaded first: ")
+
+
+def test_what_two_programs_share_is_downloaded_once(folders, monkeypatch, tmp_path, said):
+    monkeypatch.setenv("GOMODCACHE", str(tmp_path / "modules"))
+    golang._settings.cache_clear()
+    shutil.rmtree(folders / "kuberay")
+    shutil.copytree(folders / "coredns", folders / "kuberay")
+    build._announce([program("coredns"), program("kuberay")], said.append)
+    assert said[1].endswith(f"about {build.SIZES['coredns']} MB")
+
+
+def test_pause_needs_no_module(monkeypatch, tmp_path, said):
+    monkeypatch.setenv("GOMODCACHE", str(tmp_path / "modules"))
+    golang._settings.cache_clear()
+    build._announce([program("pause")], said.append)
+    assert len(said) == 1
 
 
 def test_modules_are_found_however_go_spells_them():
