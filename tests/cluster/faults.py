@@ -16,13 +16,15 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from tests.cluster import addons, cluster, control, network, processes, status
+from tests.cluster import addons, cluster, network, processes, status
 from tests.cluster.addons import Addon
-from tests.cluster.kubectl import get, kubectl
-from tests.cluster.layout import FIRST, NODES, RUN, SECOND, STATE, Node
+from tests.cluster.api import Api, Refused
+from tests.cluster.layout import ADMIN, FIRST, NODES, RUN, SECOND, STATE, Node
 from tests.cluster.steps import until
 
 CONTROL = ("registry", "etcd", "apiserver", "controller-manager", "scheduler")
@@ -36,6 +38,8 @@ PARTS = (*CONTROL, *KINDS, *ADDONS)
 _STORE = STATE / "registry" / "store"
 _FULL = RUN / "full"
 _SECONDS = 90.0
+_DEPLOYMENT = "/apis/apps/v1/namespaces/{}/deployments/{}"
+_LEASES = "/apis/coordination.k8s.io/v1/namespaces/{}/leases"
 
 
 @contextlib.contextmanager
@@ -50,7 +54,8 @@ def killed(*names: str) -> Iterator[None]:
         for name in names:
             if name in ADDONS:
                 # Else the kubelet would start it again within a second.
-                _scale(ADDONS[name], 0)
+                with _asking() as api:
+                    _scale(api, ADDONS[name], 0)
         for pid in found:
             processes.kill(pid)
         yield
@@ -144,14 +149,16 @@ def fill(namespace: str, pod: str, path: str, size: int, container: str = "") ->
 def pids(name: str) -> list[int]:
     """The processes of a part: of a daemon one, of what runs as pods those of its containers; none where it is dead."""
     if (addon := ADDONS.get(name)) is not None:
-        return [pid for pod in _pods(addon) for pid in _containers(pod).values()]
+        with _asking() as api:
+            return [pid for pod in _pods(api, addon, _deployment(api, addon)) for pid in _containers(pod).values()]
     found = processes.pid(f"{name}-{FIRST.name}" if name in KINDS else name)
     return [] if found is None else [found]
 
 
 def containers(namespace: str, pod: str) -> dict[str, int]:
     """The first processes of a pod's containers that run, by the containers' names."""
-    return _containers(get("pod", pod, f"--namespace={namespace}"))
+    with _asking() as api:
+        return _containers(api.ask("GET", f"/api/v1/namespaces/{namespace}/pods/{pod}"))
 
 
 def shim(namespace: str, pod: str) -> int:
@@ -172,7 +179,14 @@ def back(seconds: float = _SECONDS) -> None:
         Failed: it does not become whole; what is known of it.
     """
     mend(seconds)
-    until(whole, "the cluster is whole again", seconds=seconds, every=0.2, why=lambda: "\n".join(status.lines()))
+    with _asking() as api:
+        until(
+            lambda: whole(api),
+            "the cluster is whole again",
+            seconds=seconds,
+            every=0.2,
+            why=lambda: "\n".join(status.lines()),
+        )
 
 
 def mend(seconds: float = _SECONDS) -> None:
@@ -191,14 +205,25 @@ def mend(seconds: float = _SECONDS) -> None:
     for name in sorted(processes.known(), key=_rank):
         if processes.pid(name) is None:
             processes.start(cluster.daemon(name))
-    until(control.ready, "the API server is ready", seconds=seconds, why=lambda: processes.last_words("apiserver"))
-    for addon in ADDONS.values():
-        _revive(addon)
+    with _asking() as api:
+        until(
+            lambda: api.http.get("/readyz").text == "ok",
+            "the API server is ready",
+            seconds=seconds,
+            why=lambda: processes.last_words("apiserver"),
+        )
+        for addon in ADDONS.values():
+            _revive(api, addon)
 
 
-def whole() -> bool:
-    """Whether all parts live, are ready, and work: none waits for what its killed predecessor held."""
-    return status.healthy() and all(_works(addon) for addon in ADDONS.values())
+def whole(api: Api) -> bool:
+    """Whether all parts live and are ready, and none waits for what its predecessor held when it was killed."""
+    nodes = api.ask("GET", "/api/v1/nodes")["items"]
+    return (
+        all(processes.pid(name) is not None for name in processes.known())
+        and all(_is(node, "Ready") for node in nodes)
+        and all(_whole(api, addon) for addon in ADDONS.values())
+    )
 
 
 def _rank(name: str) -> int:
@@ -219,38 +244,77 @@ def _make_room() -> None:
             _run("umount", "-l", place)
 
 
-def _revive(addon: Addon) -> None:
-    """Makes a Deployment want its pod again, without the pauses that are made for those that die again and again."""
-    where = f"--namespace={addon.namespace}"
-    if get("deployment", addon.deployment, where)["spec"]["replicas"] == 0:
-        _scale(addon, 1)
-    for pod in _pods(addon):
+@contextlib.contextmanager
+def _asking() -> Iterator[Api]:
+    with contextlib.closing(Api(ADMIN)) as api:
+        yield api
+
+
+def _revive(api: Api, addon: Addon) -> None:
+    """Makes a Deployment want its pod again, and spares it the pauses of those that die again and again."""
+    wanted = _deployment(api, addon)
+    if wanted["spec"]["replicas"] == 0:
+        _scale(api, addon, 1)
+    for pod in _pods(api, addon, wanted):
         _go_on(list(_containers(pod).values()))
-        waiting = [c["state"].get("waiting", {}) for c in pod["status"].get("containerStatuses", [])]
+        waiting = [found["state"].get("waiting", {}) for found in pod["status"].get("containerStatuses", [])]
         if any(found.get("reason") == "CrashLoopBackOff" for found in waiting):
-            kubectl("delete", "pod", pod["metadata"]["name"], where, "--ignore-not-found", "--wait=false")
+            _delete(api, f"/api/v1/namespaces/{addon.namespace}/pods/{pod['metadata']['name']}")
 
 
-def _works(addon: Addon) -> bool:
-    return all(_ready(pod) for pod in _pods(addon))
+def _whole(api: Api, addon: Addon) -> bool:
+    wanted = _deployment(api, addon)
+    pods = _pods(api, addon, wanted)
+    if wanted["spec"]["replicas"] != len(pods) or not all(_is(pod, "Ready") and _containers(pod) for pod in pods):
+        return False
+    begun = max(_begun(pod) for pod in pods)
+    leads = addon == addons.COREDNS
+    for lease in _leases(api, addon):
+        if lease["spec"]["renewTime"] >= begun:
+            leads = True
+        else:  # of one that is dead: the new one would wait until it is out of date
+            _delete(api, f"{_LEASES.format(addon.namespace)}/{lease['metadata']['name']}")
+    return leads
 
 
-def _ready(pod: dict[str, Any]) -> bool:
-    conditions = pod["status"].get("conditions", [])
-    return any(found["type"] == "Ready" and found["status"] == "True" for found in conditions)
+def _begun(pod: dict[str, Any]) -> str:
+    """When the process that is in a pod now was started."""
+    return max(found["state"]["running"]["startedAt"] for found in pod["status"]["containerStatuses"])
 
 
-def _scale(addon: Addon, number: int) -> None:
-    where = (f"deployment/{addon.deployment}", f"--namespace={addon.namespace}")
-    kubectl("scale", *where, f"--replicas={number}")
+def _leases(api: Api, addon: Addon) -> list[dict[str, Any]]:
+    """By which the processes of a Deployment agree on who leads."""
+    found = api.ask("GET", _LEASES.format(addon.namespace))["items"]
+    return [each for each in found if each["spec"].get("holderIdentity", "").startswith(f"{addon.deployment}-")]
 
 
-def _pods(addon: Addon) -> list[dict[str, Any]]:
-    where = f"--namespace={addon.namespace}"
-    labels = get("deployment", addon.deployment, where)["spec"]["selector"]["matchLabels"]
+def _is(found: dict[str, Any], condition: str) -> bool:
+    conditions = found["status"].get("conditions", [])
+    return any(each["type"] == condition and each["status"] == "True" for each in conditions)
+
+
+def _scale(api: Api, addon: Addon, number: int) -> None:
+    api.ask("PATCH", _DEPLOYMENT.format(addon.namespace, addon.deployment), {"spec": {"replicas": number}})
+
+
+def _delete(api: Api, path: str) -> None:
+    try:
+        api.ask("DELETE", path)
+    except Refused as refused:
+        if refused.status != HTTPStatus.NOT_FOUND:
+            raise
+
+
+def _deployment(api: Api, addon: Addon) -> dict[str, Any]:
+    return api.ask("GET", _DEPLOYMENT.format(addon.namespace, addon.deployment))
+
+
+def _pods(api: Api, addon: Addon, wanted: dict[str, Any]) -> list[dict[str, Any]]:
+    """The pods of a Deployment that are not on their way out."""
+    labels = wanted["spec"]["selector"]["matchLabels"]
     chosen = ",".join(f"{name}={text}" for name, text in labels.items())
-    found: list[dict[str, Any]] = get("pods", where, f"--selector={chosen}")["items"]
-    return found
+    found = api.ask("GET", f"/api/v1/namespaces/{addon.namespace}/pods?labelSelector={quote(chosen)}")["items"]
+    return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
 
 def _containers(pod: dict[str, Any]) -> dict[str, int]:
