@@ -85,17 +85,19 @@ def test_a_full_queue_has_its_jobs_wait_and_tells_their_position():
     first = job("people-first", "team-blue", "full", user="ada")
     soon(lambda: "insufficient unused quota for cpu" in said(workload(first, "ada"), "QuotaReserved"))
     # Kueue looks at one of several that are alike: of the others it says no reason, and still their position.
-    second = job("people-second", "team-blue", "full", user="ada")
-    soon(lambda: [*waiting()] == [name(first), name(second)])
-    assert not said(workload(second, "ada"), "QuotaReserved")
+    alike = job("people-alike", "team-blue", "full", user="ada")
+    urgent = job("people-urgent", "team-blue", "full", user="ada", priority="high")
+    soon(lambda: {name(first), name(alike), name(urgent)} <= waiting().keys())
+    assert not said(workload(alike, "ada"), "QuotaReserved")
+    positions = waiting()
+    assert positions[name(urgent)] < min(positions[name(first)], positions[name(alike)])
 
 
 def waiting() -> dict[str, int]:
     """The positions in Ada's full queue, by the names of Workloads."""
     place = "/apis/visibility.kueue.x-k8s.io/v1beta2/namespaces/team-blue/localqueues/full/pendingworkloads"
     found = json.loads(kubectl("get", "--raw", place, config=people.kubeconfig("ada")))["items"]
-    positions = {each["metadata"]["name"]: each["positionInLocalQueue"] for each in found}
-    return dict(sorted(positions.items(), key=lambda item: item[1]))
+    return {each["metadata"]["name"]: each["positionInLocalQueue"] for each in found}
 
 
 def name(of: Object) -> str:
