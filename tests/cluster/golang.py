@@ -25,6 +25,8 @@ FOLDERS = Path(__file__).parent / "go"
 FLAGS = ("-mod=readonly", "-buildvcs=false")
 OFTEN = 30.0
 """In seconds: how often a build says that it goes on."""
+# As they were when this was loaded: a test has a home of its own, in which Go would begin with nothing.
+_HOMES = {name: os.environ[name] for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME") if name in os.environ}
 WITHOUT = "or name a folder that has the programs (JOBQ_CLUSTER_BINARIES), or another cluster (JOBQ_TEST_KUBECONFIG)"
 
 
@@ -180,4 +182,5 @@ def _environ() -> dict[str, str]:
     # A setting of its own also stands above what the user has written by `go env -w`. A workspace would bring its own
     # versions, and C its own compiler; proxies, caches and the like are the user's.
     ours = {"GOFLAGS": " ".join(FLAGS), "GOWORK": "off", "CGO_ENABLED": "0", "GOOS": "linux"}
-    return {**{name: value for name, value in os.environ.items() if name != "GOARCH"}, **ours}
+    theirs = {name: value for name, value in os.environ.items() if name != "GOARCH" and not name.startswith("XDG_")}
+    return {**theirs, **_HOMES, **ours}

@@ -13,17 +13,9 @@ from tests.cluster.steps import Failed
 from tests.support import eventually
 
 
-@pytest.fixture(scope="module")
-def warm():
-    """Where Go has what it compiled: no test has a home in which it would find that."""
-    return dict(zip(("GOMODCACHE", "GOCACHE"), map(str, golang.caches()), strict=True))
-
-
 @pytest.fixture(autouse=True)
-def folders(warm, tmp_path, monkeypatch):
+def folders(tmp_path, monkeypatch):
     """The modules of this checkout, to be changed at will, and nothing built yet."""
-    for name, place in warm.items():
-        monkeypatch.setenv(name, place)
     folders = tmp_path / "go"
     shutil.copytree(golang.FOLDERS, folders)
     monkeypatch.setattr(golang, "FOLDERS", folders)
@@ -135,6 +127,10 @@ def test_each_go_mod_is_complete(folders, folder):
     done = subprocess.run(asked, cwd=folders / folder, env=golang._environ(), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert {path: path.read_bytes() for path in folders.rglob("go.*")} == before
+
+
+def test_what_go_has_compiled_is_found_from_any_home(hostile_environment):
+    assert not any(place.is_relative_to(hostile_environment) for place in golang.caches())
 
 
 def test_a_users_own_flags_and_workspace_do_not_count(folders, said, monkeypatch, tmp_path):
