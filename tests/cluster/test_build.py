@@ -119,6 +119,7 @@ def test_what_go_sum_does_not_name_is_neither_built_nor_added(folders, said):
     assert (folders / "kubernetes/go.mod").read_text() == go_mod
 
 
+@pytest.mark.slow  # needs the sources of all modules, which nobody else does once the programs are built
 @pytest.mark.parametrize("folder", sorted(path.parent.name for path in golang.FOLDERS.glob("*/go.mod")))
 def test_each_go_mod_is_complete(folders, folder):
     packages = [program.package for program in build.PROGRAMS if program.folder == folder]
