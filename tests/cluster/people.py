@@ -20,7 +20,7 @@ from tests.cluster.steps import Failed, until
 MANIFESTS = Path(__file__).parent / "people"
 
 # While Kueue starts, its webhooks are called before they answer, or answer before their certificate is known.
-_NOT_YET = ("failed calling webhook", "no endpoints available", "connection refused", "no matches for kind")
+_NOT_YET = ("failed calling webhook", "conversion webhook", "no matches for kind")
 _PATIENCE = 90.0
 """Seconds that Kueue has for that, and for looking at new queues."""
 _BETWEEN = 0.5

@@ -13,6 +13,7 @@ import pytest
 from tests.cluster import people
 from tests.cluster.asking import MINE, created, job, mine, spoken, sweep
 from tests.cluster.kubectl import KubectlFailed, get, kubectl
+from tests.cluster.steps import Failed
 from tests.support import eventually
 
 pytestmark = pytest.mark.own_cluster
@@ -236,3 +237,22 @@ def test_pod_security_is_told_to_who_asks_for_the_namespace():
     assert found["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     with pytest.raises(KubectlFailed, match="cannot get resource"):
         get("namespace", "team-blue", config=people.kubeconfig("ben"))
+
+
+def test_who_applies_waits_for_webhooks_that_do_not_answer_yet_and_for_nothing_else(monkeypatch):
+    said = ['failed calling webhook "mclusterqueue.kb.io": connection refused', ""]
+
+    def answer(text: str) -> str:
+        if sentence := said.pop(0):
+            raise KubectlFailed(sentence)
+        return text
+
+    monkeypatch.setattr(people.kube, "apply", answer)
+    people.apply()
+    assert not said
+    said[:] = ["admission webhook denied the request: spec.cohortName: Invalid value"]
+    with pytest.raises(KubectlFailed, match="Invalid value"):
+        people.apply()
+    said[:] = ["failed calling webhook: no endpoints available"] * 3
+    with pytest.raises(Failed, match="Kueue's webhooks do not answer within 0 s: failed calling webhook"):
+        people.apply(seconds=0)
