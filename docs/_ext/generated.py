@@ -15,6 +15,7 @@ from jobq_magic import errors, words
 from jobq_magic.errors import JobqError
 from jobq_magic.notebook.verbs import VERBS
 from jobq_magic.snapshot import Phase
+from tests.cluster.versions import TABLE as VERSIONS
 
 Row = tuple[str, ...]
 
@@ -62,6 +63,12 @@ def _errors() -> str:
     return "\n\n".join(parts)
 
 
+def _modules() -> str:
+    """Each module that the test cluster is built from, its version, and why that one."""
+    rows = [(pinned.component, f"`{pinned.module}` {pinned.version}", pinned.reason) for pinned in VERSIONS]
+    return _table(("", "module", "why this version"), rows)
+
+
 def _raised(kinds: set[str]) -> Iterator[Row]:
     """Class, code and sentence of each error that the code makes with both written out."""
     for path in sorted(Path(jobq_magic.__file__).parent.rglob("*.py")):
@@ -95,7 +102,13 @@ def _sentence(told: str) -> str:
     return told[:1].upper() + told[1:]
 
 
-TABLES: dict[str, Callable[[], str]] = {"verbs": _verbs, "phases": _phases, "reasons": _reasons, "errors": _errors}
+TABLES: dict[str, Callable[[], str]] = {
+    "errors": _errors,
+    "modules": _modules,
+    "phases": _phases,
+    "reasons": _reasons,
+    "verbs": _verbs,
+}
 
 
 class Generated(SphinxDirective):
