@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from tests.cluster import webhooks
+from tests.cluster import certificates
 from tests.cluster.admin import Admin, Object, connected
 from tests.cluster.kubectl import apply, kubectl
 from tests.cluster.layout import DNS_SERVICE, DOMAIN, FIRST
@@ -53,7 +53,12 @@ SECONDS = 120.0
 """For how long an addon is waited for."""
 _APPLIED = "jobq.test/applied"
 _SETTINGS = "jobq.test/settings"
-_CERTIFICATE = ("kueue-webhook-server-cert", "kueue-webhook-service")
+_CERTIFICATES = {
+    "kueue-webhook-server-cert": "kueue-webhook-service",
+    "kueue-visibility-server-cert": "kueue-visibility-server",
+    "kueue-metrics-server-cert": "kueue-controller-manager-metrics-service",
+}
+"""Which Secret of Kueue is for which Service."""
 
 
 def coredns(image: str) -> None:
@@ -200,7 +205,7 @@ def _apply(addon: Addon, wanted: list[Object]) -> bool:
         if _applied(api, addon) == key:
             return False
         if addon is KUEUE:
-            _certify(api)
+            certificates.trust(wanted, _authority(api))
         apply(_list(wanted))
         # Only now: what was applied in part is applied again.
         api.merge(addon.path, {"metadata": {"annotations": {_APPLIED: key}}})
@@ -213,16 +218,19 @@ def _applied(api: Admin, addon: Addon) -> str:
     return found["metadata"].get("annotations", {}).get(_APPLIED, "") if found else ""
 
 
-def _certify(api: Admin) -> None:
-    """Gives Kueue's webhooks a certificate where they have none."""
-    name, service = _CERTIFICATE
-    found = api.get(f"/api/v1/namespaces/{KUEUE.namespace}/secrets/{name}")
-    if found and found.get("data"):
-        return
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": KUEUE.namespace}}
-    # Under a name of its own: Kueue's manifests have the same Secret, empty, and what the same applier leaves out goes.
-    words = ("apply", "--server-side", "--force-conflicts", "--field-manager=certificate", "-f", "-")
-    kubectl(*words, given=_list([namespace, webhooks.secret(name, KUEUE.namespace, service)]))
+def _authority(api: Admin) -> str:
+    """Whose certificates Kueue's servers have; they are given some where they have none."""
+    space = KUEUE.namespace
+    found = [api.get(f"/api/v1/namespaces/{space}/secrets/{name}") or {} for name in _CERTIFICATES]
+    authorities = {one.get("data", {}).get(certificates.AUTHORITY, "") for one in found}
+    if len(authorities) == 1 and (known := authorities.pop()):
+        return known
+    secrets = certificates.secrets(space, _CERTIFICATES)
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}}
+    # Under a name of its own: Kueue's manifests have one of them, empty, and what the same applier leaves out goes.
+    words = ("apply", "--server-side", "--force-conflicts", "--field-manager=certificates", "-f", "-")
+    kubectl(*words, given=_list([namespace, *secrets]))
+    return secrets[0]["data"][certificates.AUTHORITY]
 
 
 def _complete(deployment: Object | None) -> bool:
