@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,14 +12,14 @@ from kubernetes import client
 from kubernetes.client import ApiException
 from urllib3.exceptions import HTTPError
 
-from tests.cluster import processes
+from tests.cluster import faults, processes
 from tests.cluster.layout import DOMAIN, FIRST, REGISTRY_PUSH, SECOND
 from tests.cluster.manifests import GATE, container, job, pod, rayjob, service, web
 from tests.cluster.work import answer, wait
 
 NAMES = itertools.count()
 ASKS = "import socket, sys; print(socket.gethostbyname(sys.argv[1]), flush=True)"
-SECONDS = 2
+SECONDS = 1
 """That a dead part is given to answer."""
 
 
@@ -256,12 +257,24 @@ def test_all_of_the_control_plane_dies_at_once(fault, site, server, works):
     works()
 
 
+@pytest.mark.parametrize("name", faults.PARTS)
+def test_what_hangs_goes_on(fault, works, name):
+    with fault.stopped(name):
+        assert {state(pid) for pid in fault.pids(name)} == {"T"}
+    works()
+
+
 def test_what_a_killed_run_of_the_tests_left_broken_is_mended(fault, works):
     for name in ("scheduler", "registry"):
         processes.kill(fault.pids(name)[0])
     fault.freeze("controller-manager", "kueue")
     fault.back()
     works()
+
+
+def state(pid):
+    """Of a process: T where it is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def readiness(site):
