@@ -2,7 +2,7 @@
 
 Kueue can look after them by itself, and by default does. Then it waits, when it first starts, until the kubelet shows
 it the Secret that it has filled; and whenever it starts, it writes its authority into its webhooks and CRDs, two or
-three times over: each time the API server works for 3 s on the CRD of workloads alone, even where nothing has changed.
+three times over: each time the API server works for seconds on the CRD of workloads, even where nothing has changed.
 """
 
 from __future__ import annotations
