@@ -17,6 +17,7 @@ from typing import Any
 
 from tests.cluster import addons, images, scrub, versions
 from tests.cluster.api import Watch
+from tests.cluster.kubectl import get
 from tests.cluster.scenarios import SCENARIOS, Scenario
 from tests.cluster.stage import Stage
 from tests.cluster.steps import Failed, Steps
@@ -79,6 +80,7 @@ def played(scenario: Scenario, kind: str, gates: str = "") -> dict[str, Any]:
         Failed: it does not come about.
     """
     stage = Stage(scenario, kind)
+    before = _kueue(gates)
     try:
         stage.build()
         with _watched(stage):
@@ -89,12 +91,14 @@ def played(scenario: Scenario, kind: str, gates: str = "") -> dict[str, Any]:
             scenario.after(stage)
             stage.wait(scenario.reached, f"{kind} {scenario.name}", scenario.seconds)
             stage.seen.quiet(_SETTLED)
+        if _kueue(gates) != before:
+            raise Failed("Kueue was begun anew meanwhile: what was seen is of two.")
         return {
             "scenario": scenario.name,
             "shows": scenario.shows,
             "run": {"kind": kind, "name": stage.name},
             "gates": gates,
-            "versions": _versions(kind),
+            "versions": versions_of(kind),
             "begins": reading.BEGINS,
             "steps": scrub.steps(stage.seen.changes, kind, stage.name, stage.prefix),
         }
@@ -141,7 +145,26 @@ def _gated(gates: str) -> Iterator[None]:
         addons.kueue(image)
 
 
-def _versions(kind: str) -> dict[str, str]:
+def _kueue(gates: str) -> list[str]:
+    """Which Kueue there is: its pods.
+
+    Raises:
+        Failed: it has other feature gates.
+    """
+    where = f"--namespace={addons.KUEUE.namespace}"
+    args = get("deployment", addons.KUEUE.deployment, where)["spec"]["template"]["spec"]["containers"][0]["args"]
+    if (found := [arg.partition("=")[2] for arg in args if arg.startswith("--feature-gates")]) != [gates] * bool(gates):
+        raise Failed(f"Kueue has the feature gates {found}, and not {gates or 'its defaults'}: `up` brings them back.")
+    pods = get("pods", where)["items"]
+    return sorted(f"{pod['metadata']['uid']} {_restarts(pod)}" for pod in pods)
+
+
+def _restarts(pod: dict[str, Any]) -> int:
+    return sum(found["restartCount"] for found in pod["status"].get("containerStatuses", ()))
+
+
+def versions_of(kind: str) -> dict[str, str]:
+    """What a run of a kind is played with."""
     found = {
         "Kubernetes": versions.version("k8s.io/kubernetes"),
         "Kueue": versions.version("sigs.k8s.io/kueue"),

@@ -315,6 +315,7 @@ _ALL = (
         "preempted",
         "A run of higher priority takes its place in the same queue.",
         both(workload("Preempted", "InClusterQueue"), _gone),
+        before=lambda stage: stage.occupy("green"),  # else the other one would borrow
         after=_preempt,
         labels={PRIORITY: "low"},
         granular=True,

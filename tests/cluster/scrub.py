@@ -199,9 +199,11 @@ def _names(objects: list[Object]) -> dict[str, str]:
 def _pruned(found: Object) -> Object:
     """An object without what no reader of phases can want."""
     metadata = {name: value for name, value in found["metadata"].items() if name not in _UNUSED}
-    rest = {
-        name: value for name, value in found.items() if name not in {"apiVersion", "metadata"} and value is not None
-    }
+    rest = {name: _full(value) for name, value in found.items() if name not in {"apiVersion", "metadata"}}
+    if found["kind"] == "Event":
+        metadata = {name: metadata[name] for name in ("name", "namespace")}
+        rest = {name: value for name, value in rest.items() if value and name not in _UNUSED_OF_EVENTS}
+        rest["involvedObject"] = {name: value for name, value in rest["involvedObject"].items() if name not in _UNUSED}
     if "spec" in rest:
         rest["spec"] = _shortened(rest["spec"]) if found["kind"] != "Pod" else _pods(rest["spec"])
     return {**rest, "metadata": metadata}

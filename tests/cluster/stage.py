@@ -95,9 +95,9 @@ class Stage:
         self.user.ask("PATCH", place("Workload", self.namespace, name), {"spec": {"active": active}})
 
     def occupy(self, queue: str = "blue") -> None:
-        """Somebody else takes all of a queue's quota; nothing runs for it."""
+        """Somebody else takes a queue's quota, of the run's queue with all that it may borrow; nothing runs for it."""
         path = place("Workload", self.elsewhere)
-        self.admin.ask("POST", path, self._occupant(queue, _QUOTA[self.kind]))
+        self.admin.ask("POST", path, self._occupant(queue, 2 if queue == "blue" else 1))
         until(
             lambda: condition(self.admin.ask("GET", f"{path}/occupant"), "QuotaReserved").get("status") == "True",
             "somebody else has the quota",
@@ -237,11 +237,12 @@ class Stage:
         metadata = {"name": name, "namespace": namespace}
         return {"apiVersion": _KUEUE, "kind": "LocalQueue", "metadata": metadata, "spec": spec}
 
-    def _occupant(self, queue: str, cpu: str) -> Object:
+    def _occupant(self, queue: str, times: int) -> Object:
+        requests = {"cpu": _QUOTA[self.kind]}
         # A Workload without a Job is admitted like any other, runs nothing, and never ends.
         pods = {
             "restartPolicy": "Never",
-            "containers": [{"name": "main", "image": "runs-nowhere", "resources": {"requests": {"cpu": cpu}}}],
+            "containers": [{"name": "main", "image": "runs-nowhere", "resources": {"requests": requests}}],
         }
         return {
             "apiVersion": _KUEUE,
@@ -250,7 +251,7 @@ class Stage:
             "spec": {
                 "queueName": queue,
                 "priority": 1000000,
-                "podSets": [{"name": "main", "count": 1, "template": {"spec": pods}}],
+                "podSets": [{"name": "main", "count": times, "template": {"spec": pods}}],
             },
         }
 
