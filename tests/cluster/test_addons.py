@@ -16,10 +16,10 @@ import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from tests.cluster import addons, build, certificates, images, kwok, processes
+from tests.cluster import addons, build, certificates, images
 from tests.cluster.addons import Addon
 from tests.cluster.kubectl import apply, get, kubectl
-from tests.cluster.layout import API_SERVICE, DNS_SERVICE, DOMAIN, FIRST
+from tests.cluster.layout import API_SERVICE, DNS_SERVICE, DOMAIN
 from tests.cluster.rendering import rendered
 from tests.cluster.steps import Failed
 from tests.support import eventually
@@ -249,36 +249,6 @@ def test_what_does_not_become_ready_is_told_in_one_sentence(space):
     assert "\n" not in eventually(told, timeout=60)
 
 
-@own
-def test_nodes_of_kwok_come_take_pods_and_go(space):
-    before = {found["metadata"]["name"] for found in get("nodes")["items"]}
-    kwok.nodes(2)
-    try:
-        for name in ("fake-1", "fake-2"):
-            assert get("node", name)["status"]["allocatable"]["nvidia.com/gpu"] == "8"
-        kwok.nodes(2)  # what is there stays
-        apply(json.dumps(_gpu_pod("one", space)))
-        assert eventually(lambda: get("pod", "one", f"--namespace={space}")["status"]["phase"] == "Running")
-        kwok.nodes(1)
-        assert {found["metadata"]["name"] for found in get("nodes")["items"]} == before | {"fake-1"}
-    finally:
-        kwok.nodes(0)
-    assert {found["metadata"]["name"] for found in get("nodes")["items"]} == before
-    assert processes.pid("kwok") is None
-    assert not get("pods", f"--namespace={space}")["items"]
-
-
-@own
-def test_a_real_node_claims_gpus_and_takes_it_back(cluster):
-    kwok.gpus(2)
-    try:
-        assert get("node", FIRST.name)["status"]["allocatable"]["nvidia.com/gpu"] == "2"
-    finally:
-        kwok.gpus(0)
-    status = get("node", FIRST.name)["status"]
-    assert "nvidia.com/gpu" not in status["allocatable"] | status["capacity"]
-
-
 def _of(objects: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return [found for found in objects if found["kind"] == kind]
 
@@ -315,20 +285,6 @@ def _job(name: str, space: str) -> dict[str, Any]:
         "kind": "Job",
         "metadata": {"name": name, "namespace": space, "labels": {"kueue.x-k8s.io/queue-name": "lq"}},
         "spec": {"suspend": True, "template": {"spec": {"restartPolicy": "Never", "containers": [container]}}},
-    }
-
-
-def _gpu_pod(name: str, space: str) -> dict[str, Any]:
-    container = {"name": "one", "image": IMAGE, "resources": {"limits": {kwok.GPU: "8"}}}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": space},
-        "spec": {
-            "containers": [container],
-            "tolerations": [{"key": kwok.TAINT, "operator": "Exists"}],
-            "nodeSelector": {"kubernetes.io/hostname": "fake-2"},
-        },
     }
 
 
