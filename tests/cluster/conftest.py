@@ -21,6 +21,7 @@ from kubernetes.client import ApiClient, ApiException
 from tests.cluster import cluster as clusters
 from tests.cluster import faults, images, machine, processes, status
 from tests.cluster.layout import ADMIN, OTHER_CLUSTER
+from tests.cluster.manifests import container, pod
 from tests.cluster.steps import Steps
 from tests.cluster.work import Work, wait
 
@@ -133,7 +134,7 @@ def namespace(admin: ApiClient) -> Iterator[str]:
             rights.create_namespaced_role_binding(name, _bound(role, who, {"name": role}))
         # It goes when its namespace does.
         rights.create_cluster_role_binding(_bound(VIEWER, who, {"name": f"{VIEWER}-{name}", **_owned(made)}))
-        wait(lambda: _there(lambda: core.read_namespaced_service_account("default", name)))
+        wait(lambda: _takes_pods(core, name))
         yield name
     finally:
         with contextlib.suppress(ApiException):  # a test may have done so
@@ -249,11 +250,10 @@ def _owned(namespace: Any) -> dict[str, Any]:
     return {"ownerReferences": [{"apiVersion": "v1", "kind": "Namespace", "name": found.name, "uid": found.uid}]}
 
 
-def _there(look: Any) -> bool:
+def _takes_pods(core: client.CoreV1Api, namespace: str) -> bool:
+    """Whether everybody has heard of a namespace: who makes its service account, and Kueue, who is asked about pods."""
     try:
-        look()
-    except ApiException as error:
-        if error.status != 404:
-            raise
+        core.create_namespaced_pod(namespace, pod("probe", container("none")), dry_run="All")
+    except ApiException:
         return False
     return True
