@@ -31,6 +31,16 @@ _WATCHED = {
 }
 _SETTLED = 8.0
 """Seconds at most in which what follows from the last change is waited for."""
+_ATTEMPTS = 4
+_DISTURBED = (
+    "failed calling webhook",
+    "begun anew",
+    "The watch of",
+    "onnection",
+    "has the feature gates",
+    "is not ready",
+)
+"""What is said where somebody breaks the cluster, or mends it, while a scenario is played."""
 Run = tuple[Scenario, str]
 
 
@@ -92,7 +102,7 @@ def played(scenario: Scenario, kind: str, gates: str = "") -> dict[str, Any]:
             stage.wait(scenario.reached, f"{kind} {scenario.name}", scenario.seconds)
             stage.seen.quiet(_SETTLED)
         if _kueue(gates) != before:
-            raise Failed("Kueue was begun anew meanwhile: what was seen is of two.")
+            raise Failed("Kueue was begun anew: what was seen is of two of them.")
         return {
             "scenario": scenario.name,
             "shows": scenario.shows,
@@ -110,15 +120,21 @@ def _kept(run: Run, gates: str, steps: Steps) -> str:
     """Records a run; why it failed, or ""."""
     scenario, kind = run
     path = reading.path(kind, scenario.name, gates)
-    try:
-        content = played(scenario, kind, gates)
-    except Exception as error:
-        steps.say(f"{path.parent.name}/{path.name}: {error}")
-        return f"{path.parent.name}/{path.name}: {error}"
+    shown = f"{path.parent.name}/{path.name}"
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            addons.wait_kueue()
+            content = played(scenario, kind, gates)
+            break
+        except Exception as error:
+            again = attempt < _ATTEMPTS and any(words in str(error) for words in _DISTURBED)
+            steps.say(f"{shown}: {' '.join(str(error).split())}")
+            if not again:
+                return f"{shown}: {error}"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(scrub.written(content), encoding="utf-8")
     last = content["steps"][-1]["at"]
-    steps.say(f"{path.parent.name}/{path.name}: {len(content['steps'])} steps in {last:.1f} s")
+    steps.say(f"{shown}: {len(content['steps'])} steps in {last:.1f} s")
     return ""
 
 
