@@ -54,7 +54,10 @@ def containerd(node: Node) -> Daemon:
     network = {"cniVersion": "0.4.0", "name": "pods", "plugins": [{**names, "ipam": addresses}, ports]}
     _put(node.state / "cni" / "pods.conflist", json.dumps(network, indent=1))
     # What nodes call the registry is resolved by containerd alone, as in clusters whose registry has an inner name.
-    mirror = f'[host."http://{REGISTRY_PUSH}"]\n  capabilities = ["pull", "resolve"]\n'
+    # As the server, too: else it asks for what is not there at that name, and tells of the name and not of the image.
+    mirror = (
+        f'server = "http://{REGISTRY_PUSH}"\n[host."http://{REGISTRY_PUSH}"]\n  capabilities = ["pull", "resolve"]\n'
+    )
     _put(node.state / "registries" / REGISTRY_PULL / "hosts.toml", mirror)
     path = node.state / "containerd.toml"
     _put(path, _containerd(node))
