@@ -33,6 +33,7 @@ _SETTLED = 8.0
 """Seconds at most in which what follows from the last change is waited for."""
 _ATTEMPTS = 4
 _DISTURBED = (
+    "resource type",
     "failed calling webhook",
     "begun anew",
     "The watch of",
@@ -59,7 +60,7 @@ def record(names: Iterable[str], gates: Iterable[str], steps: Steps, at_once: in
     asked = wanted(names)
     failed: list[str] = []
     for each in gates:
-        runs = [(scenario, kind) for scenario, kind in asked if scenario.granular or not each]
+        runs = [(scenario, kind) for scenario, kind in asked if kind in scenario.granular or not each]
         if not runs:
             continue
         with _gated(each), ThreadPoolExecutor(at_once, thread_name_prefix="record") as pool:
@@ -197,5 +198,5 @@ def files() -> set[Path]:
         reading.path(kind, scenario.name, gates)
         for scenario, kind in wanted(())
         for gates in GATES
-        if scenario.granular or not gates
+        if kind in scenario.granular or not gates
     }

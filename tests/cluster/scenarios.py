@@ -75,8 +75,9 @@ class Scenario:
     """CPUs of the queue itself; what is beyond is lent by another one of its cohort."""
     check: bool = False
     """Whether the queue asks somebody outside of Kueue before it admits."""
-    granular: bool = False
-    """Whether Kueue has newer words for it, which are recorded too."""
+    granular: tuple[str, ...] = ()
+    """Of which kinds it is recorded with Kueue's newer words, too. They are the same for all: of what has to run first,
+    Jobs are enough."""
     disturbs: bool = False
     """Whether others notice: a node is cut off."""
     seconds: float = 180
@@ -216,7 +217,7 @@ _ALL = (
         "Somebody else has the quota: it waits for them.",
         waits("insufficient unused quota"),
         before=Stage.occupy,
-        granular=True,
+        granular=BOTH,
     ),
     Scenario(
         "admitted-later",
@@ -224,7 +225,7 @@ _ALL = (
         runs,
         before=Stage.occupy,
         after=_later,
-        granular=True,
+        granular=(JOB,),
     ),
     Scenario(
         "exceeds-maximum",
@@ -232,7 +233,7 @@ _ALL = (
         waits("maximum capacity"),
         container={"resources": {"requests": {"cpu": "8"}, "limits": {"cpu": "8"}}},
         parts=("worker",),
-        granular=True,
+        granular=BOTH,
     ),
     Scenario(
         "no-flavor-selector",
@@ -241,14 +242,14 @@ _ALL = (
         pod={"nodeSelector": {"gpu": "h100"}},
         parts=("worker",),
         flavor={"nodeLabels": {"gpu": "t4"}},
-        granular=True,
+        granular=BOTH,
     ),
     Scenario(
         "no-flavor-taint",
         "It does not tolerate the taint that the queue's nodes have.",
         waits("untolerated taint"),
         flavor={"nodeTaints": [{"key": "gpu", "value": "t4", "effect": "NoSchedule"}]},
-        granular=True,
+        granular=BOTH,
     ),
     Scenario(
         "no-such-resource",
@@ -256,35 +257,35 @@ _ALL = (
         waits("unavailable in ClusterQueue"),
         container={"resources": {"limits": {"nvidia.com/gpu": "1"}, "requests": {"nvidia.com/gpu": "1"}}},
         parts=("worker",),
-        granular=True,
+        granular=BOTH,
     ),
     Scenario(
         "queue-stopped",
         "The cluster queue is stopped: it waits until somebody opens it.",
         waits("inactive"),
         cluster_queue={"stopPolicy": "Hold"},
-        granular=True,
+        granular=BOTH,
     ),
     Scenario(
         "local-queue-stopped",
         "The team's queue is stopped: it waits until somebody opens it.",
         waits("inactive", "stopped"),
         local_queue={"stopPolicy": "Hold"},
-        granular=True,
+        granular=BOTH,
     ),
     Scenario(
         "missing-queue",
         "It names a queue that the namespace does not have.",
         waits("doesn't exist"),
         labels={"kueue.x-k8s.io/queue-name": "nonesuch"},
-        granular=True,
+        granular=BOTH,
     ),
     Scenario(
         "missing-cluster-queue",
         "Its queue leads to a cluster queue that is not there.",
         waits("nonesuch", "doesn't exist", "not found", "inactive"),
         local_queue={"clusterQueue": "nonesuch"},
-        granular=True,
+        granular=BOTH,
     ),
     Scenario(
         "missing-priority-class",
@@ -292,7 +293,7 @@ _ALL = (
         _unheard,
         after=_listen,
         labels={PRIORITY: "nonesuch"},
-        granular=True,
+        granular=BOTH,
     ),
     Scenario(
         "check-pending",
@@ -300,7 +301,7 @@ _ALL = (
         workload("QuotaReserved"),
         (JOB,),
         check=True,
-        granular=True,
+        granular=(JOB,),
     ),
     Scenario(
         "check-retry",
@@ -309,7 +310,7 @@ _ALL = (
         (JOB,),
         after=_when_reserved("Retry", "no machine of that kind is free in this zone"),
         check=True,
-        granular=True,
+        granular=(JOB,),
     ),
     Scenario(
         "check-rejected",
@@ -318,7 +319,7 @@ _ALL = (
         (JOB,),
         after=_when_reserved("Rejected", "the project has used up its budget"),
         check=True,
-        granular=True,
+        granular=(JOB,),
     ),
     # What has to give way.
     Scenario(
@@ -328,7 +329,7 @@ _ALL = (
         before=lambda stage: stage.occupy("green"),  # else the other one would borrow
         after=_preempt,
         labels={PRIORITY: "low"},
-        granular=True,
+        granular=(JOB,),
     ),
     Scenario(
         "reclaimed",
@@ -336,29 +337,29 @@ _ALL = (
         both(workload("Preempted", "InCohortReclamation"), _gone),
         after=_reclaim,
         quota="0",
-        granular=True,
+        granular=(JOB,),
     ),
     Scenario(
         "queue-drained",
         "An administrator stops the queue, and sends away what runs.",
         both(workload("Evicted", "ClusterQueueStopped"), _gone),
         after=_while_it_runs(Stage.drain),
-        granular=True,
+        granular=(JOB,),
     ),
     Scenario(
         "paused",
         "Its user pauses it: it gives everything back, and stays.",
         both(workload("Evicted", "Deactivated"), _gone),
         after=_pause,
-        granular=True,
+        granular=(JOB,),
     ),
-    Scenario("resumed", "Its user pauses it, and lets it go on later.", runs, after=_resume, granular=True),
+    Scenario("resumed", "Its user pauses it, and lets it go on later.", runs, after=_resume, granular=(JOB,)),
     Scenario(
         "maximum-time",
         "It has run for as long as Kueue was told that it may.",
         both(workload("Evicted", "MaximumExecutionTimeExceeded"), _gone),
         labels={"kueue.x-k8s.io/max-exec-time-seconds": "20"},
-        granular=True,
+        granular=(JOB,),
     ),
     Scenario(
         "deleted",
@@ -420,6 +421,7 @@ _ALL = (
         "The namespace's Pod Security does not let its pods be made.",
         lambda seen: any("violates PodSecurity" in each.get("message", "") for each in seen.all("Event")),
         container={"securityContext": None},
+        parts=(),  # KubeRay's own container beside the head is what is refused
         security="restricted",
     ),
     Scenario(

@@ -69,10 +69,7 @@ class Stage:
 
     def clear(self) -> None:
         """Takes everything away; what goes slowly is not waited for."""
-        spaces = (self.namespace, self.elsewhere)
-        kubectl("delete", "namespace", *spaces, "--ignore-not-found", "--wait=false")
-        kinds = "clusterqueues.kueue.x-k8s.io,resourceflavors.kueue.x-k8s.io,admissionchecks.kueue.x-k8s.io"
-        kubectl("delete", kinds, "-l", f"jobq.test/of={self.prefix}", "--wait=false")
+        until(self._deleted, "what was made for a scenario is deleted", seconds=60, every=1)
         self.admin.close()
         self.user.close()
 
@@ -254,6 +251,13 @@ class Stage:
                 "podSets": [{"name": "main", "count": times, "template": {"spec": pods}}],
             },
         }
+
+    def _deleted(self) -> bool:
+        spaces = (self.namespace, self.elsewhere)
+        kubectl("delete", "namespace", *spaces, "--ignore-not-found", "--wait=false")
+        kinds = "clusterqueues.kueue.x-k8s.io,resourceflavors.kueue.x-k8s.io,admissionchecks.kueue.x-k8s.io"
+        kubectl("delete", kinds, "-l", f"jobq.test/of={self.prefix}", "--wait=false")
+        return True
 
     def _looked(self) -> bool:
         path = f"/apis/{_KUEUE}/namespaces/{self.namespace}/localqueues/main"

@@ -59,10 +59,10 @@ def test_the_objects_are_those_of_the_run(recording):
     first = states[0]
     assert first.run is not None
     assert first.run["metadata"]["creationTimestamp"] == reading.BEGINS
-    for state in states:
-        known = {found["metadata"]["uid"] for found in state.objects.values() if "uid" in found["metadata"]}
-        for pod in state.pods:
-            assert {owner["uid"] for owner in pod["metadata"]["ownerReferences"]} <= known or state.run is None
+    known = set()
+    for state in states:  # pods may outlive whom they belong to
+        known |= {found["metadata"]["uid"] for found in state.objects.values() if "uid" in found["metadata"]}
+        assert {owner["uid"] for pod in state.pods for owner in pod["metadata"]["ownerReferences"]} <= known
     began = dt.datetime.fromisoformat(reading.BEGINS)
     for text in TIME.findall(recording.path.read_text(encoding="utf-8")):
         after = (dt.datetime.fromisoformat(f"{text}+00:00") - began).total_seconds()
