@@ -144,6 +144,12 @@ def _unheard(seen: Seen) -> bool:
     return bool(seen.run()) and not seen.workload()
 
 
+def _not_covered(seen: Seen) -> bool:
+    # With its newer words Kueue 0.19.0 has none for this, and the API server refuses a condition without a reason.
+    found = condition(seen.workload(), "QuotaReserved")
+    return bool(seen.workload()) and (not found or "unavailable in ClusterQueue" in found["message"])
+
+
 def _second(_: Stage) -> None:
     cluster.second(Steps())
 
@@ -254,7 +260,8 @@ _ALL = (
     Scenario(
         "no-such-resource",
         "It asks for GPUs, and the queue has none.",
-        waits("unavailable in ClusterQueue"),
+        _not_covered,
+        after=_listen,
         container={"resources": {"limits": {"nvidia.com/gpu": "1"}, "requests": {"nvidia.com/gpu": "1"}}},
         parts=("worker",),
         granular=BOTH,
