@@ -108,9 +108,10 @@ class Seen:
         return next(found, {})
 
     def pods(self, part: str = "") -> list[Object]:
-        """The pods, or of a RayJob those of a part: head, worker."""
+        """The pods of the run, or of a RayJob those of a part: head, worker."""
         labels = [(pod, pod["metadata"].get("labels", {})) for pod in self.all("Pod")]
-        return [pod for pod, has in labels if not part or has.get("ray.io/node-type") == part]
+        ours = [(pod, has) for pod, has in labels if has.get("app", self.name) == self.name]
+        return [pod for pod, has in ours if not part or has.get("ray.io/node-type") == part]
 
     def event(self, reason: str, words: str = "") -> bool:
         """Whether somebody told of something, in these words."""
