@@ -512,11 +512,12 @@ _ALL = (
     ),
     Scenario(
         "environment-fails",
-        "The packages that its driver wants cannot be installed.",
+        "The files that its driver wants cannot be fetched.",
         ended("Failed"),
         (RAYJOB,),
         code=_code(_ENDS),
         spec={RAYJOB: {"runtimeEnvYAML": "working_dir: https://nonesuch.invalid/code.zip\n"}},
+        mode="HTTPMode",
     ),
     Scenario(
         "never-begins",
