@@ -34,7 +34,7 @@ _QUOTA = {"Job": "200m", "RayJob": "1"}
 """Of each of the two queues: room for one run."""
 _CPU = {"Job": "150m", "RayJob": "300m"}
 """Of a Job, so that another one does not fit beside the run."""
-_SECONDS = 120.0
+_SECONDS = 240.0
 # KubeRay's own probes ask for the first time after ten seconds.
 _READY = {"head": 8265, "worker": 52365}
 
