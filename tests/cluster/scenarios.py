@@ -517,7 +517,6 @@ _ALL = (
         (RAYJOB,),
         code=_code(_ENDS),
         spec={RAYJOB: {"runtimeEnvYAML": "working_dir: https://nonesuch.invalid/code.zip\n"}},
-        mode="HTTPMode",
     ),
     Scenario(
         "never-begins",
