@@ -458,9 +458,9 @@ _ALL = (
         "back-off",
         "It raises an exception every time that it is tried again.",
         ended("Failed"),
+        (JOB,),
         code=_NO_COLUMN,
-        spec={JOB: {"backoffLimit": 1}, RAYJOB: {"backoffLimit": 1}},
-        seconds=300,
+        spec={JOB: {"backoffLimit": 1}},
     ),
     Scenario(
         "deadline",
@@ -496,10 +496,10 @@ _ALL = (
         "node-lost",
         "Its node is cut off from the network, is given up, and comes back.",
         _replaced,
+        (JOB,),
         before=_second,
         after=_cut,
         pod=_ON_SECOND,
-        parts=("worker",),
         disturbs=True,
     ),
     # What only Ray has.
