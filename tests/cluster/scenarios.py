@@ -78,8 +78,6 @@ class Scenario:
     granular: tuple[str, ...] = ()
     """Of which kinds it is recorded with Kueue's newer words, too. They are the same for all: of what has to run first,
     Jobs are enough."""
-    disturbs: bool = False
-    """Whether others notice: a node is cut off."""
     seconds: float = 180
     """For it to happen."""
 
@@ -500,7 +498,6 @@ _ALL = (
         before=_second,
         after=_cut,
         pod=_ON_SECOND,
-        disturbs=True,
     ),
     # What only Ray has.
     Scenario(
