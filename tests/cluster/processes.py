@@ -10,10 +10,10 @@ import json
 import os
 import select
 import signal
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from jobq_magic.runtime import process
 from tests.cluster.layout import LOGS, PIDS
@@ -31,33 +31,30 @@ class Daemon:
 
 
 def start(daemon: Daemon) -> bool:
-    """Starts it, unless it runs. Whether it was started."""
+    """Starts it, unless it runs; one with another command (a build, a flag) is ended first. Whether it was started."""
+    command = [str(word) for word in daemon.command]
     if pid(daemon.name) is not None:
-        return False
+        if _known(daemon.name).get("command") in (command, None):
+            return False
+        stop(daemon.name)
     PIDS.mkdir(parents=True, exist_ok=True)
     LOGS.mkdir(parents=True, exist_ok=True)
     # `ip netns exec` would mount another /sys, in which there are no cgroups.
     there = ("nsenter", f"--net=/run/netns/{daemon.apart}", "--") if daemon.apart else ()
-    with log(daemon.name).open("ab") as output:
-        begun = subprocess.Popen(
-            [str(word) for word in (*there, *daemon.command)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env={**os.environ, **daemon.environ},
-            cwd="/",
-            start_new_session=True,
-        )
-    _remember(daemon.name, begun.pid)
-    _children[begun.pid] = begun
+    words = ["env", "--chdir=/", *there, *command]
+    with log(daemon.name).open("ab") as output, open(os.devnull) as nothing:
+        streams = [
+            (os.POSIX_SPAWN_DUP2, file.fileno(), number) for number, file in enumerate((nothing, output, output))
+        ]
+        # Not subprocess, which complains when it is left before those it has started.
+        begun = os.posix_spawnp(words[0], words, {**os.environ, **daemon.environ}, file_actions=streams, setsid=True)
+    _remember(daemon.name, {**process.identify(begun), "command": command})
     return True
 
 
 def pid(name: str) -> int | None:
     """The pid of a daemon that lives."""
-    try:
-        known = json.loads((PIDS / name).read_text())
-    except (OSError, ValueError):
+    if not (known := _known(name)):
         return None
     _reap(known["pid"])
     return known["pid"] if process.alive(known) else None
@@ -114,19 +111,23 @@ def last_words(name: str, lines: int = 5) -> str:
         return ""
 
 
-_children: dict[int, subprocess.Popen] = {}
-
-
 def _reap(number: int) -> None:
-    # A daemon of this very process that has ended is a zombie until it is waited for.
-    if (child := _children.get(number)) is not None and child.poll() is not None:
-        del _children[number]
+    # One that this very process has started is a zombie until it is waited for.
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(number, os.WNOHANG)
 
 
-def _remember(name: str, number: int) -> None:
-    beside = PIDS / f".{name}"
-    beside.write_text(json.dumps(process.identify(number)))
+def _remember(name: str, told: Mapping[str, Any]) -> None:
+    beside = PIDS.with_name(f"{PIDS.name}-{name}")
+    beside.write_text(json.dumps(told))
     beside.replace(PIDS / name)
+
+
+def _known(name: str) -> dict[str, Any]:
+    try:
+        return json.loads((PIDS / name).read_text())
+    except (OSError, ValueError):
+        return {}
 
 
 def _gone(handle: int, seconds: float) -> bool:
