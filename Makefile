@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONUNBUFFERED
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test full lint format browser chromium services pictures docs bench bench-capture bench-images bench-local bench-panel bench-ray up down cluster-status cluster-build lock clean
+.PHONY: help install demo test full lint format browser chromium services node pictures docs bench bench-capture bench-images bench-local bench-panel bench-ray up down cluster-status cluster-build lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,9 +34,9 @@ demo: install ## run the π notebook headless on four Ray workers, and say what 
 	@$(BIN)/python examples/demo.py
 
 test: lint chromium services ## everything that must pass before a change lands
-	$(BIN)/python -m tests.cluster test $(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" --ignore tests/cluster
 
-full: lint chromium services ## test, and all that is slow (many kills, long runs); figures go to docs/evidence/
+full: lint chromium node ## test, and all that is slow or needs a cluster (many kills, long runs); figures go to docs/evidence/
 	$(BIN)/python -m tests.cluster test $(BIN)/python -m pytest
 
 lint: install ## style, types, and the rules of the house
@@ -56,6 +56,8 @@ chromium:
 
 services:
 	@sh tests/services/install.sh >/dev/null
+
+node: services
 	@sh tests/cluster/install.sh >/dev/null
 
 docs: install ## the documentation, as a site: build/docs/html
@@ -82,7 +84,7 @@ bench-capture: install ## what capture costs, beside what the notebook holds and
 bench-images: install services ## from a cell to an image that pulls, beside docker build and push
 	$(BIN)/python -m benchmarks.images
 
-up: install services ## a real cluster on this machine: Kubernetes, Kueue, KubeRay (NODES=2 KWOK=5 GPUS=4)
+up: install node ## a real cluster on this machine: Kubernetes, Kueue, KubeRay (NODES=2 KWOK=5 GPUS=4)
 	@$(BIN)/python -m tests.cluster up --nodes $(NODES) --kwok $(KWOK) --gpus $(GPUS)
 
 down: install ## take that cluster away, to its last mount and link
