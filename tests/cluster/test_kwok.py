@@ -12,7 +12,7 @@ from tests.cluster.kubectl import apply, get
 from tests.cluster.layout import FIRST
 from tests.support import eventually
 
-pytestmark = pytest.mark.own_cluster
+pytestmark = [pytest.mark.own_cluster, pytest.mark.usefixtures("cluster")]
 
 
 def test_nodes_of_kwok_come_take_pods_and_go(namespace):

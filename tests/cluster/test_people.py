@@ -16,7 +16,7 @@ from tests.cluster.kubectl import KubectlFailed, get, kubectl
 from tests.cluster.steps import Failed
 from tests.support import eventually
 
-pytestmark = pytest.mark.own_cluster
+pytestmark = [pytest.mark.own_cluster, pytest.mark.usefixtures("cluster")]
 RBAC = Path(__file__).parents[2] / "deploy" / "rbac"
 Right = tuple[str, str, str]
 

@@ -19,7 +19,7 @@ from tests.cluster.manifests import job as jobs
 from tests.cluster.people import condition
 from tests.support import eventually
 
-pytestmark = pytest.mark.own_cluster
+pytestmark = [pytest.mark.own_cluster, pytest.mark.usefixtures("cluster")]
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -12,7 +12,7 @@ from tests.cluster.scenarios import SCENARIOS
 from tests.cluster.steps import Failed
 from tests.recorded import reading
 
-pytestmark = pytest.mark.own_cluster
+pytestmark = [pytest.mark.own_cluster, pytest.mark.usefixtures("cluster")]
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 
 
