@@ -14,6 +14,7 @@ import contextlib
 import errno
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -24,7 +25,7 @@ from urllib.parse import quote
 from tests.cluster import addons, cluster, network, processes, status
 from tests.cluster.addons import Addon
 from tests.cluster.api import Api, Refused
-from tests.cluster.layout import ADMIN, FIRST, NODES, RUN, SECOND, STATE, Node
+from tests.cluster.layout import ADMIN, DNS_SERVICE, FIRST, NODES, RUN, SECOND, STATE, Node
 from tests.cluster.steps import until
 
 CONTROL = ("registry", "etcd", "apiserver", "controller-manager", "scheduler")
@@ -110,6 +111,8 @@ def freeze(*names: str) -> list[int]:
     found = [pid for name in names for pid in pids(name)]
     for pid in found:
         os.kill(pid, signal.SIGSTOP)
+    # The last of its threads may run on for a moment.
+    until(lambda: all(_hangs(pid) for pid in found), f"{', '.join(names)} stop", seconds=5, every=0.01)
     return found
 
 
@@ -212,8 +215,17 @@ def mend(seconds: float = _SECONDS) -> None:
             seconds=seconds,
             why=lambda: processes.last_words("apiserver"),
         )
+        for place in NODES:
+            if f"containerd-{place.name}" in processes.known():
+                _answers(place, seconds)
         for addon in ADDONS.values():
             _revive(api, addon)
+
+
+def _answers(place: Node, seconds: float) -> None:
+    """Returns when a node's containerd answers: who asks after containers would fail before."""
+    name = f"containerd-{place.name}"
+    until(lambda: [_tasks(place)], f"{name} answers", seconds=seconds, why=lambda: processes.last_words(name))
 
 
 def whole(api: Api) -> bool:
@@ -230,10 +242,15 @@ def _rank(name: str) -> int:
     return CONTROL.index(name) if name in CONTROL else len(CONTROL)
 
 
+def _hangs(pid: int) -> bool:
+    threads = Path(f"/proc/{pid}/task").glob("*/stat")
+    return all(found.read_text().rpartition(")")[2].split()[0] == "T" for found in threads)
+
+
 def _go_on(found: list[int]) -> None:
     for pid in found:
         with contextlib.suppress(OSError):
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T":
+            if _hangs(pid):
                 os.kill(pid, signal.SIGCONT)
 
 
@@ -274,7 +291,13 @@ def _whole(api: Api, addon: Addon) -> bool:
             leads = True
         else:  # of one that is dead: the new one would wait until it is out of date
             _delete(api, f"{_LEASES.format(addon.namespace)}/{lease['metadata']['name']}")
-    return leads
+    return leads and _resolves()
+
+
+def _resolves() -> bool:
+    """Whether CoreDNS is reached by its Service: kube-proxy hears of its pod a moment after that is ready."""
+    socket.create_connection((DNS_SERVICE, 53), timeout=1).close()
+    return True
 
 
 def _begun(pod: dict[str, Any]) -> str:
