@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Beside the newest one, which is in dev.lock: each changed which thread a button is answered in.
 OTHER_IPYKERNELS := 6.31 7.3
-# Of `make up`: real nodes, nodes that only seem to be, GPUs that the first node claims to have.
+# Of `make up`: real nodes, nodes that only seem to be, GPUs that the first node claims to have; what is not said stays.
 NODES := 1
-KWOK := 0
-GPUS := 0
+KWOK :=
+GPUS :=
 # With bytecode, every process starts faster: `import ray` takes 0.4 s instead of 2 s.
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONUNBUFFERED
@@ -33,10 +33,10 @@ $(VENV)/.ready: $(wildcard requirements/*.lock) pyproject.toml
 demo: install ## run the π notebook headless on four Ray workers, and say what happened
 	@$(BIN)/python examples/demo.py
 
-test: lint chromium services ## everything that must pass before a change lands
-	$(BIN)/python -m pytest -m "not slow" --ignore tests/cluster
+test: lint chromium node ## everything that must pass before a change lands; the cluster comes up beside it
+	$(BIN)/python -m tests.cluster test $(BIN)/python -m pytest -m "not slow"
 
-full: lint chromium node ## test, and all that is slow or needs a cluster (many kills, long runs); figures go to docs/evidence/
+full: lint chromium node ## test, and all that is slow (many kills, long runs); figures go to docs/evidence/
 	$(BIN)/python -m tests.cluster test $(BIN)/python -m pytest
 
 lint: install ## style, types, and the rules of the house
@@ -85,7 +85,7 @@ bench-images: install services ## from a cell to an image that pulls, beside doc
 	$(BIN)/python -m benchmarks.images
 
 up: install node ## a real cluster on this machine: Kubernetes, Kueue, KubeRay (NODES=2 KWOK=5 GPUS=4)
-	@$(BIN)/python -m tests.cluster up --nodes $(NODES) --kwok $(KWOK) --gpus $(GPUS)
+	@$(BIN)/python -m tests.cluster up --nodes $(NODES) --kwok "$(KWOK)" --gpus "$(GPUS)"
 
 down: install ## take that cluster away, to its last mount and link
 	@$(BIN)/python -m tests.cluster down

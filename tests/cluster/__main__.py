@@ -23,11 +23,14 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(required=True, metavar="VERB")
 
     up = verbs.add_parser("up", help="bring up what is not up")
-    up.add_argument("--nodes", type=int, choices=(1, 2), default=1, help="real nodes")
+    up.add_argument("--nodes", type=int, choices=(1, 2), default=1, help="real nodes; two stay two until `down`")
     up.add_argument(
-        "--kwok", type=int, default=0, metavar="N", help="nodes that only seem to run their pods, with GPUs"
+        "--kwok",
+        type=_number,
+        metavar="N",
+        help="nodes that only seem to run their pods, with GPUs; 0 for none any more",
     )
-    up.add_argument("--gpus", type=int, default=0, metavar="N", help="GPUs that the first node claims to have")
+    up.add_argument("--gpus", type=_number, metavar="N", help="GPUs that the first node claims to have")
     up.set_defaults(do=_up)
 
     verbs.add_parser("down", help="take everything away").set_defaults(do=_down)
@@ -48,6 +51,15 @@ def _parser() -> argparse.ArgumentParser:
     test.add_argument("command", nargs=argparse.REMAINDER)
     test.set_defaults(do=_test)
     return parser
+
+
+def _number(text: str) -> int | None:
+    """A number of things; "" for as many as there are, since `make` hands on what nobody said."""
+    if not text:
+        return None
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of things: 0, 1, 2 and so on are")
+    return int(text)
 
 
 def _up(asked: argparse.Namespace) -> int:

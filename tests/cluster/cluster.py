@@ -42,19 +42,21 @@ _NODE = {"containerd": node.containerd, "kubelet": node.kubelet, "proxy": node.p
 _ADDONS = ("coredns", "kuberay", "kueue")
 """In this order: Kueue looks at once after what there is when it starts."""
 _BASES = ("python", "ray")
+_PATIENCE = 2
+"""Seconds that a daemon is given to end whose data goes with it: an API server would wait for all who watch."""
 TARGETS = {"up": 45, "second": 3, "down": 20}
 """Seconds, on two cores."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a cluster is to have beyond its first node."""
+    """What a cluster is to have beyond its first node; what is not said stays as it is."""
 
     second: bool = False
-    """A second real node, with a network of its own."""
-    kwok: int = 0
+    """A second real node, with a network of its own; once there it stays until `down`."""
+    kwok: int | None = None
     """Nodes that only claim to run what they are given, with GPUs; for queues at scale."""
-    gpus: int = 0
+    gpus: int | None = None
     """GPUs that the first node claims to have."""
 
 
@@ -88,10 +90,7 @@ def up(wanted: Wanted, steps: Steps) -> None:
         _join(FIRST)
         _ready(FIRST, steps)
         _addons(published, steps)
-        if wanted.second:
-            _second(steps)
-        kwok.nodes(wanted.kwok)
-        kwok.gpus(wanted.gpus)
+        _more(wanted, steps)
         people.apply()
         steps.done("users and queues")
         for name in _BASES:
@@ -121,7 +120,7 @@ def down(steps: Steps) -> None:
             for kind in ("kubelet", "proxy"):
                 processes.stop(f"{kind}-{place.name}")
         for name in ("scheduler", "controller-manager", "apiserver", "etcd", "registry"):
-            processes.stop(name)
+            processes.stop(name, seconds=_PATIENCE)
         steps.done("nothing is started any more")
         for place in NODES:
             processes.stop(f"containerd-{place.name}")
@@ -162,6 +161,18 @@ def _join(place: Node) -> None:
     node.prepare(place)
     for found in node.daemons(place):
         processes.start(found)
+
+
+def _more(wanted: Wanted, steps: Steps) -> None:
+    known = processes.known()
+    if wanted.second or f"kubelet-{SECOND.name}" in known:
+        _second(steps)
+    if wanted.kwok is not None:
+        kwok.nodes(wanted.kwok)
+    elif "kwok" in known:
+        processes.start(kwok.daemon())
+    if wanted.gpus is not None:
+        kwok.gpus(wanted.gpus)
 
 
 def _second(steps: Steps) -> None:

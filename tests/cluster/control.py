@@ -61,6 +61,7 @@ def apiserver() -> Daemon:
         "proxy-client-cert-file": pki.certificate("front-proxy-client"),
         "proxy-client-key-file": pki.key("front-proxy-client"),
     }
+    # At 200 it starts 2 s sooner, and holds half a GiB more for ever after.
     return Daemon("apiserver", (build.binary("kube"), "apiserver", *_flags(named)), {"GOGC": "50"})
 
 
