@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("down", help="take everything away").set_defaults(do=_down)
 
     status = verbs.add_parser("status", help="what there is, and what it costs")
-    status.add_argument("--cost", type=float, default=0, metavar="SECONDS", help="how long to look at what it costs")
+    status.add_argument("--cost", type=float, default=1, metavar="SECONDS", help="how long to look at what it costs")
     status.set_defaults(do=_status)
 
     verbs.add_parser("build", help="build the programs only").set_defaults(do=_build)
@@ -91,10 +91,9 @@ def _build(_: argparse.Namespace) -> int:
 def _status(asked: argparse.Namespace) -> int:
     from tests.cluster import status
 
-    print(*status.lines(), sep="\n")
-    if asked.cost:
-        spent = status.cost(asked.cost)
-        print(f"costs {spent.cpu:.1%} of one core and {spent.memory / 2**30:.2f} GiB")
+    _possible("status")
+    for line in status.lines(asked.cost):
+        print(line, flush=True)
     return 0 if status.healthy() else 1
 
 

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import ssl
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
 
-from tests.cluster import pki
-from tests.cluster.layout import API_SERVER
+from tests.cluster.api import Api, Refused
+from tests.cluster.layout import ADMIN, API_SERVER
+from tests.cluster.objects import Object
 from tests.cluster.steps import Failed
-
-Object = dict[str, Any]
 
 
 class Admin:
     """A connection to it."""
 
-    def __init__(self, client: httpx.Client) -> None:
-        self._client = client
+    def __init__(self, api: Api) -> None:
+        self._api = api
 
     def get(self, path: str) -> Object | None:
         """An object, or a list of them; None where there is none."""
@@ -29,7 +25,7 @@ class Admin:
 
     def merge(self, path: str, part: Object) -> Object | None:
         """Changes a part of an object (RFC 7386); None where there is none."""
-        return self._ask("PATCH", path, part, "application/merge-patch+json")
+        return self._ask("PATCH", path, part)
 
     def try_create(self, path: str, wanted: Object) -> None:
         """Creates an object as far as admission, and keeps nothing."""
@@ -39,29 +35,22 @@ class Admin:
         """Removes an object at once; what is not there is gone."""
         self._ask("DELETE", path, {"gracePeriodSeconds": 0})
 
-    def _ask(self, verb: str, path: str, body: Object | None = None, kind: str = "application/json") -> Object | None:
-        given = None if body is None else json.dumps(body)
+    def _ask(self, verb: str, path: str, body: Object | None = None) -> Object | None:
         try:
-            answer = self._client.request(verb, path, content=given, headers={"Content-Type": kind})
+            return self._api.ask(verb, path, body)
+        except Refused as refused:
+            if refused.status == httpx.codes.NOT_FOUND:
+                return None
+            raise Failed(f"{verb} {path}: {refused}") from refused
         except httpx.HTTPError as error:
             raise Failed(f"The API server does not answer at {API_SERVER}: {error}") from error
-        if answer.status_code == httpx.codes.NOT_FOUND:
-            return None
-        if answer.is_error:
-            raise Failed(f"{verb} {path}: {_told(answer)}")
-        return answer.json()
 
 
 @contextlib.contextmanager
-def connected() -> Iterator[Admin]:
-    """A connection of its own, for a while."""
-    context = ssl.create_default_context(cafile=pki.certificate("ca"))
-    context.load_cert_chain(pki.certificate("admin"), pki.key("admin"))
-    with httpx.Client(base_url=API_SERVER, verify=context, trust_env=False, timeout=20) as client:
-        yield Admin(client)
-
-
-def _told(answer: httpx.Response) -> str:
-    with contextlib.suppress(ValueError, KeyError, TypeError):
-        return answer.json()["message"]
-    return f"{answer.status_code} {answer.text[:200]}"
+def connected(seconds: float = 20) -> Iterator[Admin]:
+    """A connection of its own, for a while; an answer that takes longer than so many seconds is none."""
+    api = Api(ADMIN, seconds)
+    try:
+        yield Admin(api)
+    finally:
+        api.close()

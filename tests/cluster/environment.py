@@ -1,6 +1,6 @@
 """`build/cluster/env.sh`: what makes this checkout's jobq-magic, and kubectl, those of a user of the cluster.
 
-`. build/cluster/env.sh` in a shell, then `jupyter lab`, or `kubectl get pods`.
+`. build/cluster/env.sh` in a shell, then `jupyter lab`, or `kubectl get pods`. That is ada; others have `env-ben.sh`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from tests.cluster.layout import BUILD, REGISTRY_PULL, REGISTRY_PUSH
 
 FILE = BUILD / "env.sh"
 _PROGRAMS = BUILD / "bin"
+_UNREADABLE = "$KUBECONFIG cannot be read: the cluster is not up (make up), or you are not root."
 
 
 def profile(user: str) -> Mapping[str, str]:
@@ -43,26 +44,33 @@ def variables(user: str) -> Mapping[str, str]:
 
 
 def script(values: Mapping[str, str], programs: Path, user: str) -> str:
-    """A file for any shell of POSIX; sourced twice it does no more than once."""
+    """A file for any shell of POSIX; sourced twice it does no more than once, and without a cluster it says so."""
     folder = shlex.quote(str(programs))
     lines = [
         f"# The cluster of the tests, as {user} of {people.PEOPLE[user].team} uses it. Made by `make up`.",
         *(f"export {name}={shlex.quote(value)}" for name, value in values.items()),
         "# kubectl",
         f'case ":$PATH:" in *:{folder}:*) ;; *) export PATH={folder}:"$PATH" ;; esac',
+        f'[ -r "$KUBECONFIG" ] || echo "{_UNREADABLE}" >&2',
     ]
     return "\n".join(lines) + "\n"
 
 
-def write(user: str = "ada") -> Path:
-    """Writes the file, for a cluster that is up."""
+def file(user: str) -> Path:
+    """Where it is for a user."""
+    return FILE if user == "ada" else FILE.with_name(f"env-{user}.sh")
+
+
+def write() -> Path:
+    """Writes the files, for a cluster that is up; returns the first user's."""
     _PROGRAMS.mkdir(parents=True, exist_ok=True)
     # One program is all of Kubernetes: which part, its name says.
     link, beside = _PROGRAMS / "kubectl", _PROGRAMS / ".kubectl"
     beside.unlink(missing_ok=True)
     beside.symlink_to(build.binary("kube"))
     beside.replace(link)
-    beside = FILE.with_suffix(".new")
-    beside.write_text(script(variables(user), _PROGRAMS, user))
-    beside.replace(FILE)
+    for user in people.PEOPLE:
+        beside = file(user).with_suffix(".new")
+        beside.write_text(script(variables(user), _PROGRAMS, user))
+        beside.replace(file(user))
     return FILE

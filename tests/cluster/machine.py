@@ -16,20 +16,21 @@ from pathlib import Path
 from tests.cluster import build, golang, layout, processes
 from tests.cluster.steps import Failed
 
-OTHER = "Or name another cluster: JOBQ_TEST_KUBECONFIG=<its kubeconfig>."
+OTHER = "Or name another cluster for the tests: JOBQ_TEST_KUBECONFIG=<its kubeconfig>."
+_HERE = "127.0.0.1"
 PORTS = {
-    6443: "the API server",
-    10250: "the kubelet",
-    2379: "etcd",
-    5010: "the registry",
-    2380: "etcd",
-    10248: "the kubelet",
-    10249: "kube-proxy",
-    10256: "kube-proxy",
-    10257: "the controller manager",
-    10259: "the scheduler",
+    6443: ("the API server", layout.FIRST.address),
+    10250: ("the kubelet", layout.FIRST.address),
+    5010: ("the registry", layout.FIRST.address),
+    2379: ("etcd", _HERE),
+    2380: ("etcd", _HERE),
+    10248: ("the kubelet", _HERE),
+    10249: ("kube-proxy", _HERE),
+    10256: ("kube-proxy", _HERE),
+    10257: ("the controller manager", _HERE),
+    10259: ("the scheduler", _HERE),
 }
-"""What listens on this machine, at the first node's address or at 127.0.0.1."""
+"""Who listens on this machine, and at which address: somebody else may have the port at another one."""
 ADDRESSES = ipaddress.ip_network("198.18.0.0/15")
 CAPABILITIES = {12: "CAP_NET_ADMIN", 18: "CAP_SYS_CHROOT", 21: "CAP_SYS_ADMIN", 27: "CAP_MKNOD"}
 """What a container runtime must be able to do, and root in a container often cannot; by their numbers in Linux."""
@@ -44,12 +45,12 @@ def refusal(verb: str = "up") -> str | None:
     """Why this machine cannot do it, and the way out; None where it can.
 
     Args:
-        verb: `up`, `down` or `build`, of which each needs less.
+        verb: `up`, `down`, `status` or `build`, each of which needs something else.
     """
     try:
         for check in _CHECKS[verb]:
             if told := check():
-                return f"{told} {OTHER}"
+                return f"{told} {OTHER}" if verb in _INSTEAD else told
     except Failed as failed:
         return str(failed)
     return None
@@ -80,7 +81,10 @@ def _not_linux() -> str | None:
 def _not_root() -> str | None:
     if os.geteuid() == 0:
         return None
-    return "A cluster here needs root, for namespaces, mounts and routes: call it as root, or by sudo."
+    return (
+        "A cluster here needs root, for namespaces, mounts and routes:"
+        ' `sudo env "PATH=$PATH" make ...`, so that Go is still found.'
+    )
 
 
 def _lacks_packages() -> str | None:
@@ -143,12 +147,11 @@ def _lacks_kernel() -> str | None:
 def _ports_taken() -> str | None:
     ours = {processes.pid(name) for name in processes.known()}
     for address, port, name, pid in listening():
-        if (
-            port in PORTS
-            and pid not in ours
-            and address.strip("[]") in {"0.0.0.0", "::", "*", "127.0.0.1", layout.FIRST.address}
-        ):
-            return f"Port {port}, of {PORTS[port]}, is taken by `{name}` (pid {pid}): end that, and try again."
+        if port not in PORTS or pid in ours:
+            continue
+        whose, where = PORTS[port]
+        if address.strip("[]") in {"0.0.0.0", "::", "*", where}:
+            return f"Port {port}, of {whose}, is taken by `{name}` (pid {pid}): end that, and try again."
     return None
 
 
@@ -188,6 +191,7 @@ def _narrow(place: Path, wanted: int) -> str | None:
 _CHECKS: dict[str, tuple[Callable[[], str | None], ...]] = {
     "build": (_lacks_go,),
     "down": (_not_linux, _not_root),
+    "status": (_not_linux, _not_root),
     "up": (
         _not_linux,
         _not_root,
@@ -201,3 +205,5 @@ _CHECKS: dict[str, tuple[Callable[[], str | None], ...]] = {
         _lacks_go,
     ),
 }
+_INSTEAD = ("up", "build")
+"""Where another cluster would do as well."""

@@ -1,101 +1,121 @@
-"""What the cluster is doing: which daemons live, which nodes are ready, what waits, and what it all costs."""
+"""What the cluster is doing: which daemons live, which nodes are ready, who has what, what waits, and where."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from tests.cluster import node, processes
-from tests.cluster.kubectl import KubectlFailed, get
-from tests.cluster.layout import NODES
+from tests.cluster import kwok, node, overview, pki, processes
+from tests.cluster.admin import Admin, Object, connected
+from tests.cluster.cost import cost
+from tests.cluster.layout import API_SERVER, NODES, REGISTRY_PULL, REGISTRY_PUSH
+from tests.cluster.steps import Failed
 
+NONE = "There is no cluster on this machine: `make up` brings one up."
 _CONTROL = ("registry", "etcd", "apiserver", "controller-manager", "scheduler")
+_WHERE = {"apiserver": API_SERVER, "registry": f"push {REGISTRY_PUSH} (plain http), pull {REGISTRY_PULL}"}
+_PATIENCE = 5
+"""Seconds for an answer: what hangs is to be told, too."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
-    """What processes cost while they were looked at."""
+class Part:
+    """Something that the cluster is made of."""
 
-    cpu: float
-    """Of one core: 0.05 is 5 %."""
-    memory: int
-    """Bytes, with shared pages counted once (proportional set size)."""
+    name: str
+    well: bool
+    told: str
+    """How it is, in a few words."""
 
 
-def lines() -> Iterator[str]:
-    """What there is to know, line by line."""
-    known = processes.known()
-    if not known:
-        yield "There is no cluster on this machine: make up"
+def lines(seconds: float = 0) -> Iterator[str]:
+    """What there is to know, line by line.
+
+    Args:
+        seconds: how long to look at what it costs; 0 for not at all.
+    """
+    found = parts()
+    if not found:
+        yield NONE
         return
-    for name in (*_CONTROL, *(name for place in NODES for name in node.names(place)), "kwok"):
-        if name in known:
-            pid = processes.pid(name)
-            yield f"{name:<20} {'lives, pid ' + str(pid) if pid else 'is gone: make up starts it again'}"
+    ill = [part.name for part in found if not part.well]
+    yield f"The cluster is not whole: {', '.join(ill)}." if ill else f"The cluster is whole. It is {_age()} old."
+    if seconds:
+        yield f"It costs {cost(seconds)}."
+    yield ""
+    yield from overview.table([(part.name, part.told) for part in found])
     try:
-        for found in get("nodes")["items"]:
-            ready = next((c["status"] for c in found["status"].get("conditions", []) if c["type"] == "Ready"), "?")
-            yield f"{'node ' + found['metadata']['name']:<20} {'ready' if ready == 'True' else 'not ready'}"
-        for found in get("deployments", "-A")["items"]:
-            told = found["status"]
-            of = f"{told.get('readyReplicas', 0)} of {found['spec']['replicas']}"
-            yield f"{found['metadata']['name']:<26} {of} ready"
-    except KubectlFailed as error:
-        yield f"The API server does not answer: {error}"
+        with connected(_PATIENCE) as api:
+            told = list(overview.queues(api))
+    except (Failed, OSError):
+        told = []  # that it does not answer has been said
+    if told:
+        yield ""
+        yield from told
+    yield ""
+    yield from overview.images()
 
 
 def healthy() -> bool:
     """Whether every daemon lives, every node is ready, and every Deployment has what it wants."""
-    if not (known := processes.known()) or any(processes.pid(name) is None for name in known):
-        return False
+    return bool(processes.known()) and all(part.well for part in parts())
+
+
+def parts() -> list[Part]:
+    """All that the cluster is made of; nothing where there is none."""
+    known = processes.known()
+    names = (*_CONTROL, *(name for place in NODES for name in node.names(place)), "kwok")
+    found = [_daemon(name) for name in names if name in known]
+    if not found:
+        return []
     try:
-        nodes, deployments = get("nodes")["items"], get("deployments", "-A")["items"]
-    except KubectlFailed:
-        return False
-    ready = all(
-        any(c["type"] == "Ready" and c["status"] == "True" for c in found["status"].get("conditions", []))
-        for found in nodes
-    )
-    return ready and all(
-        found["status"].get("readyReplicas", 0) == found["spec"]["replicas"]
-        and found["status"].get("observedGeneration") == found["metadata"]["generation"]
-        for found in deployments
-    )
+        with connected(_PATIENCE) as api:
+            return [*found, *_nodes(api), *_deployments(api)]
+    except (Failed, OSError) as error:
+        return [*found, Part("Kubernetes", False, str(error))]
 
 
-def cost(seconds: float) -> Cost:
-    """What the whole cluster costs, over a time: its daemons, and all that runs in its nodes' cgroups."""
-    before = {pid: _ticks(pid) for pid in _pids()}
-    time.sleep(seconds)
-    after = {pid: _ticks(pid) for pid in _pids()}
-    spent = sum(ticks - before.get(pid, 0) for pid, ticks in after.items())
-    return Cost(spent / os.sysconf("SC_CLK_TCK") / seconds, sum(map(_memory, after)))
+def _daemon(name: str) -> Part:
+    if (pid := processes.pid(name)) is None:
+        return Part(name, False, "is gone: `make up` starts it again")
+    return Part(name, True, f"lives, pid {pid:<8} {_WHERE.get(name, '')}".rstrip())
 
 
-def _pids() -> set[int]:
-    found = {pid for name in processes.known() if (pid := processes.pid(name))}
-    for place in NODES:
-        for folder in node.cgroups(place):
-            with contextlib.suppress(OSError):
-                found.update(map(int, (folder / "cgroup.procs").read_text().split()))
-    return found
+def _nodes(api: Admin) -> Iterator[Part]:
+    fakes: list[Part] = []
+    for found in _items(api, "/api/v1/nodes"):
+        claimed = found["status"].get("allocatable", {}).get(kwok.GPU)
+        part = Part(
+            f"node {found['metadata']['name']}",
+            ready := _is(found, "Ready"),
+            ("ready" if ready else "not ready") + (f", claims {claimed} GPUs" if claimed else ""),
+        )
+        if found["metadata"].get("labels", {}).items() >= kwok.LABELS.items():
+            fakes.append(part)
+        else:
+            yield part
+    if fakes:
+        ready = sum(part.well for part in fakes)
+        yield Part("nodes of kwok", ready == len(fakes), f"{ready} of {len(fakes)} ready, {kwok.GPUS} GPUs each")
 
 
-def _ticks(pid: int) -> int:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0
-    return int(fields[11]) + int(fields[12])
+def _deployments(api: Admin) -> Iterator[Part]:
+    for found in _items(api, "/apis/apps/v1/deployments"):
+        wanted, told = found["spec"]["replicas"], found["status"]
+        seen = told.get("observedGeneration") == found["metadata"]["generation"]
+        ready = told.get("readyReplicas", 0)
+        yield Part(found["metadata"]["name"], seen and ready == wanted, f"{ready} of {wanted} ready")
 
 
-def _memory(pid: int) -> int:
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-    return 0
+def _items(api: Admin, path: str) -> list[Object]:
+    return (api.get(path) or {"items": []})["items"]
+
+
+def _is(found: Object, condition: str) -> bool:
+    return any(c["type"] == condition and c["status"] == "True" for c in found["status"].get("conditions", []))
+
+
+def _age() -> str:
+    minutes = int(time.time() - pki.certificate("ca").stat().st_mtime) // 60
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from jobq_magic.runtime import process
 from tests.cluster import golang, layout, machine, processes
 
 ROOT = Path(__file__).parents[2]
@@ -17,7 +18,7 @@ def listens(monkeypatch):
     """A port of this process, which the cluster would want."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        monkeypatch.setattr(machine, "PORTS", {port: "etcd"})
+        monkeypatch.setattr(machine, "PORTS", {port: ("etcd", "127.0.0.1")})
         yield port
 
 
@@ -39,14 +40,16 @@ def says(told):
 
 def test_another_system_is_refused(monkeypatch):
     monkeypatch.setattr(machine.platform, "system", lambda: "Darwin")
-    for verb in ("up", "down"):
-        assert "needs Linux, and this is Darwin" in says(machine.refusal(verb))
+    assert "needs Linux, and this is Darwin" in says(machine.refusal("up"))
+    for verb in ("down", "status"):
+        assert machine.refusal(verb).endswith("use a virtual machine with Debian.")
 
 
 def test_whoever_is_not_root_is_refused(monkeypatch):
     monkeypatch.setattr(machine.os, "geteuid", lambda: 1000)
-    for verb in ("up", "down"):
-        assert "needs root" in says(machine.refusal(verb))
+    assert "needs root" in says(machine.refusal("up"))
+    for verb in ("down", "status"):
+        assert machine.refusal(verb).endswith('`sudo env "PATH=$PATH" make ...`, so that Go is still found.')
 
 
 def test_programs_can_be_built_by_anybody(monkeypatch):
@@ -122,13 +125,15 @@ def test_a_port_of_somebody_else_is_named_with_its_holder(listens):
 
 def test_a_port_of_the_cluster_itself_is_no_hindrance(listens, monkeypatch, tmp_path):
     monkeypatch.setattr(processes, "PIDS", tmp_path)
-    processes._remember("etcd", os.getpid())
+    processes._remember("etcd", process.identify(os.getpid()))
     assert machine._ports_taken() is None
 
 
-def test_the_same_port_at_another_address_is_no_hindrance(monkeypatch):
-    with socket.create_server(("127.0.0.2", 0)) as server:
-        monkeypatch.setattr(machine, "PORTS", {server.getsockname()[1]: "etcd"})
+@pytest.mark.parametrize("host", ["127.0.0.2", "::1"])
+def test_the_same_port_at_another_address_is_no_hindrance(host, monkeypatch):
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as server:
+        monkeypatch.setattr(machine, "PORTS", {server.getsockname()[1]: ("etcd", "127.0.0.1")})
         assert machine._ports_taken() is None
 
 
@@ -136,7 +141,7 @@ def test_the_same_port_at_another_address_is_no_hindrance(monkeypatch):
 def test_a_port_that_is_taken_everywhere_is(host, monkeypatch):
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, 0), family=family) as server:
-        monkeypatch.setattr(machine, "PORTS", {server.getsockname()[1]: "etcd"})
+        monkeypatch.setattr(machine, "PORTS", {server.getsockname()[1]: ("etcd", "127.0.0.1")})
         assert machine._ports_taken() is not None
 
 
