@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 from tests.cluster import (
     addons,
@@ -26,7 +25,7 @@ from tests.cluster import (
     registry,
     sweep,
 )
-from tests.cluster.layout import FIRST, NODES, SECOND, Node
+from tests.cluster.layout import FIRST, LOCK, NODES, SECOND, Node
 from tests.cluster.processes import Daemon
 from tests.cluster.steps import Failed, Steps, until
 
@@ -140,8 +139,7 @@ def down(steps: Steps) -> None:
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
     """One at a time brings the cluster up or down; whoever comes second waits."""
-    path = Path("/run/lock/jobq-cluster")
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    file = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -14,6 +14,8 @@ STATE = Path("/var/lib/jobq-cluster")
 """All that lasts while the cluster is up: certificates, etcd's data, the registry's store, logs. `down` removes it."""
 RUN = Path("/run/jobq-cluster")
 """Sockets and mounts."""
+LOCK = Path("/run/lock/jobq-cluster")
+"""Held by whoever brings the cluster up or down."""
 PIDS = STATE / "pids"
 LOGS = STATE / "logs"
 PKI = STATE / "pki"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 from tests.cluster import kwok, node, overview, pki, processes
 from tests.cluster.admin import Admin, Object, connected
 from tests.cluster.cost import cost
-from tests.cluster.layout import API_SERVER, NODES, REGISTRY_PULL, REGISTRY_PUSH
+from tests.cluster.layout import API_SERVER, LOCK, NODES, REGISTRY_PULL, REGISTRY_PUSH
 from tests.cluster.steps import Failed
 
 NONE = "There is no cluster on this machine: `make up` brings one up."
@@ -35,9 +37,11 @@ def lines(seconds: float = 0) -> Iterator[str]:
     Args:
         seconds: how long to look at what it costs; 0 for not at all.
     """
-    found = parts()
-    if not found:
-        yield NONE
+    if changing := _changing():
+        yield "A cluster is being brought up or taken down right now."
+    if not (found := parts()):
+        if not changing:
+            yield NONE
         return
     ill = [part.name for part in found if not part.well]
     yield f"The cluster is not whole: {', '.join(ill)}." if ill else f"The cluster is whole. It is {_age()} old."
@@ -114,6 +118,21 @@ def _items(api: Admin, path: str) -> list[Object]:
 
 def _is(found: Object, condition: str) -> bool:
     return any(c["type"] == condition and c["status"] == "True" for c in found["status"].get("conditions", []))
+
+
+def _changing() -> bool:
+    """Whether somebody holds the lock of `cluster.alone`."""
+    try:
+        file = os.open(LOCK, os.O_RDWR)
+    except OSError:
+        return False  # nobody ever has
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
 
 
 def _age() -> str:

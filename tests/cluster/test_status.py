@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+
 import pytest
 
 from tests.cluster import overview, processes, status
@@ -62,9 +64,14 @@ def test_what_runs_or_has_ended_does_not_wait():
 
 
 def test_where_no_cluster_is_one_sentence_says_so(monkeypatch, tmp_path):
-    monkeypatch.setattr(processes, "PIDS", tmp_path)
+    monkeypatch.setattr(processes, "PIDS", tmp_path / "pids")
+    monkeypatch.setattr(status, "LOCK", tmp_path / "lock")
     assert list(status.lines()) == [status.NONE]
     assert not status.healthy()
+    with (tmp_path / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert list(status.lines()) == ["A cluster is being brought up or taken down right now."]
+    assert list(status.lines()) == [status.NONE]
 
 
 @pytest.mark.own_cluster
