@@ -124,7 +124,7 @@ def _kept(run: Run, gates: str, steps: Steps) -> str:
     shown = f"{path.parent.name}/{path.name}"
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            addons.wait_kueue()
+            addons.wait(addons.KUEUE)
             content = played(scenario, kind, gates)
             break
         except Exception as error:
@@ -156,10 +156,10 @@ def _gated(gates: str) -> Iterator[None]:
         return
     image = images.publish("kueue", lambda _: None)
     try:
-        addons.kueue(image, gates)
+        addons.make(addons.KUEUE, image, gates)
         yield
     finally:
-        addons.kueue(image)
+        addons.make(addons.KUEUE, image)
 
 
 def _kueue(gates: str) -> list[str]:
