@@ -11,12 +11,11 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import yaml
 
-Object = dict[str, Any]
+from tests.cluster.objects import Object
 
 KINDS = {
     "Job": ("apis/batch/v1", "jobs"),
@@ -43,9 +42,10 @@ class Api:
 
     Args:
         config: the kubeconfig, with certificates in it.
+        seconds: after which an answer does not come any more.
     """
 
-    def __init__(self, config: Path) -> None:
+    def __init__(self, config: Path, seconds: float = 30) -> None:
         settings = yaml.safe_load(config.read_text())
         cluster, user = settings["clusters"][0]["cluster"], settings["users"][0]["user"]
         context = ssl.create_default_context(cadata=_decoded(cluster["certificate-authority-data"]).decode())
@@ -54,7 +54,9 @@ class Api:
             both.flush()
             context.load_cert_chain(both.name)
         limits = httpx.Limits(max_connections=None)
-        self.http = httpx.Client(base_url=cluster["server"], verify=context, trust_env=False, timeout=30, limits=limits)
+        self.http = httpx.Client(
+            base_url=cluster["server"], verify=context, trust_env=False, timeout=seconds, limits=limits
+        )
 
     def ask(self, method: str, path: str, body: Object | None = None) -> Object:
         """What it answers.
@@ -65,10 +67,9 @@ class Api:
         kind = _MERGE if method == "PATCH" else "application/json"
         content = None if body is None else json.dumps(body)
         answer = self.http.request(method, path, content=content, headers={"Content-Type": kind})
-        found = answer.json()
         if answer.is_error:
-            raise Refused(answer.status_code, found.get("message", answer.text))
-        return found
+            raise Refused(answer.status_code, _told(answer))
+        return answer.json()
 
     def close(self) -> None:
         """Ends all connections."""
@@ -131,6 +132,12 @@ class Watch:
             why = str(error)
         if not self._ended:
             self._lost(f"The watch of {self._kind} ended: {why}")
+
+
+def _told(answer: httpx.Response) -> str:
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        return answer.json()["message"]
+    return f"{answer.status_code} {answer.text[:200]}"  # who stands before it may say something else than a Status
 
 
 def _decoded(text: str) -> bytes:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import ssl
-import tempfile
-from pathlib import Path
 from typing import Any
 
-import httpx
 import yaml
 
 from tests.cluster import manifests, people
 from tests.cluster.kubectl import get, kubectl
-from tests.cluster.manifests import Object
+from tests.cluster.objects import Object, condition
 from tests.support import eventually
 
 PRIORITY = "kueue.x-k8s.io/priority-class"
@@ -75,26 +70,9 @@ def workload(found: Object, user: str) -> Object:
 
 
 def said(of: Object, name: str) -> str:
-    """Status, reason and message of a condition."""
-    for each in of.get("status", {}).get("conditions", []):
-        if each["type"] == name:
-            return f"{each['status']} {each['reason']}: {each['message']}"
-    return ""
-
-
-def spoken(config: Path, method: str, path: str, body: str) -> tuple[int, Any]:
-    """One request as it stands."""
-    settings = yaml.safe_load(config.read_text())
-    cluster, user = settings["clusters"][0]["cluster"], settings["users"][0]["user"]
-    context = ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
-    with tempfile.NamedTemporaryFile() as both:
-        both.write(base64.b64decode(user["client-certificate-data"]) + base64.b64decode(user["client-key-data"]))
-        both.flush()
-        context.load_cert_chain(both.name)
-    with httpx.Client(verify=context, trust_env=False) as client:
-        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
-        answer = client.request(method, cluster["server"] + path, content=body, headers={"Content-Type": kind})
-    return answer.status_code, answer.json()
+    """Status, reason and message of a condition; "" where there is none."""
+    found = condition(of, name)
+    return f"{found['status']} {found['reason']}: {found['message']}" if found else ""
 
 
 def sweep() -> None:

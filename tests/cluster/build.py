@@ -63,7 +63,7 @@ PROGRAMS = (
     Program("kuberay", "kuberay", _KUBERAY, _KUBERAY, manifests="config"),
     Program("kwok", "kwok", f"{_KWOK}/cmd/kwok", _KWOK, manifests="kustomize"),
 )
-"""In the order in which they are needed when a cluster is brought up."""
+"""In the order in which they are built: what others wait for comes first."""
 NEEDED = tuple(program.name for program in PROGRAMS if program.name != "kwok")
 KEPT = 2
 """Builds of one program that are kept: this checkout's and another one's."""
@@ -116,13 +116,12 @@ def _sources(name: str) -> Path:
     return golang.module(golang.FOLDERS / program.folder, program.package)
 
 
-def ensure(names: Iterable[str], say: Callable[[str], None], ready: Callable[[str], None] = lambda name: None) -> None:
+def ensure(names: Iterable[str], say: Callable[[str], None]) -> None:
     """Builds what is missing, one after another: Go uses all cores by itself.
 
     Args:
         names: of the programs.
         say: is told each step, and how much it downloads before it does.
-        ready: is called with each name, in the order of `PROGRAMS`, as soon as its program is there.
 
     Raises:
         Failed: one cannot be built.
@@ -138,7 +137,6 @@ def ensure(names: Iterable[str], say: Callable[[str], None], ready: Callable[[st
         if not os.environ.get("JOBQ_CLUSTER_BINARIES"):
             _ensure(program, say)
         binary(program.name)
-        ready(program.name)
 
 
 def _announce(programs: list[Program], say: Callable[[str], None]) -> None:

@@ -38,8 +38,6 @@ _CONTROL: dict[str, Callable[[], Daemon]] = {
     "kwok": kwok.daemon,
 }
 _NODE = {"containerd": node.containerd, "kubelet": node.kubelet, "proxy": node.proxy}
-_ADDONS = ("coredns", "kuberay", "kueue")
-"""In this order: Kueue looks at once after what there is when it starts."""
 _BASES = ("python", "ray")
 _PATIENCE = 2
 """Seconds that a daemon is given to end whose data goes with it: an API server would wait for all who watch."""
@@ -74,17 +72,21 @@ def up(wanted: Wanted, steps: Steps) -> None:
         Failed: it does not come up; what is known of it.
     """
     with alone(), ThreadPoolExecutor(4, thread_name_prefix="images") as pool:
-        build.ensure((*build.NEEDED, *(("kwok",) if wanted.kwok else ())), steps.say)
-        steps.done("the programs are there")
         begun = steps.seconds
         network.up()
         pki.ensure()
         processes.start(registry.daemon())
-        processes.start(control.etcd())
         processes.start(node.containerd(FIRST))
         until(registry.answers, "the registry answers", seconds=20, why=lambda: processes.last_words("registry"))
+        # The bases need no program, and take a minute when they are made for the first time: Go leaves it to them.
+        published = {name: pool.submit(images.publish, name, steps.say) for name in _BASES}
+        waited = steps.seconds
+        build.ensure((*build.NEEDED, *(("kwok",) if wanted.kwok else ())), steps.say)
+        steps.done("the programs are there")
+        begun += steps.seconds - waited
+        processes.start(control.etcd())
         images.publish("pause", steps.say)
-        published = {name: pool.submit(images.publish, name, steps.say) for name in (*_ADDONS, *_BASES)}
+        published |= {addon.name: pool.submit(images.publish, addon.name, steps.say) for addon in addons.ALL}
         _control(steps)
         _join(FIRST)
         _ready(FIRST, steps)
@@ -96,7 +98,7 @@ def up(wanted: Wanted, steps: Steps) -> None:
             published[name].result()
         steps.done("images are published")
         environment.write()
-        steps.measured("all Ready, from the programs on", steps.seconds - begun, TARGETS["up"])
+        steps.measured("all Ready, beside building the programs", steps.seconds - begun, TARGETS["up"])
 
 
 def second(steps: Steps) -> None:
@@ -192,9 +194,9 @@ def _ready(place: Node, steps: Steps) -> None:
 
 
 def _addons(published: dict[str, Future[str]], steps: Steps) -> None:
-    for name in _ADDONS:
-        getattr(addons, f"apply_{name}")(published[name].result())
-    steps.done("CoreDNS, Kueue and KubeRay are applied")
-    for name, shown in (("coredns", "CoreDNS"), ("kuberay", "KubeRay"), ("kueue", "Kueue")):
-        getattr(addons, f"wait_{name}")()
-        steps.done(f"{shown} is ready")
+    for addon in addons.ALL:
+        addons.apply(addon, published[addon.name].result())
+    steps.done("CoreDNS, KubeRay and Kueue are applied")
+    for addon in addons.ALL:
+        addons.wait(addon)
+        steps.done(f"{addon.shown} is ready")

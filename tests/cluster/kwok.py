@@ -12,9 +12,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from tests.cluster import build, processes
-from tests.cluster.admin import Admin, Object, connected
+from tests.cluster.admin import Admin, connected
 from tests.cluster.kubectl import apply
 from tests.cluster.layout import ADMIN, FIRST, STATE
+from tests.cluster.objects import Object, holds, listed
 from tests.cluster.processes import Daemon
 from tests.cluster.rendering import rendered
 from tests.cluster.steps import Failed, until
@@ -52,9 +53,9 @@ def nodes(number: int, say: Callable[[str], None] = lambda text: None, seconds: 
         build.ensure(("kwok",), say)
         processes.start(daemon())
         if new := [node(name) for name in wanted if name not in there]:
-            apply(_list(new))
+            apply(listed(new))
         until(
-            lambda: {found["metadata"]["name"] for found in _nodes(api) if _ready(found)} == set(wanted),
+            lambda: {found["metadata"]["name"] for found in _nodes(api) if holds(found, "Ready")} == set(wanted),
             f"{number} nodes of kwok are ready",
             seconds=seconds,
             why=lambda: processes.last_words("kwok"),
@@ -125,11 +126,6 @@ def _nodes(api: Admin) -> list[Object]:
     return found["items"] if found else []
 
 
-def _ready(found: Object) -> bool:
-    conditions = found.get("status", {}).get("conditions", [])
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
-
-
 def _remove(api: Admin, names: set[str], seconds: float) -> None:
     # Nobody would end their pods, which would hold their places in queues until the cluster notices.
     pods = api.get("/api/v1/pods") or {"items": []}
@@ -143,7 +139,3 @@ def _remove(api: Admin, names: set[str], seconds: float) -> None:
         f"nodes of kwok are gone: {', '.join(sorted(names))}",
         seconds=seconds,
     )
-
-
-def _list(objects: list[Object]) -> str:
-    return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-Object = dict[str, Any]
+from tests.cluster.objects import Object
 
 QUEUE = "kueue.x-k8s.io/queue-name"
 PORT = 8080

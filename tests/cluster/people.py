@@ -8,13 +8,13 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from tests.cluster import kubectl as kube
 from tests.cluster import pki
 from tests.cluster.kubectl import KubectlFailed
+from tests.cluster.objects import Object, holds
 from tests.cluster.steps import Failed, until
 
 MANIFESTS = Path(__file__).parent / "people"
@@ -79,37 +79,31 @@ def _applied(text: str, seconds: float) -> None:
             return
 
 
-def _queues() -> list[dict[str, Any]]:
+def _queues() -> list[Object]:
     kinds = "clusterqueues.kueue.x-k8s.io,localqueues.kueue.x-k8s.io,workloads.kueue.x-k8s.io"
-    found: list[dict[str, Any]] = kube.get(kinds, "-A")["items"]
+    found: list[Object] = kube.get(kinds, "-A")["items"]
     return found
 
 
 def _open() -> bool:
     """Whether Kueue has seen what is described: all queues active but the stopped one, and the full one filled."""
     found = {_key(each): each for each in _queues()}
-    active = {key: condition(each, "Active") for key, each in found.items()}
+    active = {key: holds(each, "Active") for key, each in found.items()}
     expected = {_key(each): "stopped" not in _key(each) for each in _described() if each["kind"].endswith("Queue")}
-    filled = condition(found["Workload", "elsewhere", "occupant"], "QuotaReserved")
+    filled = holds(found["Workload", "elsewhere", "occupant"], "QuotaReserved")
     return filled and all(active[key] == admits for key, admits in expected.items())
 
 
-def _described() -> list[dict[str, Any]]:
+def _described() -> list[Object]:
     files = ("queues", "team-blue", "team-green", "elsewhere")
     return [found for name in files for found in yaml.safe_load_all((MANIFESTS / f"{name}.yaml").read_text())]
 
 
-def _key(of: dict[str, Any]) -> tuple[str, str, str]:
+def _key(of: Object) -> tuple[str, str, str]:
     return of["kind"], of["metadata"].get("namespace", ""), of["metadata"]["name"]
 
 
-def condition(of: dict[str, Any], name: str) -> bool:
-    """Whether a condition of an object is True."""
-    conditions = of.get("status", {}).get("conditions", [])
-    return any(each["type"] == name and each["status"] == "True" for each in conditions)
-
-
-def _told(objects: list[dict[str, Any]]) -> str:
+def _told(objects: list[Object]) -> str:
     """The conditions of the queues, one a line."""
     return "\n".join(
         f"{each['kind']} {each['metadata']['name']}: {found['type']}={found['status']} {found.get('message', '')}"

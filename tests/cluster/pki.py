@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import base64
-import datetime as dt
-import ipaddress
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import yaml
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from tests.cluster import authority
+from tests.cluster.authority import Issued
 from tests.cluster.layout import API_SERVER, API_SERVICE, DOMAIN, FIRST, KUBECONFIGS, NODES, PKI
 
-_YEARS = dt.timedelta(days=3650)
+_ALL, _FRONT = "ca", "front-proxy-ca"
+"""The two authorities. Whoever has a certificate of the second is believed to be any user that it says it asks for."""
 _SERVICE = "kubernetes.default.svc"
 
 
@@ -35,50 +32,40 @@ def ensure() -> None:
     """Everything that the cluster's own parts need; what is there is kept."""
     PKI.mkdir(parents=True, exist_ok=True)
     PKI.chmod(0o700)
-    _authority("ca", "jobq-cluster")
-    _authority("front-proxy-ca", "jobq-cluster-front-proxy")
+    _keep(_ALL, lambda: authority.authority("jobq-cluster"))
+    _keep(_FRONT, lambda: authority.authority("jobq-cluster-front-proxy"))
     names = ("kubernetes", "kubernetes.default", _SERVICE, f"{_SERVICE}.{DOMAIN}", "localhost")
-    _issue("apiserver", "kube-apiserver", server=(*names, "127.0.0.1", FIRST.address, API_SERVICE))
-    _issue("apiserver-kubelet", "kube-apiserver-kubelet-client", groups=("system:masters",))
-    _issue("front-proxy-client", "front-proxy-client", authority="front-proxy-ca")
+    _server("apiserver", "kube-apiserver", (*names, "127.0.0.1", FIRST.address, API_SERVICE))
+    _client("apiserver-kubelet", "kube-apiserver-kubelet-client", ("system:masters",))
+    _client("front-proxy-client", "front-proxy-client", above=_FRONT)
     for node in NODES:
-        _issue(f"{node.name}-serving", f"system:node:{node.name}", server=(node.name, node.address))
+        _server(f"{node.name}-serving", f"system:node:{node.name}", (node.name, node.address))
         kubeconfig(node.name, user=f"system:node:{node.name}", groups=("system:nodes",))
     for part in ("controller-manager", "scheduler"):
         kubeconfig(part, user=f"system:kube-{part}")
     kubeconfig("proxy", user="system:kube-proxy")
     kubeconfig("admin", groups=("system:masters",))
     if not key("service-accounts").exists():
-        _write(key("service-accounts"), _pem(ec.generate_private_key(ec.SECP256R1())))
-
-
-def client(name: str, groups: Sequence[str] = (), *, user: str = "") -> tuple[Path, Path]:
-    """A client's certificate and its key.
-
-    Args:
-        name: of its files.
-        groups: that the user is in.
-        user: its name in the cluster; `name` where it is not said.
-    """
-    _issue(name, user or name, groups=groups)
-    return certificate(name), key(name)
+        _write(key("service-accounts"), authority.new_key())
 
 
 def kubeconfig(name: str, *, namespace: str = "default", groups: Sequence[str] = (), user: str = "") -> Path:
-    """The kubeconfig of a user, with everything in it, so that it can be copied elsewhere."""
-    shown, secret = client(name, groups, user=user)
+    """The kubeconfig of a user, with everything in it, so that it can be copied elsewhere.
+
+    Args:
+        name: of its file, and of the files of the certificate.
+        namespace: that is meant where none is named.
+        groups: that the user is in.
+        user: its name in the cluster; `name` where it is not said.
+    """
+    _client(name, user or name, groups)
+    cluster = {"server": API_SERVER, "certificate-authority-data": _encoded(certificate(_ALL))}
+    keys = {"client-certificate-data": _encoded(certificate(name)), "client-key-data": _encoded(key(name))}
     settings = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [
-            {
-                "name": "jobq",
-                "cluster": {"server": API_SERVER, "certificate-authority-data": _encoded(certificate("ca"))},
-            }
-        ],
-        "users": [
-            {"name": name, "user": {"client-certificate-data": _encoded(shown), "client-key-data": _encoded(secret)}}
-        ],
+        "clusters": [{"name": "jobq", "cluster": cluster}],
+        "users": [{"name": name, "user": keys}],
         "contexts": [{"name": "jobq", "context": {"cluster": "jobq", "user": name, "namespace": namespace}}],
         "current-context": "jobq",
     }
@@ -90,73 +77,25 @@ def kubeconfig(name: str, *, namespace: str = "default", groups: Sequence[str] =
     return path
 
 
-def _authority(name: str, common: str) -> None:
+def _server(name: str, shown: str, addresses: Sequence[str]) -> None:
+    _keep(name, lambda: authority.server(_kept(_ALL), shown, addresses))
+
+
+def _client(name: str, user: str, groups: Sequence[str] = (), above: str = _ALL) -> None:
+    _keep(name, lambda: authority.client(_kept(above), user, groups))
+
+
+def _keep(name: str, make: Callable[[], Issued]) -> None:
+    """A certificate and its key, made where there are none."""
     if certificate(name).exists():
         return
-    secret = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
-    usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
-    made = (
-        _begun(subject, subject, secret.public_key())
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(usage, critical=True)
-        .sign(secret, hashes.SHA256())
-    )
-    _write(key(name), _pem(secret))
-    _write(certificate(name), made.public_bytes(serialization.Encoding.PEM))
+    made = make()
+    _write(key(name), made.key)
+    _write(certificate(name), made.certificate)  # as the last: where it is, both are
 
 
-def _issue(
-    name: str, common: str, *, groups: Sequence[str] = (), server: Sequence[str] = (), authority: str = "ca"
-) -> None:
-    if certificate(name).exists():
-        return
-    above = x509.load_pem_x509_certificate(certificate(authority).read_bytes())
-    signing = serialization.load_pem_private_key(key(authority).read_bytes(), None)
-    assert isinstance(signing, ec.EllipticCurvePrivateKey)
-    secret = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name(
-        [
-            *(x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups),
-            x509.NameAttribute(NameOID.COMMON_NAME, common),
-        ]
-    )
-    purpose = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
-    builder = (
-        _begun(subject, above.subject, secret.public_key())
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
-    )
-    if server:
-        builder = builder.add_extension(x509.SubjectAlternativeName([_alternative(text) for text in server]), False)
-    _write(key(name), _pem(secret))
-    _write(certificate(name), builder.sign(signing, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-
-
-def _begun(subject: x509.Name, issuer: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-    now = dt.datetime.now(dt.UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(public)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + _YEARS)
-    )
-
-
-def _alternative(text: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(text))
-    except ValueError:
-        return x509.DNSName(text)
-
-
-def _pem(secret: ec.EllipticCurvePrivateKey) -> bytes:
-    return secret.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-    )
+def _kept(name: str) -> Issued:
+    return Issued(certificate(name).read_bytes(), key(name).read_bytes())
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -1,25 +1,23 @@
-"""CoreDNS, KubeRay, Kueue and kwok: what is asked of the cluster, and what it makes of it."""
+"""CoreDNS, KubeRay and Kueue: what is asked of the cluster, and what it makes of it."""
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import socket
 import struct
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import yaml
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 
-from tests.cluster import addons, build, certificates, images
+from tests.cluster import addons, build, images
 from tests.cluster.addons import Addon
 from tests.cluster.kubectl import apply, get, kubectl
 from tests.cluster.layout import API_SERVICE, DNS_SERVICE, DOMAIN
+from tests.cluster.manifests import container, job, pods
+from tests.cluster.objects import Object, listed
 from tests.cluster.rendering import rendered
 from tests.cluster.steps import Failed
 from tests.support import eventually
@@ -31,7 +29,7 @@ TEXTS = ("description",)
 
 own = pytest.mark.own_cluster
 """Of what is about our own addons, and not about somebody's cluster."""
-Manifests = dict[str, list[dict[str, Any]]]
+Manifests = dict[str, list[Object]]
 
 
 @pytest.fixture(scope="module")
@@ -51,17 +49,15 @@ def published(cluster) -> dict[str, str]:
 
 
 @pytest.fixture
-def space(cluster, request) -> Iterator[str]:
-    """A namespace, and a stopped queue in it: what waits there waits until it is gone."""
-    name = "addons-" + re.sub(r"\W|_", "-", request.node.name)[5:40].strip("-")
-    queue = {"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "ClusterQueue", "metadata": {"name": name}}
-    queue["spec"] = {"namespaceSelector": {}, "stopPolicy": "Hold", "resourceGroups": []}
-    local = {"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "LocalQueue"}
-    local |= {"metadata": {"name": "lq", "namespace": name}, "spec": {"clusterQueue": name}}
-    apply(_list([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, queue, local]))
-    yield name
-    kubectl("delete", "namespace", name, "--wait=false")
-    kubectl("delete", "clusterqueues.kueue.x-k8s.io", name, "--wait=false")
+def stopped(namespace) -> Iterator[str]:
+    """A queue, in a namespace of its own, that admits nobody: what waits there waits until it is gone."""
+    version = {"apiVersion": "kueue.x-k8s.io/v1beta2"}
+    wide = {**version, "kind": "ClusterQueue", "metadata": {"name": namespace}}
+    wide["spec"] = {"namespaceSelector": {}, "stopPolicy": "Hold", "resourceGroups": []}
+    local = {**version, "kind": "LocalQueue", "metadata": {"name": "lq", "namespace": namespace}}
+    apply(listed([wide, {**local, "spec": {"clusterQueue": namespace}}]))
+    yield "lq"
+    kubectl("delete", "clusterqueues.kueue.x-k8s.io", namespace, "--wait=false")
 
 
 def test_every_program_runs_from_the_image_that_is_given(described):
@@ -113,96 +109,15 @@ def test_gates_of_kueue_are_said_on_its_command_line():
     assert "--config=/controller_manager_config.yaml" in arguments
 
 
-def test_servers_of_kueue_have_certificates_of_one_authority():
-    made = certificates.secrets("kueue-system", {"one": "kueue-webhook-service", "two": "kueue-visibility-server"})
-    files = [{name: base64.b64decode(text) for name, text in found["data"].items()} for found in made]
-    assert files[0]["ca.crt"] == files[1]["ca.crt"]
-    root = x509.load_pem_x509_certificate(files[0]["ca.crt"])
-    for found, service in zip(files, ("kueue-webhook-service", "kueue-visibility-server"), strict=True):
-        server = x509.load_pem_x509_certificate(found["tls.crt"])
-        server.verify_directly_issued_by(root)
-        assert serialization.load_pem_private_key(found["tls.key"], None).public_key() == server.public_key()
-        names = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        assert names.get_values_for_type(x509.DNSName) == [f"{service}.kueue-system.svc"]
-
-
-def test_whoever_asks_kueue_knows_its_authority(described):
-    objects = json.loads(json.dumps(described["kueue"]))
-    certificates.trust(objects, "QQ==")
-    asked = [found for found in objects if '"service"' in json.dumps(found) and found["kind"] != "Service"]
-    kinds = {found["kind"] for found in asked}
-    assert {"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "APIService"} <= kinds
-    text = json.dumps(asked)
-    assert text.count('"caBundle": "QQ=="') == text.count('"name": "kueue-webhook-service"') + len(addons.VISIBILITY)
-    assert "insecureSkipTLSVerify" not in text
-
-
-@pytest.mark.parametrize(
-    ("status", "told"),
-    [
-        (
-            {"containerStatuses": [{"state": {"waiting": {"reason": "ErrImagePull", "message": "not\nfound"}}}]},
-            "one-x waits: ErrImagePull: not found",
-        ),
-        (
-            {
-                "containerStatuses": [
-                    {
-                        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
-                        "lastState": {"terminated": {"exitCode": 3}},
-                    }
-                ]
-            },
-            "one-x waits: CrashLoopBackOff, after it ended with code 3",
-        ),
-        (
-            {"containerStatuses": [{"state": {"running": {}}, "ready": False, "restartCount": 2}]},
-            "one-x runs, and is not ready, begun 2 times again",
-        ),
-        (
-            {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "message": "0/1 nodes"}]},
-            "one-x has no node: 0/1 nodes",
-        ),
-    ],
-)
-def test_what_keeps_a_pod_from_being_ready_is_told(status, told):
-    assert addons.why({}, [{"metadata": {"name": "one-x"}, "status": status}], []) == told
-
-
-def test_what_keeps_pods_from_being_made_is_told():
-    refused = {"type": "ReplicaFailure", "status": "True", "message": "no such account"}
-    events = [
-        {
-            "type": "Warning",
-            "reason": "FailedCreate",
-            "message": "forbidden",
-            "involvedObject": {"name": "one-6c"},
-        }
-    ]
-    told = addons.why({"status": {"conditions": [refused]}}, [], events)
-    assert told == "it has no pods; one-6c: FailedCreate: forbidden"
-
-
-def test_events_of_a_pod_that_waits_are_told():
-    pod = {"metadata": {"name": "one-x"}, "status": {"phase": "Pending"}}
-    events = [
-        {"type": "Normal", "reason": "Pulling", "message": "…", "involvedObject": {"name": "one-x"}},
-        {"type": "Warning", "reason": "FailedMount", "message": "no secret", "involvedObject": {"name": "one-x"}},
-        {"type": "Warning", "reason": "Unhealthy", "message": "…", "involvedObject": {"name": "another"}},
-    ]
-    assert addons.why({}, [pod], events) == "one-x is Pending; one-x: FailedMount: no secret"
-
-
 @own
 def test_a_second_time_nothing_is_done_and_it_takes_no_time(published):
     for addon in addons.ALL:
-        getattr(addons, addon.name)(published[addon.name])
+        addons.make(addon, published[addon.name])
     before = {addon.name: _generation(addon) for addon in addons.ALL}
     began = time.monotonic()
+    assert not [addon.name for addon in addons.ALL if addons.apply(addon, published[addon.name])]
     for addon in addons.ALL:
-        assert not getattr(addons, f"apply_{addon.name}")(published[addon.name])
-    for addon in addons.ALL:
-        getattr(addons, f"wait_{addon.name}")()
+        addons.wait(addon)
     assert time.monotonic() - began < 5  # alone on the machine, half a second
     assert {addon.name: _generation(addon) for addon in addons.ALL} == before
 
@@ -213,10 +128,9 @@ def test_names_of_services_are_answered(cluster):
 
 
 @own
-def test_kueue_tells_the_position_of_what_waits(space):
-    for name in ("first", "second"):
-        apply(json.dumps(_job(name, space)))
-    path = f"/apis/visibility.kueue.x-k8s.io/v1beta2/namespaces/{space}/localqueues/lq/pendingworkloads"
+def test_kueue_tells_the_position_of_what_waits(namespace, site, stopped):
+    site.make(*(job(name, container(IMAGE), queue=stopped) for name in ("first", "second")))
+    path = f"/apis/visibility.kueue.x-k8s.io/v1beta2/namespaces/{namespace}/localqueues/{stopped}/pendingworkloads"
 
     def waiting() -> dict[str, int] | None:
         items = json.loads(kubectl("get", "--raw", path))["items"]
@@ -229,31 +143,27 @@ def test_kueue_tells_the_position_of_what_waits(space):
 
 
 @own
-def test_what_does_not_become_ready_is_told_in_one_sentence(space):
-    broken = Addon("broken", "Broken", space, "broken")
+def test_what_does_not_become_ready_is_told_in_one_sentence(namespace):
     labels = {"app": "broken"}
-    pods = {
-        "metadata": {"labels": labels},
-        "spec": {"containers": [{"name": "one", "image": "registry.test:1/none:1"}]},
-    }
-    deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "broken", "namespace": space}}
-    deployment["spec"] = {"selector": {"matchLabels": labels}, "template": pods}
+    pod = {"metadata": {"labels": labels}, "spec": pods(container("registry.test:1/none:1"), restartPolicy="Always")}
+    deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "broken", "namespace": namespace}}
+    deployment["spec"] = {"selector": {"matchLabels": labels}, "template": pod}
     apply(json.dumps(deployment))
 
     def told() -> str | None:
         with pytest.raises(Failed) as failed:
-            addons.wait(broken, 1)
+            addons.wait(Addon("broken", "Broken", namespace, "broken"), 1)
         waits = r"Broken is not ready after 1 s: broken-\S+ waits: (ErrImagePull|ImagePull\w+): .*none:1"
         return str(failed.value) if re.match(waits, str(failed.value)) else None
 
     assert "\n" not in eventually(told, timeout=60)
 
 
-def _of(objects: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+def _of(objects: list[Object], kind: str) -> list[Object]:
     return [found for found in objects if found["kind"] == kind]
 
 
-def _settings(objects: list[dict[str, Any]]) -> dict[str, Any]:
+def _settings(objects: list[Object]) -> Object:
     (files,) = _of(objects, "ConfigMap")
     return yaml.safe_load(files["data"]["controller_manager_config.yaml"])
 
@@ -270,22 +180,8 @@ def _strings(value: object, field: str = "") -> Iterator[str]:
         yield value
 
 
-def _list(objects: list[dict[str, Any]]) -> str:
-    return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
-
-
 def _generation(addon: Addon) -> int:
     return get("deployment", addon.deployment, f"--namespace={addon.namespace}")["metadata"]["generation"]
-
-
-def _job(name: str, space: str) -> dict[str, Any]:
-    container = {"name": "one", "image": IMAGE, "resources": {"requests": {"cpu": "100m"}}}
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": name, "namespace": space, "labels": {"kueue.x-k8s.io/queue-name": "lq"}},
-        "spec": {"suspend": True, "template": {"spec": {"restartPolicy": "Never", "containers": [container]}}},
-    }
 
 
 def _resolve(name: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import re
 import shlex
 from collections.abc import Mapping
@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.cluster import people
-from tests.cluster.asking import MINE, created, job, mine, spoken, sweep
+from tests.cluster.api import Api
+from tests.cluster.asking import MINE, created, job, mine, sweep
 from tests.cluster.kubectl import KubectlFailed, get, kubectl
 from tests.cluster.steps import Failed
 from tests.support import eventually
@@ -220,14 +221,15 @@ def test_a_secret_is_made_owned_and_removed_without_being_read():
     created(mine(secret, "team-blue"), user="ada")
     owner = job("people-owner", "team-blue", "full", user="ada")
     reference = {"apiVersion": "batch/v1", "kind": "Job", "name": "people-owner", "uid": owner["metadata"]["uid"]}
-    change = json.dumps({"metadata": {"ownerReferences": [reference]}})
+    change = {"metadata": {"ownerReferences": [reference]}}
     with pytest.raises(KubectlFailed, match="cannot get resource"):
         kubectl("get", "secret", "people-key", *where, config=config)
     with pytest.raises(KubectlFailed, match="cannot list resource"):
         kubectl("get", "secrets", *where, config=config)
     # kubectl reads what it patches; a client of ours sends the patch alone.
-    status, answer = spoken(config, "PATCH", "/api/v1/namespaces/team-blue/secrets/people-key", change)
-    assert (status, answer["metadata"]["ownerReferences"][0]["name"]) == (200, "people-owner")
+    with contextlib.closing(Api(config)) as ada:
+        answer = ada.ask("PATCH", "/api/v1/namespaces/team-blue/secrets/people-key", change)
+    assert answer["metadata"]["ownerReferences"][0]["name"] == "people-owner"
     kubectl("delete", "job", "people-owner", *where, config=config)
     eventually(lambda: not get("secrets", *where, "-l", MINE)["items"], timeout=60, every=0.2)
 

@@ -14,9 +14,9 @@ import pytest
 from tests.cluster import environment, images, people
 from tests.cluster.asking import created, job, loose, mine, said, small, sweep, workload
 from tests.cluster.kubectl import KubectlFailed, get, kubectl
-from tests.cluster.manifests import Object, pod, service
 from tests.cluster.manifests import job as jobs
-from tests.cluster.people import condition
+from tests.cluster.manifests import pod, service
+from tests.cluster.objects import Object, holds
 from tests.support import eventually
 
 pytestmark = [pytest.mark.own_cluster, pytest.mark.usefixtures("cluster")]
@@ -116,17 +116,17 @@ def test_a_stopped_queue_says_so():
 
 def test_idle_quota_is_lent_and_comes_back_when_its_owner_asks(pause):
     borrower = job("people-borrower", "team-green", "main", small(pause, "1000m"), user="ben")
-    soon(lambda: condition(workload(borrower, "ben"), "Admitted"))
+    soon(lambda: holds(workload(borrower, "ben"), "Admitted"))
     owner = job("people-owner", "team-blue", "main", small(pause, "700m"), user="ada")
-    soon(lambda: condition(workload(owner, "ada"), "Admitted"))
+    soon(lambda: holds(workload(owner, "ada"), "Admitted"))
     assert "InCohortReclamation" in said(workload(borrower, "ben"), "Preempted")
 
 
 def test_higher_priority_goes_first_in_its_queue(pause):
     low = job("people-low", "team-blue", "main", small(pause, "1200m"), user="ada", priority="low")
-    soon(lambda: condition(workload(low, "ada"), "Admitted"))
+    soon(lambda: holds(workload(low, "ada"), "Admitted"))
     high = job("people-high", "team-blue", "main", small(pause, "800m"), user="ada", priority="high")
-    soon(lambda: condition(workload(high, "ada"), "Admitted"))
+    soon(lambda: holds(workload(high, "ada"), "Admitted"))
     assert said(workload(low, "ada"), "Preempted").startswith("True InClusterQueue")
 
 
