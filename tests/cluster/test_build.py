@@ -1,6 +1,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -45,12 +46,12 @@ def program(name):
 
 
 def runs(pause):
-    """Whether it is a program of this machine: waits until it is asked to end, and then does so."""
+    """Whether it is a program of this machine, which ends when it is asked to."""
     process = subprocess.Popen([pause])
     try:
         eventually(lambda: "SigCgt:\t0000000000000000" not in Path(f"/proc/{process.pid}/status").read_text())
         process.terminate()
-        return process.wait(10) == 0
+        return process.wait(10) in (0, -signal.SIGTERM)  # the latter where it had not yet got so far as to listen
     finally:
         process.kill()
 
