@@ -78,7 +78,7 @@ def up(wanted: Wanted, steps: Steps) -> None:
         processes.start(registry.daemon())
         processes.start(node.containerd(FIRST))
         until(registry.answers, "the registry answers", seconds=20, why=lambda: processes.last_words("registry"))
-        # The bases need no program, and take a minute when they are made for the first time: Go leaves it to them.
+        # These need no program of ours: what they wait for when they are first made (packages, the disk), Go works in.
         published = {name: pool.submit(images.publish, name, steps.say) for name in _BASES}
         waited = steps.seconds
         build.ensure((*build.NEEDED, *(("kwok",) if wanted.kwok else ())), steps.say)
