@@ -14,6 +14,7 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,7 +118,7 @@ def _sources(name: str) -> Path:
 
 
 def ensure(names: Iterable[str], say: Callable[[str], None]) -> None:
-    """Builds what is missing, one after another: Go uses all cores by itself.
+    """Builds what is missing, one after another, since Go uses all cores by itself; downloads are ahead of that.
 
     Args:
         names: of the programs.
@@ -132,11 +133,18 @@ def ensure(names: Iterable[str], say: Callable[[str], None]) -> None:
         raise Failed(f"Nobody knows how to build {', '.join(sorted(unknown))}; known are {known}.")
     programs = [program for program in PROGRAMS if program.name in names]
     lacking = missing(program.name for program in programs)
-    _announce([program for program in programs if program.name in lacking], say)
-    for program in programs:
-        if not os.environ.get("JOBQ_CLUSTER_BINARIES"):
-            _ensure(program, say)
-        binary(program.name)
+    absent = [program for program in programs if program.name in lacking]
+    _announce(absent, say)
+    ahead = ThreadPoolExecutor(1, thread_name_prefix="modules")
+    try:
+        for program in absent:
+            ahead.submit(golang.fetch, golang.FOLDERS / program.folder, program.package)
+        for program in programs:
+            if not os.environ.get("JOBQ_CLUSTER_BINARIES"):
+                _ensure(program, say)
+            binary(program.name)
+    finally:
+        ahead.shutdown(wait=False, cancel_futures=True)
 
 
 def _announce(programs: list[Program], say: Callable[[str], None]) -> None:
@@ -152,7 +160,7 @@ def _announce(programs: list[Program], say: Callable[[str], None]) -> None:
         size += SIZES[folder] * len(absent) / max(len(modules), 1)
         known |= modules
     if absent := [name for name, there in known.items() if not there]:
-        say(f"of {len(known)} Go modules {len(absent)} are downloaded first: about {size:.0f} MB")
+        say(f"of {len(known)} Go modules {len(absent)} are to be downloaded: about {size:.0f} MB")
 
 
 SIZES = {"kubernetes": 146, "kuberay": 75, "coredns": 38, "kwok": 50}
@@ -198,7 +206,7 @@ def key(program: Program) -> str:
     sources = [folder / "go.mod", folder / "go.sum"]
     if program.package.startswith("."):
         sources += sorted((folder / program.package).glob("*.go"))
-    said = [platform.machine(), program.package, program.manifests, _linking(program), *golang.FLAGS]
+    said = [platform.machine(), program.package, program.manifests, _linking(program), *golang.FLAGS, *golang.COMPILING]
     digest = hashlib.sha256("\n".join(said).encode())
     for source in sources:
         content = source.read_bytes()

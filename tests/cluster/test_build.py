@@ -184,10 +184,10 @@ def test_what_is_to_be_downloaded_is_said_before(folders, monkeypatch, tmp_path,
     named = len(golang.modules(folders / "coredns"))
     assert named > 40
     build._announce([program("coredns")], said.append)
-    assert said[1] == f"of {named} Go modules {named} are downloaded first: about {build.SIZES['coredns']} MB"
+    assert said[1] == f"of {named} Go modules {named} are to be downloaded: about {build.SIZES['coredns']} MB"
     (tmp_path / "modules/github.com/coredns/coredns@v1.14.7").mkdir(parents=True)
     build._announce([program("coredns")], said.append)
-    assert said[3].startswith(f"of {named} Go modules {named - 1} are downloaded first: ")
+    assert said[3].startswith(f"of {named} Go modules {named - 1} are to be downloaded: ")
 
 
 def test_what_two_programs_share_is_downloaded_once(folders, monkeypatch, tmp_path, said):
