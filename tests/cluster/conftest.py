@@ -22,6 +22,7 @@ from tests.cluster import cluster as clusters
 from tests.cluster import faults, images, machine, processes, status
 from tests.cluster.layout import ADMIN, OTHER_CLUSTER
 from tests.cluster.manifests import container, pod
+from tests.cluster.objects import holds
 from tests.cluster.steps import Steps
 from tests.cluster.work import Work, wait
 
@@ -170,14 +171,8 @@ def queue(admin: ApiClient, namespace: str) -> str:
     others.create_cluster_custom_object(*_KUEUE, "clusterqueues", wide)
     others.create_namespaced_custom_object(*_KUEUE, namespace, "localqueues", local)
 
-    def active() -> bool:
-        found = others.get_namespaced_custom_object(*_KUEUE, namespace, "localqueues", "main")
-        return any(
-            each["type"] == "Active" and each["status"] == "True"
-            for each in found.get("status", {}).get("conditions", [])
-        )
-
-    wait(active)
+    where = (*_KUEUE, namespace, "localqueues", "main")
+    wait(lambda: holds(others.get_namespaced_custom_object(*where), "Active"))
     return "main"
 
 

@@ -28,6 +28,7 @@ from jobq_magic.images.cache import Cache
 from jobq_magic.images.contents import digest_of
 from jobq_magic.images.destinations import RegistryDestination
 from jobq_magic.images.layer import Staged
+from jobq_magic.images.mediatypes import OCI
 from jobq_magic.images.model import Assembled, Base, Entry, Layer, Part
 from jobq_magic.images.parts import key_of
 from jobq_magic.images.prune import InUse, prune
@@ -198,17 +199,16 @@ def _assembled(plan: _Plan, layers: Sequence[Layer]) -> Assembled:
         "history": [{"created": _BEGINNING, "created_by": layer.name} for layer in layers],
     }
     config = canonical(described)
-    kind = "application/vnd.oci.image"
     written = {
         "schemaVersion": 2,
-        "mediaType": (media_type := f"{kind}.manifest.v1+json"),
-        "config": {"mediaType": f"{kind}.config.v1+json", "digest": digest_of(config), "size": len(config)},
+        "mediaType": OCI.manifest,
+        "config": {"mediaType": OCI.config, "digest": digest_of(config), "size": len(config)},
         "layers": [
-            {"mediaType": f"{kind}.layer.v1.tar+gzip", "digest": layer.digest, "size": layer.size} for layer in layers
+            {"mediaType": OCI.layers[layer.compression], "digest": layer.digest, "size": layer.size} for layer in layers
         ],
     }
     manifest = canonical(written)
-    return Assembled(plan.key, tuple(layers), config, digest_of(config), manifest, digest_of(manifest), media_type)
+    return Assembled(plan.key, tuple(layers), config, digest_of(config), manifest, digest_of(manifest), OCI.manifest)
 
 
 def _program(name: str, path: Path) -> _Plan:

@@ -12,8 +12,8 @@ from pathlib import Path
 from jobq_magic.runtime.wire import replace_file
 from tests.cluster.steps import Failed
 
-_BEGINNING = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;]+)", re.MULTILINE)
-"""Of the lines of a distribution."""
+_FIRST = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;]+)", re.MULTILINE)
+"""The first line of a distribution."""
 
 
 def part(wanted: tuple[str, ...], lock: Path, folder: Path) -> str:
@@ -56,7 +56,7 @@ def version(name: str, lines: str) -> str:
 
 def _blocks(text: str) -> dict[str, tuple[str, str]]:
     """The version and the lines of each distribution, by its name."""
-    begins = list(_BEGINNING.finditer(text))
+    begins = list(_FIRST.finditer(text))
     ends = [*(match.start() for match in begins[1:]), len(text)]
     return {match[1].lower(): (match[2], text[match.start() : end]) for match, end in zip(begins, ends, strict=True)}
 

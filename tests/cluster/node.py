@@ -22,6 +22,7 @@ from tests.cluster.layout import (
     REGISTRY_PUSH,
     Node,
 )
+from tests.cluster.objects import holds
 from tests.cluster.processes import Daemon
 
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -130,8 +131,7 @@ def cgroup(node: Node) -> str:
 
 def ready(node: Node) -> bool:
     """Whether Kubernetes calls it ready."""
-    conditions = get("node", node.name)["status"].get("conditions", [])
-    return any(found["type"] == "Ready" and found["status"] == "True" for found in conditions)
+    return holds(get("node", node.name), "Ready")
 
 
 def _hierarchies() -> list[Path]:

@@ -8,22 +8,16 @@ import httpx
 
 from tests.cluster.layout import REGISTRY_PUSH, STATE
 from tests.cluster.processes import Daemon
+from tests.services.registry import PROGRAM, configuration
 
 
 def daemon() -> Daemon:
     """The registry."""
     folder = STATE / "registry"
     folder.mkdir(parents=True, exist_ok=True)
-    settings = {
-        "version": 0.1,
-        "log": {"level": "warn", "accesslog": {"disabled": True}},
-        "storage": {"filesystem": {"rootdirectory": str(folder / "store")}, "delete": {"enabled": True}},
-        # A secret of its own would be another one after a restart, and end all uploads that are under way.
-        "http": {"addr": REGISTRY_PUSH, "secret": "of the tests"},
-    }
     path = folder / "config.yml"
-    path.write_text(json.dumps(settings))  # JSON is YAML
-    return Daemon("registry", ("docker-registry", "serve", path))
+    path.write_text(json.dumps(configuration(REGISTRY_PUSH, folder / "store")))  # JSON is YAML
+    return Daemon("registry", (PROGRAM, "serve", path))
 
 
 def answers() -> bool:

@@ -108,14 +108,7 @@ def registry(
     """
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
-    storage = {"inmemory": {}} if memory else {"filesystem": {"rootdirectory": str(folder / "store")}}
-    settings = {
-        "version": 0.1,
-        "log": {"level": "warn", "accesslog": {"disabled": True}},
-        "storage": {**storage, "delete": {"enabled": True}},
-        # A secret of its own would be another one after a restart, and end all uploads that are under way.
-        "http": {"addr": f"127.0.0.1:{port}", "secret": "of the tests"},
-    }
+    settings = configuration(f"127.0.0.1:{port}", None if memory else folder / "store")
     if users is not None:
         lines = [f"{name}:{bcrypt(password)}\n" for name, password in users.items()]
         (folder / "htpasswd").write_text("".join(lines))
@@ -132,6 +125,23 @@ def registry(
         yield service
     finally:
         service.kill()
+
+
+def configuration(address: str, store: Path | None) -> dict:
+    """What docker-registry is told in its file.
+
+    Args:
+        address: at which it listens.
+        store: the folder that it keeps everything in; None for its memory.
+    """
+    storage = {"inmemory": {}} if store is None else {"filesystem": {"rootdirectory": str(store)}}
+    return {
+        "version": 0.1,
+        "log": {"level": "warn", "accesslog": {"disabled": True}},
+        "storage": {**storage, "delete": {"enabled": True}},
+        # A secret of its own would be another one after a restart, and end all uploads that are under way.
+        "http": {"addr": address, "secret": "of the tests"},
+    }
 
 
 def free_port() -> int:
