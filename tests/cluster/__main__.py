@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from tests.cluster import machine
+from tests.cluster.kubectl import KubectlFailed
 from tests.cluster.steps import Failed, Steps
 
 
@@ -13,9 +14,12 @@ def main() -> int:
     asked = _parser().parse_args()
     try:
         return asked.do(asked)
-    except Failed as failed:
+    except (Failed, KubectlFailed) as failed:
         print(failed, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("Interrupted: the same command goes on from here; `make down` takes away what is there.", file=sys.stderr)
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -53,6 +53,8 @@ def refusal(verb: str = "up") -> str | None:
                 return f"{told} {OTHER}" if verb in _INSTEAD else told
     except Failed as failed:
         return str(failed)
+    except PermissionError as error:  # who has become somebody else, and kept the home of before
+        return f"{error.filename} is closed to this user: name a home of its own (HOME), or call it as root."
     return None
 
 
