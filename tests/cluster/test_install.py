@@ -22,19 +22,25 @@ def script(request) -> Path:
 
 
 @pytest.fixture
-def bare(tmp_path):
+def alone(tmp_path) -> str:
+    """A PATH with next to nothing."""
+    for name in ("chmod", "id", "rm", "uname"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    return str(tmp_path)
+
+
+@pytest.fixture
+def bare(tmp_path, alone):
     """Runs a script where nothing of Debian is to be seen, with an apt-get that only says what it was asked for."""
     (tmp_path / "apt-get").write_text(APT)
     (tmp_path / "apt-get").chmod(0o755)
-    for name in ("chmod", "id", "rm", "uname"):
-        (tmp_path / name).symlink_to(shutil.which(name))
 
     def run(script: Path, says: int = 0) -> subprocess.CompletedProcess[str]:
         mount = shutil.which("mount")
         inside = (
             f"{mount} -t tmpfs tests /usr/sbin; /bin/sh {script}; said=$?; [ ! -e {POLICY} ] || exit 99; exit $said"
         )
-        environ = {"PATH": str(tmp_path), "APT_SAYS": str(says)}
+        environ = {"PATH": alone, "APT_SAYS": str(says)}
         words = [shutil.which("unshare"), "--mount", "/bin/sh", "-c", inside]
         return subprocess.run(words, env=environ, capture_output=True, text=True)
 
@@ -70,11 +76,16 @@ def test_from_its_own_folder_it_is_the_same(script):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_without_apt_it_is_one_sentence(script, tmp_path):
-    for name in ("id", "uname"):
-        (tmp_path / name).symlink_to(shutil.which(name))
-    done = subprocess.run(["/bin/sh", script], env={"PATH": str(tmp_path)}, capture_output=True, text=True)
+def test_without_apt_it_is_one_sentence_with_the_way_out(script, alone):
+    done = subprocess.run(["/bin/sh", script], env={"PATH": alone}, capture_output=True, text=True)
     assert done.returncode == 1
-    assert "docker-registry" in done.stderr
     assert ", and only root can install them, with apt: apt-get install " in done.stderr
+    assert "docker-registry" in done.stderr
     assert done.stderr.count("\n") == 1
+    assert script.parent.name != "cluster" or done.stderr.endswith("JOBQ_TEST_KUBECONFIG.\n")
+
+
+def test_for_another_cluster_no_node_is_installed(alone):
+    environ = {"PATH": alone, "JOBQ_TEST_KUBECONFIG": "/some/where"}
+    done = subprocess.run(["/bin/sh", TESTS / "cluster/install.sh"], env=environ, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
