@@ -71,14 +71,15 @@ TABLE = (
         "github.com/coredns/coredns",
         "v1.14.7",
         "coredns",
-        "With the six plugins that a cluster needs; those of clouds bring their SDKs along.",
+        "The last of the minor version that Kubernetes v1.36's own installer takes. With the six plugins that a cluster"
+        " needs; those of clouds bring their SDKs along.",
     ),
     Pinned(
         "kwok",
         "sigs.k8s.io/kwok",
         "v0.8.0",
         "kwok",
-        "Nodes that only seem to be: for queues at scale, and GPUs that nobody has. Built when it is asked for.",
+        "The newest. Nodes that only seem to be: for queues at scale, and GPUs that nobody has. Built when it is asked for.",
     ),
 )
 
