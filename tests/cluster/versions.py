@@ -79,7 +79,8 @@ TABLE = (
         "sigs.k8s.io/kwok",
         "v0.8.0",
         "kwok",
-        "The newest. Nodes that only seem to be: for queues at scale, and GPUs that nobody has. Built when it is asked for.",
+        "The newest. Nodes that only seem to be: for queues at scale, and GPUs that nobody has. Built when it is asked"
+        " for.",
     ),
 )
 
