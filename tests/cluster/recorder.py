@@ -18,7 +18,8 @@ from typing import Any
 from tests.cluster import addons, images, scrub, versions
 from tests.cluster.api import Watch
 from tests.cluster.kubectl import get
-from tests.cluster.scenarios import SCENARIOS, Scenario
+from tests.cluster.scenario import Scenario
+from tests.cluster.scenarios import SCENARIOS
 from tests.cluster.stage import Stage
 from tests.cluster.steps import Failed, Steps
 from tests.recorded import reading

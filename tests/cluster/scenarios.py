@@ -1,203 +1,58 @@
 """What can become of a run in a queue: one table, from which it is provoked on a real cluster and recorded.
 
-A row says what happens in a sentence, for which kinds of run that makes sense, what is unusual about the run or its
-surroundings, who does what meanwhile, and by what one sees that it has happened.
+A row says what happens in a sentence, by what one sees that it has happened, for which kinds of run that makes sense,
+what is unusual about the run or its surroundings, and who does what meanwhile.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
-from tests.cluster import cluster, network
-from tests.cluster.layout import REGISTRY_PULL, SECOND
-from tests.cluster.seen import Look, Seen, both, condition, container, ended, runs, waits, workload
+from tests.cluster.layout import REGISTRY_PULL
+from tests.cluster.plots import (
+    BOTH,
+    ENDS,
+    GROWS,
+    JOB,
+    NOWHERE,
+    ON_SECOND,
+    RAISES,
+    RAYJOB,
+    WRITES,
+    add_second,
+    all_ready,
+    be_overtaken,
+    begun,
+    code,
+    cut,
+    evicted,
+    give_back,
+    gone,
+    not_covered,
+    occupy_other,
+    pause,
+    preempt,
+    reclaim,
+    replaced,
+    resume,
+    submitter_ended,
+    unheard,
+    unschedulable,
+    when_reserved,
+    while_it_runs,
+)
+from tests.cluster.scenario import Scenario
+from tests.cluster.seen import both, container, ended, runs, waits, workload
 from tests.cluster.stage import PRIORITY, Stage
-from tests.cluster.steps import Steps
-
-JOB, RAYJOB = "Job", "RayJob"
-BOTH = (JOB, RAYJOB)
-
-_WAIT = """
-import ray, time
-ray.init(log_to_driver=False)
-while sum(node["Alive"] for node in ray.nodes()) < 2:
-    time.sleep(0.2)
-"""
-"""A driver that ends before its workers are up is a scenario of its own."""
-_STAYS = "import time\nprint('begun', flush=True)\ntime.sleep(600)"
-_ENDS = "print('done', flush=True)"
-_RAISES = "raise ValueError(\"no column 'price'\")"
-_GROWS = "import time\ntime.sleep(1)\nfilled = b'x' * 3_000_000_000"
-_WRITES = "import time\nopen('/scratch/big', 'wb').write(b'x' * 50_000_000)\ntime.sleep(600)"
-
-
-def _code(text: str) -> dict[str, str]:
-    return {JOB: text, RAYJOB: _WAIT + text}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scenario:
-    """A row of the table."""
-
-    name: str
-    shows: str
-    """What happens, as a sentence."""
-    reached: Look
-    """By what one sees that it has happened."""
-    kinds: tuple[str, ...] = BOTH
-    before: Callable[[Stage], None] = lambda _: None
-    """Who does what before the run is submitted."""
-    after: Callable[[Stage], None] = lambda _: None
-    """Who does what once it is."""
-    code: Mapping[str, str] = field(default_factory=lambda: _code(_STAYS))
-    """What it does, by kind."""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    spec: Mapping[str, Any] = field(default_factory=dict)
-    """What differs in its `spec`, by kind, as a merge patch; likewise below."""
-    pod: Mapping[str, Any] = field(default_factory=dict)
-    container: Mapping[str, Any] = field(default_factory=dict)
-    parts: tuple[str, ...] = ("head", "worker")
-    """In which pods of Ray."""
-    mode: str = "SidecarMode"
-    """How KubeRay submits."""
-    named: str = ""
-    security: str = ""
-    """The level of Pod Security, where it is not as for most."""
-    beside: tuple[Mapping[str, Any], ...] = ()
-    """What else there is in the namespace."""
-    flavor: Mapping[str, Any] = field(default_factory=dict)
-    cluster_queue: Mapping[str, Any] = field(default_factory=dict)
-    local_queue: Mapping[str, Any] = field(default_factory=dict)
-    quota: str = ""
-    """CPUs of the queue itself; what is beyond is lent by another one of its cohort."""
-    check: bool = False
-    """Whether the queue asks somebody outside of Kueue before it admits."""
-    granular: tuple[str, ...] = ()
-    """Of which kinds it is recorded with Kueue's newer words, too. They are the same for all: of what has to run first,
-    Jobs are enough."""
-    seconds: float = 180
-    """For it to happen."""
-
-
-def _preempt(stage: Stage) -> None:
-    stage.wait(runs, "it runs")
-    stage.submit(stage.job("urgent", "high"))
-
-
-def _reclaim(stage: Stage) -> None:
-    stage.wait(runs, "it runs")
-    stage.occupy("green")
-
-
-def _pause(stage: Stage) -> None:
-    stage.wait(runs, "it runs")
-    stage.activate(False)
-
-
-def _resume(stage: Stage) -> None:
-    _pause(stage)
-    stage.wait(_gone, "its pods are gone")
-    stage.activate(True)
-    stage.wait(workload("Requeued"), "it is queued again")
-
-
-def _later(stage: Stage) -> None:
-    stage.wait(waits("insufficient unused quota"), "it waits")
-    stage.vacate()
-
-
-def _while_it_runs(do: Callable[[Stage], None]) -> Callable[[Stage], None]:
-    def after(stage: Stage) -> None:
-        stage.wait(runs, "it runs")
-        do(stage)
-
-    return after
-
-
-def _when_reserved(state: str, message: str) -> Callable[[Stage], None]:
-    def after(stage: Stage) -> None:
-        stage.wait(workload("QuotaReserved"), "it has its quota")
-        stage.judge(state, message)
-
-    return after
-
-
-def _cut(stage: Stage) -> None:
-    stage.wait(runs, "it runs")
-    try:
-        network.cut(SECOND)
-        stage.wait(_leaving, "its pod is given up", 90)
-    finally:
-        network.mend(SECOND)
-
-
-def _listen(_: Stage) -> None:
-    time.sleep(5)  # what does not come cannot be waited for
-
-
-def _unheard(seen: Seen) -> bool:
-    return bool(seen.run()) and not seen.workload()
-
-
-def _not_covered(seen: Seen) -> bool:
-    # With its newer words Kueue 0.19.0 has none for this, and the API server refuses a condition without a reason.
-    found = condition(seen.workload(), "QuotaReserved")
-    return bool(seen.workload()) and (not found or "unavailable in ClusterQueue" in found["message"])
-
-
-def _second(_: Stage) -> None:
-    cluster.second(Steps())
-
-
-def _gone(seen: Seen) -> bool:
-    return not seen.pods()
-
-
-def _leaving(seen: Seen) -> bool:
-    return any("deletionTimestamp" in pod["metadata"] for pod in seen.pods())
-
-
-def _replaced(seen: Seen) -> bool:
-    known = {change.object["metadata"]["uid"] for change in seen.changes if change.object["kind"] == "Pod"}
-    now = {pod["metadata"]["uid"] for pod in seen.pods()}
-    return bool(known - now) and bool(now) and not _leaving(seen)
-
-
-def _unschedulable(seen: Seen) -> bool:
-    told = [condition(pod, "PodScheduled").get("reason") for pod in seen.pods()]
-    up = seen.kind == JOB or condition(next(iter(seen.pods("head")), {}), "Ready").get("status") == "True"
-    return "Unschedulable" in told and seen.event("FailedScheduling") and up
-
-
-def _submitter_ended(seen: Seen) -> bool:
-    return container("terminated", "Completed")(seen) and any(
-        condition(pod, "Ready").get("status") == "True" for pod in seen.pods("worker")
-    )
-
-
-_NO_COLUMN = _code(_RAISES)
-_NOWHERE = {"nodeSelector": {"gpu": "h100"}}
-_ON_SECOND = {
-    "nodeSelector": {"kubernetes.io/hostname": SECOND.name},
-    "tolerations": [
-        {"key": f"node.kubernetes.io/{name}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 3}
-        for name in ("unreachable", "not-ready")
-    ],
-}
 
 _ALL = (
     # What goes well.
     Scenario("admitted", "There is quota: it is admitted at once, and runs.", runs),
-    Scenario("succeeded", "It runs, and ends well.", ended("Complete"), code=_code(_ENDS)),
+    Scenario("succeeded", "It runs, and ends well.", ended("Complete"), code=code(ENDS)),
     Scenario(
         "succeeded-http",
         "KubeRay itself submits the driver, and it ends well.",
         ended("Complete"),
         (RAYJOB,),
-        code=_code(_ENDS),
+        code=code(ENDS),
         mode="HTTPMode",
     ),
     Scenario(
@@ -205,15 +60,16 @@ _ALL = (
         "A pod of its own submits the driver, and it ends well.",
         ended("Complete"),
         (RAYJOB,),
-        code=_code(_ENDS),
+        code=code(ENDS),
         mode="K8sJobMode",
+        seconds=300,  # its submitter is a third pod that has to start Ray
     ),
     Scenario(
         "driver-ends-early",
         "The driver ends well before its worker is up, and KubeRay goes on waiting for the cluster.",
-        _submitter_ended,
+        submitter_ended,
         (RAYJOB,),
-        code={RAYJOB: _ENDS},
+        code={RAYJOB: ENDS},
     ),
     # What waits.
     Scenario(
@@ -228,7 +84,7 @@ _ALL = (
         "Somebody else had the quota and gave it back: it waits first, and runs then.",
         runs,
         before=Stage.occupy,
-        after=_later,
+        after=give_back,
         granular=(JOB,),
     ),
     Scenario(
@@ -243,7 +99,7 @@ _ALL = (
         "no-flavor-selector",
         "It asks for nodes that no flavor of the queue has.",
         waits("doesn't match node affinity"),
-        pod={"nodeSelector": {"gpu": "h100"}},
+        pod=NOWHERE,
         parts=("worker",),
         flavor={"nodeLabels": {"gpu": "t4"}},
         granular=BOTH,
@@ -258,8 +114,8 @@ _ALL = (
     Scenario(
         "no-such-resource",
         "It asks for GPUs, and the queue has none.",
-        _not_covered,
-        after=_listen,
+        not_covered,
+        after=be_overtaken,
         container={"resources": {"limits": {"nvidia.com/gpu": "1"}, "requests": {"nvidia.com/gpu": "1"}}},
         parts=("worker",),
         granular=BOTH,
@@ -295,8 +151,8 @@ _ALL = (
     Scenario(
         "missing-priority-class",
         "It names a priority class that there is not.",
-        _unheard,
-        after=_listen,
+        unheard,
+        after=Stage.follow,
         labels={PRIORITY: "nonesuch"},
         granular=BOTH,
     ),
@@ -311,9 +167,9 @@ _ALL = (
     Scenario(
         "check-retry",
         "Somebody outside of Kueue says not now: it gives its quota back, and asks again.",
-        workload("Evicted", "AdmissionCheck"),
+        workload("Evicted", "QuotaReserved", "False"),
         (JOB,),
-        after=_when_reserved("Retry", "no machine of that kind is free in this zone"),
+        after=when_reserved("Retry", "no machine of that kind is free in this zone"),
         check=True,
         granular=(JOB,),
     ),
@@ -322,7 +178,7 @@ _ALL = (
         "Somebody outside of Kueue says no: it is taken out of the queue.",
         workload("Evicted", "Deactivated"),
         (JOB,),
-        after=_when_reserved("Rejected", "the project has used up its budget"),
+        after=when_reserved("Rejected", "the project has used up its budget"),
         check=True,
         granular=(JOB,),
     ),
@@ -330,54 +186,54 @@ _ALL = (
     Scenario(
         "preempted",
         "A run of higher priority takes its place in the same queue.",
-        both(workload("Preempted", "InClusterQueue"), _gone),
-        before=lambda stage: stage.occupy("green"),  # else the other one would borrow
-        after=_preempt,
+        both(workload("Preempted", "InClusterQueue"), gone),
+        before=occupy_other,  # else the other one would borrow
+        after=preempt,
         labels={PRIORITY: "low"},
         granular=(JOB,),
     ),
     Scenario(
         "reclaimed",
         "It ran on borrowed quota, whose owner wants it back.",
-        both(workload("Preempted", "InCohortReclamation"), _gone),
-        after=_reclaim,
+        both(workload("Preempted", "InCohortReclamation"), gone),
+        after=reclaim,
         quota="0",
         granular=(JOB,),
     ),
     Scenario(
         "queue-drained",
         "An administrator stops the queue, and sends away what runs.",
-        both(workload("Evicted", "ClusterQueueStopped"), _gone),
-        after=_while_it_runs(Stage.drain),
+        both(workload("Evicted", "ClusterQueueStopped"), gone),
+        after=while_it_runs(Stage.drain),
         granular=(JOB,),
     ),
     Scenario(
         "paused",
         "Its user pauses it: it gives everything back, and stays.",
-        both(workload("Evicted", "Deactivated"), _gone),
-        after=_pause,
+        both(workload("Evicted", "Deactivated"), gone),
+        after=pause,
         granular=(JOB,),
     ),
-    Scenario("resumed", "Its user pauses it, and lets it go on later.", runs, after=_resume, granular=(JOB,)),
+    Scenario("resumed", "Its user pauses it, and lets it go on later.", runs, after=resume, granular=(JOB,)),
     Scenario(
         "maximum-time",
         "It has run for as long as Kueue was told that it may.",
-        both(workload("Evicted", "MaximumExecutionTimeExceeded"), _gone),
+        both(workload("Evicted", "MaximumExecutionTimeExceeded"), gone),
         labels={"kueue.x-k8s.io/max-exec-time-seconds": "20"},
         granular=(JOB,),
     ),
     Scenario(
         "deleted",
         "Somebody deletes it while it runs.",
-        lambda seen: not seen.run() and _gone(seen),
-        after=_while_it_runs(Stage.delete),
+        lambda seen: not seen.run() and gone(seen),
+        after=while_it_runs(Stage.delete),
     ),
     # What is admitted, and does not start.
     Scenario(
         "unschedulable",
         "It is admitted, and no node has what it asks for.",
-        _unschedulable,
-        pod=_NOWHERE,
+        unschedulable,
+        pod=NOWHERE,
         parts=("worker",),
     ),
     Scenario(
@@ -445,59 +301,66 @@ _ALL = (
     Scenario(
         "pod-priority-missing",
         "Its pods name a priority class that there is not.",
-        _unheard,
+        unheard,
         (JOB,),
-        after=_listen,
+        after=Stage.follow,
         pod={"priorityClassName": "nonesuch"},
     ),
     # What starts, and does not end well.
-    Scenario("failed", "It raises an exception.", ended("Failed"), code=_NO_COLUMN),
+    Scenario("failed", "It raises an exception.", ended("Failed"), code=code(RAISES)),
     Scenario(
         "back-off",
         "It raises an exception every time that it is tried again.",
         ended("Failed"),
-        (JOB,),
-        code=_NO_COLUMN,
-        spec={JOB: {"backoffLimit": 1}},
+        code=code(RAISES),
+        spec={JOB: {"backoffLimit": 1}, RAYJOB: {"backoffLimit": 1}},
+        seconds=300,
     ),
     Scenario(
         "deadline",
         "It has run for longer than it was allowed to.",
+        both(begun, ended("Failed")),
+        spec={JOB: {"activeDeadlineSeconds": 8}, RAYJOB: {"activeDeadlineSeconds": 75}},
+    ),
+    Scenario(
+        "deadline-before-begin",
+        "It was allowed to run for less than its cluster takes to come up.",
         ended("Failed"),
-        spec={JOB: {"activeDeadlineSeconds": 8}, RAYJOB: {"activeDeadlineSeconds": 40}},
+        (RAYJOB,),
+        spec={RAYJOB: {"activeDeadlineSeconds": 15}},
     ),
     Scenario(
         "oom-killed",
         "It takes more memory than it asked for.",
         ended("Failed"),
-        code=_code(_GROWS),
+        code=code(GROWS),
         container={"resources": {"limits": {"memory": "64Mi"}}},
         parts=(),
     ),
     Scenario(
         "evicted",
         "It writes more into a volume on its node's disk than it asked for, and the node sends it away.",
-        both(lambda seen: any(pod["status"].get("reason") == "Evicted" for pod in seen.pods()), ended("Failed")),
-        (JOB,),
-        code=_code(_WRITES),
+        both(evicted, ended("Failed")),
+        code=code(WRITES),
         pod={"volumes": [{"name": "scratch", "emptyDir": {"sizeLimit": "10Mi"}}]},
         container={"volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}]},
+        parts=("head",),
     ),
     Scenario(
         "node-drained",
         "An administrator empties its node, and it begins again on another pod.",
-        both(_replaced, runs),
+        both(replaced, runs),
         (JOB,),
-        after=_while_it_runs(Stage.evict),
+        after=while_it_runs(Stage.evict),
     ),
     Scenario(
         "node-lost",
         "Its node is cut off from the network, is given up, and comes back.",
-        _replaced,
-        (JOB,),
-        before=_second,
-        after=_cut,
-        pod=_ON_SECOND,
+        both(replaced, all_ready),
+        before=add_second,
+        after=cut,
+        pod=ON_SECOND,
+        parts=("worker",),
     ),
     # What only Ray has.
     Scenario(
@@ -512,7 +375,7 @@ _ALL = (
         "The files that its driver wants cannot be fetched.",
         ended("Failed"),
         (RAYJOB,),
-        code=_code(_ENDS),
+        code=code(ENDS),
         spec={RAYJOB: {"runtimeEnvYAML": "working_dir: https://nonesuch.invalid/code.zip\n"}},
     ),
     Scenario(
@@ -520,7 +383,7 @@ _ALL = (
         "Its cluster is not up within the time that it was given for that.",
         ended("Failed"),
         (RAYJOB,),
-        pod=_NOWHERE,
+        pod=NOWHERE,
         parts=("worker",),
         spec={RAYJOB: {"preRunningDeadlineSeconds": 20}},
     ),
@@ -529,14 +392,14 @@ _ALL = (
         "The pod of its head is gone while the driver runs.",
         ended("Failed", "Complete"),
         (RAYJOB,),
-        after=_while_it_runs(lambda stage: stage.kill("head")),
+        after=while_it_runs(lambda stage: stage.kill("head")),
     ),
     Scenario(
         "worker-killed",
         "The pod of a worker is gone while the driver runs, and another takes its place.",
-        both(_replaced, runs),
+        both(replaced, runs),
         (RAYJOB,),
-        after=_while_it_runs(lambda stage: stage.kill("worker")),
+        after=while_it_runs(lambda stage: stage.kill("worker")),
     ),
 )
 

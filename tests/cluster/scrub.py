@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from tests.cluster.api import Object
 from tests.cluster.layout import REGISTRY_PULL, REGISTRY_PUSH
+from tests.cluster.objects import Object
 from tests.cluster.seen import Change, owners
 from tests.recorded.reading import BEGINS, difference
 

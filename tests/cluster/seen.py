@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.cluster.api import Object
+from tests.cluster.objects import Object, condition, holds
 from tests.cluster.steps import Failed
 
 Look = Callable[["Seen"], Any]
@@ -93,6 +93,10 @@ class Seen:
         """All objects of a kind, as they are now."""
         return [found for (of, _), found in self._now.items() if of == kind]
 
+    def past(self, kind: str) -> list[Object]:
+        """All objects of a kind, as they were after each change."""
+        return [change.object for change in self.changes if change.object["kind"] == kind]
+
     def run(self) -> Object:
         """The Job or RayJob; nothing where there is none any more."""
         return self._now.get((self.kind, self.name), {})
@@ -121,12 +125,6 @@ class Seen:
 def owners(of: Object) -> set[str]:
     """The uids of those that an object belongs to."""
     return {owner["uid"] for owner in of["metadata"].get("ownerReferences", ())}
-
-
-def condition(of: Object, name: str) -> Object:
-    """A condition of an object; nothing where it has none."""
-    found = (each for each in of.get("status", {}).get("conditions", ()) if each["type"] == name)
-    return next(found, {})
 
 
 def containers(pod: Object) -> list[Object]:
@@ -159,7 +157,7 @@ def runs(seen: Seen) -> bool:
     if seen.kind == "RayJob":
         return seen.status().get("jobStatus") == "RUNNING" and seen.status().get("jobDeploymentStatus") == "Running"
     pods = seen.pods()
-    return bool(pods) and all(condition(pod, "Ready").get("status") == "True" for pod in pods)
+    return bool(pods) and all(holds(pod, "Ready") for pod in pods)
 
 
 def ended(*words: str) -> Look:
@@ -169,7 +167,7 @@ def ended(*words: str) -> Look:
         if seen.kind == "RayJob":
             there = seen.status().get("jobDeploymentStatus") in words
         else:
-            there = any(condition(seen.run(), name).get("status") == "True" for name in words)
+            there = any(holds(seen.run(), name) for name in words)
         return there and (not seen.workload() or bool(condition(seen.workload(), "Finished")))
 
     return look

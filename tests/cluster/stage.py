@@ -5,25 +5,29 @@ The user's namespace is one of two. In the other are those who hold quota that h
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import datetime as dt
 import importlib.metadata
 import secrets
 import shlex
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from tests.cluster import images, manifests, pki
-from tests.cluster.api import Api, Object, place
+from tests.cluster.api import Api, place
 from tests.cluster.kubectl import apply, kubectl
 from tests.cluster.layout import ADMIN
-from tests.cluster.seen import Look, Seen, condition
+from tests.cluster.objects import Object, condition, holds
+from tests.cluster.seen import Look, Seen
 from tests.cluster.steps import until
 from tests.recorded.reading import merged
 
 if TYPE_CHECKING:
-    from tests.cluster.scenarios import Scenario
+    from tests.cluster.scenario import Scenario
 
 NAME = "train"
 """Of the run, where a scenario needs no other."""
@@ -37,6 +41,9 @@ _CPU = {"Job": "150m", "RayJob": "300m"}
 _SECONDS = 240.0
 # KubeRay's own probes ask for the first time after ten seconds.
 _READY = {"head": 8265, "worker": 52365}
+
+_ALONE = threading.Lock()
+"""For what is made once for all stages: the user's certificate."""
 
 
 class Stage:
@@ -56,7 +63,8 @@ class Stage:
         self.elsewhere = f"{self.prefix}-elsewhere"
         self.seen = Seen(kind, self.name)
         self.admin = Api(ADMIN)
-        self.user = Api(pki.kubeconfig(USER, groups=(USER,)))
+        with _ALONE:
+            self.user = Api(pki.kubeconfig(USER, groups=(USER,)))
 
     def build(self) -> None:
         """Makes namespaces and queues, and returns when Kueue has looked at them."""
@@ -91,12 +99,18 @@ class Stage:
         name = self.seen.workload()["metadata"]["name"]
         self.user.ask("PATCH", place("Workload", self.namespace, name), {"spec": {"active": active}})
 
-    def occupy(self, queue: str = "blue") -> None:
-        """Somebody else takes a queue's quota, of the run's queue with all that it may borrow; nothing runs for it."""
+    def occupy(self, queue: str = "blue", *, times: int = 0, priority: int = 1000000) -> None:
+        """Somebody else takes a queue's quota, of the run's queue with all that it may borrow; nothing runs for it.
+
+        Args:
+            queue: blue is the run's.
+            times: how often what a queue has of its own; 0 for all that it can have.
+            priority: over others in the queue.
+        """
         path = place("Workload", self.elsewhere)
-        self.admin.ask("POST", path, self._occupant(queue, 2 if queue == "blue" else 1))
+        self.admin.ask("POST", path, self._occupant(queue, times or (2 if queue == "blue" else 1), priority))
         until(
-            lambda: condition(self.admin.ask("GET", f"{path}/occupant"), "QuotaReserved").get("status") == "True",
+            lambda: holds(self.admin.ask("GET", f"{path}/occupant"), "QuotaReserved"),
             "somebody else has the quota",
             seconds=60,
         )
@@ -104,6 +118,22 @@ class Stage:
     def vacate(self) -> None:
         """He has it no more."""
         self.admin.ask("DELETE", place("Workload", self.elsewhere, "occupant"))
+
+    def follow(self) -> None:
+        """Somebody else submits the like after the run, for a queue that there is not, and Kueue says so.
+
+        What Kueue has not said of the run by then, it does not say.
+        """
+        other = copy.copy(self)
+        labels = {manifests.QUEUE: "nonesuch"}
+        other.scenario = dataclasses.replace(self.scenario, labels=labels, spec={}, pod={}, container={})
+        self.admin.ask("POST", place(self.kind, self.elsewhere), other.run())
+        path = place("Workload", self.elsewhere)
+        until(
+            lambda: any(condition(each, "QuotaReserved") for each in self.admin.ask("GET", path)["items"]),
+            "Kueue says what it thinks of what came later",
+            seconds=60,
+        )
 
     def drain(self) -> None:
         """An administrator stops the queue, and sends away whom it had admitted."""
@@ -234,7 +264,7 @@ class Stage:
         metadata = {"name": name, "namespace": namespace}
         return {"apiVersion": _KUEUE, "kind": "LocalQueue", "metadata": metadata, "spec": spec}
 
-    def _occupant(self, queue: str, times: int) -> Object:
+    def _occupant(self, queue: str, times: int, priority: int) -> Object:
         requests = {"cpu": _QUOTA[self.kind]}
         # A Workload without a Job is admitted like any other, runs nothing, and never ends.
         pods = {
@@ -247,7 +277,7 @@ class Stage:
             "metadata": {"name": "occupant"},
             "spec": {
                 "queueName": queue,
-                "priority": 1000000,
+                "priority": priority,
                 "podSets": [{"name": "main", "count": times, "template": {"spec": pods}}],
             },
         }

@@ -11,7 +11,9 @@ import socket
 import pytest
 
 from tests.cluster import layout, recorder, scrub
+from tests.cluster.objects import condition
 from tests.cluster.scenarios import SCENARIOS
+from tests.cluster.seen import Seen
 from tests.recorded import reading
 
 ALL = reading.recordings()
@@ -22,6 +24,24 @@ ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
 TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 HEX = re.compile(r"\b(?=[a-f]*\d)[0-9a-f]{16,}\b")
 UNWANTED = ("managedFields", "resourceVersion", "reportingInstance", "record-", "eyJ", "BEGIN ", "kube-api-access")
+
+PLAIN = {"Pending", "Inadmissible"}
+"""Kueue's older words for why something waits."""
+NEWER = {
+    *("Deactivated", "ExceedsMaxQuota", "Misconfigured", "NoMatchingFlavor", "PendingEvaluation", "Suspended"),
+    *("TopologyPlacementFailed", "WaitingForPodsReady", "WaitingForPreemptedWorkloads", "WaitingForQuota"),
+}
+SILENT = ("no-such-resource",)
+"""Of what Kueue's newer words sometimes leave out."""
+
+
+def spoken(recording):
+    """Kueue's reasons for why a Workload of the namespace has no quota, and those of its events of that kind."""
+    found = [found for state in recording.states() for found in state.all("Workload")]
+    waits = {each["reason"] for of in found if (each := condition(of, "QuotaReserved")).get("status") == "False"}
+    events = [step["object"] for step in recording.steps if step["kind"] == "Event" and step["type"] == "ADDED"]
+    about = {each["reason"] for each in events if each["involvedObject"]["kind"] == "Workload"}
+    return waits | (about & (PLAIN | NEWER))
 
 
 def test_each_scenario_has_its_files_and_there_are_no_others():
@@ -67,6 +87,47 @@ def test_the_objects_are_those_of_the_run(recording):
     for text in TIME.findall(recording.path.read_text(encoding="utf-8")):
         after = (dt.datetime.fromisoformat(f"{text}+00:00") - began).total_seconds()
         assert after <= recording.steps[-1]["at"] + 3600, text
+
+
+@EVERY
+def test_in_the_end_that_has_happened_which_it_shows(recording):
+    seen = Seen(recording.kind, recording.content["run"]["name"])
+    there = {}
+    for step, state in zip(recording.steps, recording.states(), strict=True):
+        there |= state.objects  # the watch tells of what is deleted as it was last
+        seen.tell(step["type"], {**there[step["kind"], step["name"]], "kind": step["kind"]})
+    assert SCENARIOS[recording.scenario].reached(seen)
+
+
+@EVERY
+def test_kueue_speaks_with_the_words_of_its_gates(recording):
+    workloads = [found for state in recording.states() for found in state.all("Workload")]
+    if recording.gates:
+        assert spoken(recording) <= NEWER
+        # It also says at once that somebody is not admitted.
+        waiting = [found for found in workloads if condition(found, "QuotaReserved").get("status") == "False"]
+        assert all(condition(found, "Admitted").get("status") == "False" for found in waiting)
+    else:
+        assert spoken(recording) <= PLAIN
+        never = [found for found in workloads if not condition(found, "Evicted")]
+        assert all(condition(found, "Admitted").get("status") != "False" for found in never)
+
+
+@pytest.mark.parametrize(
+    "recording", [each for each in ALL if each.gates], ids=lambda each: f"{each.path.parent.name}/{each.path.stem}"
+)
+def test_with_other_words_the_same_is_said(recording):
+    plain = reading.Recording(reading.path(recording.kind, recording.scenario))
+    said, other = (
+        {
+            DRAWN.sub("", found["message"])
+            for state in each.states()
+            if (found := condition(state.workload or {}, "QuotaReserved"))
+        }
+        for each in (plain, recording)
+    )
+    assert said <= other or recording.scenario in SILENT, (said, other)
+    assert bool(spoken(plain)) == bool(spoken(recording)) or recording.scenario in SILENT
 
 
 @EVERY
