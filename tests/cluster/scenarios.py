@@ -345,6 +345,7 @@ _ALL = (
         pod={"volumes": [{"name": "scratch", "emptyDir": {"sizeLimit": "10Mi"}}]},
         container={"volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}]},
         parts=("head",),
+        seconds=300,  # a kubelet measures volumes now and then: it may take two minutes to notice
     ),
     Scenario(
         "node-drained",
