@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cluster import kwok, processes
+from tests.cluster import build, kwok, processes
 from tests.cluster.kubectl import get
 from tests.cluster.layout import FIRST
 from tests.cluster.manifests import container, pod
 from tests.cluster.objects import Object
+from tests.cluster.steps import Steps
 from tests.support import eventually
 
 pytestmark = [pytest.mark.own_cluster, pytest.mark.usefixtures("cluster")]
+
+
+@pytest.fixture(scope="module")
+def built(cluster) -> None:
+    """Its program is there: where it has to be built, that is not a test's own time."""
+    build.ensure(("kwok",), Steps().say)
 
 
 def taking(name: str, node: str) -> Object:
@@ -25,7 +32,7 @@ def nodes() -> set[str]:
     return {found["metadata"]["name"] for found in get("nodes")["items"]}
 
 
-def test_nodes_of_kwok_come_take_pods_and_go(namespace, site):
+def test_nodes_of_kwok_come_take_pods_and_go(built, namespace, site):
     before = nodes()
     had = sum(name.startswith("fake-") for name in before)  # by `make up KWOK=5`
     first, second = f"fake-{had + 1}", f"fake-{had + 2}"

@@ -133,11 +133,14 @@ def test_higher_priority_goes_first_in_its_queue(pause):
 def test_applied_again_nothing_changes():
     def generations() -> dict[str, int]:
         kinds = "clusterqueues.kueue.x-k8s.io,localqueues.kueue.x-k8s.io,workloads.kueue.x-k8s.io"
-        ours = {"blue", "green", "full", "stopped", "gpu", "gpu-small", "occupant"}
+        names = {"blue", "green", "full", "stopped", "gpu", "gpu-small", "main", "occupant"}
+        spaces = {None, "team-blue", "team-green", "elsewhere"}  # queues may be called the same in others
         found = [each["metadata"] for each in get(kinds, "-A")["items"]]
-        return {each["uid"]: each["generation"] for each in found if each["name"] in ours}
+        ours = [each for each in found if each["name"] in names and each.get("namespace") in spaces]
+        return {each["uid"]: each["generation"] for each in ours}
 
     before = generations()
+    assert len(before) == 14
     people.apply()
     assert generations() == before
 
