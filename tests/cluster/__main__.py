@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 
 from tests.cluster import machine
@@ -96,6 +97,7 @@ def _status(asked: argparse.Namespace) -> int:
     from tests.cluster import status
 
     _possible("status")
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make cluster-status | head`
     for line in status.lines(asked.cost):
         print(line, flush=True)
     return 0 if status.healthy() else 1

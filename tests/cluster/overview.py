@@ -25,7 +25,7 @@ def queues(api: Admin) -> Iterator[str]:
     rows = [wait(each) for each in sorted(waiting, key=lambda each: each["metadata"]["creationTimestamp"])]
     if rows:
         yield ""
-    yield from table([("what waits", "in", "since Kueue says"), *rows[:_AT_MOST]] if rows else [])
+    yield from table([("what waits", "in", "why, as Kueue says"), *rows[:_AT_MOST]] if rows else [])
     if len(rows) > _AT_MOST:
         yield f"and {len(rows) - _AT_MOST} more"
 
@@ -74,20 +74,26 @@ def wait(workload: Object) -> tuple[str, ...]:
 
 def images() -> Iterator[str]:
     """What the registry has, as pods call it, with what a node would load."""
-    rows = []
     try:
         with httpx.Client(base_url=f"http://{REGISTRY_PUSH}/v2/", trust_env=False, timeout=5) as client:
-            for name in client.get("_catalog", params={"n": 1000}).raise_for_status().json()["repositories"]:
-                told = client.get(f"{name}/tags/list")
-                tags = told.json().get("tags") if told.is_success else None
-                for tag in sorted(tags or ()):
-                    asked = client.get(f"{name}/manifests/{tag}", headers={"Accept": _MANIFESTS})
-                    size = sum(layer["size"] for layer in asked.json().get("layers", ())) if asked.is_success else 0
-                    rows.append((f"{REGISTRY_PULL}/{name}:{tag}", f"{size / 1e6:.1f} MB"))
+            names = client.get("_catalog", params={"n": 1000}).raise_for_status().json()["repositories"]
+            rows = [row for name in names for row in _tagged(client, name)]
     except (httpx.HTTPError, ValueError, KeyError) as error:
         yield f"The registry does not answer at {REGISTRY_PUSH}: {error or type(error).__name__}"
         return
     yield from table([("image", "compressed"), *rows] if rows else [])
+
+
+def _tagged(client: httpx.Client, name: str) -> Iterator[tuple[str, ...]]:
+    """The images of a repository, each by the shortest of its names."""
+    told = client.get(f"{name}/tags/list")
+    seen = set()
+    for tag in sorted(told.json().get("tags") or () if told.is_success else (), key=lambda tag: (len(tag), tag)):
+        asked = client.get(f"{name}/manifests/{tag}", headers={"Accept": _MANIFESTS})
+        if asked.is_success and (digest := asked.headers["Docker-Content-Digest"]) not in seen:
+            seen.add(digest)
+            size = sum(layer["size"] for layer in asked.json()["layers"])
+            yield f"{REGISTRY_PULL}/{name}:{tag}", f"{size / 1e6:.1f} MB"
 
 
 def table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:

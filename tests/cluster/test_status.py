@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import json
+import os
+import socket
 
 import pytest
 
-from tests.cluster import overview, processes, status
-from tests.cluster.layout import REGISTRY_PULL
+from jobq_magic.runtime import process
+from tests.cluster import admin, overview, processes, status
+from tests.cluster.layout import ADMIN, API_SERVER, REGISTRY_PULL
 
 
 def condition(name, state, message=""):
@@ -84,17 +88,25 @@ def test_a_cluster_that_is_whole_says_what_it_has(cluster, image):
     assert status.healthy()
 
 
-def test_what_is_gone_is_named_with_the_way_to_have_it_back(fault):
-    with fault.killed("registry", "etcd"):
-        told = list(status.lines())
-        assert not status.healthy()
-    assert told[0].startswith("The cluster is not whole: registry, etcd")
-    assert any(line.startswith("registry ") and line.endswith("is gone: `make up` starts it again") for line in told)
-    assert told[-1].startswith("The registry does not answer at ")
+def test_what_is_gone_is_named_with_the_way_to_have_it_back(monkeypatch, tmp_path):
+    monkeypatch.setattr(processes, "PIDS", tmp_path)
+    monkeypatch.setattr(admin, "ADMIN", tmp_path / "none")
+    for name, known in {"registry": process.identify(os.getpid()), "etcd": {"pid": 0}}.items():
+        (tmp_path / name).write_text(json.dumps(known))
+    found = status.parts()
+    assert [part.name for part in found] == ["registry", "etcd", "Kubernetes"]
+    assert found[0].told.startswith(f"lives, pid {os.getpid()} ")
+    assert (found[1].well, found[1].told) == (False, "is gone: `make up` starts it again")
+    assert not status.healthy()
 
 
-def test_an_api_server_that_hangs_is_told_and_not_waited_for(fault):
-    with fault.stopped("apiserver"):
+@pytest.mark.own_cluster
+def test_an_api_server_that_hangs_is_told_and_not_waited_for(cluster, monkeypatch, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        text = ADMIN.read_text().replace(API_SERVER, f"https://127.0.0.1:{silent.getsockname()[1]}")
+        (tmp_path / "admin").write_text(text)
+        monkeypatch.setattr(admin, "ADMIN", tmp_path / "admin")
+        monkeypatch.setattr(status, "_PATIENCE", 0.2)
         told = list(status.lines())
     assert told[0] == "The cluster is not whole: Kubernetes."
     assert any(line.startswith("Kubernetes ") and "does not answer" in line for line in told)
