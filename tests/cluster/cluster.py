@@ -98,7 +98,7 @@ def up(wanted: Wanted, steps: Steps) -> None:
             published[name].result()
         steps.done("images are published")
         environment.write()
-        steps.measured("all Ready, beside building the programs", steps.seconds - begun, TARGETS["up"])
+        steps.measured("all Ready, building not counted", steps.seconds - begun, TARGETS["up"])
 
 
 def second(steps: Steps) -> None:
