@@ -73,7 +73,7 @@ def _up(asked: argparse.Namespace) -> int:
 
     steps = Steps()
     cluster.up(cluster.Wanted(asked.nodes == 2, asked.kwok, asked.gpus), steps)
-    steps.say(f"up: . {cluster.environment.FILE}")
+    steps.say(f"to be ada of team-blue: . {cluster.environment.FILE}")
     return 0
 
 
