@@ -36,8 +36,8 @@ def test_nodes_of_kwok_come_take_pods_and_go(built, namespace, site):
     before = nodes()
     had = sum(name.startswith("fake-") for name in before)  # by `make up KWOK=5`
     first, second = f"fake-{had + 1}", f"fake-{had + 2}"
-    kwok.nodes(had + 2)
     try:
+        kwok.nodes(had + 2)
         for name in (first, second):
             assert get("node", name)["status"]["allocatable"]["nvidia.com/gpu"] == "8"
         kwok.nodes(had + 2)  # what is there stays
@@ -60,10 +60,10 @@ def test_a_real_node_claims_gpus_and_takes_it_back(cluster):
         return counts.pop()
 
     had = int(claimed())
-    kwok.gpus(had + 2)
     try:
+        kwok.gpus(had + 2)
         assert claimed() == str(had + 2)
-    finally:
         kwok.gpus(0)
-    assert claimed() == "0"
-    kwok.gpus(had)
+        assert claimed() == "0"
+    finally:
+        kwok.gpus(had)
