@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
         help="nodes that only seem to run their pods, with GPUs; 0 for none any more",
     )
     up.add_argument("--gpus", type=_number, metavar="N", help="GPUs that the first node claims to have")
+    up.add_argument("--all", action="store_true", help="then build also what is asked for only later: kwok")
     up.set_defaults(do=_up)
 
     verbs.add_parser("down", help="take everything away").set_defaults(do=_down)
@@ -69,11 +70,13 @@ def _number(text: str) -> int | None:
 
 def _up(asked: argparse.Namespace) -> int:
     _possible("up")
-    from tests.cluster import cluster
+    from tests.cluster import build, cluster
 
     steps = Steps()
     cluster.up(cluster.Wanted(asked.nodes == 2, asked.kwok, asked.gpus), steps)
     steps.say(f"to be ada of team-blue: . {cluster.environment.FILE}")
+    if asked.all:
+        build.ensure((program.name for program in build.PROGRAMS), steps.say)
     return 0
 
 
@@ -115,7 +118,7 @@ def _record(asked: argparse.Namespace) -> int:
 def _test(asked: argparse.Namespace) -> int:
     from tests.cluster import beside
 
-    return beside.run(asked.command, (sys.executable, "-m", "tests.cluster", "up"))
+    return beside.run(asked.command, (sys.executable, "-m", "tests.cluster", "up", "--all"))
 
 
 def _possible(verb: str) -> None:
