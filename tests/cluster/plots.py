@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.cluster import cluster, network
-from tests.cluster.layout import SECOND
+from tests.cluster.layout import FIRST, SECOND
 from tests.cluster.objects import condition, holds
 from tests.cluster.seen import Seen, container, runs, waits, workload
 from tests.cluster.stage import Stage
@@ -48,6 +48,11 @@ ON_SECOND = {
     ],
 }
 """On the second node, and not for long once that is lost."""
+HEAD_ON_FIRST = {
+    "rayClusterSpec": {
+        "headGroupSpec": {"template": {"spec": {"nodeSelector": {"kubernetes.io/hostname": FIRST.name}}}}
+    }
+}
 
 
 def nothing(_: Stage) -> None:
@@ -155,9 +160,10 @@ def replaced(seen: Seen) -> bool:
     return bool(known - now) and bool(now) and not leaving(seen)
 
 
-def all_ready(seen: Seen) -> bool:
-    """All its pods are ready."""
-    return bool(seen.pods()) and all(holds(pod, "Ready") for pod in seen.pods())
+def whole(seen: Seen) -> bool:
+    """All its pods are there and ready; of a RayJob the head's and the worker's."""
+    parts = ("",) if seen.kind == JOB else ("head", "worker")
+    return all(seen.pods(part) for part in parts) and all(holds(pod, "Ready") for pod in seen.pods())
 
 
 def begun(seen: Seen) -> bool:

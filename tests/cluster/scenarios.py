@@ -11,6 +11,7 @@ from tests.cluster.plots import (
     BOTH,
     ENDS,
     GROWS,
+    HEAD_ON_FIRST,
     JOB,
     NOWHERE,
     ON_SECOND,
@@ -18,7 +19,6 @@ from tests.cluster.plots import (
     RAYJOB,
     WRITES,
     add_second,
-    all_ready,
     be_overtaken,
     begun,
     code,
@@ -38,6 +38,7 @@ from tests.cluster.plots import (
     unschedulable,
     when_reserved,
     while_it_runs,
+    whole,
 )
 from tests.cluster.scenario import Scenario
 from tests.cluster.seen import both, container, ended, runs, waits, workload
@@ -357,9 +358,10 @@ _ALL = (
     Scenario(
         "node-lost",
         "Its node is cut off from the network, is given up, and comes back.",
-        both(replaced, all_ready),
+        both(replaced, whole),
         before=add_second,
         after=cut,
+        spec={RAYJOB: HEAD_ON_FIRST},
         pod=ON_SECOND,
         parts=("worker",),
     ),
@@ -398,7 +400,7 @@ _ALL = (
     Scenario(
         "worker-killed",
         "The pod of a worker is gone while the driver runs, and another takes its place.",
-        both(replaced, runs),
+        both(replaced, whole),
         (RAYJOB,),
         after=while_it_runs(lambda stage: stage.kill("worker")),
     ),
