@@ -118,7 +118,8 @@ def _record(asked: argparse.Namespace) -> int:
 def _test(asked: argparse.Namespace) -> int:
     from tests.cluster import beside
 
-    return beside.run(asked.command, (sys.executable, "-m", "tests.cluster", "up", "--all"))
+    ours = (sys.executable, "-m", "tests.cluster")
+    return beside.run(asked.command, (*ours, "up", "--all"), (*ours, "down"))
 
 
 def _possible(verb: str) -> None:

@@ -16,6 +16,8 @@ RUN = Path("/run/jobq-cluster")
 """Sockets and mounts."""
 LOCK = Path("/run/lock/jobq-cluster")
 """Held by whoever brings the cluster up or down."""
+USERS = Path("/run/lock/jobq-cluster-users")
+"""Held by all whose tests use the cluster: the last takes it down."""
 PIDS = STATE / "pids"
 LOGS = STATE / "logs"
 PKI = STATE / "pki"
