@@ -219,8 +219,8 @@ _ALL = (
     Scenario(
         "maximum-time",
         "It has run for as long as Kueue was told that it may.",
-        both(workload("Evicted", "MaximumExecutionTimeExceeded"), gone),
-        labels={"kueue.x-k8s.io/max-exec-time-seconds": "20"},
+        both(begun, workload("Evicted", "MaximumExecutionTimeExceeded"), gone),
+        labels={"kueue.x-k8s.io/max-exec-time-seconds": "75"},
         granular=(JOB,),
     ),
     Scenario(
