@@ -137,7 +137,8 @@ def not_covered(seen: Seen) -> bool:
 
     With its newer words Kueue 0.19.0 goes through what a pod asks for in an order that is chance. Where what is not
     covered comes first it says NoMatchingFlavor; else it has found a flavor for something and finds no reason, and the
-    API server refuses a condition without one. So either may be recorded.
+    API server refuses a condition without one. So either may be recorded:
+    for a Job the one is kept, for a RayJob the other.
     """
     found = condition(seen.workload(), "QuotaReserved")
     return bool(seen.workload()) and (not found or "unavailable in ClusterQueue" in found["message"])
