@@ -104,6 +104,9 @@ def test_kueue_speaks_with_the_words_of_its_gates(recording):
     workloads = [found for state in recording.states() for found in state.all("Workload")]
     if recording.gates:
         assert spoken(recording) <= NEWER
+        assert {
+            each["reason"] for of in workloads for each in of.get("status", {}).get("conditions", ())
+        } & PLAIN == set()
         # It also says at once that somebody is not admitted.
         waiting = [found for found in workloads if condition(found, "QuotaReserved").get("status") == "False"]
         assert all(condition(found, "Admitted").get("status") == "False" for found in waiting)
