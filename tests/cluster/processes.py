@@ -43,9 +43,11 @@ def start(daemon: Daemon) -> bool:
     there = ("nsenter", f"--net=/run/netns/{daemon.apart}", "--") if daemon.apart else ()
     words = ["env", "--chdir=/", *there, *command]
     with log(daemon.name).open("ab") as output, open(os.devnull) as nothing:
-        streams = [
+        streams: list[tuple[int, ...]] = [
             (os.POSIX_SPAWN_DUP2, file.fileno(), number) for number, file in enumerate((nothing, output, output))
         ]
+        # Whoever started this may hold a lock, or read until all have closed a pipe.
+        streams += [(os.POSIX_SPAWN_CLOSE, number) for number in _inherited()]
         # Not subprocess, which complains when it is left before those it has started.
         begun = os.posix_spawnp(words[0], words, {**os.environ, **daemon.environ}, file_actions=streams, setsid=True)
     _remember(daemon.name, {**process.identify(begun), "command": command})
@@ -109,6 +111,16 @@ def last_words(name: str, lines: int = 5) -> str:
         return "\n".join(log(name).read_text(errors="replace").splitlines()[-lines:])
     except OSError:
         return ""
+
+
+def _inherited() -> list[int]:
+    """Descriptors that this process was given by whoever started it."""
+    found = []
+    for number in map(int, os.listdir("/proc/self/fd")):
+        with contextlib.suppress(OSError):  # the folder's own, which is closed by now
+            if number > 2 and os.get_inheritable(number):
+                found.append(number)
+    return found
 
 
 def _reap(number: int) -> None:

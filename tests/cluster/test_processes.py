@@ -84,3 +84,12 @@ def test_its_words_are_kept():
     processes.start(daemon("print('so far'); raise SystemExit('no further')"))
     eventually(lambda: processes.pid("some") is None)
     assert processes.last_words("some").split("\n") == ["so far", "no further"]
+
+
+def test_what_whoever_started_us_holds_open_is_not_held_for_ever():
+    mine, theirs = os.pipe()
+    os.set_inheritable(theirs, True)
+    processes.start(daemon())
+    os.close(theirs)
+    assert os.read(mine, 1) == b"", "the daemon has it open"
+    os.close(mine)
