@@ -21,6 +21,8 @@ _FOLDERS = (
     "/var/lib/kubelet",
     "/run/containerd/s",
 )
+_RESULTS = Path("/var/lib/cni/results")
+"""What libcni keeps of each network that it made, wherever else its owner keeps things."""
 _SETTINGS = ("net/ipv4/ip_forward", "fs/inotify/max_user_instances", "fs/inotify/max_user_watches")
 
 
@@ -42,7 +44,8 @@ def state() -> Mapping[str, list[str]]:
 def ours() -> list[str]:
     """What of it is the cluster's, whoever left it there."""
     found = [f"{kind}: {text}" for kind, texts in state().items() if kind != "settings" for text in _named(texts)]
-    return found + [f"files: {path}" for path in (STATE, RUN) if path.exists()]
+    found += [f"files: {path}" for path in (STATE, RUN) if path.exists()]
+    return found + [f"files: {path}" for path in _RESULTS.glob("*") if str(RUN) in path.read_text(errors="replace")]
 
 
 def _named(texts: Iterable[str]) -> list[str]:

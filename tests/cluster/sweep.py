@@ -57,9 +57,16 @@ def files() -> None:
 def _tidy(folder: Path) -> None:
     if not folder.is_dir():
         return
+    heard = Path("/proc/net/unix").read_text().split()
     for path in folder.rglob("*"):
-        if path.is_symlink() and not path.exists():
-            path.unlink()
+        if path.is_symlink():
+            left = not path.exists()
+        elif path.is_socket():  # of a shim
+            left = str(path) not in heard
+        else:  # where a container's network is
+            left = path.is_file() and str(RUN) in path.read_text(errors="replace")
+        if left:
+            path.unlink(missing_ok=True)
     for inner, _, _ in os.walk(folder, topdown=False):
         with contextlib.suppress(OSError):
             os.rmdir(inner)

@@ -29,6 +29,7 @@ def down():
     clusters.down(Steps())
 
 
+@pytest.mark.timeout(600, func_only=True)
 def test_a_machine_is_as_it_was_however_often_a_cluster_was_there(cluster):
     down()
     before = machinestate.state()
@@ -70,7 +71,9 @@ def test_a_node_whose_containers_were_killed_too_comes_up_again(cluster):
     assert status.healthy()
 
 
-@pytest.mark.parametrize("said", ["making pause", "API server is ready", "node1 is ready", "applied", "Kueue is ready"])
+@pytest.mark.parametrize(
+    "said", ["the programs are there", "API server is ready", "node1 is ready", "applied", "Kueue is ready"]
+)
 def test_an_up_that_was_killed_is_finished_by_the_next_one(cluster, said):
     down()
     killed_at(said, "up")
