@@ -15,8 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.table import Row, publish
-from tests.cluster import cluster, processes, status
+from tests.cluster import cluster, processes
 from tests.cluster.cluster import Wanted
+from tests.cluster.cost import cost
 from tests.cluster.steps import Steps
 
 ROUNDS = 3
@@ -37,9 +38,9 @@ def main() -> None:
     rows.append(_row("up, from nothing to all Ready", statistics.median(ups), cluster.TARGETS["up"]))
     _up()
     time.sleep(SETTLES)
-    cost = status.cost(LOOKS)
-    rows.append(_row("idle: one core", cost.cpu, CPU, ""))
-    rows.append(_row("idle: memory", cost.memory / 2**30, MEMORY, "GiB"))
+    idle = cost(LOOKS)
+    rows.append(_row("idle: one core", idle.cpu, CPU, ""))
+    rows.append(_row("idle: memory", idle.memory / 2**30, MEMORY, "GiB"))
     rows.append(_row("up again", statistics.median(_timed(_up) for _ in range(ROUNDS)), cluster.TARGETS["up"]))
     second = _timed(lambda: cluster.second(Steps()))
     rows.append(_row("a second node", second, cluster.TARGETS["second"]))

@@ -8,6 +8,7 @@ import httpx
 
 from tests.cluster.admin import Admin, Object
 from tests.cluster.layout import REGISTRY_PULL, REGISTRY_PUSH
+from tests.cluster.objects import condition, holds
 
 _KUEUE = "/apis/kueue.x-k8s.io/v1beta2"
 _AT_MOST = 10
@@ -35,7 +36,7 @@ def queue(found: Object, local: Iterable[Object]) -> tuple[str, ...]:
     name, status = found["metadata"]["name"], found.get("status", {})
     names = [_named(each) for each in local if each["spec"]["clusterQueue"] == name]
     counts = (str(status.get("admittedWorkloads", 0)), str(status.get("pendingWorkloads", 0)))
-    active = _condition(found, "Active")
+    active = condition(found, "Active")
     if active.get("status") != "True":
         return (name, " ".join(names), f"closed: {active.get('message', 'not looked at yet')}", *counts)
     taken = {
@@ -54,8 +55,7 @@ def queue(found: Object, local: Iterable[Object]) -> tuple[str, ...]:
 
 def waits(workload: Object) -> bool:
     """Whether a Workload has no quota, and wants some."""
-    ended = _condition(workload, "Finished").get("status") == "True"
-    return not ended and _condition(workload, "QuotaReserved").get("status") != "True"
+    return not holds(workload, "Finished") and not holds(workload, "QuotaReserved")
 
 
 def wait(workload: Object) -> tuple[str, ...]:
@@ -68,7 +68,7 @@ def wait(workload: Object) -> tuple[str, ...]:
     return (
         what,
         workload["spec"].get("queueName", ""),
-        " ".join(_condition(workload, "QuotaReserved").get("message", "nothing yet").split()),
+        " ".join(condition(workload, "QuotaReserved").get("message", "nothing yet").split()),
     )
 
 
@@ -105,7 +105,3 @@ def table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
 
 def _named(found: Object) -> str:
     return f"{found['metadata']['namespace']}/{found['metadata']['name']}"
-
-
-def _condition(of: Object, name: str) -> Object:
-    return next((each for each in of.get("status", {}).get("conditions", ()) if each["type"] == name), {})

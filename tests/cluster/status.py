@@ -12,6 +12,7 @@ from tests.cluster import kwok, node, overview, pki, processes
 from tests.cluster.admin import Admin, Object, connected
 from tests.cluster.cost import cost
 from tests.cluster.layout import API_SERVER, LOCK, NODES, REGISTRY_PULL, REGISTRY_PUSH
+from tests.cluster.objects import holds
 from tests.cluster.steps import Failed
 
 NONE = "There is no cluster on this machine: `make up` brings one up."
@@ -92,7 +93,7 @@ def _nodes(api: Admin) -> Iterator[Part]:
         claimed = found["status"].get("allocatable", {}).get(kwok.GPU)
         part = Part(
             f"node {found['metadata']['name']}",
-            ready := _is(found, "Ready"),
+            ready := holds(found, "Ready"),
             ("ready" if ready else "not ready") + (f", claims {claimed} GPUs" if claimed else ""),
         )
         if found["metadata"].get("labels", {}).items() >= kwok.LABELS.items():
@@ -114,10 +115,6 @@ def _deployments(api: Admin) -> Iterator[Part]:
 
 def _items(api: Admin, path: str) -> list[Object]:
     return (api.get(path) or {"items": []})["items"]
-
-
-def _is(found: Object, condition: str) -> bool:
-    return any(c["type"] == condition and c["status"] == "True" for c in found["status"].get("conditions", []))
 
 
 def _changing() -> bool:
