@@ -81,7 +81,7 @@ def test_who_does_not_listen_is_killed():
 
 
 def test_its_words_are_kept():
-    processes.start(daemon("print('so far'); raise SystemExit('no further')"))
+    processes.start(daemon("print('so far', flush=True); raise SystemExit('no further')"))
     eventually(lambda: processes.pid("some") is None)
     assert processes.last_words("some").split("\n") == ["so far", "no further"]
 
