@@ -183,11 +183,16 @@ def back(seconds: float = _SECONDS) -> None:
     """
     mend(seconds)
     with _asking() as api:
+
+        def look() -> bool:
+            _start_gone()  # a kubelet leaves where containerd takes its time: as with any init system, it comes back
+            return whole(api)
+
         until(
-            lambda: whole(api),
+            look,
             "the cluster is whole again",
             seconds=seconds,
-            every=0.2,
+            every=0.5,
             why=lambda: "\n".join(status.lines()),
         )
 
@@ -205,9 +210,7 @@ def mend(seconds: float = _SECONDS) -> None:
     _make_room()
     if (Path("/run/netns") / SECOND.name).exists():
         network.mend(SECOND)
-    for name in sorted(processes.known(), key=_rank):
-        if processes.pid(name) is None:
-            processes.start(cluster.daemon(name))
+    _start_gone()
     with _asking() as api:
         until(
             lambda: api.http.get("/readyz").text == "ok",
@@ -376,3 +379,9 @@ def _run(*words: str | Path) -> str:
     if done.returncode:
         raise OSError(f"{' '.join(map(str, words))}: {done.stderr.strip()}")
     return done.stdout
+
+
+def _start_gone() -> None:
+    for name in sorted(processes.known(), key=_rank):
+        if processes.pid(name) is None:
+            processes.start(cluster.daemon(name))

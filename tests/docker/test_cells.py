@@ -88,7 +88,10 @@ def test_orphans_that_end_are_buried(place):
     cell = place.run(
         "import subprocess, os, time\n"
         "subprocess.run(['sh', '-c', '(sleep 0.05 &) ; (sleep 0.1 &)'])\n"
-        "def states(): return [open(f'/proc/{p}/stat').read().split()[2] for p in os.listdir('/proc') if p.isdigit()]\n"
+        "def state(pid):\n"
+        "    try: return open(f'/proc/{pid}/stat').read().split()[2]\n"
+        "    except OSError: return None  # buried between two looks\n"
+        "def states(): return [s for p in os.listdir('/proc') if p.isdigit() and (s := state(p))]\n"
         "deadline = time.time() + 10\n"
         "while len(states()) > 2 and time.time() < deadline: time.sleep(0.01)\n"
         "states()"
