@@ -225,6 +225,12 @@ def mend(seconds: float = _SECONDS) -> None:
             _revive(api, addon)
 
 
+def _start_gone() -> None:
+    for name in sorted(processes.known(), key=_rank):
+        if processes.pid(name) is None:
+            processes.start(cluster.daemon(name))
+
+
 def _answers(place: Node, seconds: float) -> None:
     """Returns when a node's containerd answers: who asks after containers would fail before."""
     name = f"containerd-{place.name}"
@@ -379,9 +385,3 @@ def _run(*words: str | Path) -> str:
     if done.returncode:
         raise OSError(f"{' '.join(map(str, words))}: {done.stderr.strip()}")
     return done.stdout
-
-
-def _start_gone() -> None:
-    for name in sorted(processes.known(), key=_rank):
-        if processes.pid(name) is None:
-            processes.start(cluster.daemon(name))
