@@ -60,10 +60,10 @@ def test_programs_can_be_built_by_anybody(monkeypatch):
 
 def test_somebody_elses_home_is_named(monkeypatch):
     def closed(names):
-        raise PermissionError(13, "Permission denied", "/root/.cache")
+        raise PermissionError(13, "Permission denied", "/closed/cache")
 
     monkeypatch.setattr(machine.build, "missing", closed)
-    assert machine.refusal("build").startswith("/root/.cache is closed to this user: ")
+    assert machine.refusal("build").startswith("/closed/cache is closed to this user: ")
 
 
 def test_packages_that_are_missing_are_named(monkeypatch, tmp_path):
