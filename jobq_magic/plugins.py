@@ -23,6 +23,7 @@ OURS = {
     "local": "jobq_magic.backends.local:LocalBackend",
     "ray": "jobq_magic.backends.ray:RayBackend",
     "docker": "jobq_magic.backends.docker:DockerBackend",
+    "kueue": "jobq_magic.backends.kueue:KueueBackend",
 }
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from jobq_magic.findings import Finding
 from jobq_magic.run import Run
+from jobq_magic.snapshot import PlaceTold, WorkerTold
 
-__all__ = ["Backend", "Observation"]
+__all__ = ["Backend", "Examines", "Observation", "Pauses", "Settles", "Waits"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,14 @@ class Observation:
     facts: Mapping[str, Any] = field(default_factory=dict)
     links: tuple[Mapping[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    at: float | None = None
+    """When it was so, as seconds since the epoch, where that was seen; else now."""
+    attempt: int | None = None
+    """Which attempt it tells of, where the place itself begins new ones (a job that had to make room, and came back)."""
+    place: PlaceTold | None = None
+    """Where it stands in its queue, while it waits there."""
+    each: tuple[WorkerTold, ...] | None = None
+    """Its workers one by one; None where nothing is told of them."""
 
 
 @runtime_checkable
@@ -70,3 +80,45 @@ class Backend(Protocol):
 
     def stop(self, run: Run, attempt: int, handle: Mapping[str, Any], reason: str) -> None:
         """Ends the job's whole process tree: SIGTERM, then SIGKILL. Returns when asked, not when ended."""
+
+
+# What some places can do beside: asked for by `isinstance`, never by a name.
+
+
+@runtime_checkable
+class Waits(Protocol):
+    """Knows when something new is to be observed, so that nobody has to look every moment."""
+
+    def wait(self, run: Run, attempt: int, handle: Mapping[str, Any], seconds: float) -> None:
+        """Returns when `observe` may have something new to say, at the latest after `seconds`."""
+
+
+@runtime_checkable
+class Settles(Protocol):
+    """Holds something for a run that has ended, which it can let go of."""
+
+    def settle(self, run: Run, handle: Mapping[str, Any]) -> None:
+        """All that the place had of the run is on record: it may remove it. Called once the end is on record."""
+
+
+@runtime_checkable
+class Pauses(Protocol):
+    """Can let a run give back what it holds, and take it up again later as a new attempt."""
+
+    def check_pause(self, run: Run) -> None:
+        """Refuses where this run cannot be paused.
+
+        Raises:
+            JobqError: one sentence that names the culprit and the way out.
+        """
+
+    def pause(self, run: Run, attempt: int, handle: Mapping[str, Any], *, wanted: bool) -> None:
+        """Pauses a run, or resumes it. Returns when asked; `observe` tells when it is so."""
+
+
+@runtime_checkable
+class Examines(Protocol):
+    """Can say beforehand whether cells will run there, and what is missing."""
+
+    def examine(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> Iterator[Finding]:
+        """Every finding as it is made, good ones too; never raises for what it finds."""

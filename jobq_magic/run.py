@@ -61,6 +61,10 @@ class AttemptPaths:
         """Folder of the value groups that came back."""
         return self.folder / "values"
 
+    def worker(self, rank: int) -> AttemptPaths:
+        """The files of one worker, counted from 0, where each has its own; those of the first are the attempt's."""
+        return AttemptPaths(self.folder / "workers" / str(rank)) if rank else self
+
     @property
     def supervisor(self) -> Path:
         """Who looks after the job's processes on its host: host identity, pid, start time, and those of the job."""
@@ -132,6 +136,11 @@ class RunPaths:
     def stop(self) -> Path:
         """The request to stop; holds its reason: `stopped` or `interrupted`."""
         return self.folder / "stop"
+
+    @property
+    def pause(self) -> Path:
+        """The wish to have the run paused: there while it is to be."""
+        return self.folder / "pause"
 
     @property
     def pool(self) -> Path:

@@ -19,9 +19,12 @@ __all__ = [
     "Link",
     "Phase",
     "PhaseTime",
+    "PlaceTold",
     "Progress",
+    "QuotaTold",
     "Snapshot",
     "Usage",
+    "WorkerTold",
     "fold",
 ]
 
@@ -146,6 +149,74 @@ class ImageTold:
 
 
 @dataclass(frozen=True, slots=True)
+class QuotaTold:
+    """One resource of the quota that a run waits for; counts are in the resource's own unit: cores, bytes, pieces."""
+
+    resource: str
+    """`cpu`, `memory`, `nvidia.com/gpu`, ..."""
+    flavor: str
+    asked: float
+    """The run's own total over all its workers."""
+    free: float | None = None
+    most: float | None = None
+    """What there can ever be for one run of this queue, borrowing included."""
+    total: float | None = None
+    """The queue's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceTold:
+    """Where a run stands in its queue. What is None is not known; `unknown` says why, in one sentence."""
+
+    queue: str
+    cluster_queue: str = ""
+    position: int | None = None
+    """1 is next."""
+    waiting: int | None = None
+    """How many wait in the queue, this one included."""
+    ahead: tuple[str, ...] = ()
+    """Of those before it, what is readable: `ada/train: 4 cpus`."""
+    estimate: float | None = None
+    """Seconds until it may begin, guessed; every face marks it as a guess."""
+    quota: tuple[QuotaTold, ...] = ()
+    unknown: str = ""
+
+    @classmethod
+    def read(cls, known: Mapping[str, Any]) -> PlaceTold:
+        """The place in an event.
+
+        Raises:
+            KeyError, TypeError, ValueError: it says something else.
+        """
+        quota = tuple(QuotaTold(**one) for one in known.get("quota", ()))
+        return cls(**{**known, "quota": quota, "ahead": tuple(known.get("ahead", ()))})
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerTold:
+    """One worker of a run: where it is, and how it goes."""
+
+    rank: int
+    phase: str
+    """A word of `Phase`, or "" where it is not there."""
+    name: str = ""
+    """Its pod."""
+    node: str = ""
+    reason: str = ""
+    """Code of the reason; `words` has its sentence."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, known: Mapping[str, Any]) -> WorkerTold:
+        """The worker in an event.
+
+        Raises:
+            TypeError: it says something else.
+        """
+        return cls(**known)
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What is known of a run at one moment."""
 
@@ -167,6 +238,10 @@ class Snapshot:
     usage: tuple[Usage, ...] = ()
     links: tuple[Link, ...] = ()
     image: ImageTold | None = None
+    place: PlaceTold | None = None
+    """Where it stands in its queue, while it waits there."""
+    each: tuple[WorkerTold, ...] = ()
+    """Its workers one by one, where the place tells of them."""
     notes: tuple[str, ...] = ()
     result: str = ""
     """"", `ready`, or `lost`."""
@@ -196,7 +271,7 @@ def fold(identity: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Sn
     Args:
         identity: `run`, `name`, `mode`, `where`, `created` and `workers` of the run.
         events: the record's lines in order. Each may carry `phase` with `at`, `reason` and `facts`; `attempt`;
-            `link`; `image`; `note`; `result`; and `gen`, the generation of its writer. An event of an older generation
+            `link`; `image`; `place` (None where it has none any more); `each`; `note`; `result`; and `gen`, the generation of its writer. An event of an older generation
             than one that was seen before comes from a holder that lost its lease, and is ignored.
     """
     phase, attempt, generation = Phase.CAPTURING, 1, 0
@@ -205,6 +280,8 @@ def fold(identity: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Sn
     times: list[PhaseTime] = []
     links: dict[str, Link] = {}
     image: ImageTold | None = None
+    place: PlaceTold | None = None
+    each: tuple[WorkerTold, ...] = ()
     notes: list[str] = []
     for event in events:
         if (writer := event.get("gen", generation)) < generation:
@@ -227,6 +304,10 @@ def fold(identity: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Sn
             links[link.rel] = link
         if "image" in event:
             image = ImageTold.read(event["image"])
+        if "place" in event:
+            place = None if event["place"] is None else PlaceTold.read(event["place"])
+        if "each" in event:
+            each = tuple(WorkerTold.read(one) for one in event["each"])
         if "note" in event and event["note"] not in notes:
             notes.append(event["note"])
         if "phase" not in event:
@@ -240,6 +321,8 @@ def fold(identity: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Sn
         times=tuple(times),
         links=tuple(links.values()),
         image=image,
+        place=place,
+        each=each,
         notes=tuple(notes),
         result=result,
         generation=generation,

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from jobq_magic.run import Run
 from jobq_magic.runtime.wire import read_events
-from jobq_magic.snapshot import ImageTold, Phase, Snapshot, fold
+from jobq_magic.snapshot import ImageTold, Phase, PlaceTold, Snapshot, WorkerTold, fold
 
 __all__ = ["opened", "picture", "whole_lines"]
 
@@ -21,6 +21,8 @@ _KINDS: Mapping[str, Any] = {
     **dict.fromkeys(("phase", "reason", "note", "result"), str),
     **dict.fromkeys(("gen", "attempt"), int),
     **dict.fromkeys(("facts", "link", "image"), dict),
+    "place": dict | None,
+    "each": list,
     "at": int | float,
 }
 """What an event may hold under the keys that are read."""
@@ -45,6 +47,8 @@ def _understood(event: Mapping[str, Any]) -> bool:
         return False
     if "image" in event and not _told(event["image"]):
         return False
+    if not _placed(event):
+        return False
     if any(isinstance(fact, float) and not isfinite(fact) for fact in event.get("facts", {}).values()):
         return False
     return "phase" not in event or (event["phase"] in _PHASES and 0 <= event.get("at", -1) < _LATEST)
@@ -56,6 +60,17 @@ def _told(image: Mapping[str, Any]) -> bool:
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return False
     return min([told.sent, told.seconds, *(layer.size for layer in told.layers)]) >= 0 and isfinite(told.seconds)
+
+
+def _placed(event: Mapping[str, Any]) -> bool:
+    try:
+        if event.get("place") is not None:
+            PlaceTold.read(event["place"])
+        for one in event.get("each", ()):
+            WorkerTold.read(one)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False
+    return True
 
 
 def opened(path: Path) -> BinaryIO:

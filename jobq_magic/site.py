@@ -1,0 +1,72 @@
+"""Site: what a profile says of a cluster beside the settings of a job.
+
+A profile holds settings of a JobSpec, and these; a run's target carries them as JSON (`Site.to_json`), so that whoever
+follows the run needs no profile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+__all__ = ["GpuType", "Site"]
+
+
+@dataclass(frozen=True, slots=True)
+class GpuType:
+    """What a word like `a100` means on a cluster."""
+
+    resource: str = "nvidia.com/gpu"
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Mapping[str, Any], ...] = ()
+    queue: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What is known of a cluster. All empty: that of the kubeconfig's current context, or the one that we run in."""
+
+    context: str = ""
+    """Of the kubeconfig; "": the current one, or the service account of the pod that we run in."""
+    namespace: str = ""
+    """"": that of the context, or of the pod."""
+    kubeconfig: str = ""
+    """Paths as KUBECONFIG has them; "": the environment's."""
+    store: str = ""
+    """An fsspec URL, or `pvc://CLAIM/FOLDER`, where what is too large for a log goes, and what must outlive the job."""
+    artifacts: str = ""
+    """A repository of a registry that pods may push results to."""
+    gpu_types: Mapping[str, GpuType] = field(default_factory=dict)
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Mapping[str, Any], ...] = ()
+    affinity: Mapping[str, Any] = field(default_factory=dict)
+    service_account: str = ""
+    pull_secrets: tuple[str, ...] = ()
+    pull_policy: str = "IfNotPresent"
+    topology: Mapping[str, str] = field(default_factory=dict)
+    """`required` or `preferred`: a label of nodes."""
+    pod_priority: str = ""
+    """priorityClassName of the pods."""
+    proxies: Mapping[str, str] = field(default_factory=dict)
+    """http, https, no: what pods need to get out."""
+    ca: str = ""
+    """A ConfigMap's `NAME/KEY` with the certificates of the site, in PEM."""
+    ttl: float = 7 * 86400
+    """Seconds that a Job stays after its end where nobody collected it."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    pod_template: Mapping[str, Any] = field(default_factory=dict)
+    """A strategic patch of the pod template, applied last: lists of containers, volumes and the like by name."""
+    clusters: Mapping[str, str] = field(default_factory=dict)
+    """MultiKueue: the context that reaches a worker cluster, by the cluster's name."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As a target carries it; what says nothing is left out."""
+        return {name: value for name, value in asdict(self).items() if value not in ("", {}, (), [])}
+
+    @classmethod
+    def from_json(cls, known: Mapping[str, Any]) -> Site:
+        """The site of a target."""
+        types = {name: GpuType(**one) for name, one in known.get("gpu_types", {}).items()}
+        return cls(**{**known, "gpu_types": types})
