@@ -32,28 +32,28 @@ class Ending:
         store: where the run is recorded.
         run: the run.
         backend: its place.
-        attempt: which one of it.
         handle: what finds the job.
         mark: of who writes the record.
     """
 
     def __init__(
-        self, store: Store, run: Run, backend: Backend, attempt: int, handle: Mapping[str, Any], mark: Mapping[str, Any]
+        self, store: Store, run: Run, backend: Backend, handle: Mapping[str, Any], mark: Mapping[str, Any]
     ) -> None:
         self._store, self._run, self._backend = store, run, backend
-        self._attempt, self._handle, self._mark = attempt, handle, mark
+        self._handle, self._mark = handle, mark
         self._cause = ""
         self._asked = float("-inf")
 
-    def ask_where_wanted(self) -> None:
-        """Asks the place to end the job, where it is to end."""
+    def ask_where_wanted(self, attempt: int) -> bool:
+        """Asks the place to end the job, where it is to end, which is the answer."""
         cause = self._cause or asked(self._run) or self._overdue()
         if cause and time.monotonic() - self._asked > _RETURN:
             if not self._cause:
                 facts = self._facts(cause)
                 self._store.append(self._run, phase=Phase.STOPPING, reason=cause, facts=facts, **self._mark)
             self._cause, self._asked = cause, time.monotonic()
-            self._backend.stop(self._run, self._attempt, self._handle, cause)
+            self._backend.stop(self._run, attempt, self._handle, cause)
+        return bool(cause)
 
     def told(self, seen: Observation) -> Observation:
         """What ended because we asked for it did not fail."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from jobq_magic.config import Resolved, refuse_unhonoured
 from jobq_magic.ending import Ending, asked
 from jobq_magic.errors import JobqError, StoreError
 from jobq_magic.image import Recipe
-from jobq_magic.protocols import Backend, Observation
+from jobq_magic.pausing import Pausing
+from jobq_magic.protocols import Backend, Locates, Observation, Settles, Waits
 from jobq_magic.run import Run
 from jobq_magic.runs.lock import LEASE, Lock
 from jobq_magic.runs.store import Store
@@ -31,6 +32,10 @@ __all__ = ["Submitted", "advance", "explain", "look_after", "rerun", "submit", "
 
 _PERIOD = 0.1
 """Seconds between two looks at a job. Backends answer from what they have, and ask their service less often."""
+_CALM = 1.0
+"""The same where a job is in a queue, and its place calls when something is new."""
+_SETTLING = 60.0
+"""Seconds for which a place is asked to let go of what it holds of a run that has ended."""
 _ABANDONED = 900.0
 """Seconds for which a process of another host may write nothing while it captures: one huge value takes long."""
 
@@ -56,7 +61,7 @@ def submit(
         JobqError: it is refused. The refusal is on record too.
     """
     spec = resolved.spec.model_dump(mode="json")
-    backend, notes = _checked(resolved)
+    resolved, backend, notes = _checked(resolved)
     if "workers" not in backend.honours:  # a forced mode: what was asked for is not what there will be
         spec["workers"] = None
     run = store.open(
@@ -86,7 +91,7 @@ def explain(resolved: Resolved, source: Source, folder: Path, *, dry: bool = Fal
     Raises:
         JobqError: it would be refused.
     """
-    backend, _ = _checked(resolved)
+    resolved, backend, _ = _checked(resolved)
     recipe = _recipe(resolved, backend)
     return capture(source, folder, replace(_capture_options(resolved, backend, recipe), dry=dry))
 
@@ -106,7 +111,7 @@ def rerun(store: Store, run: Run, *, headless: bool = False) -> Run:
             do="Run its cell again",
         )  # fmt: skip
     backend = plugins.backend(run.target["backend"])
-    backend.check(run.spec, run.target)
+    notes = backend.check(run.spec, run.target)
     again = store.open(
         spec=run.spec,
         target=run.target,
@@ -120,6 +125,8 @@ def rerun(store: Store, run: Run, *, headless: bool = False) -> Run:
             store.set_account(again, account)
         if backend.needs_image:
             building.again(run, again)
+        for note in notes:
+            store.append(again, note=note)
         _hand_over(store, again, backend)
     return again
 
@@ -218,17 +225,38 @@ def _follow(store: Store, run: Run, lock: Lock, backend: Backend, attempt: int, 
         return
     if handle is None:
         return
-    ending = Ending(store, run, backend, attempt, handle, mark)
+    ending = Ending(store, run, backend, handle, mark)
+    pausing = Pausing(store, run, backend, handle, mark)
     while _beats(store, lock):
         seen = backend.observe(run, attempt, handle)
+        attempt = seen.attempt or attempt
         final = seen.phase is not None and Phase(seen.phase) in FINAL
         _note(store, run, ending.told(seen) if final else seen, mark)
         if final:
+            _settle(store, run, lock, backend, handle)
             return
         if store.snapshot(run).final:  # the job wrote it down itself: its place may let go of what it holds of it
             backend.observe(run, attempt, handle)
             return
-        ending.ask_where_wanted()
+        if not ending.ask_where_wanted(attempt):
+            pausing.ask_where_wanted(attempt)
+        _wait(store, run, backend, attempt, handle)
+
+
+def _wait(store: Store, run: Run, backend: Backend, attempt: int, handle: Mapping[str, Any]) -> None:
+    if not isinstance(backend, Waits):
+        time.sleep(_PERIOD)
+        return
+    calm = store.snapshot(run).phase in (Phase.QUEUED, Phase.PAUSED)
+    backend.wait(run, attempt, handle, _CALM if calm else _PERIOD)
+
+
+def _settle(store: Store, run: Run, lock: Lock, backend: Backend, handle: Mapping[str, Any]) -> None:
+    """Lets the place remove what it holds. What stays there nevertheless has an end of its own."""
+    if not isinstance(backend, Settles):
+        return
+    deadline = time.monotonic() + _SETTLING
+    while not backend.settle(run, handle) and time.monotonic() < deadline and _beats(store, lock):
         time.sleep(_PERIOD)
 
 
@@ -274,10 +302,25 @@ def _note(store: Store, run: Run, seen: Observation, mark: Mapping[str, Any]) ->
     for note in seen.notes:
         if note not in known.notes:
             store.append(run, note=note, **mark)
-    if seen.phase is not None and (seen.phase, seen.reason) != (known.phase, known.reason):
-        ready = {"result": "ready"} if run.paths.attempt(known.attempt).result.exists() else {}
-        reason = {"reason": seen.reason} if seen.reason else {}
-        store.append(run, phase=seen.phase, facts=dict(seen.facts), **reason, **ready, **mark)
+    if seen.phase in FINAL or (seen.phase is not None and seen.phase not in (Phase.QUEUED, Phase.PAUSED)):
+        place = None  # it waits no more
+    else:
+        place = seen.place or known.place
+    if place != known.place:
+        store.append(run, place=None if place is None else asdict(place), **mark)
+    if seen.each is not None and seen.each != known.each:
+        store.append(run, each=[asdict(one) for one in seen.each], **mark)
+    attempt = max(seen.attempt or 1, known.attempt)
+    new = (seen.phase, seen.reason, attempt) != (known.phase, known.reason, known.attempt)
+    if seen.phase is not None and (new or (seen.facts and dict(seen.facts) != dict(known.facts))):
+        ready = {"result": "ready"} if run.paths.attempt(attempt).result.exists() else {}
+        # Always with a reason, be it none: a wait for quota that is over must not be told any more.
+        event: dict[str, Any] = {"phase": seen.phase, "reason": seen.reason, "facts": dict(seen.facts), **ready}
+        if attempt > known.attempt:
+            event["attempt"] = attempt
+        if seen.at is not None:
+            event["at"] = max([seen.at, *(time.at for time in known.times[-1:])])
+        store.append(run, **event, **mark)
 
 
 def _note_refusal(store: Store, run: Run, error: JobqError, **mark: Any) -> None:
@@ -288,12 +331,14 @@ def _note_refusal(store: Store, run: Run, error: JobqError, **mark: Any) -> None
         return  # the store is what refuses: its own error is on its way to the user
 
 
-def _checked(resolved: Resolved) -> tuple[Backend, tuple[str, ...]]:
-    """The place, and what has no effect there; refused where the place cannot take the cell."""
+def _checked(resolved: Resolved) -> tuple[Resolved, Backend, tuple[str, ...]]:
+    """Where it goes, found; the place, and what has no effect there; refused where the place cannot take the cell."""
     backend = plugins.backend(resolved.target["backend"])
+    if isinstance(backend, Locates):
+        resolved = replace(resolved, target=backend.locate(resolved.target))
     notes = refuse_unhonoured(resolved.spec, resolved.asked, backend.honours, forced=resolved.forced)
-    backend.check(resolved.spec.model_dump(mode="json"), resolved.target)
-    return backend, notes
+    told = backend.check(resolved.spec.model_dump(mode="json"), resolved.target)
+    return resolved, backend, (*notes, *told)
 
 
 def _recipe(resolved: Resolved, backend: Backend) -> Recipe | None:

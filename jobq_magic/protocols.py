@@ -10,7 +10,7 @@ from jobq_magic.findings import Finding
 from jobq_magic.run import Run
 from jobq_magic.snapshot import PlaceTold, WorkerTold
 
-__all__ = ["Backend", "Examines", "Observation", "Pauses", "Settles", "Waits"]
+__all__ = ["Backend", "Examines", "Locates", "Observation", "Pauses", "Settles", "Waits"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Observation:
     at: float | None = None
     """When it was so, as seconds since the epoch, where that was seen; else now."""
     attempt: int | None = None
-    """Which attempt it tells of, where the place itself begins new ones (a job that had to make room, and came back)."""
+    """Which attempt it tells of where the place itself begins new ones: a job had to make room, and came back."""
     place: PlaceTold | None = None
     """Where it stands in its queue, while it waits there."""
     each: tuple[WorkerTold, ...] | None = None
@@ -55,8 +55,11 @@ class Backend(Protocol):
     """The job has a supervisor of its own, started in `submit` by the process that submits, which keeps the record;
     no follower is needed. False: `observe` is called until the end."""
 
-    def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> None:
+    def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> tuple[str, ...]:
         """Refuses what cannot work, before anything is captured, built or started.
+
+        Returns:
+            What the user should know beforehand, a sentence each.
 
         Raises:
             JobqError: one sentence that names the culprit and the way out.
@@ -86,6 +89,18 @@ class Backend(Protocol):
 
 
 @runtime_checkable
+class Locates(Protocol):
+    """Has targets that leave open what this environment says."""
+
+    def locate(self, target: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The target made whole, so that it means the same to whoever follows the run. Cheap: nothing is asked.
+
+        Raises:
+            JobqError: there is no such place.
+        """
+
+
+@runtime_checkable
 class Waits(Protocol):
     """Knows when something new is to be observed, so that nobody has to look every moment."""
 
@@ -97,8 +112,8 @@ class Waits(Protocol):
 class Settles(Protocol):
     """Holds something for a run that has ended, which it can let go of."""
 
-    def settle(self, run: Run, handle: Mapping[str, Any]) -> None:
-        """All that the place had of the run is on record: it may remove it. Called once the end is on record."""
+    def settle(self, run: Run, handle: Mapping[str, Any]) -> bool:
+        """Removes what it holds of a run whose end is on record. False: it could not now; ask again."""
 
 
 @runtime_checkable

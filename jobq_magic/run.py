@@ -139,7 +139,7 @@ class RunPaths:
 
     @property
     def pause(self) -> Path:
-        """The wish to have the run paused: there while it is to be."""
+        """The last wish: `pause` or `resume`; missing where there was none."""
         return self.folder / "pause"
 
     @property

@@ -56,13 +56,13 @@ _P = Phase
 TRANSITIONS: Mapping[Phase, frozenset[Phase]] = {
     _P.CAPTURING: frozenset({_P.BUILDING, _P.SUBMITTING}) | _BAD_ENDS,
     _P.BUILDING: frozenset({_P.SUBMITTING, _P.STOPPING}) | FINAL,  # it ends well where nothing else was asked for
-    _P.SUBMITTING: frozenset({_P.QUEUED, _P.STARTING, _P.RUNNING, _P.COLLECTING, _P.STOPPING}) | FINAL,
+    _P.SUBMITTING: frozenset({_P.QUEUED, _P.STARTING, _P.RUNNING, _P.COLLECTING, _P.STOPPING, _P.PAUSED}) | FINAL,
     _P.QUEUED: frozenset({_P.STARTING, _P.RUNNING, _P.COLLECTING, _P.STOPPING, _P.PAUSED}) | FINAL,
     _P.STARTING: frozenset({_P.QUEUED, _P.RUNNING, _P.COLLECTING, _P.STOPPING, _P.PAUSED}) | FINAL,
     _P.RUNNING: frozenset({_P.QUEUED, _P.STARTING, _P.COLLECTING, _P.STOPPING, _P.PAUSED}) | FINAL,
-    _P.COLLECTING: frozenset({_P.STOPPING}) | FINAL,
+    _P.COLLECTING: frozenset({_P.QUEUED, _P.STARTING, _P.PAUSED, _P.STOPPING}) | FINAL,  # back: it had to make room
     _P.STOPPING: FINAL,
-    _P.PAUSED: frozenset({_P.QUEUED, _P.STARTING, _P.RUNNING, _P.STOPPING}) | FINAL,
+    _P.PAUSED: frozenset({_P.QUEUED, _P.STARTING, _P.RUNNING, _P.COLLECTING, _P.STOPPING}) | FINAL,
     **{end: frozenset() for end in FINAL},
 }
 

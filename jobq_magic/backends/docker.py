@@ -61,9 +61,10 @@ class DockerBackend:
     def __init__(self) -> None:
         self._jobs: dict[str, _Known] = {}
 
-    def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> None:
+    def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> tuple[str, ...]:
         """Refuses what the engine cannot give: GPUs, CPUs, volumes; and secrets that are not set."""
         dockerrun.check(client.kept(os.environ), spec)
+        return ()
 
     def submit(self, run: Run, attempt: int) -> Mapping[str, Any]:
         """Makes and starts the container, unless it is there."""

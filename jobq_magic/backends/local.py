@@ -35,9 +35,10 @@ class LocalBackend:
     needs_image = False
     supervised = True
 
-    def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> None:
+    def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> tuple[str, ...]:
         """Refuses secrets that are not in the environment."""
         handover.secrets_in(spec.get("secret") or {}, os.environ)
+        return ()
 
     def submit(self, run: Run, attempt: int) -> Mapping[str, Any]:
         """Starts the supervisor, which starts the job; a second supervisor of the same attempt ends at once."""

@@ -270,6 +270,11 @@ class Store:
             if not run.paths.stop.exists():
                 replace_file(run.paths.stop, reason.encode())
 
+    def request_pause(self, run: Run, *, wanted: bool = True) -> None:
+        """Leaves the wish to pause a run, or to let it go on, where the one who looks after the run sees it."""
+        with self.writing():
+            replace_file(run.paths.pause, b"pause" if wanted else b"resume")
+
     def discard(self, run: Run) -> None:
         """Removes a run; the caller has made sure that it has ended."""
         import shutil

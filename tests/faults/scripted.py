@@ -21,8 +21,8 @@ class Scripted:
     needs_image = False
     supervised = False
 
-    def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> None:
-        """Takes everything."""
+    def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> tuple[str, ...]:
+        return ()
 
     def submit(self, run: Run, attempt: int) -> Mapping[str, Any]:
         return {"job": f"{run.id}-{attempt}"}

@@ -67,9 +67,10 @@ class RayBackend:
         self._pool = pool
         self._jobs: dict[str, _Known] = {}
 
-    def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> None:
+    def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> tuple[str, ...]:
         """Refuses what cannot work: no Ray, or too old a one; an address that is silent, refuses, or is elsewhere."""
         check(spec, target)
+        return ()
 
     def submit(self, run: Run, attempt: int) -> Mapping[str, Any]:
         """Starts or joins a cluster; its job is submitted once the cluster takes it, by `observe` if not now."""
