@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Beside the newest one, which is in dev.lock: each changed which thread a button is answered in.
 OTHER_IPYKERNELS := 6.31 7.3
+# s3fs lives beside, too, in .venv/s3fs: its botocore wants an older python-dateutil than everybody else.
 # Of `make up`: real nodes, nodes that only seem to be, GPUs that the first node claims to have; what is not said stays.
 NODES := 1
 KWOK :=
@@ -28,6 +29,7 @@ $(VENV)/.ready: $(wildcard requirements/*.lock) pyproject.toml
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements/dev.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@for version in $(OTHER_IPYKERNELS); do $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes --compile-bytecode --upgrade --target $(VENV)/ipykernel-$$version -r requirements/ipykernel-$$version.lock || exit 1; done
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes --compile-bytecode --upgrade --target $(VENV)/s3fs -r requirements/s3fs.lock
 	@touch $@
 
 demo: install ## run the π notebook headless on four Ray workers, and say what happened
@@ -103,6 +105,7 @@ lock: install ## renew the lock files from pyproject.toml
 	@echo 'uv>=0.5' | $(BIN)/uv pip compile --quiet - --generate-hashes --no-header --no-annotate --universal --python-version 3.11 --upgrade -o requirements/uv.lock
 	@$(BIN)/uv pip compile --quiet pyproject.toml --extra all --group dev --generate-hashes --no-header --no-annotate --universal --python-version 3.11 --upgrade -o requirements/dev.lock
 	@for version in $(OTHER_IPYKERNELS); do echo "ipykernel==$$version.*" | $(BIN)/uv pip compile --quiet - --no-deps --generate-hashes --no-header --no-annotate --universal --python-version 3.11 --upgrade -o requirements/ipykernel-$$version.lock || exit 1; done
+	@echo "s3fs $$(grep -o '^fsspec==[^ ]*' requirements/dev.lock)" | tr ' ' '\n' | $(BIN)/uv pip compile --quiet - --generate-hashes --no-header --no-annotate --universal --python-version 3.11 --upgrade -o requirements/s3fs.lock
 
 clean: ## remove .venv and what was built
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
         help="nodes that only seem to run their pods, with GPUs; 0 for none any more",
     )
     up.add_argument("--gpus", type=_number, metavar="N", help="GPUs that the first node claims to have")
-    up.add_argument("--all", action="store_true", help="then build also what is asked for only later: kwok")
+    up.add_argument("--all", action="store_true", help="then build also what is asked for only later: kwok, versitygw")
     up.set_defaults(do=_up)
 
     verbs.add_parser("down", help="take everything away").set_defaults(do=_down)

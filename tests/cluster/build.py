@@ -55,6 +55,7 @@ _KUBERNETES = "k8s.io/kubernetes"
 _KUEUE = "sigs.k8s.io/kueue"
 _KUBERAY = "github.com/ray-project/kuberay/ray-operator"
 _KWOK = "sigs.k8s.io/kwok"
+_VERSITYGW = "github.com/versity/versitygw"
 PROGRAMS = (
     Program("pause", "kubernetes", "./pause"),
     Program("etcd", "kubernetes", "./etcd", "go.etcd.io/etcd/server/v3"),
@@ -63,9 +64,10 @@ PROGRAMS = (
     Program("kueue", "kubernetes", f"{_KUEUE}/cmd/kueue", _KUEUE, _of_kueue(), "config"),
     Program("kuberay", "kuberay", _KUBERAY, _KUBERAY, manifests="config"),
     Program("kwok", "kwok", f"{_KWOK}/cmd/kwok", _KWOK, manifests="kustomize"),
+    Program("versitygw", "versitygw", f"{_VERSITYGW}/cmd/versitygw", _VERSITYGW),
 )
 """In the order in which they are built: what others wait for comes first."""
-NEEDED = tuple(program.name for program in PROGRAMS if program.name != "kwok")
+NEEDED = tuple(program.name for program in PROGRAMS if program.name not in {"kwok", "versitygw"})
 KEPT = 2
 """Builds of one program that are kept: this checkout's and another one's."""
 MEGABYTE = 1_000_000
@@ -163,7 +165,7 @@ def _announce(programs: list[Program], say: Callable[[str], None]) -> None:
         say(f"of {len(known)} Go modules {len(absent)} are to be downloaded: about {size:.0f} MB")
 
 
-SIZES = {"kubernetes": 146, "kuberay": 75, "coredns": 38, "kwok": 50}
+SIZES = {"kubernetes": 146, "kuberay": 75, "coredns": 38, "kwok": 50, "versitygw": 114}
 """What all modules of a folder are together as they are downloaded, in MB."""
 
 

@@ -82,6 +82,14 @@ TABLE = (
         "The newest. Nodes that only seem to be: for queues at scale, and GPUs that nobody has. Built when it is asked"
         " for.",
     ),
+    Pinned(
+        "Versity Gateway",
+        "github.com/versity/versitygw",
+        "v1.8.0",
+        "versitygw",
+        "The newest. Speaks S3 upon a folder: for results that are kept in a bucket. No part of the cluster, and built"
+        " when it is asked for.",
+    ),
 )
 
 
