@@ -29,6 +29,8 @@ class Display:
     transient: Mapping[str, Any] = field(default_factory=dict)
     wait: bool = False
     """Of `clear_output`: clear only when the next output comes."""
+    source: str = ""
+    """Rank of the worker that displayed it, where a run has several; else ""."""
 
 
 def parse(line: bytes) -> Display | None:
