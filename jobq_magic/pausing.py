@@ -13,8 +13,8 @@ from jobq_magic.runs.store import Store
 
 __all__ = ["Pausing"]
 
-_AGAIN = 10.0
-"""Seconds after which a wish that its place did not follow is said again."""
+_AGAIN = 1.0
+"""Seconds after which a wish that its place could not follow yet is said again."""
 
 
 class Pausing:
@@ -45,12 +45,13 @@ class Pausing:
             return
         self._tried = time.monotonic()
         try:
-            self._backend.pause(self._run, attempt, self._handle, wanted=wanted)
+            done = self._backend.pause(self._run, attempt, self._handle, wanted=wanted)
         except JobqError as error:
             self._store.append(self._run, note=str(error), **self._mark)
             self._store.request_pause(self._run, wanted=not wanted)
             return
-        self._wanted, self._tried = wanted, float("-inf")
+        if done:
+            self._wanted, self._tried = wanted, float("-inf")
 
 
 def _wish(run: Run) -> bool | None:

@@ -127,8 +127,8 @@ class Pauses(Protocol):
             JobqError: one sentence that names the culprit and the way out.
         """
 
-    def pause(self, run: Run, attempt: int, handle: Mapping[str, Any], *, wanted: bool) -> None:
-        """Pauses a run, or resumes it. Returns when asked; `observe` tells when it is so."""
+    def pause(self, run: Run, attempt: int, handle: Mapping[str, Any], *, wanted: bool) -> bool:
+        """Pauses a run, or resumes it; `observe` tells when it is so. False: it cannot be asked yet; ask again."""
 
 
 @runtime_checkable

@@ -1,0 +1,97 @@
+"""Which attempt a pod belongs to, and whose output it is.
+
+A pod does not know that it is not the first. Who follows the run gives each pod a place when it is first seen, and
+writes that down, since the pods of an attempt that had to make room are gone when the next one begins.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from jobq_magic.runtime.wire import replace_file
+
+__all__ = ["Attempts", "Placed", "rank_of"]
+
+_INDEX = "batch.kubernetes.io/job-completion-index"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A pod that has its place."""
+
+    uid: str
+    name: str
+    rank: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """All pods of a run that were ever seen, in the order in which they were, and the attempt that is on."""
+
+    current: int = 1
+    pods: tuple[Placed, ...] = ()
+
+    def of(self, attempt: int) -> tuple[Placed, ...]:
+        """The newest pod of each rank of an attempt, by rank."""
+        newest = {pod.rank: pod for pod in self.pods if pod.attempt == attempt}
+        return tuple(newest[rank] for rank in sorted(newest))
+
+    def with_pods(self, pods: Iterable[Mapping[str, Any]]) -> Attempts:
+        """With those that were not seen before.
+
+        A pod whose place is taken begins the next attempt, unless others of this one are still at work: then it only
+        takes the place of one that is gone.
+        """
+        done = self
+        known = {pod.uid for pod in self.pods}
+        found = sorted(pods, key=lambda pod: (pod["metadata"].get("creationTimestamp", ""), pod["metadata"]["name"]))
+        alive = {pod["metadata"]["uid"] for pod in found if _is_at_work(pod)}
+        for pod in found:
+            uid = pod["metadata"]["uid"]
+            if uid in known:
+                continue
+            rank = rank_of(pod)
+            now = [placed for placed in done.pods if placed.attempt == done.current]
+            if any(placed.rank == rank for placed in now) and not any(placed.uid in alive for placed in now):
+                done = done.next()
+            placed = Placed(uid, pod["metadata"]["name"], rank, done.current)
+            done = replace(done, pods=(*done.pods, placed))
+        return done
+
+    def next(self) -> Attempts:
+        """The next attempt is on."""
+        return replace(self, current=self.current + 1)
+
+    @classmethod
+    def load(cls, path: Path) -> Attempts:
+        """What was written down; nothing where nothing was."""
+        try:
+            known = json.loads(path.read_bytes())
+            return cls(known["current"], tuple(Placed(**pod) for pod in known["pods"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return cls()
+
+    def save(self, path: Path) -> None:
+        """Writes it down.
+
+        Raises:
+            OSError: there is no room.
+        """
+        replace_file(path, json.dumps(asdict(self)).encode())
+
+
+def rank_of(pod: Mapping[str, Any]) -> int:
+    """The rank of a pod, from 0; that of a job with one worker is 0."""
+    metadata = pod["metadata"]
+    index = (metadata.get("annotations") or {}).get(_INDEX) or (metadata.get("labels") or {}).get(_INDEX) or "0"
+    return int(index) if index.isdecimal() else 0
+
+
+def _is_at_work(pod: Mapping[str, Any]) -> bool:
+    phase = (pod.get("status") or {}).get("phase")
+    return phase not in ("Succeeded", "Failed") and not pod["metadata"].get("deletionTimestamp")

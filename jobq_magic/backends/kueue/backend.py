@@ -1,0 +1,137 @@
+"""The Backend of `--mode kueue`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from jobq_magic import handover
+from jobq_magic.backends.kueue import making, wanting
+from jobq_magic.backends.kueue.following import Following
+from jobq_magic.backends.kueue.watched import Watched
+from jobq_magic.cluster import connection, preflight
+from jobq_magic.cluster.client import Api
+from jobq_magic.cluster.watching import Watches
+from jobq_magic.errors import BackendError, JobqError
+from jobq_magic.protocols import Observation
+from jobq_magic.run import Run
+from jobq_magic.site import Site
+
+__all__ = ["KueueBackend"]
+
+
+class KueueBackend:
+    """Runs jobs as Jobs that Kueue admits."""
+
+    honours = frozenset(
+        {"queue", "priority", "workers", "cpus", "gpus", "gpu_type", "memory", "shm", "env", "secret", "volume",
+         "files", "timeout", "requirement", "no_lock", "apt", "base", "image", "image_file", "platform", "builder",
+         "push", "pull", "build_only", "no_requeue"}
+    )  # fmt: skip
+    inherits_environment = False
+    needs_image = True
+    supervised = False
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._watched: dict[tuple[str, ...], Watched] = {}
+        self._runs: dict[str, Following] = {}
+        self._overdue: set[str] = set()
+
+    def locate(self, target: Mapping[str, Any]) -> Mapping[str, Any]:
+        """With the context and the namespace that the kubeconfig, or the pod that we run in, says now."""
+        return connection.located(target, os.environ)
+
+    def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> tuple[str, ...]:
+        """Refuses what the cluster will not take; see `cluster.preflight`."""
+        handover.secrets_in(spec.get("secret") or {}, os.environ)
+        return preflight.check(spec, Site.from_json(target["site"]), os.environ)
+
+    def submit(self, run: Run, attempt: int) -> Mapping[str, Any]:
+        """Makes the Job, or finds it."""
+        api = self._api(run)
+        self._watch(api)  # it is listed while the Job is made
+        return making.make(api, run)
+
+    def observe(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> Observation:
+        """What is known of it now, by watches and by what its pods have printed."""
+        try:
+            following = self._following(run)
+        except JobqError as error:
+            return Observation(notes=(str(error),))
+        seen = following.observe(_asked(run))
+        if seen.phase in ("succeeded", "failed", "cancelled", "lost"):
+            self._forget(run)
+        return seen
+
+    def wait(self, run: Run, attempt: int, handle: Mapping[str, Any], seconds: float) -> None:
+        """Returns as soon as something of the run changed."""
+        following = self._runs.get(run.id)
+        if following is None:
+            time.sleep(seconds)
+        else:
+            following.wait(seconds)
+
+    def stop(self, run: Run, attempt: int, handle: Mapping[str, Any], reason: str) -> None:
+        """Removes the Job: its pods get SIGTERM, and the grace to say their last words."""
+        if reason == "deadline" and run.id not in self._overdue:
+            self._overdue.add(run.id)
+            return  # the job ends itself, and tells it; who asks again has it removed
+        with contextlib.suppress(BackendError):
+            making.remove(self._api(run), run)
+
+    def settle(self, run: Run, handle: Mapping[str, Any]) -> bool:
+        """Removes the Job, since all of it is on record."""
+        try:
+            making.remove(self._api(run), run)
+        except BackendError:
+            return False
+        return True
+
+    def check_pause(self, run: Run) -> None:
+        """Refuses where nobody let this user write to Workloads."""
+        wanting.check(self._api(run))
+
+    def pause(self, run: Run, attempt: int, handle: Mapping[str, Any], *, wanted: bool) -> bool:
+        """By `spec.active` of the Workload, the one way that Kueue does not undo."""
+        following = self._following(run)
+        workload = following.objects.workload
+        if workload is None:  # Kueue has not seen the Job yet
+            return False
+        wanting.activate(self._api(run), workload, active=not wanted)
+        return True
+
+    def _api(self, run: Run) -> Api:
+        left = handover.take(run.id)
+        environ = {**os.environ, **(left.settings if left is not None else {})}
+        return connection.kept(Site.from_json(run.target["site"]), environ)
+
+    def _watch(self, api: Api) -> Watched:
+        key = (api.place.server, api.place.context, api.place.namespace)
+        with self._lock:
+            if key not in self._watched:
+                self._watched[key] = Watched(Watches(api))
+            return self._watched[key]
+
+    def _following(self, run: Run) -> Following:
+        if (following := self._runs.get(run.id)) is None:
+            api = self._api(run)
+            following = Following(api, self._watch(api), run, run.paths.key.read_bytes())
+            self._runs[run.id] = following
+        return following
+
+    def _forget(self, run: Run) -> None:
+        if (following := self._runs.pop(run.id, None)) is not None:
+            following.close()
+        self._overdue.discard(run.id)
+
+
+def _asked(run: Run) -> str:
+    try:
+        return run.paths.stop.read_text().strip() or "stopped"
+    except FileNotFoundError:
+        return ""

@@ -1,0 +1,174 @@
+"""How a run goes, from what the cluster says of it and what its pods carried over: a pure function.
+
+Two witnesses: the cluster knows who waits and who was killed; the pods say when the cell runs and how it ended. A word
+of a pod counts when all that it printed is here; what nobody carried over, the cluster tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from jobq_magic.cluster.status import Standing
+from jobq_magic.protocols import Observation
+from jobq_magic.snapshot import WorkerTold
+
+__all__ = ["Course", "Told", "course"]
+
+_ENDS = ("succeeded", "failed", "cancelled", "lost")
+_RANKS = ("failed", "lost", "cancelled", "succeeded")
+"""Which end of a worker is the run's, where they differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What came over from one pod."""
+
+    rank: int
+    events: tuple[Mapping[str, Any], ...] = ()
+    """Of its record, in order."""
+    whole: bool = False
+    """It said that it ended, and all that it had is here."""
+    drained: bool = False
+    """Nothing more will come: it ended, or its log is gone."""
+
+    @property
+    def last(self) -> Mapping[str, Any]:
+        """Its last event that has a phase."""
+        return next((event for event in reversed(self.events) if "phase" in event), {})
+
+    @property
+    def end(self) -> Mapping[str, Any] | None:
+        """How it ended, where that is known for sure."""
+        return self.last if self.whole and self.last.get("phase") in _ENDS else None
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What is to be told, and whether the attempt is over without being the run's end."""
+
+    seen: Observation
+    next_attempt: bool = False
+
+
+def course(
+    standing: Standing | None, told: Sequence[Told], *, workers: int, gone: bool, asked: str, attempt: int
+) -> Course:
+    """How a run goes.
+
+    Args:
+        standing: what the cluster says; None where nothing is known yet.
+        told: what came over from the pods of the attempt, one for each rank that was seen.
+        workers: how many there are to be.
+        gone: the job is not there any more, though it was.
+        asked: the reason of a request to stop, or "".
+        attempt: which one this is.
+    """
+    each = _each(standing, told) if standing is not None else None
+    if (end := _end(told, workers, asked)) is not None:
+        return Course(_seen(end, each, attempt))
+    drained = all(one.drained for one in told)
+    if gone:
+        if not drained:
+            return Course(Observation(each=each, attempt=attempt))
+        return Course(_removed(asked, each, attempt))
+    if standing is None:
+        return Course(Observation(attempt=attempt))
+    if standing.over:
+        if not drained:
+            return Course(replace(_under_way(standing, told, each, attempt), notes=standing.notes))
+        return Course(_ended_for_the_cluster(standing, told, each, asked, attempt))
+    if standing.phase in ("queued", "paused") and told:
+        if not drained:  # it had to make room, and is still saying its last words
+            return Course(Observation(each=each, attempt=attempt))
+        return Course(
+            Observation(
+                standing.phase, standing.reason, standing.facts, notes=standing.notes, attempt=attempt + 1,
+                place=standing.place, each=each,
+            ),
+            next_attempt=True,
+        )  # fmt: skip
+    return Course(_under_way(standing, told, each, attempt))
+
+
+def _end(told: Sequence[Told], workers: int, asked: str) -> Mapping[str, Any] | None:
+    """The end of the run as its pods tell it; None where they do not."""
+    ends = {one.rank: one.end for one in told if one.end is not None}
+    # What was ended from outside did not end by itself: the cluster says why, and whether it is to begin again.
+    ends = {rank: end for rank, end in ends.items() if asked or end.get("phase") != "cancelled"}
+    if not ends:
+        return None
+    if len(ends) < workers:
+        bad = [end for end in ends.values() if end["phase"] == "failed"]
+        others = [one for one in told if one.rank not in ends]
+        if not bad or not all(one.drained for one in others):
+            return None
+    first = min(ends, key=lambda rank: (_RANKS.index(ends[rank]["phase"]), ends[rank].get("at", 0), rank))
+    end = ends[first]
+    if end["phase"] == "succeeded" or workers == 1:
+        return end
+    return {**end, "facts": {**end.get("facts", {}), "rank": first}}
+
+
+def _seen(
+    event: Mapping[str, Any], each: tuple[WorkerTold, ...] | None, attempt: int, notes: tuple[str, ...] = ()
+) -> Observation:
+    return Observation(
+        event["phase"], event.get("reason", ""), event.get("facts", {}), notes=notes, at=event.get("at"),
+        attempt=attempt, each=each,
+    )  # fmt: skip
+
+
+def _under_way(
+    standing: Standing, told: Sequence[Told], each: tuple[WorkerTold, ...] | None, attempt: int
+) -> Observation:
+    """Of a run whose end is not known: the farthest that its first worker, or any, says it has come."""
+    words = [one.last for one in told if one.last.get("phase") in ("running", "collecting")]
+    first = next((one.last for one in told if one.rank == 0 and one.last.get("phase") == "collecting"), None)
+    if first is not None:
+        return _seen(first, each, attempt, standing.notes)
+    if words:
+        running = min((word for word in words), key=lambda word: word.get("at", 0))
+        return _seen({**running, "phase": "running"}, each, attempt, standing.notes)
+    if standing.over:
+        return Observation(each=each, attempt=attempt)
+    return Observation(
+        standing.phase, standing.reason, standing.facts, notes=standing.notes, attempt=attempt, place=standing.place,
+        each=each,
+    )  # fmt: skip
+
+
+def _ended_for_the_cluster(
+    standing: Standing, told: Sequence[Told], each: tuple[WorkerTold, ...] | None, asked: str, attempt: int
+) -> Observation:
+    """The job is over, and its pods did not say how: the cluster does."""
+    if asked:
+        return Observation("cancelled", asked, each=each, attempt=attempt, notes=standing.notes)
+    said = next((one.last for one in told if one.rank == 0 and one.last.get("phase") in _ENDS), None)
+    if standing.phase == "succeeded" and said is not None:
+        return _seen(said, each, attempt, standing.notes)
+    if standing.phase == "succeeded":  # all exit statuses say so, and no word of it came over
+        return Observation("succeeded", "log-lost", each=each, attempt=attempt, notes=standing.notes)
+    if said is not None and said.get("phase") == "failed" and not standing.reason:
+        return _seen(said, each, attempt, standing.notes)
+    return Observation(
+        standing.phase, standing.reason, standing.facts, notes=standing.notes, each=each, attempt=attempt
+    )
+
+
+def _removed(asked: str, each: tuple[WorkerTold, ...] | None, attempt: int) -> Observation:
+    if asked:
+        return Observation("cancelled", asked, each=each, attempt=attempt)
+    return Observation("lost", "job-removed", each=each, attempt=attempt)
+
+
+def _each(standing: Standing, told: Sequence[Told]) -> tuple[WorkerTold, ...]:
+    """The workers as the cluster sees them, and as they say of themselves, which is nearer."""
+    says = {one.rank: one.last for one in told}
+    done = []
+    for worker in standing.each:
+        word = says.get(worker.rank, {}).get("phase")
+        near = word in (*_ENDS, "running", "collecting") and not (word == "cancelled" and worker.reason)
+        done.append(replace(worker, phase=str(word)) if near and worker.phase != "failed" else worker)
+    return tuple(done)

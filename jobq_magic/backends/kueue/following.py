@@ -1,0 +1,197 @@
+"""One run, followed: its pods get their places, their logs are read into the run's folder, and its course is told."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from jobq_magic.backends.kueue.attempts import Attempts, Placed
+from jobq_magic.backends.kueue.course import Course, Told, course
+from jobq_magic.backends.kueue.watched import Watched
+from jobq_magic.cluster import kinds, status
+from jobq_magic.cluster.client import Api, Missing
+from jobq_magic.cluster.collecting import Collector
+from jobq_magic.cluster.logs import Log
+from jobq_magic.cluster.manifests import names
+from jobq_magic.cluster.status import Objects
+from jobq_magic.errors import BackendError
+from jobq_magic.protocols import Observation
+from jobq_magic.run import Run
+
+__all__ = ["Following"]
+
+_BEGUN = ("Running", "Succeeded", "Failed")
+_ASK = 2.0
+"""Seconds between two questions for a Job that no watch shows."""
+
+
+class _Reader:
+    """The log of one pod, on its way into the folder of its attempt."""
+
+    def __init__(self, api: Api, run: Run, key: bytes, placed: Placed, call: threading.Event) -> None:
+        paths = run.paths.attempt(placed.attempt).worker(placed.rank)
+        paths.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.placed = placed
+        self._call = call
+        self.collector = Collector(paths, key=key, run=run.id, attempt=placed.attempt, pod=placed.uid)
+        self._log = Log(api, kinds.path(kinds.PODS, api.place.namespace, placed.name), names.CONTAINER, self)
+        self._log.start()
+
+    # What a Log wants of whom it feeds.
+
+    def feed(self, data: bytes) -> None:
+        """More of the log."""
+        self.collector.feed(data)
+        self._call.set()
+
+    def since(self) -> float | None:
+        """From when on the log is wanted."""
+        return self.collector.since()
+
+    def over(self) -> None:
+        """The pod has ended, or is gone: what is there now is all."""
+        self._log.finish()
+
+    @property
+    def drained(self) -> bool:
+        """Whether nothing more will come."""
+        return self.collector.collected.ended or self._log.ended
+
+    def told(self) -> Told:
+        """What came over so far."""
+        if self._log.ended:
+            self.collector.close(final=True)
+        known = self.collector.collected
+        return Told(self.placed.rank, known.events, known.ended, self.drained)
+
+    def close(self) -> None:
+        """Ends the reading; another process may go on with it."""
+        self._log.close()
+        self.collector.close()
+
+
+class Following:
+    """One run.
+
+    Args:
+        api: the cluster, as the run's user.
+        watched: what is known of the namespace.
+        run: the run.
+        key: the run's own key.
+    """
+
+    def __init__(self, api: Api, watched: Watched, run: Run, key: bytes) -> None:
+        self._api, self._watched, self._run, self._key = api, watched, run, key
+        self._job = names.name_of(run.id)
+        self._workers = run.workers or 1
+        self._file = run.folder / "pods.json"
+        self._attempts = Attempts.load(self._file)
+        self._readers: dict[str, _Reader] = {}
+        self._seen_job = bool(self._attempts.pods)
+        self._asked_for_it = 0.0
+        self.call = threading.Event()
+        watched.join(self._job, self.call)
+
+    def wait(self, seconds: float) -> None:
+        """Returns when something changed, at the latest after some time."""
+        if self.call.wait(seconds):
+            self.call.clear()
+
+    @property
+    def objects(self) -> Objects:
+        """What the cluster has of the run."""
+        return self._watched.objects(self._job)
+
+    def observe(self, asked: str) -> Observation:
+        """How the run goes now; `asked` is the reason of a request to stop."""
+        objects = self._watched.objects(self._job)
+        self._seen_job = self._seen_job or objects.job is not None
+        attempts = self._attempts.with_pods(objects.pods)
+        self._keep(attempts)
+        self._read(objects)
+        standing = None
+        if objects.job is not None:
+            standing = status.read(objects, workers=self._workers, now=time.time())
+        now: Course = course(
+            standing,
+            [self._told(placed) for placed in attempts.of(attempts.current)],
+            workers=self._workers,
+            gone=objects.job is None and self._is_gone(),
+            asked=asked,
+            attempt=attempts.current,
+        )
+        if now.next_attempt:
+            self._keep(attempts.next())
+        return now.seen
+
+    def close(self) -> None:
+        """Nobody follows it any more, here."""
+        self._watched.leave(self._job)
+        for reader in self._readers.values():
+            reader.close()
+
+    def _is_gone(self) -> bool:
+        """Whether the Job, which no watch shows, was there."""
+        if self._seen_job or not self._watched.current:
+            return self._seen_job and self._watched.current
+        # It was made a moment ago, or it was removed before we came to watch: who asks for it is told.
+        if time.monotonic() - self._asked_for_it > _ASK:
+            self._asked_for_it = time.monotonic()
+            try:
+                self._api.get(kinds.path(kinds.JOBS, self._api.place.namespace, self._job))
+            except Missing:
+                self._seen_job = True
+            except BackendError:
+                return False
+        return self._seen_job
+
+    def _keep(self, attempts: Attempts) -> None:
+        if attempts != self._attempts:
+            attempts.save(self._file)
+            self._attempts = attempts
+
+    def _read(self, objects: Objects) -> None:
+        """Every log that can be read is being read."""
+        alive: dict[str, Any] = {pod["metadata"]["uid"]: pod for pod in objects.pods}
+        for placed in self._attempts.pods:
+            pod = alive.get(placed.uid)
+            reader = self._readers.get(placed.uid)
+            if reader is None and pod is not None and _has_begun(pod):
+                reader = self._readers[placed.uid] = _Reader(self._api, self._run, self._key, placed, self.call)
+            if reader is not None and (pod is None or _has_ended(pod)):
+                reader.over()
+
+    def _told(self, placed: Placed) -> Told:
+        reader = self._readers.get(placed.uid)
+        if reader is not None:
+            return reader.told()
+        objects = self._watched.objects(self._job)
+        there = any(pod["metadata"]["uid"] == placed.uid for pod in objects.pods)
+        begun = [pod for pod in objects.pods if pod["metadata"]["uid"] == placed.uid and _has_begun(pod)]
+        if there and begun:
+            return Told(placed.rank)
+        # It never began, or it was gone before anybody read it: what an earlier process collected is all there is.
+        paths = self._run.paths.attempt(placed.attempt).worker(placed.rank)
+        if not Path(paths.folder, "collected.json").exists():
+            ended = not there or any(_has_ended(pod) for pod in objects.pods if pod["metadata"]["uid"] == placed.uid)
+            return Told(placed.rank, drained=ended)
+        collector = Collector(paths, key=self._key, run=self._run.id, attempt=placed.attempt, pod=placed.uid)
+        known = collector.collected
+        return Told(placed.rank, known.events, known.ended, drained=not there)
+
+
+def _has_begun(pod: dict[str, Any]) -> bool:
+    """Whether its container has been started, so that there is a log."""
+    for state in (pod.get("status") or {}).get("containerStatuses", ()):
+        if state["name"] == names.CONTAINER:
+            return any(state.get(part, {}).keys() & {"running", "terminated"} for part in ("state", "lastState"))
+    return False
+
+
+def _has_ended(pod: dict[str, Any]) -> bool:
+    for state in (pod.get("status") or {}).get("containerStatuses", ()):
+        if state["name"] == names.CONTAINER:
+            return "terminated" in state.get("state", {})
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")

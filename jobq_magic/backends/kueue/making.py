@@ -1,0 +1,104 @@
+"""The objects of a run in the cluster: made once, however often one is asked to."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from jobq_magic import handover
+from jobq_magic.cluster import kinds, manifests
+from jobq_magic.cluster.client import Api, Exists, Missing
+from jobq_magic.cluster.manifests import names
+from jobq_magic.errors import BackendError, JobqError
+from jobq_magic.image import Image
+from jobq_magic.run import Run
+from jobq_magic.runtime.pod import KEY, RUN, SECRETS
+from jobq_magic.site import Site
+
+__all__ = ["make", "remove"]
+
+
+def make(api: Api, run: Run) -> Mapping[str, Any]:
+    """Makes Secret, Job and Service of a run, unless they are there; returns what finds the Job again.
+
+    Raises:
+        BackendError: the cluster refuses it; nothing is left behind.
+    """
+    site = Site.from_json(run.target["site"])
+    job = manifests.job(run, Image.load(run.paths.image).reference, site)
+    name, namespace = names.name_of(run.id), api.place.namespace
+    there = _found(api, run, name)
+    if there is None:
+        _put(api, kinds.path(kinds.SECRETS, namespace), manifests.secret(run, _content(run)))
+        try:
+            there = api.create(kinds.path(kinds.JOBS, namespace), job)
+        except Exists:
+            there = _found(api, run, name)
+        except JobqError:
+            api.delete(kinds.path(kinds.SECRETS, namespace, name))
+            raise
+    if there is None:
+        raise BackendError("job-gone", f"The Job {name} was removed while it was made", do="Run the cell again")
+    uid = there["metadata"]["uid"]
+    if (service := manifests.service(run, uid)) is not None:
+        _put(api, kinds.path(kinds.SERVICES, namespace), service)
+    try:
+        api.patch(kinds.path(kinds.SECRETS, namespace, name), manifests.owned(name, uid))
+    except Missing:
+        if not _begun(there):
+            raise BackendError(
+                "secret-gone", f"The Secret {name} of this run was removed before its Job began", do="Run the cell again"
+            ) from None
+    return {"job": name, "uid": uid, "namespace": namespace}
+
+
+def remove(api: Api, run: Run) -> None:
+    """Removes all objects of a run; what the Job owns goes with it."""
+    name, namespace = names.name_of(run.id), api.place.namespace
+    api.delete(kinds.path(kinds.JOBS, namespace, name))
+    api.delete(kinds.path(kinds.SECRETS, namespace, name))
+
+
+def _found(api: Api, run: Run, name: str) -> Mapping[str, Any] | None:
+    try:
+        found = api.get(kinds.path(kinds.JOBS, api.place.namespace, name))
+    except Missing:
+        return None
+    if (found["metadata"].get("labels") or {}).get(names.RUN) != run.id:
+        raise BackendError(
+            "name-taken", f"There is a Job {name} in {api.place.namespace} that is not of this run",
+            do="Remove it, or run the cell again",
+        )  # fmt: skip
+    return found
+
+
+def _put(api: Api, path: str, body: Mapping[str, Any]) -> None:
+    try:
+        api.create(path, dict(body))
+    except Exists:
+        return
+
+
+def _begun(job: Mapping[str, Any]) -> bool:
+    return bool((job.get("status") or {}).get("startTime"))
+
+
+def _content(run: Run) -> dict[str, bytes]:
+    """What the pods are given out of band: the run's key, what it is, and its secrets."""
+    left = handover.take(run.id)
+    secrets = dict(left.secrets) if left is not None else {}
+    missing = [name for name in run.spec.get("secret") or {} if name not in secrets]
+    if missing:
+        raise BackendError(
+            "secret-missing",
+            f"The value of --secret {missing[0]} is no longer known on {os.uname().nodename}",
+            why="This machine was restarted since the cell was submitted",
+            do="Run the cell again",
+        )
+    return {
+        KEY: run.paths.key.read_bytes(),
+        RUN: run.paths.identity.read_bytes(),
+        SECRETS: json.dumps(secrets).encode(),
+    }

@@ -1,0 +1,63 @@
+"""Pause and resume: `spec.active` of the run's Workload.
+
+`suspend` of the Job would be undone by Kueue, which owns it (pkg/controller/jobframework/reconciler.go). Kueue's own
+client does the same (`kueuectl stop workload`); writing to Workloads is a right of its own (deploy/rbac/pause.yaml).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jobq_magic.cluster import kinds
+from jobq_magic.cluster.client import Api, Forbidden, Missing
+from jobq_magic.errors import BackendError
+
+__all__ = ["activate", "check"]
+
+_REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+
+
+def check(api: Api) -> None:
+    """Refuses where this user may not write to Workloads.
+
+    Raises:
+        BackendError: one sentence.
+    """
+    asked = {"namespace": api.place.namespace, "verb": "patch", "group": kinds.WORKLOADS.group, "resource": "workloads"}
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": asked},
+    }
+    answer = api.create(_REVIEW, review)
+    if not (answer.get("status") or {}).get("allowed"):
+        raise _forbidden(api)
+
+
+def activate(api: Api, workload: Mapping[str, Any], *, active: bool) -> None:
+    """Lets Kueue take a Workload's place away, or queue it again.
+
+    Raises:
+        BackendError: the cluster refuses it.
+    """
+    if (workload.get("spec") or {}).get("active", True) is active:
+        return
+    version = str(workload.get("apiVersion", "")).rpartition("/")[2]
+    path = kinds.path(kinds.WORKLOADS, api.place.namespace, workload["metadata"]["name"])
+    if version:
+        path = path.replace(f"/{kinds.WORKLOADS.version}/", f"/{version}/")
+    try:
+        api.patch(path, {"spec": {"active": active}})
+    except Forbidden as error:
+        raise _forbidden(api) from error
+    except Missing:
+        return  # it ended meanwhile
+
+
+def _forbidden(api: Api) -> BackendError:
+    return BackendError(
+        "pause-forbidden",
+        f"Runs cannot be paused in {api.place.namespace}: you may not patch Workloads there",
+        do="Ask for the role jobq-pause, or stop the run and run it again later",
+    )

@@ -1,0 +1,116 @@
+"""What the watches of a namespace know, run by run; whoever follows a run is called when its objects changed.
+
+One dispatcher for all runs of a namespace: a change wakes the one run that it concerns, and no other.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from jobq_magic.cluster import kinds
+from jobq_magic.cluster.manifests import names
+from jobq_magic.cluster.status import Objects
+from jobq_magic.cluster.watching import Watches
+
+__all__ = ["Watched"]
+
+_KINDS = (kinds.JOBS, kinds.PODS, kinds.WORKLOADS, kinds.EVENTS)
+_LOOK = 5.0
+"""Seconds after which it looks whether it is still wanted."""
+
+
+class Watched:
+    """The objects of each run of a namespace.
+
+    Args:
+        watches: of the namespace; closed with this.
+    """
+
+    def __init__(self, watches: Watches) -> None:
+        self.watches = watches
+        self._lock = threading.Lock()
+        self._calls: dict[str, threading.Event] = {}
+        self._objects: dict[str, Objects] = {}
+        self._marks: dict[str, tuple[Any, ...]] = {}
+        self._closed = False
+        for kind in _KINDS:
+            watches.objects(kind)
+        threading.Thread(target=self._dispatch, name="jobq-dispatch", daemon=True).start()
+
+    def join(self, job: str, call: threading.Event) -> None:
+        """Has `call` set whenever an object of the job named so changes."""
+        with self._lock:
+            self._calls[job] = call
+        call.set()
+
+    def leave(self, job: str) -> None:
+        """Nobody follows it any more."""
+        with self._lock:
+            self._calls.pop(job, None)
+
+    def objects(self, job: str) -> Objects:
+        """What is known of a job."""
+        with self._lock:
+            return self._objects.get(job, Objects(None, None, (), ()))
+
+    @property
+    def current(self) -> bool:
+        """Whether what decides over the end of a job was listed: that a job is not there means that it is gone."""
+        return all(self.watches.current(kind) for kind in (kinds.JOBS, kinds.PODS))
+
+    def close(self) -> None:
+        """Ends the watches."""
+        self._closed = True
+        self.watches.close()
+
+    def _dispatch(self) -> None:
+        seen = -1
+        while not self._closed:
+            now = self.watches.wait(seen, _LOOK)
+            if now == seen:
+                continue
+            seen = now
+            found = _grouped({kind.plural: self.watches.objects(kind) for kind in _KINDS})
+            marks = {job: _mark(objects) for job, objects in found.items()}
+            with self._lock:
+                changed = {job for job in {*marks, *self._marks} if marks.get(job) != self._marks.get(job)}
+                self._objects, self._marks = found, marks
+                calls = [self._calls[job] for job in changed if job in self._calls]
+            for call in calls:
+                call.set()
+
+
+def _grouped(known: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, Objects]:
+    """The objects of each job, by its name."""
+    jobs = {name: job for name, job in known["jobs"].items() if name.startswith(names.PREFIX)}
+    whose = {job["metadata"]["uid"]: name for name, job in jobs.items()}
+    workloads: dict[str, Mapping[str, Any]] = {}
+    for workload in known["workloads"].values():
+        for owner in workload["metadata"].get("ownerReferences", ()):
+            if owner["kind"] == "Job" and owner["name"].startswith(names.PREFIX):
+                workloads[owner["name"]] = workload
+                whose[workload["metadata"]["uid"]] = owner["name"]
+    pods = defaultdict(list)
+    for pod in known["pods"].values():
+        for owner in pod["metadata"].get("ownerReferences", ()):
+            if owner["kind"] == "Job":
+                pods[owner["name"]].append(pod)
+                whose[pod["metadata"]["uid"]] = owner["name"]
+    events = defaultdict(list)
+    for event in known["events"].values():
+        about = event.get("involvedObject") or event.get("regarding") or {}
+        if about.get("uid") in whose:
+            events[whose[about["uid"]]].append(event)
+    return {
+        name: Objects(jobs.get(name), workloads.get(name), tuple(pods[name]), tuple(events[name]))
+        for name in {*jobs, *workloads, *pods}
+    }
+
+
+def _mark(objects: Objects) -> tuple[Any, ...]:
+    """What tells one state of a job's objects from another."""
+    every = (objects.job, objects.workload, *objects.pods, *objects.events)
+    return tuple(one and (one["metadata"]["name"], one["metadata"].get("resourceVersion")) for one in every)
