@@ -1,0 +1,333 @@
+"""Api: one cluster, asked and answered in JSON as it is; what it refuses is told in one sentence.
+
+Objects are dicts, as the API has them: models of the library would cost half a second to import, and forget what they do
+not know.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlencode, urlsplit
+
+from jobq_magic.cluster.access import Access, Credentials
+from jobq_magic.cluster.connection import Place
+from jobq_magic.cluster.refusals import (
+    Answered,
+    Exists,
+    Forbidden,
+    Missing,
+    Refused,
+    Unreachable,
+    refused,
+    unreachable,
+)
+from jobq_magic.cluster.transport import READ, Transport
+
+__all__ = ["Api", "Exists", "Forbidden", "Missing", "Refused", "Stream", "Unreachable"]
+
+Object = dict[str, Any]
+_PAUSES = (0.1, 0.3, 1.0)
+"""Before the second, third and fourth attempt: an API server that is started again takes about that long."""
+_LONGEST = 5.0
+"""Seconds that a server may ask to wait; beyond that it is told."""
+_AGAIN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+_CHUNK = 65536
+_MERGE = "application/merge-patch+json"
+
+
+class Api:
+    """A cluster. Threads may share it; each request has a connection of its own while it lasts.
+
+    What may be asked twice is asked again after connections that break, 429 and 503, up to three times within 1.5 s:
+    reading, patching, deleting, and creating, whose name is chosen by us: the caller then meets Exists.
+
+    Args:
+        place: where requests go.
+        transport: connections to it.
+        access: who we are there.
+    """
+
+    def __init__(self, place: Place, transport: Transport, access: Access) -> None:
+        self.place = place
+        self.known: dict[str, str] = {}
+        """What was found out about the cluster and does not change: which versions it serves."""
+        self._transport = transport
+        self._access = access
+
+    def get(self, path: str, **query: object) -> Object:
+        """What is there.
+
+        Args:
+            path: of `kinds.path`.
+            query: `labelSelector`, `limit`; what is None is left out.
+
+        Raises:
+            Missing, Forbidden, Refused: it is not to be had.
+            Unreachable: no answer came.
+        """
+        return self.ask("GET", path, query=query)
+
+    def create(self, path: str, body: Mapping[str, Any]) -> Object:
+        """The object as it was made.
+
+        Raises:
+            Exists: there is one of that name; it may be ours, of an attempt that was not answered.
+            Missing, Forbidden, Refused: it cannot be made.
+            Unreachable: no answer came; it may have been made.
+        """
+        return self.ask("POST", path, body=body)
+
+    def patch(self, path: str, body: Mapping[str, Any]) -> Object:
+        """The object after a merge patch.
+
+        Raises:
+            Missing, Forbidden, Refused: it cannot be patched.
+            Unreachable: no answer came.
+        """
+        return self.ask("PATCH", path, body=body, content=_MERGE)
+
+    def delete(self, path: str, *, propagation: str = "Background", grace: int | None = None) -> None:
+        """Deletes an object; one that is gone is fine.
+
+        Args:
+            path: of the object.
+            propagation: what becomes of what it owns.
+            grace: seconds that its pods have to end.
+
+        Raises:
+            Forbidden, Refused: it cannot be deleted.
+            Unreachable: no answer came.
+        """
+        options: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
+        if grace is not None:
+            options["gracePeriodSeconds"] = grace
+        try:
+            self.ask("DELETE", path, body=options)
+        except Missing:
+            pass
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, object] | None = None,
+        body: Mapping[str, Any] | None = None,
+        content: str = "application/json",
+        tries: int = len(_PAUSES) + 1,
+        silence: float = READ,
+    ) -> Object:
+        """One request, and its answer.
+
+        Args:
+            method: of HTTP.
+            path: what for.
+            query: what is None is left out.
+            body: JSON.
+            content: the type of the body.
+            tries: how often it is sent where it may well go well in a moment.
+            silence: seconds without a byte of the answer.
+
+        Raises:
+            Missing, Exists, Forbidden, Refused: what the server said.
+            Unreachable: it said nothing.
+        """
+        address = _address(path, query)
+        data = None if body is None else json.dumps(body).encode()
+        headers = {} if data is None else {"Content-Type": content}
+        for pause in (*_PAUSES[: tries - 1], None):
+            try:
+                with self._send(method, address, data, headers, silence) as stream:
+                    return self._read(stream)
+            except (Unreachable, Answered) as error:
+                wait = _wait(error, pause)
+                if wait is None:
+                    raise
+            time.sleep(wait)
+        raise AssertionError("the last attempt returns or raises")
+
+    def stream(self, path: str, *, silence: float = READ, **query: object) -> Stream:
+        """An answer as it comes: a watch, or a log. It is not asked for again when it breaks.
+
+        Args:
+            path: what for.
+            silence: seconds without a byte, after which it is Unreachable.
+            query: as for `get`.
+
+        Raises:
+            Missing, Forbidden, Refused: what the server said.
+            Unreachable: it said nothing.
+        """
+        return self._send("GET", _address(path, query), None, {"Accept": "*/*"}, silence)
+
+    def close(self) -> None:
+        """Ends connections that nobody uses."""
+        self._transport.close()
+
+    def _send(
+        self, method: str, address: str, data: bytes | None, headers: Mapping[str, str], silence: float
+    ) -> Stream:
+        credentials = self._access.credentials()
+        answer = self._answer(method, address, data, headers, silence, credentials)
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            # Once: a token may have expired, or somebody has logged in anew.
+            answer.drain_conn()
+            answer.release_conn()
+            renewed = self._access.renew(credentials)
+            answer = self._answer(method, address, data, headers, silence, renewed)
+        stream = Stream(answer, self.place, self._proxy)
+        if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
+            with stream:
+                body = b"".join(stream)
+            wait = _seconds(answer.headers.get("Retry-After", ""))
+            raise refused(self.place.words, method, address, answer.status, body, wait)
+        return stream
+
+    def _answer(
+        self,
+        method: str,
+        address: str,
+        data: bytes | None,
+        headers: Mapping[str, str],
+        silence: float,
+        credentials: Credentials,
+    ) -> Any:
+        from urllib3.exceptions import HTTPError
+
+        try:
+            return self._transport.send(method, address, credentials, body=data, headers=headers, silence=silence)
+        except (HTTPError, OSError) as error:
+            raise unreachable(self.place.words, error, self._proxy) from error
+
+    def _read(self, stream: Stream) -> Object:
+        body = b"".join(stream)
+        try:
+            told = json.loads(body)
+        except ValueError as error:
+            raise _garbage(self.place) from error
+        if not isinstance(told, dict):
+            raise _garbage(self.place)
+        return told
+
+    @property
+    def _proxy(self) -> str:
+        """Without its password."""
+        proxy = self._transport.server.proxy
+        return urlsplit(proxy).netloc.rpartition("@")[2] if proxy else ""
+
+
+class Stream:
+    """Bytes as they come; a context manager. `close` from another thread ends it: the iteration just ends.
+
+    Args:
+        answer: of urllib3.
+        place: whom it is from.
+        proxy: by which it comes.
+    """
+
+    def __init__(self, answer: Any, place: Place, proxy: str = "") -> None:
+        self._answer = answer
+        self._place = place
+        self._proxy = proxy
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._lock:
+            self._closed = True
+            if kind is None and self._answer.closed:
+                self._answer.release_conn()  # it was read to its end: the connection is of use to others
+            else:
+                self._answer.close()
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The bytes, as soon as they are there.
+
+        Raises:
+            Unreachable: the stream broke, or was silent for too long.
+        """
+        from urllib3.exceptions import HTTPError
+
+        while True:
+            try:
+                data = self._answer.read1(_CHUNK)
+            except (HTTPError, OSError, ValueError, AttributeError) as error:
+                # A stream that another thread closes breaks in as many ways as there are layers below.
+                if self._closed:
+                    return
+                if isinstance(error, ValueError | AttributeError):
+                    raise
+                raise unreachable(self._place.words, error, self._proxy) from error
+            if not data:
+                return
+            yield data
+
+    def lines(self) -> Iterator[bytes]:
+        """The same line by line, without the newlines; what is left of a last one that has none is given, too."""
+        rest = b""
+        for data in self:
+            *whole, rest = (rest + data).split(b"\n")
+            yield from whole
+        if rest:
+            yield rest
+
+    def close(self) -> None:
+        """Ends it; from any thread, at any time."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            try:
+                self._answer.shutdown()
+            except (OSError, ValueError, RuntimeError):
+                pass  # it has ended by itself
+
+
+def _address(path: str, query: Mapping[str, object] | None) -> str:
+    asked = {key: _word(value) for key, value in (query or {}).items() if value is not None}
+    return f"{path}?{urlencode(asked)}" if asked else path
+
+
+def _word(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _wait(error: Unreachable | Answered, pause: float | None) -> float | None:
+    """Seconds until another attempt; None where there is to be none."""
+    if pause is None:
+        return None
+    pause *= random.uniform(0.7, 1.3)
+    if isinstance(error, Unreachable):
+        # What took all of its time once is not tried for as long again.
+        return pause if error.passing and "in time" not in error.why else None
+    if error.status not in _AGAIN:
+        return None
+    wait = max(pause, error.wait or 0.0)
+    return wait if wait <= _LONGEST else None
+
+
+def _seconds(text: str) -> float | None:
+    return float(text) if text.isdigit() else None
+
+
+def _garbage(place: Place) -> Refused:
+    error = Refused(
+        "cluster-garbage",
+        f"What answers for {place.words} is no API server",
+        why="Its answer is no JSON object",
+        do="Check the address in the kubeconfig, and the proxy",
+    )
+    error.status = HTTPStatus.OK
+    return error
