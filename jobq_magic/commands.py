@@ -15,6 +15,7 @@ from jobq_magic.run import Run
 from jobq_magic.runs.logend import LOG_END, LogEnd
 from jobq_magic.runs.store import Store
 from jobq_magic.runs.tail import Item, Tail
+from jobq_magic.runs.together import workers
 from jobq_magic.snapshot import Phase, Snapshot
 from jobq_magic.words import say
 
@@ -134,15 +135,35 @@ def attach(store: Store, run: Run) -> Iterator[Item | Snapshot]:
     yield store.snapshot(run)
 
 
-def logs(store: Store, run: Run, *, follow: bool = False) -> Iterator[Item]:
-    """What a run wrote so far, or with `follow`, to its end."""
+def logs(store: Store, run: Run, *, follow: bool = False, worker: int | None = None) -> Iterator[Item]:
+    """What a run wrote so far, or with `follow`, to its end; with `worker`, only what the worker of that rank wrote.
+
+    Raises:
+        OptionError: it has no such worker.
+    """
+    _check_worker(store, run, worker)
+    return _logs(store, run, follow=follow, worker=worker)
+
+
+def _check_worker(store: Store, run: Run, worker: int | None) -> None:
+    if worker is None:
+        return
+    snapshot = store.snapshot(run)
+    there = workers(run.paths.attempt(snapshot.attempt))
+    known = sorted({*there, *(each.rank for each in snapshot.each), *range((run.workers or 1) if snapshot.each else 1)})
+    if worker not in known:
+        one = f"has one worker's output: {known[0]}" if len(known) == 1 else f"has workers {known[0]} to {known[-1]}"
+        raise OptionError("no-such-worker", f"--worker {worker}: {run.id} {one}")
+
+
+def _logs(store: Store, run: Run, *, follow: bool, worker: int | None) -> Iterator[Item]:
     if follow:
-        for items in watch(store, run):
+        for items in watch(store, run, Tail(store, run, worker=worker)):
             yield from items
         return
     status(store, run)
     # What several streams wrote since the last sample has no order yet, but is not held back from who looks only once.
-    tail = Tail(store, run, patience=0)
+    tail = Tail(store, run, patience=0, worker=worker)
     while tail.behind:
         yield from tail.poll()
 

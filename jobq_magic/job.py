@@ -10,6 +10,7 @@ from jobq_magic import commands
 from jobq_magic.errors import JobFailed, ResultError
 from jobq_magic.results.decode import Outcome, decode
 from jobq_magic.run import Run
+from jobq_magic.runs.prefix import Prefixes
 from jobq_magic.runs.store import Store
 from jobq_magic.runs.tail import Chunk, Decoder
 from jobq_magic.snapshot import Phase, Snapshot
@@ -54,10 +55,10 @@ class Job:
         return self.status().final
 
     def logs(self) -> str:
-        """What it printed so far, both streams in order."""
-        decode_chunk = Decoder()
+        """What it printed so far, both streams in order; of several workers, each line with whose it is."""
+        decode_chunk, prefixed = Decoder(), Prefixes()
         items = commands.logs(self._store, self.run)
-        return "".join(decode_chunk(item) for item in items if isinstance(item, Chunk))
+        return "".join(decode_chunk(prefixed(item)) for item in items if isinstance(item, Chunk))
 
     def stop(self) -> None:
         """Asks for it to be stopped; `wait` tells when it has ended."""

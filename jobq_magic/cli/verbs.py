@@ -18,6 +18,7 @@ from jobq_magic.render import text
 from jobq_magic.render.account import explained
 from jobq_magic.run import Run
 from jobq_magic.runs import pages
+from jobq_magic.runs.prefix import Prefixes, label
 from jobq_magic.runs.store import Store
 from jobq_magic.runs.tail import Chunk, Display, Item
 from jobq_magic.snapshot import Phase, Snapshot
@@ -49,7 +50,7 @@ def _logs(parser: commands.Parser) -> Verb:
     def perform(args: Namespace) -> int:
         asked = pages.wanted(args)
         store, run = _found(args)
-        items = commands.logs(store, run, follow=args.follow)
+        items = commands.logs(store, run, follow=args.follow, worker=args.worker)
         if asked.everything:
             if args.json:
                 for item in items:
@@ -295,27 +296,30 @@ def _detaching(run: Run) -> Iterator[None]:
 
 def _write(items: Iterable[Item | Snapshot]) -> None:
     """The run's own bytes on the streams where it wrote them; what it displayed as plain text; changes on stderr."""
+    seen = sys.stdout.isatty()
+    prefixed = Prefixes(colour=seen, one=seen and sys.stderr.isatty())
     for item in items:
         if isinstance(item, Chunk):
             stream = sys.stdout if item.stream == "stdout" else sys.stderr
             stream.flush()
-            stream.buffer.write(item.data)
+            stream.buffer.write(prefixed(item).data)
             stream.buffer.flush()
         elif isinstance(item, Snapshot):
             print(text.status(item, now=time.time()), file=sys.stderr, flush=True)
         elif (shown := _plain(item.bundle)) is not None:
-            print(shown, flush=True)
+            print(*(label(item.source) + line for line in shown.split("\n")), sep="\n", flush=True)
 
 
 def _write_lines(lines: Iterable[pages.Line], *, as_json: bool) -> None:
-    for name, line in lines:
+    for line in lines:
         if as_json:
-            text_ = line.decode("utf-8", "backslashreplace")
-            print(json.dumps({"type": "line", "name": name, "text": text_}), flush=True)
+            text_ = line.text.decode("utf-8", "backslashreplace")
+            shown = {"type": "line", "name": line.stream, "text": text_, **_source(line.source)}
+            print(json.dumps(shown), flush=True)
             continue
-        stream = sys.stdout if name == "stdout" else sys.stderr
+        stream = sys.stdout if line.stream == "stdout" else sys.stderr
         stream.flush()
-        stream.buffer.write(line + b"\n")
+        stream.buffer.write(line.shown + b"\n")
         stream.buffer.flush()
 
 
@@ -327,5 +331,10 @@ def _plain(bundle: Mapping[str, Any]) -> str | None:
 def _item_json(item: Item) -> dict[str, Any]:
     if isinstance(item, Display):
         shown = {"type": item.kind, "data": item.bundle, "metadata": item.metadata, "transient": item.transient}
-        return {**shown, **({"wait": item.wait} if item.kind == "clear_output" else {})}
-    return {"type": "stream", "name": item.stream, "text": item.data.decode("utf-8", "backslashreplace")}
+        return {**shown, **_source(item.source), **({"wait": item.wait} if item.kind == "clear_output" else {})}
+    text_ = item.data.decode("utf-8", "backslashreplace")
+    return {"type": "stream", "name": item.stream, "text": text_, **_source(item.source)}
+
+
+def _source(of: str) -> dict[str, str]:
+    return {"worker": of} if of else {}

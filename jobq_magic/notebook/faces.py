@@ -16,6 +16,7 @@ from jobq_magic import commands
 from jobq_magic.render import html, image, text
 from jobq_magic.render.card import Card
 from jobq_magic.run import Run
+from jobq_magic.runs.prefix import Prefixes
 from jobq_magic.runs.store import Store
 from jobq_magic.runs.tail import Chunk, Decoder, Item, Tail
 from jobq_magic.snapshot import Snapshot
@@ -55,6 +56,7 @@ class Emitter:
 
     def __init__(self) -> None:
         self._decode = Decoder()
+        self._prefixed = Prefixes(one=False)
         self._own = f"jobq-{secrets.token_hex(8)}-"
 
     def __call__(self, items: Iterable[Item]) -> None:
@@ -62,16 +64,17 @@ class Emitter:
         for item in items:
             if isinstance(item, Chunk):
                 stream = sys.stdout if item.stream == "stdout" else sys.stderr
-                stream.write(self._decode(item))
+                stream.write(self._decode(self._prefixed(item)))
                 stream.flush()
             elif item.kind == "clear_output":
-                clear_output(wait=item.wait)
+                if not item.source:  # what others wrote is not this worker's to clear
+                    clear_output(wait=item.wait)
             else:
                 named = item.transient.get("display_id")
                 display(
                     dict(item.bundle),
                     metadata=dict(item.metadata),
-                    transient={"display_id": self._own + named} if named else {},
+                    transient={"display_id": self._own + item.source + named} if named else {},
                     raw=True,
                     update=item.kind == "update_display_data",
                 )

@@ -158,11 +158,11 @@ def image(session: Session, words: Sequence[str]) -> Imaged | None:
 
 
 def logs(session: Session, words: Sequence[str]) -> None:
-    """[RUN] [-f] [-n N] [--page K] [--grep TEXT | --regex RE] [--stdout | --stderr]: what a run printed; -f follows."""
+    """[RUN] [-f] [-n N] [--page K] [--grep TEXT | --regex RE] [--worker N] [--stdout | --stderr]: what it printed."""
     args = _logs_parser().parse_args(words)
     asked = pages.wanted(args)
     run = session.store.find(args.run)
-    items = commands.logs(session.store, run, follow=args.follow)
+    items = commands.logs(session.store, run, follow=args.follow, worker=args.worker)
     if args.follow:
         try:
             if asked.everything:
@@ -293,6 +293,6 @@ def _begun(items: Iterable[Item]) -> tuple[list[Item], bool]:
 
 
 def _write(lines: Iterable[pages.Line]) -> None:
-    for name, line in lines:
-        stream = sys.stdout if name == "stdout" else sys.stderr
-        stream.write(line.decode("utf-8", "replace") + "\n")
+    for line in lines:
+        stream = sys.stdout if line.stream == "stdout" else sys.stderr
+        stream.write(line.shown.decode("utf-8", "replace") + "\n")

@@ -30,6 +30,8 @@ class Picture:
     bundle: Mapping[str, Any]
     metadata: Mapping[str, Any] = field(default_factory=dict)
     display_id: str | None = None
+    source: str = ""
+    """Rank of the worker that displayed it, where a run has several."""
 
     bytes: int = field(init=False, compare=False)
     """How much it is to send."""
@@ -45,26 +47,24 @@ class Canvas:
     def __init__(self) -> None:
         self.pictures: list[Picture] = []
         self.dropped = 0
-        self._clear_first = False
+        self._clear_first: set[str] = set()
 
     def apply(self, item: Item) -> None:
         """One thing more that the run wrote: what it prints is not shown here, but clears what is to be cleared."""
         if isinstance(item, Chunk):
-            self._before_output()
+            self._before_output(item.source)
             return
         if item.kind == "clear_output":
             if item.wait:
-                self._clear_first = True
+                self._clear_first.add(item.source)
             else:
-                self._clear()
+                self._clear(item.source)
             return
-        shown = Picture(item.bundle, item.metadata, item.transient.get("display_id"))
+        shown = Picture(item.bundle, item.metadata, item.transient.get("display_id"), item.source)
         if item.kind == "update_display_data":
-            self._replace(
-                [shown if old.display_id == shown.display_id and shown.display_id else old for old in self.pictures]
-            )
+            self._replace([shown if _same(old, shown) else old for old in self.pictures])
             return
-        self._before_output()
+        self._before_output(item.source)
         self._replace([*self.pictures, shown])
 
     def _replace(self, pictures: list[Picture]) -> None:
@@ -73,13 +73,19 @@ class Canvas:
         else:
             self.pictures = pictures
 
-    def _before_output(self) -> None:
+    def _before_output(self, source: str) -> None:
         """Anything that is shown or printed does what `clear_output(wait=True)` put off."""
-        if self._clear_first:
-            self._clear()
+        if source in self._clear_first:
+            self._clear(source)
 
-    def _clear(self) -> None:
-        self.pictures, self._clear_first, self.dropped = [], False, 0
+    def _clear(self, source: str) -> None:
+        """A worker clears what it displayed itself."""
+        self.pictures, self.dropped = [each for each in self.pictures if each.source != source], 0
+        self._clear_first.discard(source)
+
+
+def _same(old: Picture, new: Picture) -> bool:
+    return bool(new.display_id) and (old.display_id, old.source) == (new.display_id, new.source)
 
 
 class Outlet:

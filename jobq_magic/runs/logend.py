@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from jobq_magic.runs.prefix import Prefixes
 from jobq_magic.runs.tail import Chunk, Decoder, Item
 
 __all__ = ["LOG_END", "LogEnd"]
@@ -22,6 +23,7 @@ class LogEnd:
     def __init__(self, most: int = LOG_END) -> None:
         self._most = most
         self._decode = Decoder()
+        self._prefixed = Prefixes(colour=True)
         self._clear_first = False
         self.text = ""
         self.cut = False
@@ -33,7 +35,7 @@ class LogEnd:
             self._feed(item)
         elif item.kind == "display_data":
             self._before_output()
-        elif item.kind == "clear_output":
+        elif item.kind == "clear_output" and not item.source:  # what a worker printed is not another's to clear
             self._clear_first = item.wait
             if not item.wait:
                 self._clear()
@@ -49,7 +51,7 @@ class LogEnd:
         if len(chunk.data) > 4 * self._most:  # most of it will not be shown: spare its decoding
             chunk = replace(chunk, data=chunk.data[-4 * self._most :])
             self.text, self.cut = "", True
-        text = self.text + self._decode(chunk)
+        text = self.text + self._decode(self._prefixed(chunk))
         if len(text) > self._most:
             begin = text.find("\n", len(text) - self._most) + 1
             text, self.cut = text[begin or len(text) - self._most :], True

@@ -8,9 +8,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from shlex import quote
-from typing import TypeAlias
+from typing import NamedTuple
 
 from jobq_magic.errors import OptionError
+from jobq_magic.runs.prefix import label
 from jobq_magic.runs.tail import Chunk, Display, Item
 
 __all__ = ["PAGE", "Line", "Page", "Wanted", "add_words", "lines", "page", "wanted"]
@@ -20,8 +21,20 @@ PAGE = 1000
 LONGEST = 64 << 10
 """Bytes of a line that are kept; what a job prints may have no line ends at all."""
 
-Line: TypeAlias = tuple[str, bytes]
-"""The stream, and the line without its end."""
+
+class Line(NamedTuple):
+    """One line of a log."""
+
+    stream: str
+    text: bytes
+    """Without its end, and without whose it is."""
+    source: str = ""
+    """Rank of the worker that wrote it, where a run has several; else ""."""
+
+    @property
+    def shown(self) -> bytes:
+        """With whose it is, as a face shows it."""
+        return label(self.source).encode() + self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +51,8 @@ class Wanted:
     """Only lines in which this is found."""
     stream: str = ""
     """Only `stdout`, or only `stderr`."""
+    worker: int | None = None
+    """Only of the worker of this rank; who gives the log sees to it."""
 
     @property
     def words(self) -> str:
@@ -46,12 +61,13 @@ class Wanted:
         said = [
             f" {flag} {quote(text)}" for flag, text in (("--grep", self.text.decode()), ("--regex", pattern)) if text
         ]
+        said += [] if self.worker is None else [f" --worker {self.worker}"]
         return "".join([*said, f" --{self.stream}" if self.stream else ""])
 
     @property
     def everything(self) -> bool:
         """Whether nothing particular is asked for."""
-        return self == Wanted()
+        return self == Wanted(worker=self.worker)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +151,7 @@ def page(items: Iterable[Item], asked: Wanted = _EVERYTHING) -> Page:
 def add_words(parser: ArgumentParser) -> None:
     """Adds the arguments of `logs` that say which lines; see `wanted`."""
     parser.add_argument("-f", "--follow", action="store_true", help="go on to the end of the run")
+    parser.add_argument("--worker", type=int, metavar="N", help="only what the worker of rank N wrote")
     parser.add_argument("-n", "--lines", type=int, metavar="N", help="only the last N lines")
     parser.add_argument("--page", type=int, metavar="K", help=f"only page K; a page has {PAGE:,} lines")
     search = parser.add_mutually_exclusive_group()
@@ -162,43 +179,44 @@ def wanted(args: Namespace) -> Wanted:
         pattern = re.compile(args.regex.encode()) if args.regex else None
     except re.error as error:
         raise OptionError("bad-regex", f"--regex {args.regex} is no regular expression: {error}") from error
-    return Wanted(args.page, args.lines, (args.grep or "").encode(), pattern, args.stream or "")
+    return Wanted(args.page, args.lines, (args.grep or "").encode(), pattern, args.stream or "", args.worker)
 
 
 class _Batch:
     """Some lines of one stream that follow each other; cut apart only where somebody looks at them."""
 
-    def __init__(self, stream: str, text: bytes | list[bytes]) -> None:
-        self._stream, self._text = stream, text
+    def __init__(self, stream: str, text: bytes | list[bytes], source: str = "") -> None:
+        self._stream, self._text, self._source = stream, text, source
         self.count = text.count(b"\n") + 1 if isinstance(text, bytes) else len(text)
 
     def lines(self) -> list[Line]:
         found = self._text.split(b"\n") if isinstance(self._text, bytes) else self._text
-        return [(self._stream, _shown(line)) for line in found]
+        return [Line(self._stream, _shown(line), self._source) for line in found]
 
 
 def _batches(items: Iterable[Item], asked: Wanted) -> Iterator[_Batch]:
     """The lines that are asked for, chunk by chunk: one by one, those of a big log would take minutes."""
-    rest: dict[str, bytes] = {}
+    rest: dict[tuple[str, str], bytes] = {}
     for item in items:
         if not isinstance(item, Chunk):
             if (shown := _plain(item)) and asked.stream != "stderr":
-                yield _Batch("stdout", _chosen(b"\n".join(shown), asked))
+                yield _Batch("stdout", _chosen(b"\n".join(shown), asked), item.source)
             continue
         stream, data = item.stream, item.data
         if asked.stream and stream != asked.stream:
             continue
+        of = stream, item.source
         end = data.rfind(b"\n")
         if end < 0:
-            rest[stream] = _bounded(rest.get(stream, b"") + data)
+            rest[of] = _bounded(rest.get(of, b"") + data)
             continue
-        whole = rest.pop(stream, b"") + data[:end]
+        whole = rest.pop(of, b"") + data[:end]
         if data[end + 1 :]:
-            rest[stream] = _bounded(data[end + 1 :])
+            rest[of] = _bounded(data[end + 1 :])
         if asked.text in whole:
-            yield _Batch(stream, _chosen(whole, asked))
-    for stream, data in rest.items():
-        yield _Batch(stream, _chosen(data, asked))
+            yield _Batch(stream, _chosen(whole, asked), item.source)
+    for (stream, source), data in rest.items():
+        yield _Batch(stream, _chosen(data, asked), source)
 
 
 def _chosen(text: bytes, asked: Wanted) -> bytes | list[bytes]:

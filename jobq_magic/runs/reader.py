@@ -105,8 +105,8 @@ class Sink(Protocol):
 class Reader:
     """Reads the files of one process.
 
-    Use it as a context manager for each look: the files are opened anew, because NFS shows what others wrote when a file
-    is opened.
+    Use it as a context manager for each look: the files are opened anew, because NFS shows what others wrote when a
+    file is opened.
 
     Args:
         paths: its files.

@@ -7,7 +7,6 @@ back for a short while, so that another worker's does not begin in the middle of
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -30,7 +29,7 @@ _QUIET = 8
 def workers(paths: AttemptPaths) -> tuple[int, ...]:
     """The ranks whose files are there; (0,) where a run has one worker."""
     try:
-        found = {int(name) for name in os.listdir(paths.folder / "workers") if name.isascii() and name.isdigit()}
+        found = {int(each.name) for each in (paths.folder / "workers").iterdir() if each.name.isdecimal()}
     except (FileNotFoundError, NotADirectoryError):
         return (0,)
     return tuple(sorted(found | {0}))

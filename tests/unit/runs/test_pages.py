@@ -17,7 +17,7 @@ def log(count: int, size: int = 700) -> list[Chunk]:
 
 
 def texts(found) -> list[str]:
-    return [line.decode() for _, line in found]
+    return [line.decode() for _, line, _ in found]
 
 
 def test_pages_put_together_are_the_log():
@@ -71,9 +71,20 @@ def test_streams_are_told_apart_and_displays_are_their_text():
         Display("clear_output", {}),
         Chunk("stdout", b"2"),
     ]
-    assert list(lines(items, Wanted(stream="stderr"))) == [("stderr", b"e1")]
-    assert [line for _, line in lines(items[:2])] == [b"o1", b"e1", b"o"]
+    assert list(lines(items, Wanted(stream="stderr"))) == [("stderr", b"e1", "")]
+    assert [line for _, line, _ in lines(items[:2])] == [b"o1", b"e1", b"o"]
     assert texts(lines(items)) == ["o1", "e1", "shown", "o2"]
+
+
+def test_lines_of_several_workers_are_told_apart():
+    items = [Chunk("stdout", b"a", "0"), Chunk("stdout", b"b\n", "1"), Chunk("stdout", b"c\n", "0")]
+    assert [(line.text, line.source, line.shown) for line in lines(items)] == [
+        (b"b", "1", b"[1] b"),
+        (b"ac", "0", b"[0] ac"),
+    ]
+    assert list(lines(items, Wanted(text=b"["))) == []
+    assert Wanted(worker=1).everything
+    assert Wanted(worker=1).words == " --worker 1"
 
 
 def test_of_a_line_that_is_written_over_and_over_the_newest_is_kept():
@@ -83,7 +94,7 @@ def test_of_a_line_that_is_written_over_and_over_the_newest_is_kept():
 
 
 def test_a_line_without_end_is_cut():
-    [(_, line)] = lines([Chunk("stdout", b"x" * 1_000_000)] * 3)
+    [(_, line, _)] = lines([Chunk("stdout", b"x" * 1_000_000)] * 3)
     assert LONGEST <= len(line) < 2 * LONGEST
 
 
