@@ -1,12 +1,16 @@
-"""`python -P -m _jobq_runtime run|supervise RUN_FOLDER ATTEMPT [BUNDLE]`: what `launch` starts."""
+"""`python -P -m _jobq_runtime run|supervise RUN_FOLDER ATTEMPT [BUNDLE]`, or `pod RUN`: what `launch` starts."""
 
 from __future__ import annotations
 
 import sys
 
 
-def main(verb: str, folder: str, attempt: str, bundle: str = "") -> None:
+def main(verb: str, folder: str, attempt: str = "1", bundle: str = "") -> None:
     """Does what the verb says, and ends the process. With a bundle of its own, the job is in a container."""
+    if verb == "pod":
+        from . import pod
+
+        sys.exit(pod.main(folder))
     from .main import Job, leave, run
 
     job = Job.at(folder, int(attempt), bundle)

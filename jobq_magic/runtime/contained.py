@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import time
 
 from . import ends, supervise
 from .main import Job
@@ -25,7 +26,7 @@ _HOME = "/home/jobq"
 _WILLINGNESS = 500
 """How much rather the kernel ends the job than us, when memory is out."""
 
-_called = False
+_called: float | None = None
 
 
 def main(job: Job) -> int:
@@ -39,24 +40,38 @@ def main(job: Job) -> int:
     if wanted != found:
         job.note(phase="failed", reason="other-python", facts={"wanted": wanted, "found": found})
         return 0
-    for number in _SIGNALS:  # the first process of a container hears only what it has a handler for
-        signal.signal(number, _call)
-    supervise.supervise(job, asked=_asked, begin=_begin)
+    listen()
+    supervise.supervise(job, asked=asked, begin=begin)
     return 0
+
+
+def listen() -> None:
+    """Hears signals from now on: the first process of a container hears only what it has a handler for."""
+    for number in _SIGNALS:
+        signal.signal(number, _call)
 
 
 def _call(*_: object) -> None:
     global _called
-    _called = True
+    _called = _called or time.monotonic()
 
 
-def _asked(job: Job) -> str:
+def called() -> float | None:
+    """When somebody outside wished the job to end, by the monotonic clock; None where nobody did."""
+    return _called
+
+
+def asked(job: Job) -> str:
     """Why the job is to end; "" where it is not."""
     return ends.asked(job) or ("stopped" if _called else "")
 
 
-def _begin() -> None:
-    """In the job's process, before anything else."""
+def begin(secrets: str = SECRETS) -> None:
+    """In the job's process, before anything else.
+
+    Args:
+        secrets: JSON, names and values of variables; need not be there.
+    """
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -66,7 +81,7 @@ def _begin() -> None:
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write(str(_WILLINGNESS))
     try:
-        with open(SECRETS, encoding="utf-8") as file:
+        with open(secrets, encoding="utf-8") as file:
             os.environ.update(json.load(file))
     except FileNotFoundError:
         return

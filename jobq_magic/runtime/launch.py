@@ -67,3 +67,8 @@ def supervisor_argv(interpreter: str, run_folder: Path, attempt: int) -> list[st
 def contained_argv(run_folder: str, attempt: int, bundle: str) -> list[str]:
     """The command of a container: a supervisor whose bundle is in the image. The image's PYTHONPATH has the runtime."""
     return ["python3", "-P", "-m", NAME, "supervise", run_folder, str(attempt), bundle]
+
+
+def pod_argv(run: str) -> list[str]:
+    """The command of a pod: a supervisor that carries everything through the pod's log."""
+    return ["python3", "-P", "-m", NAME, "pod", run]

@@ -35,13 +35,22 @@ PATIENCE = 600.0
 """Seconds for which an end waits for room on a full disk."""
 
 
-def supervise(job: Job, *, asked: Callable[[Job], str] = asked, begin: Callable[[], None] = lambda: None) -> None:
+def supervise(
+    job: Job,
+    *,
+    asked: Callable[[Job], str] = asked,
+    begin: Callable[[], None] = lambda: None,
+    beat: Callable[[], bool] = lambda: False,
+    grace: float = GRACE,
+) -> None:
     """Starts the job of an attempt, or adopts it, and stays until its end is on record.
 
     Args:
         job: which.
         asked: says why the job is to end, "" where it is not.
         begin: called in the job's process, before anything else.
+        beat: called with each look at the job; says whether it is to be called again at once.
+        grace: seconds between SIGTERM and SIGKILL.
     """
     lock = _claim(job)
     if lock is None or os.path.exists(_over(job)):  # somebody is at it, or it is too late
@@ -75,7 +84,7 @@ def supervise(job: Job, *, asked: Callable[[Job], str] = asked, begin: Callable[
     if not adopted:
         os.write(began, b".")
         os.close(began)
-    status, cause = _watch(job, known, ready, asked, adopted=adopted)
+    status, cause = _watch(job, known, ready, asked, beat, grace, adopted=adopted)
     for pid in process.descendants(os.getpid()):  # what the cell left running in the background
         process.end_tree(pid, 1.0)
     if adopted:  # then it is not below us
@@ -139,7 +148,14 @@ def _become_job(go: int, *files: int) -> None:
 
 
 def _watch(
-    job: Job, known: dict[str, Any], ready: int, asked: Callable[[Job], str], *, adopted: bool
+    job: Job,
+    known: dict[str, Any],
+    ready: int,
+    asked: Callable[[Job], str],
+    beat: Callable[[], bool],
+    grace: float,
+    *,
+    adopted: bool,
 ) -> tuple[int | None, str]:
     """Waits for the end of the job.
 
@@ -148,6 +164,8 @@ def _watch(
         known: its process, and when it began.
         ready: readable when a child ended.
         asked: says why it is to end.
+        beat: called with each look.
+        grace: seconds between SIGTERM and SIGKILL.
         adopted: it is not our child.
 
     Returns:
@@ -156,7 +174,7 @@ def _watch(
     identity, pid = known["job"], known["job"]["pid"]
     order = outputs.Order(job.out)
     limit = time_limit(job)
-    beat = time.monotonic()
+    signed = time.monotonic()
     cause, hard, deadline = "", False, 0.0
     statuses: dict[int, tuple[int, Any]] = {}
     usage = sampler.of_job(job.out, pid, adopted=adopted)
@@ -168,8 +186,8 @@ def _watch(
         order.sample()
         usage.sample()
         now = time.monotonic()
-        if now - beat > HEARTBEAT:
-            beat = now
+        if now - signed > HEARTBEAT:
+            signed = now
             os.utime(os.path.join(job.out, "supervisor.json"))
         if not cause:
             cause = asked(job)
@@ -178,11 +196,11 @@ def _watch(
             if cause:
                 job.note(phase="stopping", reason=cause, facts={"seconds": limit} if cause == "deadline" else {})
                 process.send([pid, *process.descendants(pid)], signal.SIGTERM)
-                deadline = now + GRACE
+                deadline = now + grace
         elif now > deadline:
             hard = True
             process.end_tree(pid, 0)
-        select.select([ready], [], [], outputs.SAMPLE_PERIOD)
+        select.select([ready], [], [], 0 if beat() else outputs.SAMPLE_PERIOD)
         _drain(ready)
     status, used = statuses.get(pid, (None, None))
     if used is not None:

@@ -1,0 +1,168 @@
+"""The supervisor of a job in a pod: the first process there, whose only way out is the pod's log (`carrier`).
+
+A pod does not know which attempt at its run it is; inside, it is always the first. Whoever reads its log knows more.
+What is secret comes as files of a Secret. The run's folder is a volume that is as long there as the pod.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+import traceback
+
+from . import contained, wire
+from .carrier import Carrier, nowhere
+from .main import RAISED, Job
+from .supervise import supervise
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+SECRET = "/run/jobq-secret"  # noqa: S105 - a folder
+"""Where the Secret is mounted: `key`, `run.json`, and `secrets`, JSON of names and values."""
+FOLDER = "/run/jobq"
+"""The volume in which the run's folder is made."""
+BUNDLE = "/opt/jobq/bundle"
+"""Of the image; `images.layout` says so too, and a test compares."""
+RANK, COMPLETION = "JOBQ_RANK", "JOB_COMPLETION_INDEX"
+"""Variables with the number of this worker, from 0: ours, and that of an Indexed Job."""
+POD, POD_UID = "JOBQ_POD", "JOBQ_POD_UID"
+"""Variables with the name and the uid of the pod."""
+GRACE = "JOBQ_GRACE"
+"""The variable with the seconds that the pod has from SIGTERM to SIGKILL."""
+
+# Exit statuses that are ours: what a cell may choose is below.
+UNSEEN = contained.UNSEEN
+"""What was mounted is not the run's, or the volume cannot be written to."""
+CRASHED = 98
+"""The supervisor raised."""
+UNCARRIED = 96
+"""The time was over before all was carried."""
+OTHER_PYTHON = 95
+"""The image has another Python than the bundle wants."""
+OVERDUE = 94
+"""The cell passed its time limit."""
+NO_RESULT = 93
+"""The cell's process ended without a word."""
+FIRST = 90
+"""From here on statuses are ours."""
+
+_GRACE = 30.0
+_CARRYING = 0.3
+"""The part of the grace that is kept for carrying what the job left."""
+
+
+def main(
+    run: str,
+    *,
+    secret: str = SECRET,
+    folder: str = FOLDER,
+    bundle: str = BUNDLE,
+    keep: Callable[[Job], bool] = nowhere,
+) -> int:
+    """Supervises the job of a pod to its end, and carries what it leaves; returns the exit status of the container.
+
+    Args:
+        run: its id.
+        secret: where the Secret is mounted.
+        folder: where the run's folder is made.
+        bundle: what the cell needs.
+        keep: see `carrier.Carrier`.
+    """
+    contained.listen()
+    job = Job(run, os.path.join(folder, run), 1, bundle)
+    try:
+        key, begun = _lay_out(job, secret)
+    except OSError as error:
+        where = error.filename or folder
+        print(f"jobq: the pod of {run} cannot begin: {where}: {error.strerror}", file=sys.stderr)
+        return UNSEEN
+    log, loud = os.dup(1), os.dup(2)
+    # What this process itself has to say must not get between a text and its frame.
+    quiet = os.open(os.path.join(job.folder, "supervisor.log"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.dup2(quiet, 2)
+    os.close(quiet)
+    carrier = Carrier(job, key, log, keep=keep, **begun)
+    try:
+        status = _supervised(job, carrier, secret, (log, loud))
+        if not carrier.finish(status, _late):
+            status = UNCARRIED
+    except Exception:
+        os.dup2(loud, 2)
+        print("jobq: the supervisor of the job ended by an error of its own", file=sys.stderr)
+        traceback.print_exc()
+        return CRASHED
+    return status
+
+
+def _lay_out(job: Job, secret: str) -> tuple[bytes, dict[str, Any]]:
+    """Makes the run's folder; returns the run's key, and what is said at the beginning of the log."""
+    with open(os.path.join(secret, "key"), "rb") as file:
+        key = file.read()
+    os.makedirs(job.out, mode=0o700, exist_ok=True)
+    for name in ("key", "run.json"):
+        path = os.path.join(job.folder, name)
+        shutil.copyfile(os.path.join(secret, name), f"{path}.part")
+        os.chmod(f"{path}.part", 0o600)
+        os.replace(f"{path}.part", path)
+    with open(os.path.join(job.folder, "starts"), "ab") as file:
+        file.write(b".")
+        start = file.tell()
+    rank = os.environ.get(RANK) or os.environ.get(COMPLETION) or "0"
+    pod = {"name": os.environ.get(POD, ""), "uid": os.environ.get(POD_UID, "")}
+    # The volume outlives a container: a second one finds the job that is over, and carries what it left.
+    return key, {"rank": int(rank), "pod": pod, "start": start, "again": start > 1}
+
+
+def _supervised(job: Job, carrier: Carrier, secret: str, files: tuple[int, ...]) -> int:
+    with open(os.path.join(job.bundle, "manifest.json"), encoding="utf-8") as file:
+        wanted = json.load(file)["python"]
+    found = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if wanted != found:
+        job.note(phase="failed", reason="other-python", facts={"wanted": wanted, "found": found})
+        return OTHER_PYTHON
+
+    def begin() -> None:
+        for file in files:
+            os.close(file)
+        contained.begin(os.path.join(secret, "secrets"))
+
+    supervise(job, asked=contained.asked, begin=begin, beat=carrier.beat, grace=_grace() * (1 - _CARRYING))
+    return status_of(wire.read_events(job.record))
+
+
+def status_of(events: list[dict[str, Any]]) -> int:
+    """The exit status that tells how a job ended, by its record."""
+    last = events[-1] if events else {}
+    facts = last.get("facts", {})
+    if last.get("phase") == "succeeded":
+        return 0
+    if last.get("phase") == "cancelled":
+        return 128 + signal.SIGTERM
+    reason = last.get("reason", "")
+    if reason in ("killed", "signal"):
+        return 128 + int(facts["signal"])
+    if reason in ("out-of-memory", "machine-out-of-memory"):
+        return 128 + signal.SIGKILL
+    if reason == "exit":
+        return int(facts["exit_code"]) if 0 < facts["exit_code"] < FIRST else RAISED
+    return {"exception": RAISED, "deadline": OVERDUE}.get(reason, NO_RESULT)
+
+
+def _grace() -> float:
+    with contextlib.suppress(ValueError):
+        return max(2.0, float(os.environ.get(GRACE, "")))
+    return _GRACE
+
+
+def _late() -> bool:
+    """Whether the pod is about to be killed."""
+    called = contained.called()
+    return called is not None and time.monotonic() - called > _grace() - 1
