@@ -16,40 +16,36 @@ Variables, secrets and labels are merged over all of them, name by name; everyth
 
 from __future__ import annotations
 
-import shlex
 import sys
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
-from jobq_magic import plugins
+from jobq_magic import layers, plugins, targets
 from jobq_magic.errors import OptionError, closest, refuse
-from jobq_magic.options import flag_of
+from jobq_magic.layers import Layer, Origin
 from jobq_magic.profiles import Profiles, load_profiles
-from jobq_magic.spec import LATER_MODES, MADE, JobSpec, declared, read, shown
+from jobq_magic.quantities import Refusal
+from jobq_magic.site import Site
+from jobq_magic.sitereaders import KEYS
+from jobq_magic.spec import LATER_MODES, JobSpec, declared, read
+from jobq_magic.targets import refuse_unhonoured
 
 __all__ = ["Origin", "Resolved", "Setting", "config_table", "refuse_unhonoured", "resolve"]
 
 HEADLESS_TIMEOUT = 6 * 3600
 """Where no person sits in front, something must end a cell that hangs."""
 
-_MERGED = ("env", "secret", "label")
 # Variables of ours that are no settings.
 _OTHER_VARIABLES = frozenset(
-    {"CACHE", "GOLDEN", "HOME", "INTERACTIVE", "RANK", "RUN", "RUNTIME_DIR", "WORKER_CPUS", "WORKER_GPUS", "WORLD_SIZE"}
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a value came from."""
-
-    kind: Literal["forced", "option", "environment", "profile", "magics", "project", "default profile", "default"]
-    text: str
-    """In words: `--mode`, `JOBQ_MODE`, `profile gpu in ~/project/pyproject.toml`."""
+    {
+        "CACHE", "CONFIG", "GOLDEN", "GRACE", "HOME", "INTERACTIVE", "LABELS", "POD", "POD_UID", "RANK", "RUN",
+        "RUNTIME_DIR", "WORKER_CPUS", "WORKER_GPUS", "WORLD_SIZE",
+    }
+)  # fmt: skip
+_DEFAULT = Origin("default", "default")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +61,10 @@ class Resolved:
     """The fields that options set: what asks for something that the place cannot give is refused."""
     forced: bool = False
     """The mode was forced: what its place cannot give is only noted."""
+    site: Site = field(default_factory=Site)
+    """What is known of a cluster, whether the cell goes there or not."""
+    site_origins: Mapping[str, Origin] = field(default_factory=dict)
+    """Of the fields of it that a profile sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,35 +74,6 @@ class Setting:
     setting: str
     value: str
     origin: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Layer:
-    kind: Literal["forced", "option", "environment", "profile", "magics", "project", "default profile"]
-    values: Mapping[str, Any] = field(default_factory=dict)
-    place: str = ""
-
-    def origin(self, name: str) -> Origin:
-        texts = {
-            "forced": f"JOBQ_FORCE_{name.upper()}",
-            "option": flag_of(name),
-            "environment": f"JOBQ_{name.upper()}",
-            "magics": f"%config JobqMagics.{name}",
-        }
-        return Origin(self.kind, texts.get(self.kind, self.place))
-
-    def subject(self, name: str) -> str:
-        """The value as it was written, to begin a sentence with."""
-        value = self.values[name]
-        if self.kind == "option":
-            if value is False:
-                return declared()[name].opposite or flag_of(name)
-            return flag_of(name) + ("" if value is True else shown(name, value, " "))
-        if self.kind in {"forced", "environment"}:
-            return self.origin(name).text + shown(name, value, "=")
-        if self.kind == "magics":
-            return f"JobqMagics.{name}{shown(name, value, ' = ')}"
-        return f"{name}{shown(name, value, ' = ')} in {self.place}"
 
 
 def resolve(
@@ -132,19 +103,20 @@ def resolve(
     mistakes: list[OptionError] = []
     notes: list[str] = []
     profiles = load_profiles(cwd, environ, mistakes)
-    forced = _Layer("forced", _variables(environ, "JOBQ_FORCE_", mistakes))
-    option = _Layer("option", _options(options, mistakes))
-    settings = _variables(environ, "JOBQ_", mistakes)
+    forced = Layer("forced", layers.variables(environ, "JOBQ_FORCE_", mistakes))
+    option = Layer("option", layers.options(options, mistakes))
+    settings = layers.variables(environ, "JOBQ_", mistakes)
     if "JOBQ_RUN" in environ:
         settings.pop("workers", None)  # inside a job JOBQ_WORKERS says how many it has, not how many to ask for
-    environment = _Layer("environment", settings)
-    magic = _Layer("magics", _settings(magics or {}, "%config JobqMagics", mistakes))
-    project = _Layer("project", profiles.project.values, profiles.project.place)
+    environment = Layer("environment", settings)
+    magic = Layer("magics", layers.settings(magics or {}, "%config JobqMagics", mistakes))
+    project = Layer("project", profiles.project.values, profiles.project.place)
     above = [forced, option, environment]
     named, default = _profile_layers(profiles, above, magic, project, mistakes=mistakes, notes=notes)
-    layers = [*above, *named, magic, project, *default]
+    found = [*above, *named, magic, project, *default]
 
-    values, origins, subjects = _merge(_decided(layers), environ, mistakes)
+    values, origins, subjects = layers.merge(layers.decided(found), environ, mistakes)
+    told, site_origins = _site([*named, *default], mistakes)
     if not interactive:
         for name, headless in {"wait": True, "timeout": HEADLESS_TIMEOUT}.items():
             if name not in values:
@@ -157,50 +129,45 @@ def resolve(
         mistakes.append(mistake)
     refuse(mistakes)
     assert spec is not None
+    site = Site(context=spec.context or "", namespace=spec.namespace or "", store=spec.store or "", **told)
+    spec, origins["queue"] = _queue_of_gpus(spec, site, origins.get("queue", _DEFAULT), site_origins)
     return Resolved(
         spec=spec,
-        target=_target(spec, option.values),
-        origins={name: origins.get(name, Origin("default", "default")) for name in declared()},
-        notes=(*notes, *_notes(layers, environ)),
+        target=targets.target(spec, site, asked=option.values, subjects=subjects),
+        origins={name: origins.get(name, _DEFAULT) for name in declared()},
+        notes=(*notes, *_notes(found, environ)),
         asked=frozenset(option.values),
         forced="mode" in forced.values,
+        site=site,
+        site_origins=site_origins,
     )
 
 
-def refuse_unhonoured(
-    spec: JobSpec, set_fields: Collection[str], honours: Collection[str], *, forced: bool = False
-) -> tuple[str, ...]:
-    """Refuses what was asked for and would have no effect in the place where the job goes.
+def _site(holding: Sequence[Layer], mistakes: list[OptionError]) -> tuple[dict[str, Any], dict[str, Origin]]:
+    """What a profile says of a cluster, by the field of a Site, and where each was written."""
+    told: dict[str, Any] = {}
+    origins: dict[str, Origin] = {}
+    for layer in holding:
+        for name, value in layer.site.items():
+            origins[name] = layer.origin(name)
+            try:
+                told[name] = KEYS[name](value)
+            except Refusal as refusal:
+                mistakes.append(OptionError("bad-value", f"{name} in {layer.place} {refusal.problem}", do=refusal.do))
+    return told, origins
 
-    Args:
-        spec: what was asked.
-        set_fields: the fields that options set (`Resolved.asked`).
-        honours: the fields that the place acts upon (`Backend.honours`).
-        forced: the mode was forced (`Resolved.forced`); a sentence is then a note.
 
-    Returns:
-        The notes.
-
-    Raises:
-        OptionError: one sentence for each.
-    """
-    mistakes = []
-    for name in set_fields:
-        option = declared()[name]
-        if name not in honours and not option.notebook and name != "mode" and getattr(spec, name):
-            told = flag_of(name) + shown(name, getattr(spec, name), " ") * bool(option.metavar)
-            what = f"{told} has no effect with --mode {spec.mode}"
-            mistakes.append(OptionError("unhonoured-option", what, do="Leave it out, or choose another mode"))
-    if "workers" in honours and spec.max_workers and "max_workers" not in honours:
-        what = f"--workers {spec.workers}..{spec.max_workers} is a range, and --mode {spec.mode} does not scale"
-        mistakes.append(OptionError("unhonoured-option", what, do="Write one number"))
-    if "gpus" in honours and spec.gpu_type and "gpu_type" not in honours:
-        what = f"--gpus {spec.gpu_type}:{spec.gpus} names a type, and --mode {spec.mode} knows none"
-        mistakes.append(OptionError("unhonoured-option", what, do=f"Write --gpus {spec.gpus}"))
-    if forced:
-        return tuple(sorted(mistake.what for mistake in mistakes))
-    refuse(sorted(mistakes, key=lambda mistake: mistake.what))
-    return ()
+def _queue_of_gpus(
+    spec: JobSpec, site: Site, origin: Origin, site_origins: Mapping[str, Origin]
+) -> tuple[JobSpec, Origin]:
+    """The queue of the type of GPU that is asked for, where the cell itself names none."""
+    kind = site.gpu_types.get(spec.gpu_type or "")
+    if kind is None or not kind.queue or spec.mode != "kueue" or origin.kind in {"forced", "option"}:
+        return spec, origin
+    place = site_origins["gpu_types"]
+    return spec.model_copy(update={"queue": kind.queue}), Origin(
+        place.kind, f"gpu_types.{spec.gpu_type} of {place.text}"
+    )
 
 
 def config_table(resolved: Resolved) -> tuple[Setting, ...]:
@@ -213,6 +180,10 @@ def config_table(resolved: Resolved) -> tuple[Setting, ...]:
         if name == "gpus" and resolved.spec.gpu_type:
             value = f"{resolved.spec.gpu_type}:{value}"
         rows.append(Setting(name, _in_words(value), origin.text))
+    for one in fields(Site):
+        if one.name in resolved.site_origins:
+            value = resolved.site.to_json()[one.name]
+            rows.append(Setting(one.name, _in_words(value), resolved.site_origins[one.name].text))
     return tuple(rows)
 
 
@@ -222,55 +193,20 @@ def _in_words(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        return " ".join(key if text is None else f"{key}={text}" for key, text in value.items())
-    return ",".join(value) if isinstance(value, tuple) else str(value)
-
-
-def _options(given: Mapping[str, Any], mistakes: list[OptionError]) -> dict[str, Any]:
-    mistakes += [
-        OptionError("unknown-option", f"There is no option {name}", do=closest(name, declared()))
-        for name in given
-        if name not in declared()
-    ]
-    return {name: value for name, value in given.items() if name in declared() and value is not None}
-
-
-def _settings(given: Mapping[str, Any], place: str, mistakes: list[OptionError]) -> dict[str, Any]:
-    known = [name for name, option in declared().items() if option.setting]
-    mistakes += [
-        OptionError("unknown-setting", f"There is no setting {name} in {place}", do=closest(name, known))
-        for name in given
-        if name not in known
-    ]
-    return {name: value for name, value in given.items() if name in known and value is not None}
-
-
-def _variables(environ: Mapping[str, str], prefix: str, mistakes: list[OptionError]) -> dict[str, Any]:
-    known = {f"{prefix}{name.upper()}": name for name, option in declared().items() if option.setting}
-    found = {}
-    for variable, text in environ.items():
-        if variable in known and text:
-            name = known[variable]
-            try:
-                found[name] = shlex.split(text) if declared()[name].many else text
-            except ValueError:
-                mistakes.append(OptionError("unclosed-quote", f"A quote is not closed in {variable}", do="Close it"))
-        elif prefix == "JOBQ_FORCE_" and variable.startswith(prefix) and variable not in known:
-            mistakes.append(
-                OptionError("unknown-setting", f"{variable} forces no known setting", do=closest(variable, known))
-            )
-    return found
+        parts = {key: f"{{{_in_words(part)}}}" if isinstance(part, Mapping) else part for key, part in value.items()}
+        return " ".join(key if part is None else f"{key}={_in_words(part)}" for key, part in parts.items())
+    return ",".join(map(_in_words, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _profile_layers(
     profiles: Profiles,
-    above: Sequence[_Layer],
-    magic: _Layer,
-    project: _Layer,
+    above: Sequence[Layer],
+    magic: Layer,
+    project: Layer,
     *,
     mistakes: list[OptionError],
     notes: list[str],
-) -> tuple[list[_Layer], list[_Layer]]:
+) -> tuple[list[Layer], list[Layer]]:
     """The profile that was named, or the default one: at most one of the two lists has a layer."""
     chosen = next((layer for layer in above if layer.values.get("profile")), None)
     asking = chosen or next((layer for layer in (magic, project) if layer.values.get("profile")), None)
@@ -283,7 +219,7 @@ def _profile_layers(
     kind: Literal["profile", "default profile"] = "profile" if chosen else "default profile"
     table = profiles.tables.get(name)
     if table:
-        layer = _Layer(kind, {**table.values, "profile": name}, f"profile {name} in {table.place}")
+        layer = Layer(kind, {**table.values, "profile": name}, f"profile {name} in {table.place}", table.site)
         return ([layer], []) if chosen else ([], [layer])
     if told and "mode" in above[0].values:  # a notebook of a place that this machine knows nothing of
         notes.append(f"{above[0].subject('mode')}: {told} is not used, there is no such profile here")
@@ -291,56 +227,6 @@ def _profile_layers(
         do = closest(name, profiles.tables) if profiles.tables else f"Write it down under [tool.jobq.profiles.{name}]"
         mistakes.append(OptionError("unknown-profile", f"{told}: there is no such profile", do=do))
     return [], []
-
-
-def _decided(layers: Sequence[_Layer]) -> list[_Layer]:
-    """Without what would say otherwise than a stronger layer: an image as it is, or what one is made from.
-
-    What is only added to an image takes none away that was named elsewhere: that, as both in one layer, is refused.
-    """
-    done, weaker = [], frozenset[str]()
-    for layer in layers:
-        kept = {name: value for name, value in layer.values.items() if name not in weaker}
-        done.append(replace(layer, values=kept))
-        if kept.get("image"):
-            weaker |= {*MADE}
-        if kept.get("base") or kept.get("image_file"):
-            weaker |= {"image"}
-    return done
-
-
-def _merge(
-    layers: Sequence[_Layer], environ: Mapping[str, str], mistakes: list[OptionError]
-) -> tuple[dict[str, Any], dict[str, Origin], dict[str, str]]:
-    values: dict[str, Any] = {}
-    origins: dict[str, Origin] = {}
-    subjects: dict[str, str] = {}
-    for name in declared():
-        holding = [layer for layer in layers if name in layer.values]
-        if not holding:
-            continue
-        origins[name], subjects[name] = holding[0].origin(name), holding[0].subject(name)
-        if name not in _MERGED:
-            values[name] = holding[0].values[name]
-            continue
-        merged: dict[str, str | None] = {}
-        for layer in reversed(holding):
-            try:
-                pairs = read(name, layer.values[name], layer.subject(name))
-                merged |= _taken(pairs, environ, layer.subject(name)) if name == "env" else pairs
-            except OptionError as mistake:
-                mistakes.append(mistake)
-        values[name] = merged
-        origins[name] = Origin(holding[0].kind, ", ".join(layer.origin(name).text for layer in holding))
-    return values, origins, subjects
-
-
-def _taken(pairs: Mapping[str, str | None], environ: Mapping[str, str], subject: str) -> dict[str, str]:
-    """The variables with the values that they have here, where none is given."""
-    if missing := [name for name, text in pairs.items() if text is None and name not in environ]:
-        what = f"{subject}: there is no variable {missing[0]} here"
-        raise OptionError("missing-variable", what, do=f"Write {missing[0]}=VALUE, or set it before")
-    return {name: environ[name] if text is None else text for name, text in pairs.items()}
 
 
 def _mode_mistakes(mode: str, subject: str) -> list[OptionError]:
@@ -352,25 +238,7 @@ def _mode_mistakes(mode: str, subject: str) -> list[OptionError]:
     return [OptionError("unknown-mode", f"{subject}: there is no such mode", do=closest(mode, known))]
 
 
-def _target(spec: JobSpec, asked: Collection[str]) -> dict[str, Any]:
-    if spec.mode == "local":
-        return {"backend": "local", "where": "this machine"}
-    if spec.mode == "ray" and spec.address:
-        return {"backend": "ray", "where": f"Ray at {urlsplit(spec.address).netloc}", "address": spec.address}
-    if spec.mode == "ray":
-        return {"backend": "ray", "where": "Ray on this machine", "here": True}
-    if spec.mode == "docker":
-        # A registry that a file names is the cluster's; the engine here needs none, but where the cell asks for it.
-        to = (
-            {"to": "registry", "push": spec.push, "pull": spec.pull or spec.push}
-            if "push" in asked
-            else {"to": "engine"}
-        )
-        return {"backend": "docker", "where": "Docker on this machine", "here": True, **to}
-    return {"backend": spec.mode, "where": spec.mode}
-
-
-def _notes(layers: Sequence[_Layer], environ: Mapping[str, str]) -> tuple[str, ...]:
+def _notes(layers: Sequence[Layer], environ: Mapping[str, str]) -> tuple[str, ...]:
     forced, *lower = layers
     notes = []
     for name in forced.values:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from jobq_magic.errors import OptionError, closest
+from jobq_magic.sitereaders import KEYS
 from jobq_magic.spec import declared
 
-__all__ = ["Profiles", "Table", "load_profiles"]
+__all__ = ["Profiles", "Table", "load_profiles", "user_file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,9 @@ class Table:
     """One table of settings."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
+    """Of a job, by the field of a JobSpec."""
+    site: Mapping[str, Any] = field(default_factory=dict)
+    """Of a cluster, by the field of a Site; as written, not read."""
     place: str = ""
     """The file, in words."""
 
@@ -40,9 +44,9 @@ def load_profiles(cwd: Path, environ: Mapping[str, str], mistakes: list[OptionEr
     project = Table()
     tables: dict[str, Table] = {}
     user: dict[str, Any] = {}
-    user_file = _user_file()
-    place = _short(user_file, environ)
-    if (document := _document(user_file, mistakes)) is not None:
+    file = user_file(environ)
+    place = _short(file, environ)
+    if (document := _document(file, mistakes)) is not None:
         tables |= _profiles(document, place, "profiles", mistakes)
         user = {_key(name): value for name, value in document.items()}
         for name in user.keys() - {"profile", "profiles"}:
@@ -63,12 +67,15 @@ def load_profiles(cwd: Path, environ: Mapping[str, str], mistakes: list[OptionEr
             for name, value in ours.items()
             if name != "profiles" and not (name == "image" and isinstance(value, dict))
         }
-        project = Table(_checked(settings, f"[tool.jobq] of {short}", mistakes, profile=True), short)
+        project = _checked(settings, f"[tool.jobq] of {short}", short, mistakes, profile=False)
         tables |= _profiles(ours, short, "tool.jobq.profiles", mistakes)
     return Profiles(project, tables, str(user.get("profile", "")), place)
 
 
-def _user_file() -> Path:
+def user_file(environ: Mapping[str, str]) -> Path:
+    """The user's own file: JOBQ_CONFIG, or the one in the user's folder for settings. It need not be there."""
+    if named := environ.get("JOBQ_CONFIG"):
+        return Path(named).expanduser()
     from platformdirs import user_config_path
 
     return user_config_path("jobq", appauthor=False) / "config.toml"
@@ -111,29 +118,42 @@ def _profiles(document: Mapping[str, Any], place: str, table: str, mistakes: lis
         )
         return {}
     return {
-        name: Table(_checked(values, f"[{table}.{name}] of {place}", mistakes), place)
+        name: _checked(values, f"[{table}.{name}] of {place}", place, mistakes, profile=True)
         for name, values in profiles.items()
     }
 
 
 def _checked(
-    values: Mapping[str, Any], where: str, mistakes: list[OptionError], *, profile: bool = False
-) -> dict[str, Any]:
-    """The settings of a table by their field's name."""
-    known = [name for name, option in declared().items() if option.setting and (profile or name != "profile")]
-    found = {}
-    for written, value in values.items():
-        name = _key(written)
+    written: Mapping[str, Any], where: str, place: str, mistakes: list[OptionError], *, profile: bool
+) -> Table:
+    """The settings of a table by their field's name.
+
+    Args:
+        written: what it says.
+        where: which table, in words.
+        place: the file, in words.
+        mistakes: what is wrong is added there.
+        profile: whether it is that of a profile, which may tell of a cluster, and name no other profile.
+    """
+    known = [name for name, option in declared().items() if option.setting and (not profile or name != "profile")]
+    values, site = {}, {}
+    for word, value in written.items():
+        name = _key(word)
         if name in known:
-            found[name] = value
+            values[name] = value
+        elif name in KEYS and profile:
+            site[name] = value
+        elif name in KEYS:
+            what = f"{word} in {where} tells of a cluster, and stands outside of a profile"
+            do = "Put it into a profile: [tool.jobq.profiles.NAME]"
+            mistakes.append(OptionError("misplaced-setting", what, do=do))
         elif name in declared():
-            what = f"{written} in {where} concerns one cell alone"
+            what = f"{word} in {where} concerns one cell alone"
             mistakes.append(OptionError("misplaced-setting", what, do="Give it as an option of that cell"))
         else:
-            mistakes.append(
-                OptionError("unknown-setting", f"There is no setting {written} in {where}", do=closest(name, known))
-            )
-    return found
+            near = closest(name, [*known, *KEYS] if profile else known)
+            mistakes.append(OptionError("unknown-setting", f"There is no setting {word} in {where}", do=near))
+    return Table(values, site, place)
 
 
 def _key(written: str) -> str:

@@ -25,6 +25,7 @@ __all__ = [
     "mode",
     "name",
     "names",
+    "namespace",
     "object_name",
     "platform",
     "repository",
@@ -241,6 +242,11 @@ def _matching(pattern: str, problem: str, do: str = "") -> Callable[[Any], str]:
 
 
 object_name = _matching(_DOMAIN, "is not a name in Kubernetes", "Small letters, digits, '-' and '.' may be in it")
+namespace = _matching(
+    r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?",
+    "is not the name of a namespace",
+    "Up to 63 small letters, digits and '-' may be in it, with a letter or digit at both ends",
+)
 title = _matching(
     r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}",
     "is not a name for a run",

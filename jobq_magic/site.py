@@ -1,7 +1,7 @@
 """Site: what a profile says of a cluster beside the settings of a job.
 
-A profile holds settings of a JobSpec, and these; a run's target carries them as JSON (`Site.to_json`), so that whoever
-follows the run needs no profile.
+A profile holds settings of a JobSpec, and these, which `sitereaders` reads; context, namespace and store are both. The
+target of a run carries them as JSON (`Site.to_json`), so that whoever follows the run needs no profile.
 """
 
 from __future__ import annotations
@@ -61,12 +61,34 @@ class Site:
     clusters: Mapping[str, str] = field(default_factory=dict)
     """MultiKueue: the context that reaches a worker cluster, by the cluster's name."""
 
+    def gpu(self, kind: str | None) -> GpuType:
+        """What a type of GPU means here; without one, the resource that all types have in common.
+
+        Raises:
+            KeyError: there is no such type.
+        """
+        if kind:
+            return self.gpu_types[kind]
+        resources = {one.resource for one in self.gpu_types.values()}
+        return GpuType(resource=resources.pop()) if len(resources) == 1 else GpuType()
+
     def to_json(self) -> dict[str, Any]:
         """As a target carries it; what says nothing is left out."""
-        return {name: value for name, value in asdict(self).items() if value not in ("", {}, (), [])}
+        return {name: _plain(value) for name, value in asdict(self).items() if value not in ("", {}, (), [])}
 
     @classmethod
     def from_json(cls, known: Mapping[str, Any]) -> Site:
         """The site of a target."""
-        types = {name: GpuType(**one) for name, one in known.get("gpu_types", {}).items()}
-        return cls(**{**known, "gpu_types": types})
+        types = {
+            name: GpuType(**{**one, "tolerations": tuple(one.get("tolerations", ()))})
+            for name, one in known.get("gpu_types", {}).items()
+        }
+        lists = {name: tuple(known.get(name, ())) for name in ("tolerations", "pull_secrets")}
+        return cls(**{**known, **lists, "gpu_types": types})
+
+
+def _plain(value: Any) -> Any:
+    """The same without tuples, as it comes back from JSON."""
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value

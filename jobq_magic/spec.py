@@ -6,6 +6,7 @@ all derived from the fields here: an `Option` beside a field says how it is writ
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -15,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic.functional_validators import ModelWrapValidatorHandler
 from pydantic_core import PydanticCustomError
 
-from jobq_magic import quantities, readers
+from jobq_magic import quantities, readers, sitereaders
 from jobq_magic.errors import OptionError, closest, refuse
 from jobq_magic.quantities import Refusal
 
@@ -25,9 +26,10 @@ MODES: Mapping[str, str] = {
     "local": "a fresh process on this machine",
     "ray": "Ray on this machine, started when needed and kept warm",
     "docker": "the generated image on the Docker Engine of this machine",
+    "kueue": "a Kubernetes cluster with Kueue",
 }
 # Words that a notebook may already hold; asked for, they are answered in one honest sentence.
-LATER_MODES = ("kueue", "rayjob")
+LATER_MODES = ("rayjob",)
 # What says how an image is made contradicts one that is run as it is.
 MADE = ("base", "apt", "image_file", "requirement")
 
@@ -92,6 +94,12 @@ class JobSpec(BaseModel):
     )
     queue: Annotated[_Object, Option("place", "NAME")] = Field(None, description="local queue of Kueue")
     priority: Annotated[_Object, Option("place", "NAME")] = Field(None, description="workload priority class")
+    context: Annotated[_Text, Option("place", "NAME")] = Field(
+        None, description="context of the kubeconfig, instead of the current one"
+    )
+    namespace: Annotated[str | None, _reader(readers.namespace), Option("place", "NAME")] = Field(
+        None, description="namespace on the cluster, instead of that of the context"
+    )
 
     workers: Annotated[int | None, Option("size", "N|MIN..MAX")] = Field(
         None, description="places for parallel tasks, each with the CPUs, GPUs and memory named here"
@@ -169,6 +177,10 @@ class JobSpec(BaseModel):
         None, description="name to bind to the handle of the job"
     )
 
+    store: Annotated[str | None, _reader(sitereaders.store), Option("returns", "URL")] = Field(
+        None, description="where large results go, and what must outlive the job: s3://BUCKET/FOLDER, pvc://CLAIM"
+    )
+
     name: Annotated[str | None, _reader(readers.title), Option("course", "NAME", setting=False, notebook=True)] = Field(
         None, description="name of the run"
     )
@@ -180,6 +192,9 @@ class JobSpec(BaseModel):
     )
     retries: Annotated[int, _reader(quantities.count), Option("course", "N")] = Field(
         0, description="how often the cell is tried again when it fails"
+    )
+    no_requeue: Annotated[_Flag, Option("course")] = Field(
+        False, description="end the run instead of queueing it again when the cluster takes its place away"
     )
     wait: Annotated[bool | None, _reader(readers.flag), Option("course", opposite="--no-wait", notebook=True)] = Field(
         None, description="wait for the job in the cell, or let the notebook go on"
@@ -253,6 +268,8 @@ def shown(field: str, value: Any, between: str) -> str:
     if field in {"env", "secret"}:
         return ""
     if field in {"address", "base", "image", "pull", "push"} and "@" in str(value).replace("@sha256:", ""):
+        return ""
+    if field == "store" and re.search(r"[@?]|//[^/]*:", str(value)):
         return ""
     if isinstance(value, list | tuple):
         value = ",".join(str(item) for item in value)

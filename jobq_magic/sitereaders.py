@@ -1,0 +1,218 @@
+"""What a profile may say of a cluster, and what it means; refused with what to write instead.
+
+`KEYS` has a reader for each field of a `Site` that is not an option too. Each takes what a TOML file holds.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from jobq_magic import quantities, readers
+from jobq_magic.errors import closest
+from jobq_magic.quantities import Refusal
+from jobq_magic.site import GpuType
+
+__all__ = ["KEYS", "STORES", "store"]
+
+STORES = ("s3", "gs", "az", "abfs", "memory", "pvc")
+"""Schemes of the address of a store."""
+
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
+_DOMAIN = r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?"
+_KEY = re.compile(rf"(?:{_DOMAIN}/)?{_NAME}")
+_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+_TOLERATION = ("key", "operator", "value", "effect", "tolerationSeconds")
+_AFFINITIES = ("nodeAffinity", "podAffinity", "podAntiAffinity")
+_POLICIES = ("Always", "IfNotPresent", "Never")
+
+
+def store(value: Any) -> str:
+    """Where large things go: an address as fsspec has them, or `pvc://CLAIM/FOLDER`; nothing that says who one is."""
+    url = str(value).strip().rstrip("/")
+    scheme, mark, rest = url.partition("://")
+    example = "Write for example s3://BUCKET/FOLDER or pvc://CLAIM/FOLDER"
+    if scheme == "file" or url.startswith(("/", "./", "~")):
+        raise Refusal("is a folder of this machine, which no cluster sees", example)
+    if not mark or not rest:
+        raise Refusal("is not the address of a store", example)
+    if scheme not in STORES:
+        raise Refusal(f"names no kind of store by {scheme}://", f"Known: {', '.join(STORES)}")
+    host, _, folder = rest.partition("/")
+    # abfs://CONTAINER@ACCOUNT is how Azure writes a place; with a colon it is a password.
+    if ":" in host or "?" in rest or ("@" in host and scheme != "abfs"):
+        raise Refusal(
+            "holds a user, a password or a key", "Leave it out: --secret, or the service account, says who the job is"
+        )
+    if scheme == "pvc" and not re.fullmatch(_DOMAIN, host):
+        raise Refusal("is not the name of a claim", "Write for example pvc://CLAIM/FOLDER")
+    if ".." in folder.split("/") or re.search(r"\s", rest):
+        raise Refusal("is not the address of a store", example)
+    return url
+
+
+def _table(value: Any, known: Iterable[str] = (), where: str = "") -> dict[str, Any]:
+    """A table, with no other keys than these, where some are named."""
+    if not isinstance(value, Mapping):
+        raise Refusal(f"{f'holds {where}, which ' * bool(where)}is not a table", "Write { NAME = VALUE }")
+    known = tuple(known)
+    for key in value:
+        if known and key not in known:
+            raise Refusal(f"holds {f'{where}.' * bool(where)}{key}, which is no key there", closest(str(key), known))
+    return dict(value)
+
+
+def _pairs(value: Any, where: str = "", *, labels: bool = True) -> dict[str, str]:
+    """Labels, or what is written like them: annotations, whose values are free."""
+    pairs = _table(value, where=where)
+    at = f"{where}." * bool(where)
+    for key, text in pairs.items():
+        if not _KEY.fullmatch(key):
+            raise Refusal(f"holds {at}{key}, which is not a key of a label", "Write for example example.org/team")
+        if not isinstance(text, str):
+            raise Refusal(f"holds {at}{key}, whose value is not a text", f'Write "{str(text).lower()}", in quotes')
+        if labels and text and not re.fullmatch(_NAME, text):
+            raise Refusal(
+                f"holds {at}{key} = {text}, which no label can have",
+                "Up to 63 letters, digits, '-', '_' and '.' may be in it, with a letter or digit at both ends",
+            )
+    return pairs
+
+
+def _annotations(value: Any) -> dict[str, str]:
+    return _pairs(value, labels=False)
+
+
+def _tolerations(value: Any, where: str = "") -> tuple[dict[str, Any], ...]:
+    at = where or "one"
+    if not isinstance(value, list):
+        raise Refusal(
+            f"{f'holds {where}, which ' * bool(where)}is not a list of tables",
+            'Write [{ key = "KEY", operator = "Exists" }]',
+        )
+    for one in value:
+        known = _table(one, _TOLERATION, at)
+        operator = known.get("operator", "Equal")
+        if operator not in ("Equal", "Exists"):
+            raise Refusal(f"holds {at}, whose operator is {operator}", "Write Equal or Exists")
+        if operator == "Exists" and known.get("value"):
+            raise Refusal(f"holds {at}, which has a value where only the key counts", "Write Equal, or no value")
+        if operator == "Equal" and not known.get("key"):
+            raise Refusal(f"holds {at}, which names no key", 'Write key = "KEY", or operator = "Exists" for all')
+        if known.get("effect", "NoExecute") not in _EFFECTS:
+            raise Refusal(f"holds {at}, whose effect is {known['effect']}", closest(str(known["effect"]), _EFFECTS))
+        if "tolerationSeconds" in known and not isinstance(known["tolerationSeconds"], int):
+            raise Refusal(f"holds {at}, whose tolerationSeconds is no number", "Write for example 300")
+    return tuple(dict(one) for one in value)
+
+
+def _gpu_types(value: Any) -> dict[str, GpuType]:
+    return {name: _gpu_type(name, one) for name, one in _table(value).items()}
+
+
+def _gpu_type(name: str, value: Any) -> GpuType:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise Refusal(f"holds {name!r}, which cannot stand in --gpus {name}:1", "Write for example a100")
+    known = _table(value, ("resource", "node_selector", "tolerations", "queue"), name)
+    resource = known.get("resource", GpuType.resource)
+    if not isinstance(resource, str) or not re.fullmatch(rf"{_DOMAIN}/{_NAME}", resource):
+        raise Refusal(f"holds {name}.resource = {resource}, which no node offers", "Write for example nvidia.com/gpu")
+    queue = known.get("queue", "")
+    if queue != "" and not re.fullmatch(_DOMAIN, str(queue)):
+        raise Refusal(f"holds {name}.queue = {queue}, which is not a name in Kubernetes")
+    return GpuType(
+        resource=resource,
+        node_selector=_pairs(known.get("node_selector", {}), f"{name}.node_selector"),
+        tolerations=_tolerations(known.get("tolerations", []), f"{name}.tolerations"),
+        queue=str(queue),
+    )
+
+
+def _affinity(value: Any) -> dict[str, Any]:
+    return _table(value, _AFFINITIES)
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    return tuple(readers.object_name(one) for one in readers.items(value))
+
+
+def _policy(value: Any) -> str:
+    if value not in _POLICIES:
+        raise Refusal("is no policy of pulling", closest(str(value), _POLICIES))
+    return str(value)
+
+
+def _topology(value: Any) -> dict[str, str]:
+    known = _table(value, ("required", "preferred"))
+    if len(known) != 1:
+        raise Refusal("is not one of required and preferred", 'Write { preferred = "LABEL OF NODES" }')
+    for how, label in known.items():
+        if not isinstance(label, str) or not _KEY.fullmatch(label):
+            raise Refusal(f"holds {how} = {label}, which is no label of nodes", "Write for example example.org/rack")
+    return known
+
+
+def _proxies(value: Any) -> dict[str, str]:
+    known = _table(value, ("http", "https", "no"))
+    for name, text in known.items():
+        if not isinstance(text, str):
+            raise Refusal(f"holds {name}, whose value is not a text", "Write it in quotes")
+        if name == "no":
+            continue
+        if "@" in text:
+            # The text itself is not repeated: it may hold a password.
+            raise Refusal(f"holds {name}, which has a user or a password in it", "Write for example http://HOST:3128")
+        if not re.fullmatch(r"(?:https?|socks5h?)://[^\s/]+/?", text):
+            raise Refusal(f"holds {name} = {text}, which is not an address", "Write for example http://HOST:3128")
+    return known
+
+
+def _ca(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(rf"{_DOMAIN}/[A-Za-z0-9._-]+", value):
+        raise Refusal("is not a ConfigMap and a key in it", "Write for example site-certificates/ca.crt")
+    return value
+
+
+def _pod_template(value: Any) -> dict[str, Any]:
+    known = _table(value, ("metadata", "spec"))
+    for part, inside in known.items():
+        _table(inside, where=part)
+    return known
+
+
+def _clusters(value: Any) -> dict[str, str]:
+    known = _table(value)
+    for name, context in known.items():
+        if not isinstance(context, str) or not context.strip():
+            raise Refusal(f"holds {name}, whose value is no context", 'Write { CLUSTER = "CONTEXT" }')
+    return known
+
+
+def _kubeconfig(value: Any) -> str:
+    parts = readers.text(value).split(os.pathsep)
+    return os.pathsep.join(os.path.expanduser(part) for part in parts)  # noqa: PTH111 - several, joined again
+
+
+KEYS: Mapping[str, Callable[[Any], Any]] = {
+    "kubeconfig": _kubeconfig,
+    "artifacts": readers.repository,
+    "gpu_types": _gpu_types,
+    "node_selector": _pairs,
+    "tolerations": _tolerations,
+    "affinity": _affinity,
+    "service_account": readers.object_name,
+    "pull_secrets": _names,
+    "pull_policy": _policy,
+    "topology": _topology,
+    "pod_priority": readers.object_name,
+    "proxies": _proxies,
+    "ca": _ca,
+    "ttl": quantities.seconds,
+    "annotations": _annotations,
+    "labels": _pairs,
+    "pod_template": _pod_template,
+    "clusters": _clusters,
+}
+"""What a profile may say beside the settings of a job, and what reads it."""

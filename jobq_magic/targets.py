@@ -1,0 +1,115 @@
+"""The target of a run: where it goes, as JSON that finds the place; and what is asked in vain of that place."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from jobq_magic.errors import OptionError, refuse
+from jobq_magic.options import flag_of
+from jobq_magic.site import Site
+from jobq_magic.spec import JobSpec, declared, shown
+
+__all__ = ["in_queue", "refuse_unhonoured", "target"]
+
+
+def target(
+    spec: JobSpec, site: Site, *, asked: Collection[str] = (), subjects: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Where a job goes: `backend`, `where` in words, and what finds the place.
+
+    Args:
+        spec: what was asked.
+        site: what is known of the cluster.
+        asked: the fields that options set.
+        subjects: how the value of a field, as it was written, begins a sentence.
+
+    Raises:
+        OptionError: what finds the place is not known.
+    """
+    if spec.mode == "local":
+        return {"backend": "local", "where": "this machine"}
+    if spec.mode == "ray" and spec.address:
+        return {"backend": "ray", "where": f"Ray at {urlsplit(spec.address).netloc}", "address": spec.address}
+    if spec.mode == "ray":
+        return {"backend": "ray", "where": "Ray on this machine", "here": True}
+    if spec.mode == "docker":
+        # A registry that a file names is the cluster's; the engine here needs none, but where the cell asks for it.
+        to = (
+            {"to": "registry", "push": spec.push, "pull": spec.pull or spec.push}
+            if "push" in asked
+            else {"to": "engine"}
+        )
+        return {"backend": "docker", "where": "Docker on this machine", "here": True, **to}
+    if spec.mode == "kueue":
+        return _kueue(spec, site, subjects or {})
+    return {"backend": spec.mode, "where": spec.mode}
+
+
+def in_queue(queue: str | None, namespace: str) -> str:
+    """A queue in words: `queue main of team-blue`. Kueue takes the one called `default` where none is named."""
+    told = f"queue {queue}" if queue else "the default queue"
+    return f"{told} of {namespace}" if namespace else told
+
+
+def _kueue(spec: JobSpec, site: Site, subjects: Mapping[str, str]) -> dict[str, Any]:
+    mistakes = []
+    if spec.gpu_type and spec.gpu_type not in site.gpu_types:
+        told = subjects.get("gpus") or f"--gpus {spec.gpu_type}:{spec.gpus}"
+        if site.gpu_types:
+            what, do = f"{told}: there is no such type", f"Known: {', '.join(sorted(site.gpu_types))}"
+        else:
+            what = f"{told} names a type, and the profile knows none"
+            do = f"Write gpu_types.{spec.gpu_type} = {{ resource = ... }} into it, or --gpus {spec.gpus}"
+        mistakes.append(OptionError("unknown-gpu-type", what, do=do))
+    if not spec.push and not (spec.debug or spec.dry_run):
+        told = subjects.get("mode") or "--mode kueue"
+        what = f"{told} needs a registry for its image, and no setting names one"
+        do = 'Write push = "registry.example.org/team/jobq" into the profile, or give --push'
+        mistakes.append(OptionError("no-registry", what, do=do))
+    refuse(mistakes)
+    return {
+        "backend": "kueue",
+        "where": in_queue(spec.queue, site.namespace),
+        "to": "registry",
+        "push": spec.push,
+        "pull": spec.pull or spec.push,
+        "site": site.to_json(),
+    }
+
+
+def refuse_unhonoured(
+    spec: JobSpec, set_fields: Collection[str], honours: Collection[str], *, forced: bool = False
+) -> tuple[str, ...]:
+    """Refuses what was asked for and would have no effect in the place where the job goes.
+
+    Args:
+        spec: what was asked.
+        set_fields: the fields that options set (`Resolved.asked`).
+        honours: the fields that the place acts upon (`Backend.honours`).
+        forced: the mode was forced (`Resolved.forced`); a sentence is then a note.
+
+    Returns:
+        The notes.
+
+    Raises:
+        OptionError: one sentence for each.
+    """
+    mistakes = []
+    for name in set_fields:
+        option = declared()[name]
+        if name not in honours and not option.notebook and name != "mode" and getattr(spec, name):
+            told = flag_of(name) + shown(name, getattr(spec, name), " ") * bool(option.metavar)
+            what = f"{told} has no effect with --mode {spec.mode}"
+            mistakes.append(OptionError("unhonoured-option", what, do="Leave it out, or choose another mode"))
+    if "workers" in honours and spec.max_workers and "max_workers" not in honours:
+        what = f"--workers {spec.workers}..{spec.max_workers} is a range, and --mode {spec.mode} does not scale"
+        mistakes.append(OptionError("unhonoured-option", what, do="Write one number"))
+    if "gpus" in honours and spec.gpu_type and "gpu_type" not in honours:
+        what = f"--gpus {spec.gpu_type}:{spec.gpus} names a type, and --mode {spec.mode} knows none"
+        mistakes.append(OptionError("unhonoured-option", what, do=f"Write --gpus {spec.gpus}"))
+    if forced:
+        return tuple(sorted(mistake.what for mistake in mistakes))
+    refuse(sorted(mistakes, key=lambda mistake: mistake.what))
+    return ()
