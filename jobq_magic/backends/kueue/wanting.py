@@ -15,8 +15,6 @@ from jobq_magic.errors import BackendError
 
 __all__ = ["activate", "check"]
 
-_REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-
 
 def check(api: Api) -> None:
     """Refuses where this user may not write to Workloads.
@@ -30,7 +28,7 @@ def check(api: Api) -> None:
         "kind": "SelfSubjectAccessReview",
         "spec": {"resourceAttributes": asked},
     }
-    answer = api.create(_REVIEW, review)
+    answer = api.create(kinds.path(kinds.REVIEWS), review)
     if not (answer.get("status") or {}).get("allowed"):
         raise _forbidden(api)
 
@@ -43,10 +41,8 @@ def activate(api: Api, workload: Mapping[str, Any], *, active: bool) -> None:
     """
     if (workload.get("spec") or {}).get("active", True) is active:
         return
-    version = str(workload.get("apiVersion", "")).rpartition("/")[2]
-    path = kinds.path(kinds.WORKLOADS, api.place.namespace, workload["metadata"]["name"])
-    if version:
-        path = path.replace(f"/{kinds.WORKLOADS.version}/", f"/{version}/")
+    kind = kinds.WORKLOADS.at(kinds.kueue_version(api))
+    path = kinds.path(kind, api.place.namespace, workload["metadata"]["name"])
     try:
         api.patch(path, {"spec": {"active": active}})
     except Forbidden as error:

@@ -1,0 +1,71 @@
+"""How runs wait, give way, are stopped and paused, and are followed by others than who began."""
+
+from __future__ import annotations
+
+from jobq_magic.words import say
+from tests.support import eventually
+
+WAITS = "import os, time\nprint('up', flush=True)\ntime.sleep(600)"
+
+
+def test_a_run_that_does_not_fit_says_so_and_where_it_stands(place):
+    first = place.start(WAITS, cpus=0.8)
+    first.until("up")
+    second = place.start("1", cpus=0.8)
+    snapshot = second.reaches("queued", "waiting-for-quota")
+    assert "cpu" in say(snapshot).sentence
+    eventually(lambda: second.snapshot.place and second.snapshot.place.position == 1, 30)
+    first.place.store.request_stop(first.run)
+    assert first.end().phase == "cancelled"
+    assert second.end().phase == "succeeded"
+    assert second.snapshot.place is None
+
+
+def test_stop_ends_it_and_its_last_words_are_kept(place, jobs):
+    cell = place.start(
+        "import signal, sys, time\n"
+        "def bye(*_): print('bye', flush=True); sys.exit(3)\n"
+        "signal.signal(signal.SIGTERM, bye)\nprint('up', flush=True)\ntime.sleep(600)"
+    )
+    cell.until("up")
+    place.store.request_stop(cell.run)
+    assert (cell.end().phase, cell.snapshot.reason) == ("cancelled", "stopped")
+    assert cell.stdout == "up\nbye\n"
+    eventually(lambda: jobs() == [], 30)
+
+
+def test_a_run_that_is_paused_gives_its_place_back_and_begins_again(place):
+    cell = place.start("import time, os\nprint('up', flush=True)\ntime.sleep(600 if not os.path.exists('/x') else 0)")
+    cell.until("up")
+    place.store.request_pause(cell.run)
+    cell.reaches("paused")
+    place.store.request_pause(cell.run, wanted=False)
+    cell.until("up", attempt=2)
+    assert cell.snapshot.attempt == 2
+    place.store.request_stop(cell.run)
+    assert cell.end().phase == "cancelled"
+
+
+def test_a_job_that_somebody_else_deletes_is_lost_and_what_it_printed_is_kept(place, work):
+    cell = place.start(WAITS)
+    cell.until("up")
+    work.batch.delete_namespaced_job(cell.job, work.namespace, propagation_policy="Background")
+    assert (cell.end().phase, cell.snapshot.reason) == ("lost", "job-removed")
+    assert cell.stdout == "up\n"
+
+
+def test_a_time_limit_is_kept_by_the_job_itself(place):
+    cell = place.run("import time\nprint('up', flush=True)\ntime.sleep(600)", timeout=2)
+    assert (cell.snapshot.phase, cell.snapshot.reason) == ("failed", "deadline")
+    assert cell.stdout == "up\n"
+
+
+def test_memory_that_is_out_is_told_with_its_limit(place):
+    cell = place.run("x = bytearray(600 << 20)\nfor n in range(0, len(x), 4096): x[n] = 1", memory="100Mi")
+    assert (cell.snapshot.phase, cell.snapshot.reason) == ("failed", "out-of-memory")
+    assert "100Mi" in say(cell.snapshot).sentence
+
+
+def test_an_image_with_another_python_is_told(place):
+    cell = place.run("1", python="3.9")
+    assert (cell.snapshot.phase, cell.snapshot.reason) == ("failed", "other-python")
