@@ -14,6 +14,7 @@ from typing import Any
 __all__ = [
     "FINAL",
     "TRANSITIONS",
+    "Before",
     "ImageTold",
     "LayerTold",
     "Link",
@@ -48,6 +49,7 @@ class Phase(StrEnum):
 
 
 FINAL = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED, Phase.LOST})
+_THERE, _AWAY = frozenset({Phase.STARTING, Phase.RUNNING}), frozenset({Phase.QUEUED, Phase.PAUSED})
 _BAD_ENDS = frozenset({Phase.FAILED, Phase.CANCELLED, Phase.LOST})
 
 _P = Phase
@@ -217,6 +219,14 @@ class WorkerTold:
 
 
 @dataclass(frozen=True, slots=True)
+class Before:
+    """Why the attempt before this one ended."""
+
+    reason: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What is known of a run at one moment."""
 
@@ -229,6 +239,8 @@ class Snapshot:
     created: float
     workers: int | None = None
     attempt: int = 1
+    before: Before | None = None
+    """What ended the attempt before this one, where that is known."""
     reason: str = ""
     """Code of the reason for the phase; `words` has its sentence."""
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -283,17 +295,24 @@ def fold(identity: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Sn
     place: PlaceTold | None = None
     each: tuple[WorkerTold, ...] = ()
     notes: list[str] = []
+    before: Before | None = None
+    back: Before | None = None
     for event in events:
         if (writer := event.get("gen", generation)) < generation:
             continue
         generation = writer
         if "attempt" in event and event["attempt"] > attempt and phase not in FINAL:
             attempt = event["attempt"]
+            own = Before(event["reason"], event.get("facts", {})) if event.get("reason") else None
+            before = back or own or (Before(reason, facts) if reason else None)
+            back = None
         if "phase" in event:
             after = Phase(event["phase"])
             if not times and after is phase:
                 times.append(PhaseTime(after, event["at"]))
             elif after in TRANSITIONS[phase]:
+                if phase in _THERE and after in _AWAY and event.get("reason") and "attempt" not in event:
+                    back = Before(event["reason"], event.get("facts", {}))
                 phase, reason, facts = after, event.get("reason", ""), event.get("facts", {})
                 result = event.get("result", result)
                 times.append(PhaseTime(after, event["at"]))
@@ -316,6 +335,7 @@ def fold(identity: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Sn
         **identity,
         phase=phase,
         attempt=attempt,
+        before=before,
         reason=reason,
         facts=facts,
         times=tuple(times),

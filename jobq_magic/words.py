@@ -18,10 +18,12 @@ __all__ = [
     "Words",
     "about",
     "ago",
+    "binary",
     "clock",
     "duration",
     "layers",
     "ongoing",
+    "reason",
     "say",
     "size",
     "some",
@@ -157,6 +159,14 @@ def say(snapshot: Snapshot) -> Words:
     return Words(words.sentence.format_map(facts), words.advice.format_map(facts))
 
 
+def reason(code: str, facts: Mapping[str, Any], *, run: str = "") -> Words | None:
+    """The sentence and the advice for a reason alone, whatever a run does now; None where the code has none."""
+    if (words := REASONS.get(code)) is None:
+        return None
+    known = _Facts(facts, run=run)
+    return Words(words.sentence.format_map(known), words.advice.format_map(known))
+
+
 class _Facts(dict[str, Any]):
     def __init__(self, facts: Mapping[str, Any], **more: Any) -> None:
         super().__init__(more | dict(facts))
@@ -164,7 +174,7 @@ class _Facts(dict[str, Any]):
         if isinstance(number := self.get("signal"), int):
             self["signal"] = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
         if isinstance(limit := self.get("limit"), int):
-            self["limit"] = _binary(limit)
+            self["limit"] = binary(limit)
         if isinstance(seconds := self.get("seconds"), int | float):
             self["seconds"] = duration(seconds)
 
@@ -234,7 +244,7 @@ def ago(seconds: float) -> str:
     return f"{int(seconds / 86400)} days ago"
 
 
-def _binary(count: int) -> str:
+def binary(count: int) -> str:
     """A limit of memory as it was written: `512Mi`, `1.5Gi`; or else in bytes."""
     for unit, length in (("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10)):
         if count >= length and (written := f"{count / length:.4g}") and float(written) * length == count:

@@ -1,0 +1,130 @@
+"""What faces say of a queue, of the workers of a run, and of its attempts: words for what a Snapshot has beside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jobq_magic.snapshot import Phase, PlaceTold, QuotaTold, Snapshot, WorkerTold
+from jobq_magic.words import Words, about, binary, reason, some
+
+__all__ = [
+    "QUOTA",
+    "attempt",
+    "bad",
+    "count",
+    "crowd",
+    "ordinal",
+    "place",
+    "quota",
+    "said",
+    "short",
+    "standing",
+]
+
+QUOTA = ("resource", "asked", "free", "at most", "in all")
+"""Heads of the table of a quota; see `quota`."""
+_MEMORY = ("memory", "ephemeral-storage")
+_RUNNING = (Phase.RUNNING, Phase.COLLECTING)
+_WAITING = ("", Phase.CAPTURING, Phase.BUILDING, Phase.SUBMITTING, Phase.QUEUED, Phase.STARTING)
+_BAD = (Phase.FAILED, Phase.LOST)
+_TOLD = 3
+"""Workers whose reasons are told one by one."""
+
+
+def ordinal(number: int) -> str:
+    """How people count places: `1st`, `12th`, `23rd`."""
+    if number % 100 in (11, 12, 13):
+        return f"{number}th"
+    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
+
+
+def place(told: PlaceTold) -> str:
+    """Where it stands: `3rd of 12 in queue main (cluster queue blue) · about 4 min (a guess)`."""
+    queue = f"queue {told.queue}"
+    if told.cluster_queue and told.cluster_queue != told.queue:
+        queue += f" (cluster queue {told.cluster_queue})"
+    position = short(told)
+    parts = [f"{position} in {queue}" if position else f"In {queue}"]
+    if told.estimate is not None:
+        parts.append(f"about {about(max(0.0, told.estimate))} (a guess)")
+    return " · ".join(parts)
+
+
+def short(told: PlaceTold | None) -> str:
+    """The position alone: `3rd of 12`; "" where it is not known."""
+    if told is None or told.position is None:
+        return ""
+    return ordinal(told.position) + (f" of {told.waiting}" if told.waiting is not None else "")
+
+
+def count(resource: str, amount: float | None) -> str:
+    """How much of a resource: `4`, `0.1`, `8Gi`; "" where it is not known."""
+    if amount is None:
+        return ""
+    if resource in _MEMORY or resource.startswith("hugepages-"):
+        return binary(round(amount))
+    return f"{amount:,.4g}" if amount < 10_000 else f"{amount:,.0f}"
+
+
+def quota(of: Sequence[QuotaTold]) -> list[tuple[str, ...]]:
+    """The quota that a run waits for, under `QUOTA`; the flavor is named where a resource has several."""
+    many = {one.resource for one in of if sum(other.resource == one.resource for other in of) > 1}
+    rows = []
+    for one in of:
+        name = f"{one.resource} ({one.flavor})" if one.resource in many and one.flavor else one.resource
+        figures = (count(one.resource, amount) for amount in (one.asked, one.free, one.most, one.total))
+        rows.append((name, *figures))
+    return rows
+
+
+def said(snapshot: Snapshot) -> str:
+    """What the cluster itself wrote of where a run stands; "" where that is nothing, or in the sentence already."""
+    words = snapshot.facts.get("said")
+    if not isinstance(words, str) or not words.strip():
+        return ""
+    told = reason(snapshot.reason, snapshot.facts, run=snapshot.run)
+    return "" if told is not None and words.strip() in told.sentence else words.strip()
+
+
+def attempt(snapshot: Snapshot) -> str:
+    """Why it is not the first attempt: `Attempt 2: the one before had to make room for ada/train`."""
+    if snapshot.attempt < 2:
+        return ""
+    before = snapshot.before
+    told = reason(before.reason, before.facts, run=snapshot.run) if before is not None else None
+    return f"Attempt {snapshot.attempt}" + (f"; what ended the one before: {told.sentence}" if told else "")
+
+
+def standing(worker: WorkerTold) -> str:
+    """The word for how a worker goes."""
+    return "not there yet" if not worker.phase else worker.phase
+
+
+def crowd(each: Sequence[WorkerTold]) -> str:
+    """How many workers there are, in words: `61 of 64 running; 2 wait; 1 failed: 17`."""
+    every = len(each)
+    running = sum(one.phase in _RUNNING for one in each)
+    parts = [f"{running} of {every} running"]
+    if done := sum(one.phase == Phase.SUCCEEDED for one in each):
+        parts.append(f"{done} done")
+    if waiting := sum(one.phase in _WAITING for one in each):
+        parts.append(f"{waiting} wait{'s' * (waiting == 1)}")
+    for phase in (Phase.PAUSED, Phase.STOPPING, Phase.CANCELLED, *_BAD):
+        if ranks := [str(one.rank) for one in each if one.phase == phase]:
+            parts.append(f"{len(ranks)} {phase}: {', '.join(some(ranks))}")
+    return "; ".join(parts)
+
+
+def bad(snapshot: Snapshot) -> list[tuple[str, Words]]:
+    """The workers with whom something is wrong that the run's own sentence does not say: who, and what; a few."""
+    found, known = [], {(snapshot.reason, str(snapshot.facts.get("said", "")))}
+    for one in snapshot.each:
+        words = reason(one.reason, one.facts, run=snapshot.run) if one.reason else None
+        if words is None and one.phase in _BAD:
+            words = Words(f"It is {one.phase}")
+        same = one.reason, str(one.facts.get("said", ""))
+        if words is None or (one.reason and (same in known or one.reason == snapshot.reason)):
+            continue
+        known.add(same)  # the same with several is told once
+        found.append((f"Worker {one.rank}" + (f" on {one.node}" if one.node else ""), words))
+    return found[:_TOLD]
