@@ -83,7 +83,7 @@ def of_pod(token: Path) -> Access:
 
 
 def of_context(context: Context, environ: Mapping[str, str]) -> Access:
-    """Of the user of a context; the kubeconfig is read again when the credentials are refused: somebody may have logged in."""
+    """Of the user of a context. When they are refused the kubeconfig is read again: somebody may have logged in."""
     first = [context]
 
     def ask() -> Credentials:
@@ -121,13 +121,14 @@ def _bearer(token: bytes, until: float | None = None) -> Credentials:
 
 def _library(context: Context) -> Credentials:
     """By the `kubernetes` library: it asks an OIDC provider for another token, and writes it into the kubeconfig."""
+    from kubernetes import config
     from kubernetes.client import Configuration
-    from kubernetes.config import ConfigException, load_kube_config
 
     settings = Configuration()
     try:
-        load_kube_config(os.pathsep.join(map(str, context.files)), context.name, settings)
-    except (ConfigException, OSError, ValueError, KeyError) as error:
+        load: Any = config.load_kube_config  # without types
+        load(os.pathsep.join(map(str, context.files)), context.name, settings)
+    except (config.ConfigException, OSError, ValueError, KeyError) as error:
         raise _no_credentials(context, type(error).__name__) from error
     if not (found := settings.api_key.get("BearerToken", "")):
         raise _no_credentials(context, "Its auth-provider gives no token")

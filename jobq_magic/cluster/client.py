@@ -1,7 +1,7 @@
 """Api: one cluster, asked and answered in JSON as it is; what it refuses is told in one sentence.
 
-Objects are dicts, as the API has them: models of the library would cost half a second to import, and forget what they do
-not know.
+Objects are dicts, as the API has them: models of the library cost half a second to import, and forget what they do not
+know.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ _PAUSES = (0.1, 0.3, 1.0)
 _LONGEST = 5.0
 """Seconds that a server may ask to wait; beyond that it is told."""
 _AGAIN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+HEAD = 15.0
+"""Seconds for a stream to begin; that it is then silent for longer is its own affair."""
 _CHUNK = 65536
 _MERGE = "application/merge-patch+json"
 
@@ -165,7 +167,9 @@ class Api:
             Missing, Forbidden, Refused: what the server said.
             Unreachable: it said nothing.
         """
-        return self._send("GET", _address(path, query), None, {"Accept": "*/*"}, silence)
+        stream = self._send("GET", _address(path, query), None, {"Accept": "*/*"}, min(silence, HEAD))
+        stream.bear(silence)
+        return stream
 
     def close(self) -> None:
         """Ends connections that nobody uses."""
@@ -274,6 +278,12 @@ class Stream:
                 return
             yield data
 
+    def bear(self, seconds: float) -> None:
+        """How long it may be silent from now on."""
+        sock = getattr(self._answer.connection, "sock", None)
+        if sock is not None:  # a server that is about to end says so, and its connection is no longer kept
+            sock.settimeout(seconds)
+
     def lines(self) -> Iterator[bytes]:
         """The same line by line, without the newlines; what is left of a last one that has none is given, too."""
         rest = b""
@@ -311,7 +321,7 @@ def _wait(error: Unreachable | Answered, pause: float | None) -> float | None:
     pause *= random.uniform(0.7, 1.3)
     if isinstance(error, Unreachable):
         # What took all of its time once is not tried for as long again.
-        return pause if error.passing and "in time" not in error.why else None
+        return pause if error.passing and error.code != "cluster-silent" else None
     if error.status not in _AGAIN:
         return None
     wait = max(pause, error.wait or 0.0)

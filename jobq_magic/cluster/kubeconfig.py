@@ -1,7 +1,7 @@
 """Kubeconfigs: which files there are, and what they say of a context.
 
-They are read here, and not by the `kubernetes` library: importing that takes 0.4 s, which a notebook would
-wait for before its first job. What is more than reading, the refresh of OIDC tokens, is the library's own (`cluster.access`).
+They are read here, and not by the `kubernetes` library, whose import takes 0.4 s: a notebook would wait for that before
+its first job. What is more than reading, the refresh of OIDC tokens, is the library's own (`cluster.access`).
 """
 
 from __future__ import annotations

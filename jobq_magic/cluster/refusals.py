@@ -192,9 +192,7 @@ def unreachable(where: str, error: BaseException, proxy: str = "") -> Unreachabl
         do = "Check the network, the VPN, and the address in the kubeconfig"
         return Unreachable("cluster-unreachable", what, why="Its name is not known here", do=do)
     if _of(error, TimeoutError) is not None or "Timeout" in type(error).__name__ or "timed out" in text:
-        return Unreachable(
-            "cluster-unreachable", what, why="It does not answer in time", do="Check the network, the VPN"
-        )
+        return Unreachable("cluster-silent", what, why="It does not answer in time", do="Check the network, the VPN")
     return Unreachable("cluster-unreachable", what, why=text or type(error).__name__, do="Check the network, the VPN")
 
 

@@ -1,0 +1,161 @@
+"""Watches: what a namespace holds, kept up to date by one watch for each kind, however many runs ask."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jobq_magic.cluster.client import Api, Forbidden, Missing
+from jobq_magic.cluster.kinds import EVENTS, JOBS, PODS, Kind
+from jobq_magic.cluster.known import Known, of_ours
+from jobq_magic.cluster.pace import Again
+from jobq_magic.cluster.watch import Watch
+from jobq_magic.errors import BackendError
+
+__all__ = ["Watches"]
+
+RUN = "jobq.run"
+_SELECTORS = {JOBS: RUN, PODS: RUN}
+"""Of what a namespace may hold a great deal that is not ours."""
+_LEAP = 5.0
+"""Seconds by which the wall's clock may get ahead of ours before we take it that this machine slept."""
+_LOOK = 5.0
+
+
+class Watches:
+    """The watches of one namespace; each is started when its kind is first asked for.
+
+    Args:
+        api: the cluster.
+        namespace: "" for that of the api's place.
+        clock: of the wall.
+    """
+
+    def __init__(self, api: Api, namespace: str = "", *, clock: Callable[[], float] = time.time) -> None:
+        self.api = api
+        self.namespace = namespace or api.place.namespace
+        self.again = Again()
+        self._clock = clock
+        self._news = threading.Condition()
+        self._changed = 0
+        self._watches: dict[Kind, Watch] = {}
+        self._apart = clock() - time.monotonic()
+
+    @property
+    def changed(self) -> int:
+        """Grows with everything that is news."""
+        return self._changed
+
+    def objects(self, kind: Kind) -> Mapping[str, dict[str, Any]]:
+        """What is known now, by name. Of events: those about objects of runs, the newest 200 of each."""
+        return self._watch(kind).known.objects()
+
+    def current(self, kind: Kind) -> bool:
+        """Whether that is what there is: it was listed, and is watched."""
+        return self._watch(kind).current
+
+    def refused(self, kind: Kind) -> Forbidden | Missing | None:
+        """Why a kind cannot be watched at all: a right is missing, or the cluster does not have it."""
+        return self._watch(kind).refused
+
+    def trouble(self) -> BackendError | None:
+        """Why nothing is heard at present, in one sentence; None while all is well."""
+        late = [watch for watch in self._all() if watch.behind() > 0]
+        return max(late, key=Watch.behind).trouble if late else None
+
+    def behind(self) -> float:
+        """For how many seconds nothing was heard of some kind; 0 while all is well."""
+        return max((watch.behind() for watch in self._all()), default=0.0)
+
+    def last(self, kind: Kind, name: str) -> dict[str, Any] | None:
+        """An object as it was last seen, whether or not it is still there."""
+        return self._watch(kind).known.last(name)
+
+    def deleted(self, kind: Kind, name: str) -> bool:
+        """Whether an object was seen, and is there no more."""
+        return self._watch(kind).known.deleted(name)
+
+    def seen(self, kind: Kind, name: str) -> float | None:
+        """When an object was last told of (time.time), its end included."""
+        return self._watch(kind).known.seen(name)
+
+    def wait(self, seen: int, seconds: float) -> int:
+        """Returns when something is news.
+
+        Args:
+            seen: `changed` as it was when the caller looked.
+            seconds: after which it returns anyway.
+
+        Returns:
+            `changed` now.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            self._awake()
+            with self._news:
+                left = deadline - time.monotonic()
+                if self._changed != seen or left <= 0 or self.again.closed:
+                    return self._changed
+                self._news.wait(min(left, _LOOK))
+
+    def ready(self, *kinds: Kind, seconds: float) -> bool:
+        """Waits until kinds are current, or are refused; whether they are.
+
+        Args:
+            kinds: started where they are not.
+            seconds: after which it returns anyway.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            seen = self._changed
+            if all(self.current(kind) or self.refused(kind) is not None for kind in kinds):
+                return True
+            if (left := deadline - time.monotonic()) <= 0 or self.again.closed:
+                return False
+            self.wait(seen, left)
+
+    def renew(self) -> None:
+        """Opens all watches anew: their connections may be dead."""
+        for watch in self._all():
+            watch.renew()
+        self.again.told()
+
+    def close(self) -> None:
+        """Ends all watches."""
+        self.again.close()
+        for watch in self._all():
+            watch.close()
+        self._tell()
+        for watch in self._all():
+            watch.join(2)
+
+    def _watch(self, kind: Kind) -> Watch:
+        with self._news:
+            found = self._watches.get(kind)
+            if found is not None:
+                return found
+            known = Known(of_ours if kind == EVENTS else None, self._clock)
+            selector = _SELECTORS.get(kind, "")
+            found = Watch(self.api, kind, self.namespace, selector, known, self._tell, self.again)
+            self._watches[kind] = found
+        if not self.again.closed:
+            found.start()
+        return found
+
+    def _all(self) -> list[Watch]:
+        with self._news:
+            return list(self._watches.values())
+
+    def _tell(self) -> None:
+        with self._news:
+            self._changed += 1
+            self._news.notify_all()
+
+    def _awake(self) -> None:
+        """Connections do not outlive the sleep of a machine: our clock stood still meanwhile, the wall's did not."""
+        apart = self._clock() - time.monotonic()
+        if apart - self._apart > _LEAP:
+            self.renew()
+        self._apart = apart
