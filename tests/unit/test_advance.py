@@ -1,0 +1,226 @@
+"""What `advance` makes of what a place says: new attempts, places in a queue, workers, pauses, and letting go."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from jobq_magic import pipeline, plugins
+from jobq_magic.errors import BackendError
+from jobq_magic.protocols import Observation
+from jobq_magic.run import Run
+from jobq_magic.runs.lock import Lock
+from jobq_magic.runs.store import Store
+from jobq_magic.snapshot import PlaceTold, WorkerTold
+from tests.support import eventually
+
+
+class Scripted:
+    """A place that says what it is told to, one thing after the other; the last again and again."""
+
+    honours: frozenset[str] = frozenset()
+    inherits_environment = False
+    needs_image = False
+    supervised = False
+
+    def __init__(self) -> None:
+        self.script: list[Observation] = [Observation()]
+        self.settled: list[bool] = []
+        self.asked: list[str] = []
+        self.paused: list[bool] = []
+        self.ready = True
+        self.refuses: str = ""
+        self.stopped = threading.Event()
+
+    def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> tuple[str, ...]:
+        return ()
+
+    def submit(self, run: Run, attempt: int) -> Mapping[str, Any]:
+        return {"job": run.id}
+
+    def observe(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> Observation:
+        if self.stopped.is_set():
+            return Observation("cancelled", "stopped")
+        return self.script.pop(0) if len(self.script) > 1 else self.script[0]
+
+    def stop(self, run: Run, attempt: int, handle: Mapping[str, Any], reason: str) -> None:
+        self.asked.append(f"{reason} {attempt}")
+        self.stopped.set()
+
+    def wait(self, run: Run, attempt: int, handle: Mapping[str, Any], seconds: float) -> None:
+        self.stopped.wait(0.01)
+
+    def settle(self, run: Run, handle: Mapping[str, Any]) -> bool:
+        self.settled.append(True)
+        return len(self.settled) > 2
+
+    def check_pause(self, run: Run) -> None:
+        """Lets everybody."""
+
+    def pause(self, run: Run, attempt: int, handle: Mapping[str, Any], *, wanted: bool) -> bool:
+        if self.refuses:
+            raise BackendError("pause-forbidden", self.refuses)
+        if self.ready:
+            self.paused.append(wanted)
+        return self.ready
+
+
+@pytest.fixture
+def backend(monkeypatch: pytest.MonkeyPatch) -> Scripted:
+    found = Scripted()
+    monkeypatch.setattr(plugins, "backend", lambda mode: found)
+    return found
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+@pytest.fixture
+def run(store: Store) -> Iterator[Run]:
+    found = store.open(
+        spec={"mode": "there", "workers": None, "timeout": None}, target={"backend": "there", "where": "there"},
+        name="cell",
+    )  # fmt: skip
+    store.append(found, phase="submitting")
+    yield found
+    if not store.snapshot(found).final:
+        store.request_stop(found)
+
+
+def follow(store: Store, run: Run) -> threading.Thread:
+    lock = Lock(run.paths.lock)
+    assert lock.acquire()
+    thread = threading.Thread(target=pipeline.advance, args=(store, run, lock), daemon=True)
+    thread.start()
+    return thread
+
+
+def told(store: Store, run: Run) -> list[tuple[str, str, int]]:
+    """Phases that count, with reason and attempt."""
+    from jobq_magic.runtime.wire import read_events
+
+    attempt, done = 1, []
+    for event in read_events(run.paths.record):
+        attempt = event.get("attempt", attempt)
+        if "phase" in event:
+            done.append((event["phase"], event.get("reason", ""), attempt))
+    return done
+
+
+def test_an_attempt_that_gave_way_is_told_as_queued_again(backend, store, run):
+    backend.script = [
+        Observation("running"),
+        Observation("queued", "preempted", {"by": "ben/urgent"}, attempt=2),
+        Observation("starting", attempt=2),
+        Observation("running", attempt=2),
+        Observation("succeeded", attempt=2),
+    ]
+    follow(store, run).join(10)
+    assert told(store, run)[2:] == [
+        ("running", "", 1), ("queued", "preempted", 2), ("starting", "", 2), ("running", "", 2), ("succeeded", "", 2)
+    ]  # fmt: skip
+    assert store.snapshot(run).attempt == 2
+
+
+def test_a_reason_that_is_over_is_not_told_any_more(backend, store, run):
+    backend.script = [Observation("queued", "waiting-for-quota"), Observation("queued"), Observation("succeeded")]
+    follow(store, run).join(10)
+    assert told(store, run)[2:4] == [("queued", "waiting-for-quota", 1), ("queued", "", 1)]
+
+
+def test_facts_that_change_are_told_and_the_same_are_not_told_twice(backend, store, run):
+    one, two = Observation("queued", "x", {"missing": 1}), Observation("queued", "x", {"missing": 2})
+    backend.script = [one, one, two, two, Observation("succeeded")]
+    follow(store, run).join(10)
+    assert [phase for phase, _, _ in told(store, run)[2:]] == ["queued", "queued", "succeeded"]
+
+
+def test_the_place_in_the_queue_is_told_while_it_waits_and_forgotten_when_it_runs(backend, store, run):
+    backend.script = [Observation("queued", place=PlaceTold("main", position=3)), Observation("queued")]
+    thread = follow(store, run)
+    eventually(lambda: store.snapshot(run).place == PlaceTold("main", position=3))
+    backend.script = [Observation("running")]
+    eventually(lambda: store.snapshot(run).phase == "running" and store.snapshot(run).place is None)
+    backend.script = [Observation("succeeded")]
+    thread.join(10)
+
+
+def test_workers_are_told_one_by_one(backend, store, run):
+    workers = (WorkerTold(0, "running", "a", "node1"), WorkerTold(1, "queued", reason="unschedulable"))
+    backend.script = [Observation("running", each=workers), Observation("running"), Observation("succeeded")]
+    follow(store, run).join(10)
+    assert store.snapshot(run).each == workers
+
+
+def test_what_was_seen_has_the_time_at_which_it_was_so_and_time_goes_on(backend, store, run):
+    began = store.snapshot(run).times[-1].at
+    backend.script = [Observation("running", at=began + 5), Observation("succeeded", at=began + 1)]
+    follow(store, run).join(10)
+    assert [time.at for time in store.snapshot(run).times[-2:]] == [began + 5, began + 5]
+
+
+def test_a_place_is_asked_to_let_go_until_it_has(backend, store, run):
+    backend.script = [Observation("succeeded")]
+    follow(store, run).join(10)
+    assert len(backend.settled) == 3
+
+
+def test_a_wish_to_pause_reaches_the_place_once_and_so_does_the_next(backend, store, run):
+    backend.script = [Observation("running")]
+    thread = follow(store, run)
+    store.request_pause(run)
+    eventually(lambda: backend.paused == [True])
+    backend.script = [Observation("paused")]
+    eventually(lambda: store.snapshot(run).phase == "paused")
+    store.request_pause(run, wanted=False)
+    eventually(lambda: backend.paused == [True, False])
+    backend.script = [Observation("succeeded")]
+    thread.join(10)
+    assert backend.paused == [True, False]
+
+
+def test_a_wish_that_came_too_early_is_said_again(backend, store, run):
+    backend.script, backend.ready = [Observation("queued")], False
+    thread = follow(store, run)
+    store.request_pause(run)
+    backend.ready = True
+    eventually(lambda: backend.paused == [True])
+    backend.script = [Observation("succeeded")]
+    thread.join(10)
+
+
+def test_a_refusal_to_pause_is_a_note_and_the_run_goes_on(backend, store, run):
+    backend.script, backend.refuses = [Observation("running")], "You may not patch Workloads"
+    thread = follow(store, run)
+    store.request_pause(run)
+    eventually(lambda: any("may not patch" in note for note in store.snapshot(run).notes))
+    backend.refuses = ""
+    eventually(lambda: backend.paused == [False])  # the wish is taken back
+    backend.script = [Observation("succeeded")]
+    thread.join(10)
+    assert store.snapshot(run).phase == "succeeded"
+
+
+def test_a_run_that_is_paused_can_be_stopped(backend, store, run):
+    backend.script = [Observation("paused")]
+    thread = follow(store, run)
+    eventually(lambda: store.snapshot(run).phase == "paused")
+    store.request_stop(run)
+    thread.join(10)
+    assert (store.snapshot(run).phase, backend.asked) == ("cancelled", ["stopped 1"])
+
+
+def test_who_follows_next_takes_the_wish_up(backend, store, run):
+    store.append(run, phase="queued")
+    store.append(run, phase="paused")
+    store.request_pause(run, wanted=False)
+    backend.script = [Observation("paused")]
+    thread = follow(store, run)
+    eventually(lambda: backend.paused == [False])
+    backend.script = [Observation("succeeded")]
+    thread.join(10)
