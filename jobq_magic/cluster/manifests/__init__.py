@@ -1,0 +1,42 @@
+"""The objects of a run in a cluster, as plain dicts: the Job, the Secret of what its pods are told, and a Service.
+
+Only `facts` looks at the run's folder; from there on all is pure. Amounts are strings: newer clients of Kubernetes take
+nothing else.
+
+    names      what objects and labels are called
+    facts      what is known of a run
+    jobs       the Job
+    pods       its pods
+    mounts     what they have mounted
+    variables  their environment
+    patch      what a profile changes of them, last
+    secrets    the Secret
+    services   the Service, by which workers find each other
+    refusals   what no cluster could be asked
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jobq_magic.cluster.manifests.facts import Facts
+from jobq_magic.cluster.manifests.jobs import made
+from jobq_magic.cluster.manifests.refusals import refuse
+from jobq_magic.cluster.manifests.secrets import owned, secret
+from jobq_magic.cluster.manifests.services import service
+from jobq_magic.run import Run
+from jobq_magic.site import Site
+
+__all__ = ["job", "owned", "refuse", "secret", "service"]
+
+
+def job(run: Run, image: str, site: Site) -> Mapping[str, Any]:
+    """The Job of a run.
+
+    Args:
+        run: whose.
+        image: by its digest, as the cluster calls it.
+        site: what is known of the cluster.
+    """
+    return made(Facts.of(run, image, site))

@@ -1,0 +1,45 @@
+"""What a run's objects are called in a cluster, and the labels by which they are found."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+
+__all__ = ["MANAGED_BY", "MANAGER", "NAME", "RUN", "USER", "label_value", "name_of", "ours"]
+
+RUN = "jobq.run"
+"""Label: the run's id."""
+USER = "jobq.user"
+"""Label: who submitted it."""
+NAME = "jobq.name"
+"""Label: the run's name."""
+MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGER = "jobq-magic"
+_LONGEST = 52
+"""Pods get a rank and six letters behind the name of their Job, and all of it is a host's name: 63 at most."""
+_LABEL = 63
+
+
+def name_of(run: str) -> str:
+    """What the Job of a run is called, and its Secret and Service; a DNS label.
+
+    Args:
+        run: the run's id: small letters, digits and hyphens. One that is too long ends by its digest.
+    """
+    name = f"jobq-{run}"
+    if len(name) <= _LONGEST:
+        return name
+    return f"{name[: _LONGEST - 9].rstrip('-')}-{hashlib.sha256(run.encode()).hexdigest()[:8]}"
+
+
+def label_value(text: str) -> str:
+    """A text as the value of a label can have it: what it cannot hold is a hyphen."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", plain)[:_LABEL].strip("-_.")
+
+
+def ours(run: str, name: str, user: str) -> dict[str, str]:
+    """The labels of a run's objects."""
+    told = {RUN: run, NAME: label_value(name), USER: label_value(user), MANAGED_BY: MANAGER}
+    return {key: text for key, text in told.items() if text}

@@ -1,0 +1,110 @@
+"""The pods of a run: one container, that passes Pod Security `restricted` unless its user is root."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobq_magic.cluster.manifests import mounts, names, variables
+from jobq_magic.cluster.manifests.facts import Facts
+from jobq_magic.cluster.manifests.patch import patched
+from jobq_magic.runtime.launch import pod_argv
+
+__all__ = ["GRACE", "MAIN", "labels", "template"]
+
+MAIN = "main"
+"""Our container."""
+GRACE = 30
+"""Seconds from SIGTERM to SIGKILL."""
+_USER = 1000
+"""Who the cell is where nobody says otherwise: not root, and known to no image."""
+_MESH = "sidecar.istio.io/inject"
+"""A sidecar would go on when the cell has ended, and the Job never end. Newer ones read a label, older an annotation."""
+_TOPOLOGY = "kueue.x-k8s.io/podset-{}-topology"
+
+
+def labels(facts: Facts) -> dict[str, str]:
+    """The labels of the Job and of its pods; ours count."""
+    asked = {key: text or "" for key, text in (facts.spec.get("label") or {}).items()}
+    return {**facts.site.labels, **asked, **names.ours(facts.run, facts.name, facts.submitter)}
+
+
+def template(facts: Facts) -> dict[str, Any]:
+    """The template of its pods, with what the profile changes of it."""
+    site = facts.site
+    topology = {_TOPOLOGY.format(how): label for how, label in site.topology.items()}
+    made = {
+        "metadata": {
+            "labels": {**labels(facts), _MESH: "false"},
+            "annotations": {**site.annotations, **topology, _MESH: "false"},
+        },
+        "spec": _spec(facts),
+    }
+    return patched(made, site.pod_template)
+
+
+def _spec(facts: Facts) -> dict[str, Any]:
+    site, gpu = facts.site, facts.gpu
+    mounted = mounts.mounted(facts)
+    selector = {**site.node_selector, **(gpu.node_selector if gpu else {})}
+    tolerations = [*site.tolerations, *(gpu.tolerations if gpu else ())]
+    wanted: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "subdomain": names.name_of(facts.run) if (facts.workers or 1) > 1 else "",
+        "terminationGracePeriodSeconds": GRACE,
+        # The cell is nobody on the cluster, unless a service account is named for it.
+        "automountServiceAccountToken": bool(site.service_account),
+        "serviceAccountName": site.service_account,
+        "enableServiceLinks": False,
+        "priorityClassName": site.pod_priority,
+        "imagePullSecrets": [{"name": name} for name in site.pull_secrets],
+        "nodeSelector": selector,
+        "tolerations": [dict(one) for one in tolerations],
+        "affinity": dict(site.affinity),
+        "securityContext": _security(facts),
+        "containers": [_container(facts, [mount for _, mount in mounted])],
+        "volumes": list({volume["name"]: volume for volume, _ in mounted}.values()),
+    }
+    return {name: value for name, value in wanted.items() if value not in ("", [], {})}
+
+
+def _container(facts: Facts, mounted: list[dict[str, Any]]) -> dict[str, Any]:
+    resources = _resources(facts)
+    return {
+        "name": MAIN,
+        "image": facts.image,
+        "imagePullPolicy": facts.site.pull_policy,
+        "command": pod_argv(facts.run),
+        "env": variables.environment(facts, GRACE),
+        "resources": {"requests": resources, "limits": dict(resources)} if resources else {},
+        "volumeMounts": mounted,
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+
+
+def _resources(facts: Facts) -> dict[str, str]:
+    """What is asked for, and is the limit too; what is not asked for is the namespace's to say (LimitRange)."""
+    spec = facts.spec
+    asked: dict[str, str] = {}
+    if cpus := spec.get("cpus"):
+        asked["cpu"] = f"{round(cpus * 1000)}m" if cpus % 1 else str(int(cpus))
+    if memory := spec.get("memory"):
+        asked["memory"] = str(memory)
+    if gpu := facts.gpu:
+        asked[gpu.resource] = str(spec["gpus"])
+    return asked
+
+
+def _security(facts: Facts) -> dict[str, Any]:
+    """Not root, unless the user of the image was asked to be.
+
+    A user who has only a name is the image's to know: of such a one a kubelet cannot tell that it is not root.
+    """
+    user = facts.user
+    common = {"seccompProfile": {"type": "RuntimeDefault"}}
+    if user is None:
+        return {"runAsNonRoot": True, "runAsUser": _USER, "runAsGroup": _USER, "fsGroup": _USER, **common}
+    who: dict[str, Any] = {} if user.uid is None else {"runAsNonRoot": user.uid != 0, "runAsUser": user.uid}
+    if user.gid is not None:
+        who["runAsGroup"] = user.gid
+    return {**who, "fsGroup": _USER if user.gid is None else user.gid, **common}
