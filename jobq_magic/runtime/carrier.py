@@ -106,11 +106,11 @@ class Carrier:
             if not self._drained(late):
                 return False
         self._files_changed(True)
-        self._results()
+        result = self._results()
         sizes = {name: stream.at for name, stream in zip(STREAMS, self._streams, strict=True)}
         lines = {name: stream.lines for name, stream in zip(STREAMS, self._streams, strict=True)}
         sizes["record.jsonl"], lines["record.jsonl"] = self._record.at, self._record.lines
-        self._say("end", {"sizes": sizes, "lines": lines, "status": status})
+        self._say("end", {"sizes": sizes, "lines": lines, "status": status, "result": result})
         return self._drained(late)
 
     def _drained(self, late: Callable[[], bool]) -> bool:
@@ -204,11 +204,11 @@ class Carrier:
                 if (content := file.new()) is not None:
                     self._parted("put", {"to": name}, content)
 
-    def _results(self) -> None:
-        """The result behind its values: whoever sees it there has all of it."""
+    def _results(self) -> bool:
+        """The result behind its values: whoever sees it there has all of it. False where there is none to carry."""
         result = _content(os.path.join(self._job.out, "result.json"))
         if result is None:
-            return
+            return False
         folder = os.path.join(self._job.out, "values")
         names = sorted(filter(_DIGEST.fullmatch, os.listdir(folder))) if self._values and os.path.isdir(folder) else []
         sizes = {f"values/{name}": os.stat(os.path.join(folder, name)).st_size for name in names}
@@ -220,8 +220,10 @@ class Carrier:
                 sizes["result.json"] = len(result)
             told = {"sizes": sizes, "kept": self._keep(self._job)}
             self._parted("put", {"to": "beyond.json"}, json.dumps(told).encode())
-        if len(result) <= _MOST:
-            self._parted("put", {"to": "result.json"}, result)
+        if len(result) > _MOST:
+            return False
+        self._parted("put", {"to": "result.json"}, result)
+        return True
 
     # How it is said.
 

@@ -9,7 +9,7 @@ The token comes from the run's key: what a job prints by chance is no frame.
 
 **Kinds.** Each payload has `t`, the time. In the order of a log:
 
-- `begin` `{protocol, attempt, rank, pod, start, again}`: how often a container began in this pod; `again`: what an
+- `begin` `{protocol, attempt, rank, pod: {name, uid}, start, again}`: how often a container began in this pod; `again`: what an
   earlier one carried is carried once more, from its first byte on.
 - `text` `{of, at, size, lines, crc, open}`: the text before it is `size` bytes of a stream at the offset `at`, before
   which the stream has `lines` newlines. `open`: it ends within a line, and the newline after it is not the job's.
@@ -17,8 +17,8 @@ The token comes from the run's key: what a job prints by chance is no frame.
   not keep them: what is no UTF-8, and what looks like a frame.
 - `put` `{to, part, of, data, z}`: a file, as a whole.
 - `beat` `{}`: nothing happened for a while.
-- `end` `{sizes, lines, status, beyond, kept}`: all is carried. `beyond`: files, with their sizes, that were too large;
-  `kept`: they are somewhere else.
+- `end` `{sizes, lines, status, result}`: all is carried; `result`: there was one. Of files that were too large for a
+  log, a file `beyond.json` tells: `{sizes, kept}`; `kept`: they are somewhere else.
 
 Of `data` (base64; deflated where `z`) each of `of` parts has a piece; the parts of one frame follow each other.
 """

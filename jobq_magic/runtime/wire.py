@@ -323,11 +323,15 @@ def read_events(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     """The whole lines of a record; a line that is no JSON object (of a disk that was full) is passed over."""
     try:
         with open(path, "rb") as file:
-            lines = file.read().split(b"\n")[:-1]
+            return parse_events(file.read())
     except FileNotFoundError:
         return []
+
+
+def parse_events(data: bytes) -> list[dict[str, Any]]:
+    """The same of the bytes of a record."""
     events = []
-    for line in lines:
+    for line in data.split(b"\n")[:-1]:
         try:
             event = json.loads(line)
         except (ValueError, RecursionError):
