@@ -13,7 +13,7 @@ from jobq_magic import handover
 from jobq_magic.backends.kueue import making, wanting
 from jobq_magic.backends.kueue.following import Following
 from jobq_magic.backends.kueue.watched import Watched
-from jobq_magic.cluster import connection, preflight
+from jobq_magic.cluster import connection, manifests, preflight
 from jobq_magic.cluster.client import Api
 from jobq_magic.cluster.watching import Watches
 from jobq_magic.errors import BackendError, JobqError
@@ -30,7 +30,7 @@ class KueueBackend:
     honours = frozenset(
         {"queue", "priority", "workers", "cpus", "gpus", "gpu_type", "memory", "shm", "env", "secret", "volume",
          "files", "timeout", "requirement", "no_lock", "apt", "base", "image", "image_file", "platform", "builder",
-         "push", "pull", "build_only", "no_requeue"}
+         "push", "pull", "build_only", "no_requeue", "context", "namespace", "store"}
     )  # fmt: skip
     inherits_environment = False
     needs_image = True
@@ -49,6 +49,7 @@ class KueueBackend:
     def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> tuple[str, ...]:
         """Refuses what the cluster will not take; see `cluster.preflight`."""
         handover.secrets_in(spec.get("secret") or {}, os.environ)
+        manifests.refuse(spec)
         return preflight.check(spec, Site.from_json(target["site"]), os.environ)
 
     def submit(self, run: Run, attempt: int) -> Mapping[str, Any]:

@@ -18,7 +18,7 @@ GRACE = 30
 _USER = 1000
 """Who the cell is where nobody says otherwise: not root, and known to no image."""
 _MESH = "sidecar.istio.io/inject"
-"""A sidecar would go on when the cell has ended, and the Job never end. Newer ones read a label, older an annotation."""
+"""A sidecar would go on when the cell has ended, and the Job never end. Some read a label, some an annotation."""
 _TOPOLOGY = "kueue.x-k8s.io/podset-{}-topology"
 
 
