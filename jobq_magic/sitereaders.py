@@ -116,7 +116,7 @@ def _gpu_type(name: str, value: Any) -> GpuType:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise Refusal(f"holds {name!r}, which cannot stand in --gpus {name}:1", "Write for example a100")
     known = _table(value, ("resource", "node_selector", "tolerations", "queue"), name)
-    resource = known.get("resource", GpuType.resource)
+    resource = known.get("resource", GpuType().resource)
     if not isinstance(resource, str) or not re.fullmatch(rf"{_DOMAIN}/{_NAME}", resource):
         raise Refusal(f"holds {name}.resource = {resource}, which no node offers", "Write for example nvidia.com/gpu")
     queue = known.get("queue", "")

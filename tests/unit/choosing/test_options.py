@@ -126,7 +126,7 @@ def test_an_expansion_changes_nothing_in_the_namespace():
 
 def test_flags_and_choices_are_completed():
     assert "--mode" in complete("--m")
-    assert complete("", ["--mode"]) == ["docker", "local", "ray"]
+    assert complete("", ["--mode"]) == ["docker", "kueue", "local", "ray"]
     assert complete("r", ["--mode"]) == ["ray"]
     assert complete("--mode=r") == ["--mode=ray"]
     assert complete("--workers", ["--workers", "4"]) == []

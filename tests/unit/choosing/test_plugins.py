@@ -37,12 +37,12 @@ def test_our_modes_are_announced_by_entry_points_too():
 def test_an_unknown_mode_is_answered_with_the_closest_or_the_known_ones():
     with pytest.raises(BackendError, match=r"Did you mean local\?"):
         plugins.backend("locall")
-    with pytest.raises(BackendError, match="Known: docker, local, ray"):
+    with pytest.raises(BackendError, match="Known: docker, kueue, local, ray"):
         plugins.backend("zzz")
 
 
 def test_another_distribution_adds_a_mode(third_party):
-    assert plugins.modes() == ("attic", "cellar", "docker", "local", "ray")
+    assert plugins.modes() == ("attic", "cellar", "docker", "kueue", "local", "ray")
     assert plugins.backend("attic").honours == {"cpus"}
     assert plugins.backend("attic") is plugins.backend("attic")
 
