@@ -1,0 +1,232 @@
+"""What a job leaves is kept by its supervisor, in a process of its own; a store that fails changes nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jobq_magic.runtime import keeping, stores
+from jobq_magic.runtime.stores import StoreFailed, packages_for, volume_of
+from tests.services.kept import KEY, POD, RUN, left
+from tests.services.s3 import PACKAGES, S3, SECRET
+from tests.services.s3 import s3 as running
+
+pytestmark = pytest.mark.timeout(func_only=True)  # the gateway may have to be built first
+SITE = {"store": "s3://results/blue"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[S3]:
+    with running(tmp_path_factory.mktemp("s3")) as service:
+        service.bucket("results")
+        yield service
+
+
+@pytest.fixture
+def pod(server, monkeypatch, tmp_path) -> dict[str, str]:
+    """A pod whose image has s3fs, and whose secrets open the store; what `keep` is told of them."""
+    if server.process is None:
+        server.start()
+    monkeypatch.setenv("PYTHONPATH", f"{PACKAGES}:{Path(__file__).parents[3]}")
+    monkeypatch.setenv("JOBQ_POD_UID", POD)
+    secrets = tmp_path / "secrets"
+    secrets.write_text(json.dumps(server.environ))
+    return {"secrets": str(secrets)}
+
+
+def kept(server: S3) -> Path:
+    return server.bucket("results") / "blue" / RUN / POD
+
+
+def test_all_that_a_job_leaves_is_kept(pod, server, tmp_path):
+    ended = left(tmp_path / "runs", SITE)
+    assert keeping.keep(ended.job, **pod)
+    there = keeping.unseal((kept(server) / "complete.json").read_bytes(), RUN, POD, KEY)
+    names = {"stdout", "stderr", "order", "displays.jsonl", "progress.json", "result.json", "record.jsonl"}
+    assert set(there["files"]) == {*names, f"values/{ended.value}"}
+    for name in there["files"]:
+        source = Path(ended.job.record) if name == "record.jsonl" else ended.paths.folder / name
+        assert (kept(server) / name).read_bytes() == source.read_bytes()
+    assert ended.notes == []
+
+
+def test_the_secrets_of_the_job_do_not_come_to_the_first_process(pod, tmp_path):
+    ended = left(tmp_path / "runs", SITE)
+    assert keeping.keep(ended.job, **pod)
+    assert "AWS_SECRET_ACCESS_KEY" not in os.environ
+
+
+def test_without_a_store_nothing_is_done(tmp_path):
+    ended = left(tmp_path / "runs", {})
+    assert not keeping.keep(ended.job)
+    assert ended.notes == []
+
+
+def test_of_other_workers_the_values_are_not_kept(pod, server, tmp_path, monkeypatch):
+    monkeypatch.setenv("JOB_COMPLETION_INDEX", "2")
+    monkeypatch.setenv("JOBQ_POD_UID", "of-the-third")
+    ended = left(tmp_path / "runs", SITE)
+    assert keeping.keep(ended.job, **pod)
+    list_ = (kept(server).parent / "of-the-third" / "complete.json").read_bytes()
+    there = keeping.unseal(list_, RUN, "of-the-third", KEY)
+    assert there["rank"] == 2
+    assert not [name for name in there["files"] if name.startswith("values/")]
+
+
+def test_a_job_that_was_killed_has_its_log_kept(pod, server, tmp_path):
+    ended = left(tmp_path / "runs", SITE)
+    ended.paths.result.unlink()
+    assert keeping.keep(ended.job, **pod)
+    assert "stdout" in keeping.unseal((kept(server) / "complete.json").read_bytes(), RUN, POD, KEY)["files"]
+
+
+@pytest.mark.parametrize(
+    ("environ", "store", "said"),
+    [
+        ({"AWS_SECRET_ACCESS_KEY": "another-secret-word"}, "s3://results/blue", "does not know the credentials"),
+        ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "s3://results/blue", "does not know the credentials"),
+        ({}, "s3://no-such-bucket/blue", "is not there: no bucket of that name"),
+        ({}, "gs://results/blue", "needs packages that are not there: fsspec gcsfs"),
+        ({}, "results/blue", "is no address"),
+        ({}, "pvc://results/blue", "is not to be seen here"),
+    ],
+    ids=["a wrong secret", "no credentials", "no bucket", "no package", "no address", "no mount"],
+)
+def test_what_cannot_be_kept_is_one_sentence_on_the_record(pod, server, tmp_path, environ, store, said):
+    Path(pod["secrets"]).write_text(json.dumps({**server.environ, **environ}))
+    ended = left(tmp_path / "runs", {"store": store})
+    before = ended.record
+    assert not keeping.keep(ended.job, **pod)
+    assert ended.record[:-1] == before, "the end is what it was"
+    (note,) = ended.notes
+    assert note.startswith(f"Result and log could not be kept in {store}, which {said}")
+    assert "another-secret-word" not in note
+    assert SECRET not in note
+    assert "\n" not in note
+
+
+def test_a_package_that_breaks_breaks_nothing_else(pod, tmp_path, monkeypatch):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "fsspec.py").write_text("import os; os._exit(3)")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'broken'}:{Path(__file__).parents[3]}")
+    ended = left(tmp_path / "runs", SITE)
+    assert not keeping.keep(ended.job, **pod)
+    assert ended.notes[0].endswith("the process that was to do it died")
+
+
+def test_a_server_that_is_away_for_a_moment_is_waited_for(pod, server, tmp_path):
+    ended = left(tmp_path / "runs", SITE)
+    server.kill()
+    back = threading.Timer(1.5, server.start)
+    back.start()
+    assert keeping.keep(ended.job, **pod)
+    back.join()
+    assert ended.notes == []
+
+
+def test_a_server_that_dies_in_the_middle_leaves_nothing_that_looks_whole(server, tmp_path, monkeypatch):
+    if server.process is None:
+        server.start()
+    monkeypatch.syspath_prepend(str(PACKAGES))
+    ended = left(tmp_path / "runs", SITE)
+    store = stores.open_store("s3://results/cut", server.environ)
+    whole = store.put
+
+    def put(at: str, path: str) -> None:
+        if at.endswith("/result.json"):
+            server.kill()
+        whole(at, path)
+
+    store.put = put
+    with pytest.raises(StoreFailed) as told:
+        keeping.put(ended.job, store, POD, patience=0.5)
+    assert (told.value.kind, told.value.again) == ("unreachable", True)
+    there = {path.name for path in (server.bucket("results") / "cut" / RUN / POD).iterdir()}
+    assert "stdout" in there
+    assert "complete.json" not in there
+
+
+def test_a_pod_that_is_to_be_gone_does_not_wait_for_a_store(pod, server, tmp_path):
+    ended = left(tmp_path / "runs", SITE)
+    server.kill()
+    began = time.monotonic()
+    assert not keeping.keep(ended.job, late=lambda: time.monotonic() - began > 1, **pod)
+    assert time.monotonic() - began < 5
+    assert ended.notes[0].endswith("did not take it in the time that there was")
+
+
+def test_meanwhile_the_log_goes_on_and_says_how_far_it_is(pod, tmp_path):
+    ended = left(tmp_path / "runs", SITE, size=24 << 20)
+    seen = []
+
+    def beat() -> None:
+        with contextlib.suppress(ValueError):
+            seen.append(json.loads(ended.paths.progress.read_text()))
+
+    assert keeping.keep(ended.job, beat=beat, **pod)
+    assert any(one["label"] == "keeping" and one["total"] > 24 << 20 for state in seen for one in state)
+    assert json.loads(ended.paths.progress.read_text()) == [{"label": "epochs", "done": 2, "total": 2}]
+
+
+def test_a_file_that_grows_meanwhile_is_kept_as_it_is_listed(tmp_path):
+    ended = left(tmp_path / "runs", {})
+    (tmp_path / "store").mkdir()
+    store = stores.Folder(str(tmp_path / "store"))
+    whole, grown = store.put, []
+
+    def put(at: str, path: str) -> None:
+        whole(at, path)
+        if at.endswith("/stdout") and not grown:
+            grown.append(at)
+            with ended.paths.stdout.open("a") as file:
+                file.write("late\n")
+
+    store.put = put
+    keeping.put(ended.job, store, POD)
+    there = tmp_path / "store" / RUN / POD
+    listed = keeping.unseal((there / "complete.json").read_bytes(), RUN, POD, KEY)["files"]["stdout"]
+    assert listed["size"] == len((there / "stdout").read_bytes()) == len("epoch 1\nepoch 2\nlate\n")
+
+
+def test_a_folder_that_is_full_is_said_so():
+    failed = stores._of_a_disk(OSError(28, "No space left on device"))
+    assert (failed.kind, failed.again) == ("full", False)
+
+
+@pytest.mark.parametrize(
+    ("store", "packages"),
+    [
+        ("s3://results/blue", ("fsspec", "s3fs")),
+        ("gs://results", ("fsspec", "gcsfs")),
+        ("abfs://results", ("fsspec", "adlfs")),
+        ("other://results", ("fsspec",)),
+        ("pvc://results/blue", ()),
+        ("oci://registry.example.org/results", ()),
+        ("", ()),
+    ],
+)
+def test_an_image_gets_what_its_store_needs_and_nothing_else(store, packages):
+    assert packages_for(store) == packages
+
+
+def test_a_claim_is_a_volume_of_the_pod():
+    volume, mount = volume_of("pvc://results/blue")
+    assert volume["persistentVolumeClaim"] == {"claimName": "results"}
+    assert (volume["name"], mount) == (mount["name"], {"name": mount["name"], "mountPath": stores.MOUNTED})
+    assert volume_of("s3://results/blue") is None
+
+
+def test_where_a_site_keeps_what_it_keeps():
+    assert keeping.store_of({"site": SITE}) == "s3://results/blue"
+    assert (
+        keeping.store_of({"site": {"artifacts": "registry.example.org/results"}})
+        == "oci://registry.example.org/results"
+    )
+    assert keeping.store_of({"backend": "docker"}) == ""
