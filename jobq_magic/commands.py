@@ -388,6 +388,7 @@ def as_json(snapshot: Snapshot) -> dict[str, Any]:
         "phase": str(snapshot.phase),
         "final": snapshot.final,
         "attempt": snapshot.attempt,
+        "before": asdict(snapshot.before) if snapshot.before is not None else None,
         "reason": snapshot.reason,
         "facts": dict(snapshot.facts),
         "sentence": words.sentence,
@@ -399,6 +400,8 @@ def as_json(snapshot: Snapshot) -> dict[str, Any]:
         "times": [{"phase": str(time.phase), "at": time.at} for time in snapshot.times],
         "progress": [asdict(one) for one in snapshot.progress],
         "links": [{"rel": link.rel, "title": link.title, "href": link.href} for link in snapshot.links],
+        "place": asdict(snapshot.place) if snapshot.place is not None else None,
+        "each": [asdict(one) for one in snapshot.each],
         "image": asdict(snapshot.image) if snapshot.image is not None else None,
         "notes": list(snapshot.notes),
     }

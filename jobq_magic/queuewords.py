@@ -109,9 +109,9 @@ def crowd(each: Sequence[WorkerTold]) -> str:
         parts.append(f"{done} done")
     if waiting := sum(one.phase in _WAITING for one in each):
         parts.append(f"{waiting} wait{'s' * (waiting == 1)}")
-    for phase in (Phase.PAUSED, Phase.STOPPING, Phase.CANCELLED, *_BAD):
-        if ranks := [str(one.rank) for one in each if one.phase == phase]:
-            parts.append(f"{len(ranks)} {phase}: {', '.join(some(ranks))}")
+    others = (Phase.PAUSED, Phase.STOPPING, Phase.CANCELLED, *_BAD)
+    ranks = {phase: [str(one.rank) for one in each if one.phase == phase] for phase in others}
+    parts += [f"{len(found)} {phase}: {', '.join(some(found))}" for phase, found in ranks.items() if found]
     return "; ".join(parts)
 
 

@@ -283,7 +283,8 @@ def fold(identity: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Sn
     Args:
         identity: `run`, `name`, `mode`, `where`, `created` and `workers` of the run.
         events: the record's lines in order. Each may carry `phase` with `at`, `reason` and `facts`; `attempt`;
-            `link`; `image`; `place` (None where it has none any more); `each`; `note`; `result`; and `gen`, the generation of its writer. An event of an older generation
+            `link`; `image`; `place` (None where it has none any more); `each`; `note`; `result`; and `gen`, the
+            generation of its writer. An event of an older generation
             than one that was seen before comes from a holder that lost its lease, and is ignored.
     """
     phase, attempt, generation = Phase.CAPTURING, 1, 0

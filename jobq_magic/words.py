@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from jobq_magic.figures import binary, size
+from jobq_magic.phrases import CLUSTER, spoken
 from jobq_magic.snapshot import Phase, Snapshot
 
 __all__ = [
@@ -76,7 +78,10 @@ PHASES: Mapping[Phase, Words] = {
     Phase.RUNNING: Words("The cell is running", "It goes on if you close this notebook"),
     Phase.COLLECTING: Words("The cell has ended; fetching what it left"),
     Phase.STOPPING: Words("Its processes are being ended"),
-    Phase.PAUSED: Words("It goes on when it is resumed"),
+    Phase.PAUSED: Words(
+        "It holds nothing there while it is paused; what it printed is kept",
+        "%jobq resume {run} starts it again from its beginning, as a new attempt",
+    ),
     Phase.SUCCEEDED: Words("Done"),
     Phase.FAILED: Words("Failed"),
     Phase.CANCELLED: Words("Stopped"),
@@ -147,6 +152,7 @@ REASONS: Mapping[str, Words] = {
         "Following it failed: {error}",
         "This is a defect of jobq-magic; the job may still run. Run it again with %jobq rerun {run}",
     ),
+    **{code: Words(*words) for code, words in CLUSTER.items()},
 }
 
 
@@ -177,6 +183,8 @@ class _Facts(dict[str, Any]):
             self["limit"] = binary(limit)
         if isinstance(seconds := self.get("seconds"), int | float):
             self["seconds"] = duration(seconds)
+        for name, words in spoken(facts).items():
+            self.setdefault(name, words)
 
     def __missing__(self, key: str) -> str:
         return f"(no {key} known)"
@@ -242,20 +250,3 @@ def ago(seconds: float) -> str:
         if seconds < length * most:
             return f"{int(seconds / length)} {unit} ago" if seconds >= 1 else "now"
     return f"{int(seconds / 86400)} days ago"
-
-
-def binary(count: int) -> str:
-    """A limit of memory as it was written: `512Mi`, `1.5Gi`; or else in bytes."""
-    for unit, length in (("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10)):
-        if count >= length and (written := f"{count / length:.4g}") and float(written) * length == count:
-            return f"{written}{unit}"
-    return size(count)
-
-
-def size(count: float) -> str:
-    """How people write a number of bytes: `28 B`, `2.1 kB`, `400 MB`."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 999.5:
-            return f"{count:.0f} {unit}" if unit == "B" or count >= 99.5 else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from jobq_magic.render import queue
 from jobq_magic.render.bars import Bar, seconds, split
 from jobq_magic.render.card import Card
 from jobq_magic.render.console import Line, plain, screen
@@ -150,7 +151,8 @@ def load(cpu: float) -> str:
 def notes(card: Card) -> list[str]:
     """What there is to say beside the rest, each once."""
     skipped = [f"{one.get('name', '')} did not come back: {one.get('reason', '')}" for one in card.skipped]
-    return [short(note) for note in dict.fromkeys((*card.snapshot.notes, *card.notes, *some(skipped)))]
+    beside = (*queue.notes(card.snapshot), *card.snapshot.notes, *card.notes, *some(skipped))
+    return [short(note) for note in dict.fromkeys(beside)]
 
 
 def percent(bar: Bar) -> float | None:
@@ -198,7 +200,7 @@ def sr(card: Card) -> str:
         told += [" and ".join(filter(None, (", ".join(back[:-1]), back[-1]))) + " came back"] if back else []
         told += ["Its result is lost"] if snapshot.result == "lost" else []
     else:
-        told.append(short(sentence(card)[0], 200))
+        told += filter(None, (short(queue.place(snapshot), 120), short(sentence(card)[0], 200)))
     return " ".join(closed(part) for part in told)
 
 

@@ -14,14 +14,14 @@ from typing import NamedTuple, Protocol
 
 from jobq_magic.bundle import Account
 from jobq_magic.errors import JobqError
-from jobq_magic.render import account, console, content, gauges, image, text
+from jobq_magic.render import account, console, content, gauges, image, queue, queuehtml, text
 from jobq_magic.render.card import Card
 from jobq_magic.render.colours import rules
 from jobq_magic.render.content import Content
 from jobq_magic.render.safe import html as safe
 from jobq_magic.render.safe import link
 from jobq_magic.render.style import SHORT, STYLE, icon
-from jobq_magic.snapshot import Phase, Snapshot
+from jobq_magic.snapshot import Phase, PlaceTold, Snapshot
 from jobq_magic.words import clock, duration, size, some
 
 __all__ = [
@@ -68,6 +68,8 @@ class Live(NamedTuple):
     links: str
     image: str
     """To be unfolded. It changes only when the image is there."""
+    queue: str
+    """To be unfolded: the quota, and who stands ahead. It changes only when they do."""
 
 
 class Printed(Protocol):
@@ -89,7 +91,11 @@ def card(card: Card) -> str:
     if len(told.log) > TAIL or card.cut or any(len(console.told(line)) > _WIDE for line in told.log):
         parts.append(_whole_log(card, told))
     unfolded = card.snapshot.reason == "built"  # then it is what was asked for
-    parts += [image.folded(card.snapshot.image, unfolded=unfolded), account.folded(card.account)]
+    parts += [
+        queuehtml.folded(_waited_in(card.snapshot)),
+        image.folded(card.snapshot.image, unfolded=unfolded),
+        account.folded(card.account),
+    ]
     if card.snapshot.final:
         parts.append(_foot(card.snapshot.run))
     return _styled(_box(card.snapshot, card.snapshot.run, "".join(parts)))
@@ -100,6 +106,7 @@ def live(card: Card) -> Live:
     told, snapshot = content.read(card), card.snapshot
     head = _head(snapshot, snapshot.run, content.place(card), "", _took(card))
     pieces = _tail(told, cut=card.cut), _awaited(card), _links(card), image.folded(snapshot.image)
+    pieces += (queuehtml.folded(_waited_in(snapshot)),)
     drawn = [_box(snapshot, snapshot.run, head + _state(card, told))]
     drawn += [f'<div class="jq">{piece}</div>' * bool(piece) for piece in pieces]
     return Live(*(rules(piece) + piece for piece in drawn))
@@ -195,6 +202,7 @@ def _state(card: Card, told: Content) -> str:
         "" if snapshot.final else gauges.time(told),
         _times(card, told),
         gauges.bars(told),
+        queuehtml.chips(snapshot),
         "" if snapshot.final else gauges.processes(snapshot.usage),
         *(f'<div class="jq-note jq-mut">{_typed(note)}</div>' for note in some(content.notes(card))),
     ]
@@ -243,7 +251,17 @@ def _link(title: str, href: str) -> str:
     return f'<a href="{escape(address)}" target="_blank" rel="noopener noreferrer">{safe(title)} ↗</a>'
 
 
+def _waited_in(snapshot: Snapshot) -> PlaceTold | None:
+    return None if snapshot.final else snapshot.place
+
+
 def _say(card: Card) -> str:
+    where, cluster = queue.place(card.snapshot), queue.said(card.snapshot)
+    drawn = f'<div class="jq-say"><b>{safe(where)}</b></div>' * bool(where) + _sentence(card)
+    return drawn + f'<div class="jq-note jq-small jq-mut">{safe(cluster)}</div>' * bool(cluster)
+
+
+def _sentence(card: Card) -> str:
     first, broke, advice = content.sentence(card)
     if not first:
         return ""
@@ -251,7 +269,8 @@ def _say(card: Card) -> str:
     if card.snapshot.final:
         first = f"<b>{safe(first)}</b>" + "<br>" * bool(beside)
     else:
-        first = f"{safe(content.closed(first))} " if beside else safe(first)
+        under = "<br>" if queue.place(card.snapshot) else " "
+        first = f"{safe(content.closed(first))}{under}" if beside else safe(first)
     tip = f'<span class="jq-mut">{_typed(beside)}</span>' if beside else ""
     return f'<div class="jq-say">{first}{tip}</div>'
 

@@ -40,7 +40,7 @@ html:not([data-theme],[theme]) body:not([data-jp-theme-light],[data-vscode-theme
 .jq-pill,.jq b{font-weight:600}.jq-pill{color:var(--c)}
 .jq-pill svg{width:13px;height:13px;margin-right:6px;vertical-align:-2px}
 .jq .jq-mut{color:var(--jq-mut)}
-.jq-say,.jq-note{padding:0 12px 8px}
+.jq-say,.jq-note{padding:0 12px 8px}.jq-say:has(+.jq-say){padding-bottom:1px}
 """
 _BODY = """\
 .jq a{color:var(--jp-content-link-color,var(--jq-blue));text-decoration:none}.jq a:hover{text-decoration:underline}
@@ -58,9 +58,12 @@ _BODY = """\
 .jq-bar :nth-last-child(2){text-align:right}
 .jq-bar div{height:6px;border-radius:3px;background:var(--jq-rest)}
 .jq-bar div i{display:block;height:100%;background:var(--jq-blue)}
-.jq-wk{display:flex;flex-wrap:wrap;gap:6px;padding:0 12px 8px;font-size:11px;align-items:center}
-.jq-wk>span{display:flex;gap:6px;align-items:center;border:1px solid var(--jq-line);border-radius:4px;padding:1px 7px;
-max-width:100%;box-sizing:border-box;white-space:nowrap}
+.jq .jq-small{font-size:11px}
+.jq-wk,.jq-ws{display:flex;flex-wrap:wrap;gap:6px;padding:0 12px 8px;font-size:11px;align-items:center}
+.jq-wk>span,.jq-ws>span{display:flex;gap:6px;align-items:center;border:1px solid var(--jq-line);border-radius:4px;
+padding:1px 7px;max-width:100%;box-sizing:border-box;white-space:nowrap}
+.jq-ws svg{width:11px;height:11px;flex:none;color:var(--c)}.jq .jq-ws b{font-weight:500}
+.jq-ws>span>.jq-mut{overflow:hidden;text-overflow:ellipsis;max-width:16em}
 .jq .jq-wk b{font-weight:400;overflow:hidden;text-overflow:ellipsis;max-width:14em}
 .jq-wk svg{width:34px;height:12px;flex:none;fill:none;stroke:var(--jq-blue);stroke-width:1.4}
 .jq .jq-wk .jq-all{border-color:transparent;padding:1px 0}
@@ -83,6 +86,7 @@ padding:1px 10px;cursor:pointer;margin-left:auto}
 .jq>details:first-child{border-top:0}
 .jq summary{padding:6px 12px;cursor:pointer;color:var(--jq-mut)}
 .jq-fit{overflow-x:auto}
+.jq ol.jq-ahead{margin:0 0 8px;padding:0 12px 0 36px;max-height:220px;overflow:auto}
 .jq.jq.jq tr{background:none}.jq table{border-collapse:collapse;margin:2px 0 6px;font-size:12px;color:inherit}
 .jq td,.jq th{vertical-align:top;padding:2px 12px;max-width:30em;font-weight:400;
 overflow-wrap:break-word}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from jobq_magic import queuewords
 from jobq_magic.errors import JobqError
-from jobq_magic.render import console, content
+from jobq_magic.render import console, content, queue
 from jobq_magic.render.bars import Bar
 from jobq_magic.render.card import Card
 from jobq_magic.render.safe import link, one_line
@@ -65,10 +66,12 @@ def card(card: Card) -> str:
         _elapsed(snapshot, card.now),
     ]
     lines = [one_line("  ".join(head))]
+    lines += [f"  {where}"] if (where := queue.place(snapshot)) else []
     first, broke, advice = content.sentence(card)
     first = f"{first} ({broke})." if broke else first
     if said := " ".join(content.closed(part) for part in (first, advice) if part):
         lines.append(f"  {said}")
+    lines += [f"  {one}" for one in (queue.said(snapshot), *queue.lines(snapshot)) if one]
     if times := " · ".join(map(_caption, content.captions(card, told))):
         lines.append(f"  {times}")
     lines += [f"  {_drawn(bar)}" for bar in told.bars]
@@ -105,9 +108,11 @@ def live(snapshot: Snapshot, *, now: float) -> str:
     """The status line, and below it the sentence with its advice, progress, links, and the times at the end."""
     words = say(snapshot)
     lines = [status(snapshot, now=now)]
+    lines += [f"  {where}"] if (where := queue.place(snapshot)) else []
     sentence = words.sentence if snapshot.phase is not Phase.SUCCEEDED or snapshot.reason else ""
     if told := " ".join(content.closed(part) for part in (sentence, words.advice) if part):
         lines.append(f"  {one_line(told)}")
+    lines += [f"  {one}" for one in (queue.said(snapshot), *queue.lines(snapshot)) if one]
     if not snapshot.final:
         lines += [f"  {_bar(state)}" for state in snapshot.progress]
     elif times := spent(snapshot):
@@ -115,7 +120,7 @@ def live(snapshot: Snapshot, *, now: float) -> str:
     if snapshot.image is not None and (came := layers(snapshot.image.layers)):
         lines.append(f"  image: {one_line(came)}")
     lines += [f"  {one_line(link.title)}: {one_line(link.href)}" for link in snapshot.links if not snapshot.final]
-    lines += [f"  {one_line(note)}" for note in snapshot.notes]
+    lines += [f"  {one_line(note)}" for note in (*queue.notes(snapshot), *snapshot.notes)]
     return "\n".join(lines)
 
 
@@ -190,6 +195,8 @@ def error(problem: JobqError) -> str:
 def _phase(snapshot: Snapshot) -> str:
     part = content.there(snapshot) if snapshot.phase is Phase.BUILDING else None
     word = content.word(snapshot) + (f" {part:.0f} %" if part is not None else "")
+    if snapshot.phase is Phase.QUEUED and (position := queuewords.short(snapshot.place)):
+        word += f", {position}"
     return word + (f" (attempt {snapshot.attempt})" if snapshot.attempt > 1 else "")
 
 

@@ -64,13 +64,31 @@ def _told(image: Mapping[str, Any]) -> bool:
 
 def _placed(event: Mapping[str, Any]) -> bool:
     try:
-        if event.get("place") is not None:
-            PlaceTold.read(event["place"])
+        if event.get("place") is not None and not _sound(PlaceTold.read(event["place"])):
+            return False
         for one in event.get("each", ()):
-            WorkerTold.read(one)
+            worker = WorkerTold.read(one)
+            words = worker.phase, worker.name, worker.node, worker.reason
+            if not (_is(int, worker.rank) and all(_is(str, word) for word in words) and _is(dict, worker.facts)):
+                return False
     except (KeyError, TypeError, ValueError, AttributeError):
         return False
     return True
+
+
+def _sound(place: PlaceTold) -> bool:
+    numbers = [place.estimate, *(n for one in place.quota for n in (one.free, one.most, one.total))]
+    return (
+        all(_is(str, word) for word in (place.queue, place.cluster_queue, place.unknown, *place.ahead))
+        and all(count is None or _is(int, count) for count in (place.position, place.waiting))
+        and all(number is None or (_is(int | float, number) and isfinite(number)) for number in numbers)
+        and all(_is(str, one.resource) and _is(str, one.flavor) for one in place.quota)
+        and all(_is(int | float, one.asked) and isfinite(one.asked) for one in place.quota)
+    )
+
+
+def _is(kind: Any, value: object) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def opened(path: Path) -> BinaryIO:

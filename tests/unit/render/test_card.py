@@ -12,7 +12,21 @@ from jobq_magic.bundle import Account, Traveller
 from jobq_magic.render import content, html, text
 from jobq_magic.render.card import Came, Card
 from jobq_magic.render.colours import contrast
-from jobq_magic.snapshot import FINAL, ImageTold, LayerTold, Link, Phase, PhaseTime, Progress, Snapshot, Usage
+from jobq_magic.snapshot import (
+    FINAL,
+    Before,
+    ImageTold,
+    LayerTold,
+    Link,
+    Phase,
+    PhaseTime,
+    PlaceTold,
+    Progress,
+    QuotaTold,
+    Snapshot,
+    Usage,
+    WorkerTold,
+)
 from jobq_magic.words import about, clock, some
 from tests.support import golden
 
@@ -94,7 +108,55 @@ BUILDING = replace(
 )
 BUILT_TIMES = (TIMES[0], PhaseTime(Phase.BUILDING, T + 0.03), PhaseTime(Phase.SUBMITTING, T + 0.094))
 CAME = (Came("estimate", 28), Came("history", 80_400), Came("model", 4_000_000, "changed"))
+WAITING = replace(
+    RUNNING,
+    mode="kueue",
+    where="Kueue, queue main of team-blue",
+    workers=2,
+    phase=Phase.QUEUED,
+    times=(TIMES[0], PhaseTime(Phase.QUEUED, T + 0.03)),
+    progress=(),
+    links=(),
+    usage=(),
+    facts={"said": "couldn't assign flavors to pod set main: insufficient unused quota for cpu in flavor <small>"},
+    place=PlaceTold(
+        "main",
+        "blue",
+        3,
+        12,
+        ("ada/train: 4 cpus", "eve/fit: 1 cpu"),
+        240.0,
+        (
+            QuotaTold("cpu", "small", 4, 1, 8, 6),
+            QuotaTold("memory", "small", 8 * 2**30, 2**29, 2**35, None),
+        ),
+    ),
+)
+PAIR = (
+    WorkerTold(0, "running", "jobq-pi-0-x", "node-a"),
+    WorkerTold(1, "failed", "jobq-pi-1-y", "node-<b>", "exit", {"exit_code": 3}),
+    WorkerTold(2, ""),
+)
+CROWD = (
+    *(WorkerTold(rank, "running") for rank in range(61)),
+    WorkerTold(61, "queued"),
+    WorkerTold(62, "starting"),
+    WorkerTold(63, "failed", node="node-z", reason="out-of-memory", facts={"limit": 2**29}),
+)
 CASES = {
+    "waiting": Card(WAITING, T + 187, awaited=("model",)),
+    "place-unknown": Card(
+        replace(WAITING, place=PlaceTold("main", unknown="Your account may not read the order of the queue"), facts={}),
+        T + 187,
+    ),
+    "workers": Card(replace(RUNNING, usage=(), links=(), each=PAIR), NOW, "\x1b[0;36m[0]\x1b[0m one\n"),
+    "crowd": Card(replace(RUNNING, usage=(), links=(), workers=64, each=CROWD), NOW),
+    "again": Card(
+        replace(RUNNING, usage=(), links=(), attempt=2, before=Before("container-killed")), NOW, account=None
+    ),
+    "paused": Card(
+        replace(WAITING, phase=Phase.PAUSED, times=(*TIMES, PhaseTime(Phase.PAUSED, T + 9)), place=None, facts={}), NOW
+    ),
     "running": Card(RUNNING, NOW, LOG, account=Account(travellers=SENT)),
     "bars": Card(replace(RUNNING, progress=()), NOW, BARS, awaited=("model", "history")),
     "building": Card(BUILDING, NOW, awaited=("model",)),
@@ -175,11 +237,13 @@ OURS = {
         *("aria-valuetext", "data-code"),
     },
     "i": {"class", "style"},
+    "li": set(),
+    "ol": {"class"},
     "path": {"d", "fill", "stroke", "stroke-width"},
     "polyline": {"points"},
     "pre": {"class", "role", "aria-label", "tabindex"},
     "rect": {"x", "y", "width", "height", "rx", "fill"},
-    "span": {"class", "style", "title", "role"},
+    "span": {"class", "style", "title", "role", "aria-label"},
     "style": {"onload", "data-say"},
     "summary": set(),
     "svg": {"viewbox", "width", "height", "aria-hidden"},
@@ -268,7 +332,7 @@ def cards(draw):
         where=evil(),
         phase=draw(st.sampled_from(list(Phase))),
         reason=draw(st.sampled_from(["", "exception", "refused", "supervisor-lost", "deadline", "ray-failed"])),
-        facts={"error": evil(), "seconds": 3},
+        facts={"error": evil(), "seconds": 3, "said": evil()},
         progress=tuple(
             Progress(evil(), draw(number), draw(st.none() | number)) for _ in range(draw(st.integers(0, 3)))
         ),
@@ -277,6 +341,23 @@ def cards(draw):
         result=draw(st.sampled_from(["", "ready", "lost"])),
         attempt=draw(st.integers(1, 3)),
         usage=(Usage(evil(), draw(number), 3, 4, (draw(number), 0.1)),),
+        before=draw(st.none() | st.just(Before("refused", {"error": evil()}))),
+        place=PlaceTold(
+            evil(),
+            evil(),
+            draw(st.none() | st.integers(1, 200)),
+            draw(st.none() | st.integers(1, 200)),
+            (evil(), evil()),
+            draw(st.none() | number),
+            (QuotaTold(evil(), evil(), draw(number), draw(st.none() | number)), QuotaTold("memory", evil(), 3.5)),
+            evil(),
+        ),
+        each=tuple(
+            WorkerTold(
+                rank, draw(st.sampled_from(["", "running", "failed"])), evil(), evil(), "refused", {"error": evil()}
+            )
+            for rank in range(draw(st.integers(0, 18)))
+        ),
     )
     return Card(
         snapshot,

@@ -230,3 +230,17 @@ def test_an_opening_that_fails_leaves_nothing(store, opened, monkeypatch):
     monkeypatch.setattr("jobq_magic.runs.store.append_event", full)
     assert refusal(store) == "store-full"
     assert len(os.listdir(store.runs)) == 1
+
+
+def test_a_place_or_a_worker_that_is_none_is_passed_over(store, opened):
+    run = opened()
+    good = {"queue": "main", "position": 3, "quota": [{"resource": "cpu", "flavor": "a", "asked": 1}]}
+    store.append(run, place=good, each=[{"rank": 0, "phase": "running"}])
+    known = store.snapshot(run)
+    for place in {"queue": 3}, {"queue": "m", "position": "3"}, {**good, "quota": [{"resource": "cpu"}]}, {"more": 1}:
+        store.append(run, place=place)
+    for worker in {"rank": "0", "phase": ""}, {"rank": 1}, {"rank": 1, "phase": "running", "facts": []}:
+        store.append(run, each=[worker])
+    assert (store.snapshot(run).place, store.snapshot(run).each) == (known.place, known.each)
+    store.append(run, place=None)
+    assert store.snapshot(run).place is None

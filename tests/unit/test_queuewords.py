@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from jobq_magic import queuewords
+from jobq_magic.render import text
+from jobq_magic.render.card import Card
+from jobq_magic.snapshot import Before, Phase, PlaceTold, QuotaTold, Snapshot, WorkerTold, fold
+
+IDENTITY = {"run": "pi-1", "name": "pi", "mode": "kueue", "where": "Kueue", "created": 0.0, "workers": 2}
+QUEUED = Snapshot(**IDENTITY, phase=Phase.QUEUED)
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (12, "12th"), (113, "113th"), (22, "22nd")],
+)
+def test_places_are_counted_as_people_count_them(number, told):
+    assert queuewords.ordinal(number) == told
+
+
+def test_a_place_says_only_what_is_known():
+    assert queuewords.place(PlaceTold("main")) == "In queue main"
+    assert queuewords.place(PlaceTold("main", "main", 2)) == "2nd in queue main"
+    assert (
+        queuewords.place(PlaceTold("main", "blue", 3, 12, estimate=240))
+        == "3rd of 12 in queue main (cluster queue blue) · about 4 min (a guess)"
+    )
+
+
+def test_a_quota_is_in_the_units_of_its_resources():
+    quota = (QuotaTold("cpu", "a", 0.15, 0.1), QuotaTold("memory", "a", 2**33, None, 2**34), QuotaTold("cpu", "b", 4))
+    assert queuewords.quota(quota) == [
+        ("cpu (a)", "0.15", "0.1", "", ""),
+        ("memory", "8Gi", "", "16Gi", ""),
+        ("cpu (b)", "4", "", "", ""),
+    ]
+
+
+def test_a_crowd_is_counted_and_the_bad_are_named():
+    each = [WorkerTold(rank, "running") for rank in range(61)]
+    each += [WorkerTold(61, ""), WorkerTold(62, "starting"), WorkerTold(17, "failed")]
+    assert queuewords.crowd(each) == "61 of 64 running; 2 wait; 1 failed: 17"
+
+
+def test_a_bad_worker_is_told_once_and_not_where_the_run_says_the_same():
+    bad = WorkerTold(1, "failed", node="n", reason="exit", facts={"exit_code": 3})
+    snapshot = replace(QUEUED, each=(WorkerTold(0, "running"), bad, replace(bad, rank=2), WorkerTold(3, "lost")))
+    told = [(who, words.sentence) for who, words in queuewords.bad(snapshot)]
+    assert told == [
+        ("Worker 1 on n", "The cell ended its process with exit status 3"),
+        ("Worker 3", "It is lost"),
+    ]
+    assert queuewords.bad(replace(snapshot, each=(bad,), reason="exit", facts={"exit_code": 3})) == []
+
+
+def test_what_the_cluster_wrote_is_not_told_twice():
+    assert queuewords.said(replace(QUEUED, facts={"said": "no room"})) == "no room"
+    assert queuewords.said(replace(QUEUED, reason="ray-failed", facts={"error": "no room", "said": "no room"})) == ""
+    assert queuewords.said(replace(QUEUED, facts={"said": 3})) == ""
+
+
+def test_an_attempt_that_is_not_the_first_says_what_ended_the_one_before():
+    events = [
+        {"phase": "submitting", "at": 1},
+        {"phase": "running", "at": 2},
+        {"phase": "queued", "at": 3, "reason": "container-killed"},
+        {"phase": "queued", "at": 4, "reason": ""},
+        {"phase": "starting", "at": 5, "attempt": 2},
+    ]
+    snapshot = fold(IDENTITY, events)
+    assert snapshot.before == Before("container-killed")
+    assert queuewords.attempt(snapshot) == "Attempt 2; what ended the one before: Its container was killed from outside"
+    assert "what ended the one before" in text.card(Card(snapshot, 6))
+    straight = fold(IDENTITY, [*events[:2], {**events[2], "attempt": 2}])
+    assert straight.before == Before("container-killed")
+    assert fold(IDENTITY, events[:2]).before is None
+
+
+def test_a_list_shows_the_position_of_those_that_wait():
+    waiting = replace(QUEUED, place=PlaceTold("main", position=3, waiting=12))
+    assert text.row(waiting, now=1)[1] == "◌ queued, 3rd of 12"
+    assert text.row(replace(waiting, phase=Phase.RUNNING), now=1)[1] == "● running"
