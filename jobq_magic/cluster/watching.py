@@ -127,7 +127,7 @@ class Watches:
         self.again.close()
         for watch in self._all():
             watch.close()
-        self._tell()
+        self.wake()
         for watch in self._all():
             watch.join(2)
 
@@ -138,7 +138,7 @@ class Watches:
                 return found
             known = Known(of_ours if kind == EVENTS else None, self._clock)
             selector = _SELECTORS.get(kind, "")
-            found = Watch(self.api, kind, self.namespace, selector, known, self._tell, self.again)
+            found = Watch(self.api, kind, self.namespace, selector, known, self.wake, self.again)
             self._watches[kind] = found
         if not self.again.closed:
             found.start()
@@ -148,7 +148,8 @@ class Watches:
         with self._news:
             return list(self._watches.values())
 
-    def _tell(self) -> None:
+    def wake(self) -> None:
+        """Ends the waiting of all who wait, as if something were news."""
         with self._news:
             self._changed += 1
             self._news.notify_all()
