@@ -1,0 +1,30 @@
+"""Reason: why something is as it is, as `words` has a sentence for it, and the facts that this sentence names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["NOTHING", "Reason"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why something is as it is. The facts are JSON; `said` among them is what the cluster itself wrote."""
+
+    code: str = ""
+    """"": nothing that would need words."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.code)
+
+    def but(self, **facts: Any) -> Reason:
+        """The same with more facts; those that say nothing are left out."""
+        return Reason(
+            self.code, {**self.facts, **{name: fact for name, fact in facts.items() if fact not in ("", None)}}
+        )
+
+
+NOTHING = Reason()

@@ -1,0 +1,234 @@
+"""What a Pod says: why it does not start yet, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jobq_magic.cluster.amounts import amount
+from jobq_magic.cluster.meaning.finding import NOTHING, Reason
+from jobq_magic.cluster.meaning.images import pull
+from jobq_magic.cluster.meaning.messages import scheduling
+from jobq_magic.cluster.meaning.mounts import unmade, unmounted
+from jobq_magic.cluster.meaning.parts import Object, condition, maps, name_of, number, said, section, text, words
+
+__all__ = ["Pod", "about", "exit_status", "node", "rank", "read"]
+
+_INDEX = "batch.kubernetes.io/job-completion-index"
+_KILLED, _TERMINATED = 137, 143
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """How a pod is."""
+
+    state: str
+    """`waiting`, `running`, `succeeded`, `failed`, or `leaving`: it is being removed while it runs."""
+    reason: Reason = NOTHING
+    begun: bool = False
+    """Its main container runs, or has run."""
+    disrupted: bool = False
+    """Its end is not the cell's: somebody else took its place or its node, and the Job makes another."""
+
+
+def rank(pod: Object) -> int:
+    """Which worker it is."""
+    for found in (words(pod, "metadata", "labels"), words(pod, "metadata", "annotations")):
+        if (written := found.get(_INDEX, "")).isascii() and written.isdigit():
+            return int(written[:6])
+    return 0
+
+
+def node(pod: Object) -> str:
+    """Where it is."""
+    return text(pod, "spec", "nodeName")
+
+
+def exit_status(pod: Object) -> float | None:
+    """With what its main container ended."""
+    return number(_main(pod), "state", "terminated", "exitCode")
+
+
+def about(pod: Object, events: Sequence[Object]) -> list[Object]:
+    """The events of a pod, the newest last."""
+    name = name_of(pod)
+    found = [each for each in events if text(each, "involvedObject", "kind") == "Pod"]
+    return sorted((each for each in found if text(each, "involvedObject", "name") == name), key=_when)
+
+
+def _when(event: Object) -> str:
+    series = text(event, "series", "lastObservedTime")
+    return series or text(event, "lastTimestamp") or text(event, "eventTime") or text(event, "firstTimestamp")
+
+
+def read(pod: Object, events: Sequence[Object] = ()) -> Pod:
+    """How a pod is, by its own status, and by what was told of it where that says nothing."""
+    phase, told = text(pod, "status", "phase"), about(pod, events)
+    leaving = bool(text(pod, "metadata", "deletionTimestamp"))
+    main = _main(pod)
+    begun = bool(section(main, "state", "running") or section(main, "state", "terminated") or _restarts(main))
+    disruption = _disruption(pod)
+    ended = section(main, "state", "terminated")
+    if phase == "Succeeded" or (ended and ended.get("exitCode") == 0 and phase != "Failed"):
+        return Pod("succeeded", begun=begun)
+    if phase == "Failed" or ended:
+        reason = _end(pod, main, disruption)
+        return Pod("failed", reason.but(node=node(pod)), begun, disrupted=bool(disruption))
+    if disruption or leaving:
+        return Pod("leaving", disruption.but(node=node(pod)), begun, disrupted=bool(disruption))
+    if section(main, "state", "running"):
+        return Pod("running", _silent(pod, told), begun=True)
+    return Pod("waiting", _why_it_waits(pod, main, told), begun)
+
+
+def _main(pod: Object) -> Object:
+    """The status of the container that runs the cell: the first of the spec."""
+    first = next((text(each, "name") for each in maps(pod, "spec", "containers")), "")
+    statuses = maps(pod, "status", "containerStatuses")
+    return next((each for each in statuses if text(each, "name") == first), statuses[0] if statuses else {})
+
+
+def _restarts(main: Object) -> bool:
+    return bool(number(main, "restartCount"))
+
+
+_DISRUPTIONS = {
+    "PreemptionByScheduler": "pod-preempted",
+    "DeletionByTaintManager": "node-lost",
+    "DeletionByPodGC": "node-lost",
+    "EvictionByEvictionAPI": "node-drained",
+    "TerminationByKubelet": "node-ended",
+}
+
+
+def _disruption(pod: Object) -> Reason:
+    found = condition(pod, "DisruptionTarget")
+    if found.get("status") != "True":
+        return NOTHING
+    return Reason(_DISRUPTIONS.get(text(found, "reason"), "pod-disrupted")).but(said=said(text(found, "message")))
+
+
+def _end(pod: Object, main: Object, disruption: Reason) -> Reason:
+    reason, message = text(pod, "status", "reason"), text(pod, "status", "message")
+    if reason == "Evicted":
+        return _sent_away(message)
+    if reason in ("OutOfcpu", "OutOfmemory", "OutOfpods", "UnexpectedAdmissionError", "NodeAffinity", "Terminated"):
+        code = "node-ended" if reason == "Terminated" else "node-refused"
+        return Reason(code).but(said=said(message))
+    if reason in ("NodeShutdown", "Shutdown"):
+        return Reason("node-ended").but(said=said(message))
+    if reason == "DeadlineExceeded":
+        return Reason("deadline").but(seconds=number(pod, "spec", "activeDeadlineSeconds"), said=said(message))
+    ended = section(main, "state", "terminated")
+    if text(ended, "reason") == "OOMKilled":
+        return Reason("out-of-memory").but(limit=_limit(pod))
+    if disruption:
+        return disruption
+    if text(ended, "reason") in ("StartError", "ContainerCannotRun"):
+        return unmade(text(ended, "message"))
+    if failed := next((each for each in _inits(pod) if _failed(each)), None):
+        code = number(failed, "state", "terminated", "exitCode")
+        return Reason("init-failed", {"container": text(failed, "name")}).but(exit_code=code)
+    status = number(ended, "exitCode")
+    if status in (_KILLED, _TERMINATED):
+        return Reason("container-killed", {"exit_code": int(status)})
+    return (
+        Reason("exit", {"exit_code": int(status)})
+        if status is not None
+        else Reason("pod-failed").but(said=said(message))
+    )
+
+
+def _limit(pod: Object) -> int | None:
+    first = next(iter(maps(pod, "spec", "containers")), {})
+    limit = amount(section(first, "resources", "limits").get("memory"))
+    return None if limit is None else int(limit)
+
+
+def _sent_away(message: str) -> Reason:
+    """The kubelet ended it, to save the node or a limit."""
+    facts = {"said": said(message)}
+    if "low on resource: memory" in message:
+        return Reason("evicted-memory", facts)
+    for sign in ("EmptyDir volume", "ephemeral local storage", "ephemeral-storage usage", "local ephemeral storage"):
+        if sign in message and "low on resource" not in message:
+            return Reason("evicted-disk", facts)
+    if "low on resource: ephemeral-storage" in message or "DiskPressure" in message or "inodes" in message:
+        return Reason("evicted-node-disk", facts)
+    return Reason("evicted-by-node", facts)
+
+
+def _inits(pod: Object) -> list[Object]:
+    return maps(pod, "status", "initContainerStatuses")
+
+
+def _failed(status: Object) -> bool:
+    return bool(number(status, "state", "terminated", "exitCode"))
+
+
+def _silent(pod: Object, told: Sequence[Object]) -> Reason:
+    """A node that is not heard of leaves its pods as they were, only not ready any more."""
+    ready = condition(pod, "Ready")
+    if ready.get("status") == "False" and any(text(each, "reason") == "NodeNotReady" for each in told):
+        return Reason("node-silent").but(node=node(pod))
+    return NOTHING
+
+
+def _why_it_waits(pod: Object, main: Object, told: Sequence[Object]) -> Reason:
+    placed = condition(pod, "PodScheduled")
+    if not node(pod) or placed.get("status") == "False":
+        return _unplaced(pod, placed, told)
+    for status in (*_inits(pod), main):
+        waiting = section(status, "state", "waiting")
+        reason, message = text(waiting, "reason"), text(waiting, "message")
+        if reason in ("", "PodInitializing", "ContainerCreating"):
+            continue
+        image = text(status, "image") or _image(pod, text(status, "name"))
+        if reason == "CrashLoopBackOff":
+            return Reason("restarting").but(said=said(message))
+        if found := pull(reason, message, image, told):
+            return found.but(node=node(pod))
+        return unmade(message, reason).but(node=node(pod))
+    if failed := next((each for each in _inits(pod) if _failed(each)), None):
+        code = number(failed, "state", "terminated", "exitCode")
+        return Reason("init-failed", {"container": text(failed, "name")}).but(exit_code=code)
+    return _coming(pod, told)
+
+
+def _unplaced(pod: Object, placed: Object, told: Sequence[Object]) -> Reason:
+    gates = [text(each, "name") for each in maps(pod, "spec", "schedulingGates")]
+    if text(placed, "reason") == "SchedulingGated" or gates:
+        return Reason("pod-gated").but(gate=", ".join(gate for gate in gates if gate))
+    if placed.get("status") != "False":
+        return NOTHING
+    if any(text(each, "reason") in ("TriggeredScaleUp", "Nominated") for each in told[-8:]):
+        last = next(each for each in reversed(told) if text(each, "reason") in ("TriggeredScaleUp", "Nominated"))
+        return Reason("node-coming").but(said=said(text(last, "message")))
+    found = scheduling(text(placed, "message"))
+    if found.code == "nodes-selector":
+        chosen = words(pod, "spec", "nodeSelector")
+        return found.but(selector=", ".join(f"{name}={value}" for name, value in sorted(chosen.items())))
+    if found.code == "nodes-full":
+        first = section(next(iter(maps(pod, "spec", "containers")), {}), "resources", "requests")
+        return found.but(asked=amount(first.get(str(found.facts["resource"]))))
+    return found
+
+
+def _image(pod: Object, container: str) -> str:
+    every = (*maps(pod, "spec", "initContainers"), *maps(pod, "spec", "containers"))
+    return next((text(each, "image") for each in every if text(each, "name") == container), "")
+
+
+def _coming(pod: Object, told: Sequence[Object]) -> Reason:
+    """Its node has it, and its containers are being made: only events tell of what hinders that."""
+    for event in reversed(told):
+        reason, message = text(event, "reason"), text(event, "message")
+        if reason in ("FailedMount", "FailedAttachVolume"):
+            return unmounted(message).but(node=node(pod))
+        if reason == "FailedCreatePodSandBox":
+            return Reason("sandbox-failed").but(node=node(pod), said=said(message))
+        if reason in ("Pulled", "Created", "Started"):
+            return NOTHING
+        if reason == "Pulling":
+            return Reason("pulling").but(node=node(pod))
+    return NOTHING

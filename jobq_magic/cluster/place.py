@@ -1,0 +1,139 @@
+"""Where a run stands in its queue: what Kueue's visibility API tells, its quota, and a guess of how long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from jobq_magic.cluster.amounts import of_pod_sets
+from jobq_magic.cluster.capacity import Capacity
+from jobq_magic.cluster.meaning.parts import Object, condition, maps, moment, name_of, number, text
+from jobq_magic.cluster.meaning.workload import owner
+from jobq_magic.figures import asked as amount_of
+from jobq_magic.snapshot import PlaceTold, QuotaTold
+
+__all__ = ["Line", "admissions", "line_of", "place_of"]
+
+_RECENT = 3600.0
+"""Seconds of a queue's past that say something of its next minutes."""
+_FEWEST = 3
+"""Admissions from which on one may speak of a rate."""
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Who waits in a LocalQueue, as Kueue told at a moment."""
+
+    queue: str
+    names: tuple[str, ...] = ()
+    """Workloads of this queue in their order."""
+    places: Mapping[str, int] | None = None
+    """Of each of them in its ClusterQueue, where others' runs wait too; 1 is next. None: not known."""
+    at: float = 0.0
+    """When that was, as seconds since the epoch."""
+    unknown: str = ""
+    """Why nothing is known, in one sentence."""
+
+
+def line_of(queue: str, summary: Object, at: float) -> Line:
+    """What a PendingWorkloadsSummary says."""
+    places = {}
+    for order, each in enumerate(maps(summary, "items")):
+        place = number(each, "positionInClusterQueue")
+        if name := name_of(each):
+            places[name] = 1 + (order if place is None else int(place))
+    return Line(queue, tuple(sorted(places, key=lambda name: places[name])), places, at)
+
+
+def admissions(workloads: Iterable[Object], queue: str, now: float) -> list[float]:
+    """When runs of a LocalQueue got their quota, of those in the last hour that are still there."""
+    found = []
+    for each in workloads:
+        reserved = condition(each, "QuotaReserved")
+        when = moment(reserved, "lastTransitionTime")
+        if text(each, "spec", "queueName") == queue and reserved.get("status") == "True" and when is not None:
+            found.append(when)
+    return sorted(when for when in found if now - _RECENT <= when <= now)
+
+
+def place_of(
+    workload: Object,
+    *,
+    line: Line | None = None,
+    capacity: Capacity | None = None,
+    others: Sequence[Object] = (),
+    now: float = 0.0,
+    hopeless: bool = False,
+) -> PlaceTold:
+    """Where a run stands in its queue. What is not known is None, and `unknown` says why.
+
+    Args:
+        workload: of the run.
+        line: who waits there; None: nobody asked yet.
+        capacity: of the queue.
+        others: the namespace's other Workloads.
+        now: seconds since the epoch.
+        hopeless: it will not start as it is, so there is nothing to guess.
+    """
+    queue = text(workload, "spec", "queueName") or (capacity.queue if capacity else "")
+    above = text(workload, "status", "admission", "clusterQueue") or (capacity.cluster_queue if capacity else "")
+    quota = quota_of(workload, capacity)
+    position, waiting, ahead, unknown = None, None, (), ""
+    if line is not None:
+        unknown = line.unknown
+        position = (line.places or {}).get(name_of(workload))
+        ahead = _ahead(line, name_of(workload), position, others)
+    waiting = capacity.waiting if capacity and position is not None else None
+    if waiting is not None and position is not None:
+        waiting = max(waiting, position)  # the two were told at different moments
+    guess = None
+    if line is not None and position is not None and not hopeless:
+        guess = _guess(line, name_of(workload), admissions(others, queue, now), now)
+    return PlaceTold(
+        queue, above, position, waiting, ahead, guess, quota, unknown or (capacity.unknown if capacity else "")
+    )
+
+
+def quota_of(workload: Object, capacity: Capacity | None) -> tuple[QuotaTold, ...]:
+    """What a run asks for in all, beside what there is: of each resource in each flavor of its queue."""
+    asked = {name: count for name, count in of_pod_sets(workload).items() if count > 0}
+    found = []
+    for resource, count in sorted(asked.items(), key=lambda pair: _ORDER.get(pair[0], 2)):
+        flavors = capacity.of(resource) if capacity else []
+        found += [QuotaTold(resource, each.flavor, count, each.free, each.most, each.nominal) for each in flavors]
+        if not flavors:
+            found.append(QuotaTold(resource, "", count, most=0.0 if capacity and capacity.whole else None))
+    return tuple(found)
+
+
+_ORDER = {"cpu": 0, "memory": 1, "ephemeral-storage": 3, "pods": 4}
+
+
+def _ahead(line: Line, name: str, position: int | None, others: Sequence[Object]) -> tuple[str, ...]:
+    """Those before it: by name where the namespace has them, the rest by their number."""
+    if position is None or name not in line.names:
+        return ()
+    before = line.names[: line.names.index(name)]
+    known = {name_of(each): each for each in others}
+    told = [_sized(known[each]) if each in known else each for each in before[:_MOST_NAMED]]
+    if len(before) > _MOST_NAMED:
+        told.append(f"{len(before) - _MOST_NAMED} more of this queue")
+    if (elsewhere := position - 1 - len(before)) > 0:
+        told.append(f"{elsewhere} of other queues")
+    return tuple(told)
+
+
+def _sized(workload: Object) -> str:
+    asked = of_pod_sets(workload)
+    gpus = sorted(name for name, count in asked.items() if "/" in name and count)
+    sizes = [amount_of(name, asked[name]) for name in ("cpu", *gpus) if asked.get(name)]
+    return f"{owner(workload)}: {', '.join(sizes)}" if sizes else owner(workload)
+
+
+def _guess(line: Line, name: str, admitted: Sequence[float], now: float) -> float | None:
+    """Its place among the runs of its own queue, by how fast these began lately; None where that says nothing."""
+    if len(admitted) < _FEWEST or now - admitted[0] <= 0 or name not in line.names:
+        return None
+    seconds = (now - admitted[0]) / len(admitted)
+    return round((line.names.index(name) + 1) * seconds, 1)

@@ -1,0 +1,136 @@
+"""Asking who waits in a queue. Kueue's visibility API cannot be watched, so it is asked again and again, at a pace.
+
+All runs of a queue share one answer, all queues of a cluster one pace: two hundred runs that wait cost no more than
+one.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jobq_magic.cluster.kinds import VISIBILITY, kueue_version, visible
+from jobq_magic.cluster.place import Line, line_of, place_of
+from jobq_magic.cluster.refusals import Answered, Forbidden, Missing
+from jobq_magic.errors import BackendError
+from jobq_magic.snapshot import PlaceTold
+
+if TYPE_CHECKING:
+    from jobq_magic.cluster.client import Api
+
+__all__ = ["Lines", "lines", "position"]
+
+FIRST = 2.0
+"""Seconds between two questions of one queue, while its answers change."""
+SLOWEST = 30.0
+"""And at most, while they do not."""
+_GROWTH = 1.5
+_APART = 1.0
+"""Seconds between any two questions to one cluster."""
+_REFUSED = 600.0
+"""Until that is asked again which we may not ask, or which there is not."""
+_SILENT = 10.0
+_LIMIT = 1000
+"""Runs in one answer: who stands further behind, has no number that would tell him anything."""
+
+
+@dataclass(slots=True)
+class _Queue:
+    line: Line
+    due: float = 0.0
+    pause: float = FIRST
+    asked: float = float("-inf")
+    changed: Hashable = None
+
+
+class Lines:
+    """Who waits in the queues of one cluster. Threads may share it: one asks, and the others take what is known.
+
+    Args:
+        api: the cluster.
+        clock: seconds that only grow.
+        wall: seconds since the epoch.
+    """
+
+    def __init__(
+        self, api: Api, clock: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time
+    ) -> None:
+        self._api = weakref.ref(api)
+        self._clock = clock
+        self._wall = wall
+        self._queues: dict[tuple[str, str], _Queue] = {}
+        self._lock = threading.Lock()
+        self._next = float("-inf")
+
+    def line(self, namespace: str, queue: str, changed: Hashable = None) -> Line:
+        """Who waits in a queue, as it was told last; asked anew when it is time.
+
+        Args:
+            namespace: of the queue.
+            queue: its name.
+            changed: whatever is different when something happened that moves a queue; then it is asked as soon as the
+                pace allows.
+        """
+        with self._lock:
+            known = self._queues.setdefault((namespace, queue), _Queue(Line(queue)))
+            if changed != known.changed:
+                known.changed = changed
+                if not known.line.unknown:
+                    known.pause, known.due = FIRST, min(known.due, known.asked + FIRST)
+            now = self._clock()
+            if now < known.due or now < self._next:
+                return known.line
+            known.asked, self._next, known.due = now, now + _APART, now + _SILENT  # the others do not ask meanwhile
+        line, pause = self._ask(namespace, queue, known)
+        with self._lock:
+            known.line, known.pause, known.due = line, pause, known.asked + pause
+        return line
+
+    def _ask(self, namespace: str, queue: str, known: _Queue) -> tuple[Line, float]:
+        api = self._api()
+        if api is None:
+            return known.line, SLOWEST
+        try:
+            where = visible(kueue_version(api, VISIBILITY), namespace, queue)
+            found = line_of(queue, api.get(where, limit=_LIMIT), self._wall())
+        except Forbidden:
+            return Line(queue, unknown="Its place is not known: we may not list pending workloads"), _REFUSED
+        except Missing:
+            return Line(queue, unknown="Its place is not known: Kueue does not tell it here"), _REFUSED
+        except Answered as error:
+            return Line(queue, unknown=f"Its place is not known: {error.what[:1].lower()}{error.what[1:]}"), SLOWEST
+        except BackendError:  # no answer: what was known is the best there is
+            return known.line, _SILENT
+        moved = (found.names, found.places) != (known.line.names, known.line.places)
+        return found, FIRST if moved else min(SLOWEST, known.pause * _GROWTH)
+
+
+_KEPT: weakref.WeakKeyDictionary[Api, Lines] = weakref.WeakKeyDictionary()
+_LOCK = threading.Lock()
+
+
+def lines(api: Api) -> Lines:
+    """The one of a cluster, which all its runs share."""
+    with _LOCK:
+        found = _KEPT.get(api)
+        if found is None:
+            found = _KEPT[api] = Lines(api)
+        return found
+
+
+def position(api: Api, namespace: str, queue: str, workload: str, changed: Hashable = None) -> PlaceTold:
+    """Where a Workload stands, by the visibility API alone; `status.read` with its line tells more.
+
+    Args:
+        api: the cluster.
+        namespace: of the queue.
+        queue: its name.
+        workload: the name of the Workload.
+        changed: as for `Lines.line`.
+    """
+    line = lines(api).line(namespace, queue, changed)
+    return place_of({"metadata": {"name": workload}, "spec": {"queueName": queue}}, line=line)

@@ -1,0 +1,37 @@
+"""How people write amounts: bytes, memory, and what a job asks of a cluster."""
+
+from __future__ import annotations
+
+__all__ = ["asked", "binary", "size"]
+
+_NAMES = {"cpu": ("cpu", "cpus"), "pods": ("pod", "pods")}
+
+
+def size(count: float) -> str:
+    """How people write a number of bytes: `28 B`, `2.1 kB`, `400 MB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 999.5:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 99.5 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def binary(count: int) -> str:
+    """A limit of memory as it was written: `512Mi`, `1.5Gi`; or else in bytes."""
+    for unit, length in (("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10)):
+        if count >= length and (written := f"{count / length:.4g}") and float(written) * length == count:
+            return f"{written}{unit}"
+    return size(count)
+
+
+def asked(resource: str, count: float | None = None) -> str:
+    """So much of a resource: `8 cpus`, `0.15 cpus`, `64Gi of memory`, `1 GPU`; without a count its name: `cpus`."""
+    if resource == "memory":
+        return "memory" if count is None else f"{binary(round(count))} of memory"
+    if resource == "ephemeral-storage":
+        return "disk" if count is None else f"{binary(round(count))} of disk"
+    if resource.endswith("/gpu"):
+        one, many = "GPU", "GPUs"
+    else:
+        one, many = _NAMES.get(resource, (resource, resource))
+    return many if count is None else f"{count:,.6g} {one if count == 1 else many}"

@@ -1,0 +1,429 @@
+"""The sentences and the advice for what a cluster tells of a run. `words` has them beside its own.
+
+Each is a sentence without a full stop, and what to do about it. `{…}` are the facts of the reason, and the clauses that
+`spoken` makes of them, which are empty where their fact is not known.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from jobq_magic.figures import asked
+
+__all__ = ["CLUSTER", "HOPELESS", "spoken"]
+
+_AGAIN = "Run it again with %jobq rerun {run}"
+_BY_ITSELF = "It begins anew by itself when it is its turn; --no-requeue would end it instead"
+_ADMIN = "Ask who runs the cluster"
+
+_QUEUE: Mapping[str, tuple[str, str]] = {
+    # What ends by itself.
+    "no-quota": (
+        "Waiting for quota: others use it{of_flavor}, and {lacking_said} more must become free",
+        "It begins when they are done{or_ask_free}",
+    ),
+    "in-line": ("Waiting behind others in its queue", "It begins when it is its turn; a higher --priority goes before"),
+    "waits": ("Waiting for quota: {said}", ""),
+    "overtaken": (
+        "Waiting for quota: another run of the queue was quicker, and now it does not fit",
+        "It is looked at again as soon as something becomes free",
+    ),
+    "preempting": ("Others of lower priority are making room for it", "It begins when they are gone"),
+    "pods-awaited": (
+        "Waiting until all pods of the runs before it are up: the cluster starts one run at a time",
+        "Nothing to do, unless the run before it does not get up",
+    ),
+    "topology": (
+        "Waiting for room close together: {fitting} in the topology {topology}",
+        "Ask for fewer workers, or wait until nodes near each other are free",
+    ),
+    "topology-pending": ("It has its quota; Kueue looks for nodes close together", ""),
+    "admitting": ("It has its quota, and is being admitted", ""),
+    "gated": ("It is held back until somebody opens its gate: {said}", _ADMIN),
+    "on-hold": ("It is on hold, as its job has a fault of form: {said}", _AGAIN),
+    "back-off": ("It was sent back to the queue, and is tried again{at_until}", ""),
+    "back-off-pods": (
+        "Its pods were not up in time, so it gave its quota back; it is tried again{at_until}",
+        "Look at its last pods with %jobq show {run}: an image that is slow to pull, or no room on any node",
+    ),
+    "back-off-check": (
+        "The check {check} says not now{why_not}; it is asked again{at_until}",
+        "Ask who runs the check {check} if that goes on",
+    ),
+    "check-pending": (
+        "It has its quota, and waits for the check {check} to agree{retried}{why_not}",
+        "Ask who runs the check {check} if that takes long",
+    ),
+    "check-retry": ("The check {check} says not now{why_not}; it is asked again", "Ask who runs the check {check}"),
+    "check-again": ("A check said no, and its quota is given back before it asks again", ""),
+    "elsewhere": (
+        "It is on the cluster {cluster}, which runs jobs for this one",
+        "Its output cannot be shown from here, unless the profile names a context for {cluster}",
+    ),
+    "elsewhere-soon": ("Kueue looks for a cluster that takes it: {clusters_said}", ""),
+    # What somebody else has to change.
+    "queue-stopped": (
+        "The queue {queue} is stopped: it takes no work for now",
+        "It begins when somebody opens the queue; ask who runs it, or use another with --queue",
+    ),
+    "cluster-queue-stopped": (
+        "The queue{in_queue} is stopped: {stopped_said} takes no work for now",
+        "It begins when an administrator opens it; ask them, or use another queue with --queue",
+    ),
+    "kueue-silent": (
+        "Kueue has not taken it up: it may be down, or not look after this namespace",
+        "Ask who runs the cluster, and see what %jobq doctor says",
+    ),
+    "not-taken": ("Kueue does not take it up: {why}", "See what %jobq doctor says"),
+    # What never begins as it is.
+    "too-large": (
+        "It can never start: it asks for {asked_said}, and the queue gives at most {most_said} to one run",
+        "Ask for at most {most_said}{or_better}",
+    ),
+    "resource-unknown": (
+        "It can never start: it asks for {asked_said}, and the queue has none at all",
+        "Ask for none of them{or_better}{or_other_queue}",
+    ),
+    "flavor-taint": (
+        "It can never start: the nodes of its queue are kept for those that tolerate {taint}",
+        "Let the profile tolerate {taint}, or use another queue with --queue",
+    ),
+    "flavor-selector": (
+        "It can never start: it asks for nodes of a kind that its queue does not have",
+        "Change the node selector or affinity of the profile, or use another queue with --queue",
+    ),
+    "flavor-none": (
+        "It can never start: no kind of node of its queue suits it: {said}",
+        "Use another queue with --queue, or change what the profile asks of nodes",
+    ),
+    "flavor-missing": (
+        "It cannot start: its queue is set up with a kind of node, {flavor}, that does not exist",
+        "Tell an administrator, or use another queue with --queue",
+    ),
+    "misconfigured": ("It cannot start: its queue is not set up as it should be: {said}", _ADMIN),
+    "namespace-unwelcome": (
+        "It can never start: its queue does not take work from this namespace",
+        "Use another queue with --queue, or ask an administrator to let the namespace in",
+    ),
+    "limits-unmet": (
+        "It can never start: what it asks for breaks a rule of the namespace: {said}",
+        "Ask for less with --cpus and --memory",
+    ),
+    "queue-missing": (
+        "It cannot start: there is no queue {queue} in this namespace",
+        "Use {one_of_queues} with --queue, or ask an administrator to make {queue}",
+    ),
+    "cluster-queue-missing": (
+        "It cannot start: its queue leads to a cluster queue, {cluster_queue}, that does not exist",
+        "Tell an administrator, or use another queue with --queue",
+    ),
+    "priority-missing": (
+        "It cannot start: there is no priority class {priority}",
+        "Choose another --priority, and run it again",
+    ),
+    "priority-unheard": (
+        "Kueue has not taken it up: most likely there is no priority class {priority}",
+        "Choose another --priority, and run it again; %jobq doctor tells which there are",
+    ),
+    "pod-priority-unheard": (
+        "Kueue has not taken it up: most likely its pods name a priority class, {priority}, that does not exist",
+        "Correct pod_priority in the profile, and run it again",
+    ),
+    "no-queue": (
+        "It cannot start: it is held back, and names no queue that could let it go",
+        "Name a queue with --queue, and run it again",
+    ),
+    # What it lost again.
+    "preempted": (
+        "It had to make room{for_whom}, which goes before it, and waits again{lacking_clause}",
+        _BY_ITSELF,
+    ),
+    "preempted-fairly": (
+        "It had to make room{for_whom}, as its team had more than its share, and waits again",
+        _BY_ITSELF,
+    ),
+    "reclaimed": (
+        "It ran on borrowed quota, and{owner_said} took that back; it waits again{lacking_clause}",
+        _BY_ITSELF,
+    ),
+    "evicted-queue": (
+        "Its queue was stopped by an administrator, and sent it away",
+        "It begins anew when the queue is opened; ask who runs it, or use another with --queue",
+    ),
+    "evicted-pods": (
+        "Its pods were not up in time, so it gave its quota back, and waits again",
+        "See why its pods did not start with %jobq show {run}",
+    ),
+    "evicted-check": (
+        "The check {check} says not now{why_not}, so it gave its quota back; it is asked again",
+        "Ask who runs the check {check} if that goes on",
+    ),
+    "evicted-node": ("A node of it failed, so it gave its quota back, and waits for other nodes", _BY_ITSELF),
+    "evicted-flavor": ("It is being moved to better nodes, and waits for them", _BY_ITSELF),
+    "evicted-elsewhere": ("Its cluster sent it away, and it waits for another", _BY_ITSELF),
+    "evicted": ("It was sent away, and waits again: {said}", _BY_ITSELF),
+    # What is out of the queue.
+    "paused": (
+        "Paused: it holds nothing on the cluster, and begins anew when it is resumed",
+        "Resume it with %jobq resume {run}",
+    ),
+    "resumed": ("It was resumed, and waits for its turn", "It begins anew when there is quota"),
+    "pausing": ("Being paused: its processes are being ended", ""),
+    "requeued-too-often": (
+        "Kueue gave it up: its pods were not up in time, however often it was tried",
+        "See why its pods did not start, and run it again with %jobq rerun {run}",
+    ),
+    "check-rejected": (
+        "The check {check} refused it{why_not}",
+        "Ask who runs the check {check}; then run it again with %jobq rerun {run}",
+    ),
+    "deactivated": ("Kueue took it out of the queue: {said}", _AGAIN),
+}
+
+_STARTING: Mapping[str, tuple[str, str]] = {
+    "not-resumed": (
+        "It was admitted, and Kueue does not let its job go on",
+        "Tell an administrator: Kueue or its webhooks may be down",
+    ),
+    "tried-again": ("A process of it failed, and it is tried again", "The log shows what it printed last"),
+    # Pods that are refused.
+    "pods-over-quota": (
+        "It cannot start: the namespace's own quota {quota} does not let its pods be made ({room})",
+        "Let other pods of the namespace end, or ask an administrator for more; it starts as soon as there is room",
+    ),
+    "pods-insecure": (
+        "It cannot start: the namespace takes only pods of the security level {level}: {first}",
+        "Set what is missing in pod_template of the profile, or use another namespace",
+    ),
+    "pod-priority-missing": (
+        "It cannot start: its pods name a priority class, {priority}, that does not exist",
+        "Correct pod_priority in the profile, and run it again",
+    ),
+    "account-missing": (
+        "It cannot start: there is no service account {account} in the namespace",
+        "Correct service_account in the profile, or ask for that account; it starts as soon as there is one",
+    ),
+    "pods-over-limit": (
+        "It cannot start: the namespace limits what one process may ask for: {limits}",
+        "Ask within the limits with --cpus and --memory",
+    ),
+    "pods-denied": ("It cannot start: a rule of the cluster ({by}) refuses it: {why}", _ADMIN),
+    "pods-refused": ("It cannot start: the cluster refuses to make its pods: {said}", _ADMIN),
+    # Pods without a node.
+    "nodes-full": (
+        "It has its quota, but no node has room for it: {resource_said}{asked_each} free on one node is what lacks",
+        "It starts when a node has room; a smaller --cpus, --memory or --gpus for each worker fits sooner",
+    ),
+    "nodes-selector": (
+        "It has its quota, but no node is of the kind that it asks for{selector_said}",
+        "Change the node selector or affinity of the profile, and run it again",
+    ),
+    "nodes-taint": (
+        "It has its quota, but the nodes that would do are kept for others{taint_said}",
+        "Let the profile tolerate that, or ask an administrator which nodes are meant for you",
+    ),
+    "nodes-unready": (
+        "It has its quota, but the nodes that would do are not ready, or being emptied",
+        "It starts when one of them is back; ask an administrator if that takes long",
+    ),
+    "unschedulable": ("It has its quota, but no node takes it: {said}", _ADMIN),
+    "node-coming": ("A new node is being started for it", "That takes some minutes"),
+    "pod-gated": ("It is held back until somebody opens its gate {gate}", _ADMIN),
+    "volume-unbound": (
+        "It waits for a volume that is not there yet",
+        "Check its claim in the namespace: its storage class may be missing, or have no room",
+    ),
+    "volume-elsewhere": (
+        "No node that has room can reach its volume: that lies in another zone",
+        "Use a volume that all nodes can reach, or wait for room where it lies",
+    ),
+    # Images.
+    "pulling": ("Its image is being fetched{to_node}", "A next run there starts faster"),
+    "image-missing": (
+        "It cannot start: its image {image} is not in the registry",
+        "Check --image; or if it was removed from the registry since it was built, run it again with --remake",
+    ),
+    "image-denied": (
+        "It cannot start: the registry {registry} wants a login for its image {image}, or does not have it",
+        "Name a pull secret of the namespace for {registry} in pull_secrets of the profile",
+    ),
+    "registry-unreachable": (
+        "It cannot start: the cluster does not reach the registry {registry}",
+        "Let the profile name an address that the cluster reaches with --pull; %jobq doctor tries it",
+    ),
+    "registry-untrusted": (
+        "It cannot start: the nodes do not trust the certificate of the registry {registry}",
+        "Ask an administrator to make the nodes trust it, or use another registry",
+    ),
+    "registry-plain": (
+        "It cannot start: the registry {registry} speaks plain HTTP, and the nodes expect HTTPS",
+        "Ask an administrator to let the nodes use it so, or use another registry",
+    ),
+    "registry-limit": (
+        "The registry {registry} gives out no more images to this cluster for now",
+        "It is tried again; a pull secret of an account, or a mirror, has a higher limit",
+    ),
+    "image-platform": (
+        "It cannot start: its image {image} is for another kind of processor than its node has",
+        "Build it for the nodes with --platform",
+    ),
+    "image-name": (
+        "It cannot start: {image} is not a name that an image can have",
+        "Correct --image: such names are in lower case, as in registry.example/team/name:tag",
+    ),
+    "image-never-pulled": (
+        "It cannot start: its node does not have the image {image}, and may not fetch it",
+        "Set pull_policy to IfNotPresent in the profile",
+    ),
+    "image-failed": ("It cannot start: its image {image} cannot be fetched: {said}", "It is tried again by itself"),
+    "node-disk-full": ("It cannot start: the disk of its node{on_node} is full", _ADMIN),
+    # Containers.
+    "secret-missing": (
+        "It cannot start: there is no {kind} {object} in the namespace",
+        "Make it, or correct its name; it starts as soon as there is one",
+    ),
+    "key-missing": (
+        "It cannot start: the {kind} {object} has no key {key}",
+        "Add the key, or correct its name; it starts as soon as there is one",
+    ),
+    "volume-missing": (
+        "It cannot start: there is no {kind} {object} in the namespace, which it wants as a volume",
+        "Make it, or correct --volume or the profile; it starts as soon as there is one",
+    ),
+    "volume-busy": (
+        "It waits for its volume: that is in use on another node, and only one node may have it",
+        "It starts when the other is done; or use a volume that many nodes may share",
+    ),
+    "volume-unmounted": (
+        "It waits for its volume {volume}: {said}",
+        "It is tried again by itself; ask an administrator if that goes on",
+    ),
+    "sandbox-failed": (
+        "Its node{on_node} cannot set it up: {said}",
+        "It is tried again by itself; tell an administrator if that goes on",
+    ),
+    "command-missing": (
+        "It could not start: its image does not have the program {command}",
+        "Choose a base with Python by --base, or correct --image",
+    ),
+    "image-root": (
+        "It cannot start: its image runs as root, which is not allowed here",
+        "Use a base whose user is not root, or set runAsUser in pod_template of the profile",
+    ),
+    "memory-too-low": ("It cannot start: it has too little memory for any process", "Give it more by --memory"),
+    "container-unmade": ("It cannot start: its container cannot be made: {why}", _ADMIN),
+    "init-failed": (
+        "It cannot start: {container}, which has to run before it, failed with exit status {exit_code}",
+        "The log of that container tells why",
+    ),
+    "restarting": ("It ended, and is started again after a pause", "The log shows what it printed last"),
+}
+
+_ENDS: Mapping[str, tuple[str, str]] = {
+    "job-deleted": ("Its job was deleted on the cluster by somebody else", _AGAIN),
+    "job-failed": ("The cluster gave it up: {why}", "The log shows what it printed last"),
+    "pod-failed": ("Its process failed, and the cluster does not say why", "The log shows what it printed last"),
+    "evicted-memory": (
+        "Its node{on_node} ran out of memory, and ended it",
+        "Ask for as much as it needs with --memory: whoever uses more than that is ended first",
+    ),
+    "evicted-disk": (
+        "It wrote more to disk than it may: {said}",
+        "Write large files to a volume or a store instead of the disk of the node",
+    ),
+    "evicted-node-disk": (
+        "The disk of its node{on_node} was full, and the node ended it",
+        "Run it again with %jobq rerun {run}, and write large files to a volume or a store",
+    ),
+    "evicted-by-node": ("Its node{on_node} ended it: {said}", _AGAIN),
+    "node-refused": ("Its node{on_node} did not take it: {said}", _AGAIN),
+    "node-ended": ("Its node{on_node} was shut down", _AGAIN),
+    "node-lost": ("Its node{on_node} was lost", "The job begins anew elsewhere by itself, where it may"),
+    "node-silent": (
+        "No word from its node{on_node}: it may be lost, or only its network",
+        "If it stays silent, the job begins anew elsewhere; its output may be late",
+    ),
+    "node-drained": (
+        "Its node{on_node} is being emptied by an administrator",
+        "The job begins anew on another node by itself",
+    ),
+    "pod-preempted": (
+        "It had to leave its node{on_node} to something more important",
+        "The job begins anew by itself when there is room",
+    ),
+    "pod-disrupted": ("It was ended by the cluster: {said}", "The job begins anew by itself"),
+}
+
+CLUSTER: Mapping[str, tuple[str, str]] = {**_QUEUE, **_STARTING, **_ENDS}
+"""Sentence and advice, by the code of the reason."""
+
+HOPELESS = frozenset(
+    {
+        *("too-large", "resource-unknown", "flavor-taint", "flavor-selector", "flavor-none", "flavor-missing"),
+        *("misconfigured", "namespace-unwelcome", "limits-unmet", "queue-missing", "cluster-queue-missing"),
+        *("priority-missing", "priority-unheard", "pod-priority-unheard", "no-queue", "on-hold"),
+        *("queue-stopped", "cluster-queue-stopped", "evicted-queue"),
+    }
+)
+"""Reasons for which a run waits until somebody changes something: there is no time to guess."""
+
+
+def spoken(facts: Mapping[str, Any]) -> dict[str, str]:
+    """The clauses that sentences are made of: each is empty, or says less, where its fact is not known."""
+
+    def known(name: str) -> str:
+        value = facts.get(name)
+        return value if isinstance(value, str) else ""
+
+    def number(name: str) -> float | None:
+        value = facts.get(name)
+        return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+    resource, most = known("resource"), number("most")
+    clauses = {
+        "resource_said": asked(resource) if resource else "what it asks for",
+        "asked_said": asked(resource, number("asked")) if resource else "more",
+        "most_said": asked(resource, most) if most is not None else "less",
+        "lacking_said": asked(resource, number("lacking")) if number("lacking") is not None else "some",
+        "of_flavor": f" ({known('flavor')})" if known("flavor") not in ("", "default", "default-flavor") else "",
+        "asked_each": f", {asked(resource, number('asked'))}," if number("asked") is not None else "",
+    }
+    free = number("free")
+    clauses["or_ask_free"] = f"; {asked(resource, free)} would fit now" if free and number("asked") else ""
+    lacking = number("lacking")
+    clauses["lacking_clause"] = f" for {asked(resource, lacking)} to become free" if lacking is not None else ""
+    better, best = known("better"), number("better_most")
+    clauses["or_better"] = f", or use queue {better}, which has {asked(resource, best)}" if better and best else ""
+    clauses["or_other_queue"] = "" if clauses["or_better"] else ", or use a queue that has some with --queue"
+    return clauses | _who(known) | _where(known, facts, number)
+
+
+def _who(known: Any) -> dict[str, str]:
+    by, priority, theirs = known("by"), known("priority"), known("their_queue")
+    whom = by or (f"a run of the queue {theirs}" if theirs else "another run")
+    return {
+        "for_whom": f" for {whom}" + (f" (priority {priority})" if by and priority else ""),
+        "owner_said": f" {by}" if by else f" the queue {theirs}, whose it is," if theirs else " its owner",
+        "why_not": f": {known('message')}" if known("message") else "",
+    }
+
+
+def _where(known: Any, facts: Mapping[str, Any], number: Any) -> dict[str, str]:
+    node, until = known("node"), number("until")
+    fit, of, retries = number("fit"), number("of"), number("retries")
+    queues, clusters = facts.get("queues"), facts.get("clusters")
+    return {
+        "retried": f", which said not now {'once' if retries == 1 else f'{retries:.0f} times'}" if retries else "",
+        "on_node": f" {node}" if node else "",
+        "to_node": f" to {node}" if node else "",
+        "at_until": time.strftime(" at %H:%M:%S", time.localtime(until)) if until is not None else " soon",
+        "fitting": "none of its workers fits" if fit is None else f"only {fit:.0f} of {of or 0:.0f} workers fit",
+        "selector_said": f": {known('selector')}" if known("selector") else "",
+        "taint_said": f" ({known('taint')})" if known("taint") else "",
+        "in_queue": f" {known('queue')}" if known("queue") else "",
+        "stopped_said": f"the cluster queue {known('cluster_queue')} behind it" if known("cluster_queue") else "it",
+        "one_of_queues": " or ".join(queues) if isinstance(queues, list) and queues else "a queue that there is",
+        "clusters_said": ", ".join(map(str, clusters)) if isinstance(clusters, list) else "",
+    }

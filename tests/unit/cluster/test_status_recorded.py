@@ -1,0 +1,60 @@
+"""Every state of every recording has its sentence, and each row of the recorder's table one of its own."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from jobq_magic import words
+from jobq_magic.snapshot import Phase
+from tests.recorded import reading
+from tests.support import golden
+from tests.unit.cluster.standings import course, stand, told
+
+JOBS = [each for each in reading.recordings() if each.kind == "Job"]
+EVERY = pytest.mark.parametrize("recording", JOBS, ids=[each.path.stem for each in JOBS])
+PLAIN = [each for each in JOBS if not each.gates]
+ALIKE = (
+    {"admitted", "admitted-later", "resumed", "node-drained", "node-lost"},  # in the end they run
+    {"failed", "back-off"},  # they raise, and are over
+)
+"""Rows that end in the same state of the cluster, so that their last sentence is the same."""
+
+
+@EVERY
+def test_what_a_person_reads(recording):
+    golden(f"status/{recording.path.stem}.txt", "\n".join(course(recording)) + "\n")
+
+
+@EVERY
+def test_every_reason_has_its_sentence_and_every_fact_of_it_is_known(recording):
+    for state in recording.states():
+        for later in (0, 3600):
+            standing = stand(state, later=later)
+            Phase(standing.phase)
+            text = told(standing)
+            assert "known)" not in text, text
+            assert not standing.reason or standing.reason in words.REASONS
+            for worker in standing.each:
+                assert not worker.reason or words.reason(worker.reason, worker.facts) is not None
+
+
+def test_each_row_has_its_own_sentence():
+    last = {}
+    for recording in PLAIN:
+        text = told(stand(recording.last, later=60))
+        last.setdefault(text, set()).add(recording.scenario)
+    assert [names for names in last.values() if len(names) > 1 and not any(names <= one for one in ALIKE)] == []
+
+
+@pytest.mark.parametrize("recording", [each for each in JOBS if each.gates], ids=lambda each: each.path.stem)
+def test_both_vocabularies_of_kueue_say_the_same(recording):
+    plain = reading.Recording(reading.path("Job", recording.scenario))
+    assert told(stand(recording.last, later=60)) == told(stand(plain.last, later=60))
+
+
+def test_nobody_is_told_of_uids_or_paths_of_kueue():
+    for recording in JOBS:
+        text = "\n".join(course(recording))
+        assert not re.search(r"UID|0000-0000|preemptor|podset", text), recording.path.stem
