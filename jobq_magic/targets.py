@@ -72,6 +72,7 @@ def _kueue(spec: JobSpec, site: Site, subjects: Mapping[str, str]) -> dict[str, 
     return {
         "backend": "kueue",
         "where": in_queue(spec.queue, site.namespace),
+        "queue": spec.queue,
         "to": "registry",
         "push": spec.push,
         "pull": spec.pull or spec.push,

@@ -44,22 +44,21 @@ class Attempts:
     def with_pods(self, pods: Iterable[Mapping[str, Any]]) -> Attempts:
         """With those that were not seen before.
 
-        A pod whose place is taken begins the next attempt, unless others of this one are still at work: then it only
-        takes the place of one that is gone.
+        A pod whose place is taken begins the next attempt. Those that are at work all the time belong to it too, and
+        what they have printed with them: an attempt is whole.
         """
         done = self
-        known = {pod.uid for pod in self.pods}
         found = sorted(pods, key=lambda pod: (pod["metadata"].get("creationTimestamp", ""), pod["metadata"]["name"]))
-        alive = {pod["metadata"]["uid"] for pod in found if _is_at_work(pod)}
         for pod in found:
-            uid = pod["metadata"]["uid"]
-            if uid in known:
+            if any(placed.uid == pod["metadata"]["uid"] for placed in done.pods):
                 continue
-            rank = rank_of(pod)
-            now = [placed for placed in done.pods if placed.attempt == done.current]
-            if any(placed.rank == rank for placed in now) and not any(placed.uid in alive for placed in now):
+            if any(placed.rank == rank_of(pod) for placed in done.of(done.current)):
+                at_work = {other["metadata"]["uid"] for other in found if _is_at_work(other)}
+                stay = [placed for placed in done.of(done.current) if placed.uid in at_work]
                 done = done.next()
-            placed = Placed(uid, pod["metadata"]["name"], rank, done.current)
+                again = tuple(replace(placed, attempt=done.current) for placed in stay if placed.rank != rank_of(pod))
+                done = replace(done, pods=(*done.pods, *again))
+            placed = Placed(pod["metadata"]["uid"], pod["metadata"]["name"], rank_of(pod), done.current)
             done = replace(done, pods=(*done.pods, placed))
         return done
 

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from jobq_magic import handover
@@ -20,6 +21,7 @@ from jobq_magic.errors import BackendError, JobqError
 from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
 from jobq_magic.site import Site
+from jobq_magic.targets import in_queue
 
 __all__ = ["KueueBackend"]
 
@@ -44,7 +46,11 @@ class KueueBackend:
 
     def locate(self, target: Mapping[str, Any]) -> Mapping[str, Any]:
         """With the context and the namespace that the kubeconfig, or the pod that we run in, says now."""
-        return connection.located(target, os.environ)
+        site = Site.from_json(target["site"])
+        place = connection.place(site, os.environ)
+        paths = os.pathsep.join(map(str, kubeconfig.files(site, os.environ)))
+        site = replace(site, context=place.context, namespace=place.namespace, kubeconfig=paths)
+        return {**target, "where": in_queue(target.get("queue"), place.namespace), "site": site.to_json()}
 
     def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> tuple[str, ...]:
         """Refuses what the cluster will not take; see `cluster.preflight`."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from jobq_magic.cluster.status import Standing
+from jobq_magic.cluster.status import GONE, Standing
 from jobq_magic.protocols import Observation
 from jobq_magic.snapshot import WorkerTold
 
@@ -37,6 +37,11 @@ class Told:
     def last(self) -> Mapping[str, Any]:
         """Its last event that has a phase."""
         return next((event for event in reversed(self.events) if "phase" in event), {})
+
+    @property
+    def at_work(self) -> Mapping[str, Any]:
+        """The last event of those that say that it is at work."""
+        return next((event for event in reversed(self.events) if event.get("phase") in ("running", "collecting")), {})
 
     @property
     def end(self) -> Mapping[str, Any] | None:
@@ -124,9 +129,9 @@ def _under_way(
     standing: Standing, told: Sequence[Told], each: tuple[WorkerTold, ...] | None, attempt: int
 ) -> Observation:
     """Of a run whose end is not known: the farthest that its first worker, or any, says it has come."""
-    words = [one.last for one in told if one.last.get("phase") in ("running", "collecting")]
-    first = next((one.last for one in told if one.rank == 0 and one.last.get("phase") == "collecting"), None)
-    if first is not None:
+    words = [one.at_work for one in told if one.at_work]
+    first = next((one.at_work for one in told if one.rank == 0), {})
+    if first.get("phase") == "collecting":
         return _seen(first, each, attempt, standing.notes)
     if words:
         running = min((word for word in words), key=lambda word: word.get("at", 0))
@@ -160,7 +165,7 @@ def _ended_for_the_cluster(
 def _removed(asked: str, each: tuple[WorkerTold, ...] | None, attempt: int) -> Observation:
     if asked:
         return Observation("cancelled", asked, each=each, attempt=attempt)
-    return Observation("lost", "job-removed", each=each, attempt=attempt)
+    return Observation("lost", GONE, each=each, attempt=attempt)
 
 
 def _each(standing: Standing, told: Sequence[Told]) -> tuple[WorkerTold, ...]:

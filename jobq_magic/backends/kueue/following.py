@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from jobq_magic.cluster.client import Api, Missing
 from jobq_magic.cluster.collecting import Collector
 from jobq_magic.cluster.logs import Log
 from jobq_magic.cluster.manifests import names
+from jobq_magic.cluster.manifests.pods import MAIN
+from jobq_magic.cluster.queue import lines
 from jobq_magic.cluster.status import Objects
 from jobq_magic.errors import BackendError
 from jobq_magic.protocols import Observation
@@ -23,6 +27,8 @@ from jobq_magic.run import Run
 __all__ = ["Following"]
 
 _BEGUN = ("Running", "Succeeded", "Failed")
+_AGAIN = 5.0
+"""Seconds until a log is read again that could not be written down."""
 _ASK = 2.0
 """Seconds between two questions for a Job that no watch shows."""
 
@@ -30,46 +36,62 @@ _ASK = 2.0
 class _Reader:
     """The log of one pod, on its way into the folder of its attempt."""
 
-    def __init__(self, api: Api, run: Run, key: bytes, placed: Placed, call: threading.Event) -> None:
+    def __init__(self, watched: Watched, run: Run, key: bytes, placed: Placed, call: threading.Event) -> None:
         paths = run.paths.attempt(placed.attempt).worker(placed.rank)
         paths.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.placed = placed
+        self._watches = watched.watches
         self._call = call
-        self.collector = Collector(paths, key=key, run=run.id, attempt=placed.attempt, pod=placed.uid)
-        self._log = Log(api, kinds.path(kinds.PODS, api.place.namespace, placed.name), names.CONTAINER, self)
-        self._log.start()
+        self._last = False
+        self._tried = time.monotonic()
+        self._collector = Collector(paths, key=self._key, run=self._run.id, attempt=placed.attempt)
+        self._log = self._opened()
+
+    def _opened(self) -> Log:
+        log = Log(self._watches.api, self.placed.name, self, container=MAIN, watches=self._watches)
+        log.start()
+        return log
 
     # What a Log wants of whom it feeds.
 
     def feed(self, data: bytes) -> None:
         """More of the log."""
-        self.collector.feed(data)
+        self._collector.feed(data)
         self._call.set()
+        if self._collector.collected.ended:
+            self._log.close()
 
     def since(self) -> float | None:
         """From when on the log is wanted."""
-        return self.collector.since()
+        return self._collector.since()
 
     def over(self) -> None:
-        """The pod has ended, or is gone: what is there now is all."""
+        """The container has ended, or is gone: what is there now is all."""
+        self._last = True
         self._log.finish()
-
-    @property
-    def drained(self) -> bool:
-        """Whether nothing more will come."""
-        return self.collector.collected.ended or self._log.ended
 
     def told(self) -> Told:
         """What came over so far."""
-        if self._log.ended:
-            self.collector.close(final=True)
-        known = self.collector.collected
-        return Told(self.placed.rank, known.events, known.ended, self.drained)
+        if self._log.failed is not None and not self._collector.collected.ended:
+            self._again()
+        elif self._log.ended:
+            self._collector.close(final=True)
+        known = self._collector.collected
+        drained = known.ended or (self._log.ended and self._log.failed is None)
+        return Told(self.placed.rank, known.events, known.ended, drained)
 
     def close(self) -> None:
         """Ends the reading; another process may go on with it."""
         self._log.close()
-        self.collector.close()
+        self._collector.close()
+
+    def _again(self) -> None:
+        """What it was fed to had no room, most likely: nothing is lost by that."""
+        if time.monotonic() - self._tried > _AGAIN:
+            self._tried = time.monotonic()
+            self._log = self._opened()
+            if self._last:
+                self._log.finish()
 
 
 class Following:
@@ -88,7 +110,7 @@ class Following:
         self._workers = run.workers or 1
         self._file = run.folder / "pods.json"
         self._attempts = Attempts.load(self._file)
-        self._readers: dict[str, _Reader] = {}
+        self._readers: dict[tuple[str, int], _Reader] = {}
         self._seen_job = bool(self._attempts.pods)
         self._asked_for_it = 0.0
         self.call = threading.Event()
@@ -111,9 +133,7 @@ class Following:
         attempts = self._attempts.with_pods(objects.pods)
         self._keep(attempts)
         self._read(objects)
-        standing = None
-        if objects.job is not None:
-            standing = status.read(objects, workers=self._workers, now=time.time())
+        standing = self._standing(objects)
         now: Course = course(
             standing,
             [self._told(placed) for placed in attempts.of(attempts.current)],
@@ -131,6 +151,20 @@ class Following:
         self._watched.leave(self._job)
         for reader in self._readers.values():
             reader.close()
+
+    def _standing(self, objects: Objects) -> status.Standing | None:
+        if objects.job is None:
+            return None
+        others = tuple(one for one in objects.others if one is not objects.workload)
+        objects = replace(objects, others=others)
+        standing = status.read(objects, workers=self._workers, now=time.time())
+        if standing.phase != "queued":
+            return standing
+        # Who waits is told more: by questions, since neither queues nor quota can be watched.
+        queue = str((objects.workload or {}).get("spec", {}).get("queueName") or self._run.spec.get("queue") or "")
+        capacity = self._watched.capacity(queue) if queue else None
+        line = lines(self._api).line(self._api.place.namespace, queue, len(others)) if queue else None
+        return status.read(objects, workers=self._workers, capacity=capacity, line=line, now=time.time())
 
     def _is_gone(self) -> bool:
         """Whether the Job, which no watch shows, was there."""
@@ -157,14 +191,15 @@ class Following:
         alive: dict[str, Any] = {pod["metadata"]["uid"]: pod for pod in objects.pods}
         for placed in self._attempts.pods:
             pod = alive.get(placed.uid)
-            reader = self._readers.get(placed.uid)
+            key = placed.uid, placed.attempt
+            reader = self._readers.get(key)
             if reader is None and pod is not None and _has_begun(pod):
-                reader = self._readers[placed.uid] = _Reader(self._api, self._run, self._key, placed, self.call)
+                reader = self._readers[key] = _Reader(self._watched, self._run, self._key, placed, self.call)
             if reader is not None and (pod is None or _has_ended(pod)):
                 reader.over()
 
     def _told(self, placed: Placed) -> Told:
-        reader = self._readers.get(placed.uid)
+        reader = self._readers.get((placed.uid, placed.attempt))
         if reader is not None:
             return reader.told()
         objects = self._watched.objects(self._job)
@@ -177,21 +212,21 @@ class Following:
         if not Path(paths.folder, "collected.json").exists():
             ended = not there or any(_has_ended(pod) for pod in objects.pods if pod["metadata"]["uid"] == placed.uid)
             return Told(placed.rank, drained=ended)
-        collector = Collector(paths, key=self._key, run=self._run.id, attempt=placed.attempt, pod=placed.uid)
+        collector = Collector(paths, key=self._key, run=self._run.id, attempt=placed.attempt)
         known = collector.collected
         return Told(placed.rank, known.events, known.ended, drained=not there)
 
 
-def _has_begun(pod: dict[str, Any]) -> bool:
+def _has_begun(pod: Mapping[str, Any]) -> bool:
     """Whether its container has been started, so that there is a log."""
     for state in (pod.get("status") or {}).get("containerStatuses", ()):
-        if state["name"] == names.CONTAINER:
+        if state["name"] == MAIN:
             return any(state.get(part, {}).keys() & {"running", "terminated"} for part in ("state", "lastState"))
     return False
 
 
-def _has_ended(pod: dict[str, Any]) -> bool:
+def _has_ended(pod: Mapping[str, Any]) -> bool:
     for state in (pod.get("status") or {}).get("containerStatuses", ()):
-        if state["name"] == names.CONTAINER:
+        if state["name"] == MAIN:
             return "terminated" in state.get("state", {})
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")

@@ -14,7 +14,6 @@ from jobq_magic.cluster.manifests import names
 from jobq_magic.errors import BackendError, JobqError
 from jobq_magic.image import Image
 from jobq_magic.run import Run
-from jobq_magic.runtime.pod import KEY, RUN, SECRETS
 from jobq_magic.site import Site
 
 __all__ = ["make", "remove"]
@@ -49,7 +48,9 @@ def make(api: Api, run: Run) -> Mapping[str, Any]:
     except Missing:
         if not _begun(there):
             raise BackendError(
-                "secret-gone", f"The Secret {name} of this run was removed before its Job began", do="Run the cell again"
+                "secret-gone",
+                f"The Secret {name} of this run was removed before its Job began",
+                do="Run the cell again",
             ) from None
     return {"job": name, "uid": uid, "namespace": namespace}
 
@@ -98,7 +99,7 @@ def _content(run: Run) -> dict[str, bytes]:
             do="Run the cell again",
         )
     return {
-        KEY: run.paths.key.read_bytes(),
-        RUN: run.paths.identity.read_bytes(),
-        SECRETS: json.dumps(secrets).encode(),
+        "key": run.paths.key.read_bytes(),
+        "run.json": run.paths.identity.read_bytes(),
+        "secrets": json.dumps(secrets).encode(),
     }

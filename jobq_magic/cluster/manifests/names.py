@@ -6,8 +6,10 @@ import hashlib
 import re
 import unicodedata
 
-__all__ = ["MANAGED_BY", "MANAGER", "NAME", "RUN", "USER", "label_value", "name_of", "ours"]
+__all__ = ["MANAGED_BY", "MANAGER", "NAME", "PREFIX", "RUN", "USER", "label_value", "name_of", "ours"]
 
+PREFIX = "jobq-"
+"""What the names of all our objects begin with."""
 RUN = "jobq.run"
 """Label: the run's id."""
 USER = "jobq.user"
@@ -27,7 +29,7 @@ def name_of(run: str) -> str:
     Args:
         run: the run's id: small letters, digits and hyphens. One that is too long ends by its digest.
     """
-    name = f"jobq-{run}"
+    name = f"{PREFIX}{run}"
     if len(name) <= _LONGEST:
         return name
     return f"{name[: _LONGEST - 9].rstrip('-')}-{hashlib.sha256(run.encode()).hexdigest()[:8]}"

@@ -50,7 +50,7 @@ def test_a_job_that_somebody_else_deletes_is_lost_and_what_it_printed_is_kept(pl
     cell = place.start(WAITS)
     cell.until("up")
     work.batch.delete_namespaced_job(cell.job, work.namespace, propagation_policy="Background")
-    assert (cell.end().phase, cell.snapshot.reason) == ("lost", "job-removed")
+    assert (cell.end().phase, cell.snapshot.reason) == ("lost", "job-deleted")
     assert cell.stdout == "up\n"
 
 

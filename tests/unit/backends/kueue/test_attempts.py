@@ -33,11 +33,12 @@ def test_pods_that_come_when_all_are_gone_are_the_next_attempt():
     assert [one.uid for one in attempts.of(2)] == ["d", "c"]
 
 
-def test_a_pod_that_takes_the_place_of_one_while_others_work_belongs_to_them():
+def test_a_pod_that_takes_the_place_of_one_while_others_work_begins_an_attempt_with_them():
     attempts = Attempts().with_pods([pod("a", 0), pod("b", 1)])
     attempts = attempts.with_pods([pod("a", 0), pod("b", 1, phase="Failed"), pod("c", 1, at=9)])
-    assert placed(attempts)[2:] == [("c", 1, 1)]
-    assert [one.uid for one in attempts.of(1)] == ["a", "c"]
+    assert placed(attempts)[2:] == [("a", 0, 2), ("c", 1, 2)]
+    assert [one.uid for one in attempts.of(1)] == ["a", "b"]
+    assert attempts.with_pods([pod("a", 0), pod("c", 1, at=9)]) == attempts
 
 
 def test_pods_that_are_leaving_are_not_at_work():

@@ -1,0 +1,120 @@
+"""How a run goes, out of what the cluster says and what its pods carried over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jobq_magic.backends.kueue.course import Course, Told, course
+from jobq_magic.cluster.status import Standing
+from jobq_magic.snapshot import PlaceTold, WorkerTold
+
+RUNNING = {"phase": "running", "at": 10.0}
+COLLECTING = {"phase": "collecting", "at": 20.0}
+WELL = {"phase": "succeeded", "at": 21.0, "result": "ready"}
+RAISED = {"phase": "failed", "reason": "exception", "facts": {"error": "ValueError: no"}, "at": 21.0}
+STOPPED = {"phase": "cancelled", "reason": "stopped", "at": 21.0}
+
+
+def told(*events: Any, rank: int = 0, whole: bool = False, drained: bool = False) -> Told:
+    return Told(rank, events, whole, drained or whole)
+
+
+def of(standing: Standing | None, *words: Told, workers: int = 1, gone: bool = False, asked: str = "") -> Course:
+    return course(standing, words, workers=workers, gone=gone, asked=asked, attempt=1)
+
+
+def seen(*args: Any, **how: Any) -> tuple[str | None, str]:
+    found = of(*args, **how).seen
+    return found.phase, found.reason
+
+
+STARTING = Standing("starting")
+OVER = Standing("failed", "pod-failed", over=True)
+
+
+def test_nothing_is_said_before_anything_is_known():
+    assert seen(None) == (None, "")
+
+
+def test_while_no_pod_speaks_the_cluster_does():
+    place = PlaceTold("main", position=2)
+    found = of(Standing("queued", "waiting-for-quota", {"resource": "cpu"}, place=place)).seen
+    assert (found.phase, found.reason, found.facts, found.place) == (
+        "queued", "waiting-for-quota", {"resource": "cpu"}, place
+    )  # fmt: skip
+
+
+def test_running_is_what_the_pod_says_with_its_time():
+    found = of(STARTING, told({"phase": "starting", "at": 9.0}, RUNNING)).seen
+    assert (found.phase, found.at) == ("running", 10.0)
+    assert seen(STARTING, told({"phase": "starting", "at": 9.0})) == ("starting", "")
+
+
+def test_it_collects_when_the_first_worker_does():
+    assert seen(STARTING, told(RUNNING, COLLECTING)) == ("collecting", "")
+    both = told(RUNNING), told(RUNNING, COLLECTING, rank=1)
+    assert seen(STARTING, *both, workers=2) == ("running", "")
+
+
+def test_an_end_counts_as_soon_as_all_of_it_is_here_whatever_the_cluster_has_noticed():
+    assert seen(STARTING, told(RUNNING, COLLECTING, WELL)) == ("collecting", "")
+    assert seen(STARTING, told(RUNNING, COLLECTING, WELL, whole=True)) == ("succeeded", "")
+    assert seen(STARTING, told(RUNNING, RAISED, whole=True)) == ("failed", "exception")
+
+
+def test_a_run_is_done_when_all_its_workers_are():
+    first, second = told(WELL, whole=True), told(RUNNING, rank=1)
+    assert seen(STARTING, first, second, workers=2) == ("running", "")
+    assert seen(STARTING, first, told(WELL, rank=1, whole=True), workers=2) == ("succeeded", "")
+
+
+def test_a_worker_that_failed_is_named_as_soon_as_the_others_are_silent():
+    bad = told(RAISED, rank=1, whole=True)
+    assert seen(STARTING, told(RUNNING), bad, workers=2) == ("running", "")
+    found = of(OVER, told(RUNNING, STOPPED, whole=True), bad, workers=2).seen
+    assert (found.reason, found.facts) == ("exception", {"error": "ValueError: no", "rank": 1})
+
+
+def test_what_was_ended_from_outside_has_not_ended_by_itself():
+    ended = told(RUNNING, STOPPED, whole=True)
+    assert seen(STARTING, ended)[0] not in ("cancelled", "failed")
+    assert seen(STARTING, ended, asked="stopped") == ("cancelled", "stopped")
+
+
+@pytest.mark.parametrize("phase", ["queued", "paused"])
+def test_a_run_that_gave_way_begins_its_next_attempt_when_its_last_words_are_here(phase):
+    standing = Standing(phase, "preempted", {"by": "ben/urgent"})
+    waits = of(standing, told(RUNNING))
+    assert (waits.next_attempt, waits.seen.phase) == (False, None)
+    gives = of(standing, told(RUNNING, drained=True))
+    assert (gives.next_attempt, gives.seen.phase, gives.seen.reason, gives.seen.attempt) == (True, phase, "preempted", 2)
+
+
+def test_the_cluster_says_how_it_ended_where_no_pod_could():
+    assert seen(OVER, told(RUNNING)) == ("running", "")  # its log is still being read
+    killed = Standing("failed", "out-of-memory", {"limit": 1}, over=True)
+    assert seen(killed, told(RUNNING, drained=True)) == ("failed", "out-of-memory")
+    assert seen(killed) == ("failed", "out-of-memory")
+
+
+def test_a_job_that_ended_well_although_its_log_is_lost_is_told_so():
+    assert seen(Standing("succeeded", over=True), told(RUNNING, drained=True)) == ("succeeded", "log-lost")
+
+
+def test_a_job_that_is_gone_is_lost_or_was_stopped():
+    assert seen(None, told(RUNNING), gone=True) == (None, "")
+    assert seen(None, told(RUNNING, drained=True), gone=True) == ("lost", "job-deleted")
+    assert seen(None, told(RUNNING, drained=True), gone=True, asked="stopped") == ("cancelled", "stopped")
+    assert seen(None, gone=True, asked="interrupted") == ("cancelled", "interrupted")
+
+
+def test_a_job_that_ended_well_before_it_was_removed_did_end_well():
+    assert seen(None, told(RUNNING, WELL, whole=True), gone=True) == ("succeeded", "")
+
+
+def test_workers_are_told_as_they_say_of_themselves():
+    standing = Standing("starting", each=(WorkerTold(0, "starting", "a"), WorkerTold(1, "starting", "b")))
+    found = of(standing, told(RUNNING), told(rank=1), workers=2).seen
+    assert [worker.phase for worker in found.each or ()] == ["running", "starting"]
