@@ -10,7 +10,7 @@ from typing import Any
 
 from jobq_magic.cluster.manifests import mounts
 from jobq_magic.cluster.manifests.facts import Facts
-from jobq_magic.cluster.manifests.names import name_of
+from jobq_magic.cluster.manifests.names import label_value, name_of
 from jobq_magic.runtime import pod
 from jobq_magic.runtime.manifest import LABELS
 
@@ -37,7 +37,7 @@ def _home(facts: Facts) -> dict[str, Any]:
     if facts.user is not None:  # the image knows its own
         return {}
     # A number is unknown in the image, and programs that ask for a name should have one.
-    name = facts.submitter or "jobq"
+    name = label_value(facts.submitter) or "jobq"
     return {"HOME": _HOME, "USER": name, "LOGNAME": name}
 
 
