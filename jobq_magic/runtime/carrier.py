@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from .main import Job
 
+    Keep = Callable[[Job, Callable[[], object]], bool]
+
 LIMIT = 256 << 10
 """Bytes of result and values together up to which they go through the log: it is kept by the machine of the pod, and
 read by the control plane of the cluster."""
@@ -44,8 +46,8 @@ _MOST = 4 << 20
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
-def nowhere(_: Job) -> bool:
-    """Keeps no values; what a store has here in its place says whether it keeps them."""
+def nowhere(_: Job, __: Callable[[], object]) -> bool:
+    """Keeps nothing; see `keeping` for who does."""
     return False
 
 
@@ -57,15 +59,15 @@ class Carrier:
         key: of the run.
         file: the container's standard output; it is made not to block.
         began: what `begin` says beside the protocol and the attempt: rank, pod, start, again.
-        keep: called at the end where the values are too large for a log; says whether they are kept elsewhere now.
+        keep: called once at the end, with the job and with what is to be called meanwhile; says whether all that the
+            job left is kept elsewhere now.
     """
 
-    def __init__(
-        self, job: Job, key: bytes, file: int, *, keep: Callable[[Job], bool] = nowhere, **began: object
-    ) -> None:
+    def __init__(self, job: Job, key: bytes, file: int, *, keep: Keep = nowhere, **began: object) -> None:
         os.set_blocking(file, False)
         self._job = job
         self._keep = keep
+        self._is_kept: bool | None = None
         self._writer = Writer(key)
         self._log = _Log(file)
         self._streams = [Growing(os.path.join(job.out, name)) for name in STREAMS]
@@ -107,6 +109,8 @@ class Carrier:
                 return False
         self._files_changed(True)
         result = self._results()
+        self._kept()
+        self._files_changed(True)  # with what there was to say about it
         sizes = {name: stream.at for name, stream in zip(STREAMS, self._streams, strict=True)}
         lines = {name: stream.lines for name, stream in zip(STREAMS, self._streams, strict=True)}
         sizes["record.jsonl"], lines["record.jsonl"] = self._record.at, self._record.lines
@@ -218,12 +222,18 @@ class Carrier:
         else:
             if len(result) > _MOST:
                 sizes["result.json"] = len(result)
-            told = {"sizes": sizes, "kept": self._keep(self._job)}
+            told = {"sizes": sizes, "kept": self._kept()}
             self._parted("put", {"to": "beyond.json"}, json.dumps(told).encode())
         if len(result) > _MOST:
             return False
         self._parted("put", {"to": "result.json"}, result)
         return True
+
+    def _kept(self) -> bool:
+        """Has it kept, once."""
+        if self._is_kept is None:
+            self._is_kept = self._keep(self._job, self.beat)
+        return self._is_kept
 
     # How it is said.
 

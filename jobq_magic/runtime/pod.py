@@ -16,7 +16,7 @@ import time
 import traceback
 
 from . import contained, wire
-from .carrier import Carrier, nowhere
+from .carrier import Carrier
 from .main import RAISED, Job
 from .supervise import supervise
 
@@ -24,6 +24,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    from .carrier import Keep
 
 SECRET = "/run/jobq-secret"  # noqa: S105 - a folder
 """Where the Secret is mounted: `key`, `run.json`, and `secrets`, JSON of names and values."""
@@ -57,6 +59,8 @@ FIRST = 90
 _GRACE = 30.0
 _CARRYING = 0.3
 """The part of the grace that is kept for carrying what the job left."""
+_TELLING = 3.0
+"""Seconds of the grace that are left for saying what became of it, where a store takes its time."""
 
 
 def main(
@@ -65,7 +69,7 @@ def main(
     secret: str = SECRET,
     folder: str = FOLDER,
     bundle: str = BUNDLE,
-    keep: Callable[[Job], bool] = nowhere,
+    keep: Keep | None = None,
 ) -> int:
     """Supervises the job of a pod to its end, and carries what it leaves; returns the exit status of the container.
 
@@ -74,7 +78,7 @@ def main(
         secret: where the Secret is mounted.
         folder: where the run's folder is made.
         bundle: what the cell needs.
-        keep: see `carrier.Carrier`.
+        keep: see `carrier.Carrier`; None: in the store of the run's site.
     """
     contained.listen()
     job = Job(run, os.path.join(folder, run), 1, bundle)
@@ -89,7 +93,7 @@ def main(
     quiet = os.open(os.path.join(job.folder, "supervisor.log"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.dup2(quiet, 2)
     os.close(quiet)
-    carrier = Carrier(job, key, log, keep=keep, **begun)
+    carrier = Carrier(job, key, log, keep=keep or _keeping(secret), **begun)
     try:
         status = _supervised(job, carrier, secret, (log, loud))
         if not carrier.finish(status, _late):
@@ -138,9 +142,19 @@ def _supervised(job: Job, carrier: Carrier, secret: str, files: tuple[int, ...])
     return status_of(wire.read_events(job.record))
 
 
+def _keeping(secret: str) -> Keep:
+    def keep(job: Job, beat: Callable[[], object]) -> bool:
+        from . import keeping
+
+        secrets = os.path.join(secret, "secrets")
+        return keeping.keep(job, secrets=secrets, beat=beat, late=lambda: _late(_TELLING))
+
+    return keep
+
+
 def status_of(events: list[dict[str, Any]]) -> int:
     """The exit status that tells how a job ended, by its record."""
-    last = events[-1] if events else {}
+    last: dict[str, Any] = next((event for event in reversed(events) if "phase" in event), {})
     facts = last.get("facts", {})
     if last.get("phase") == "succeeded":
         return 0
@@ -162,7 +176,7 @@ def _grace() -> float:
     return _GRACE
 
 
-def _late() -> bool:
-    """Whether the pod is about to be killed."""
+def _late(before: float = 1.0) -> bool:
+    """Whether the pod is about to be killed, in that many seconds."""
     called = contained.called()
-    return called is not None and time.monotonic() - called > _grace() - 1
+    return called is not None and time.monotonic() - called > _grace() - before
