@@ -14,7 +14,7 @@ from jobq_magic import handover
 from jobq_magic.backends.kueue import making, wanting
 from jobq_magic.backends.kueue.following import Following
 from jobq_magic.backends.kueue.watched import Watched
-from jobq_magic.cluster import connection, manifests, preflight
+from jobq_magic.cluster import connection, kubeconfig, manifests, preflight
 from jobq_magic.cluster.client import Api
 from jobq_magic.cluster.watching import Watches
 from jobq_magic.errors import BackendError, JobqError
@@ -111,6 +111,16 @@ class KueueBackend:
             return False
         wanting.activate(self._api(run), workload, active=not wanted)
         return True
+
+    def close(self) -> None:
+        """Ends watches and connections; they are made again when needed."""
+        for following in self._runs.values():
+            following.close()
+        for watched in self._watched.values():
+            watched.close()
+        self._runs.clear()
+        self._watched.clear()
+        connection.forget()
 
     def _api(self, run: Run) -> Api:
         left = handover.take(run.id)

@@ -44,7 +44,7 @@ class _Reader:
         self._call = call
         self._last = False
         self._tried = time.monotonic()
-        self._collector = Collector(paths, key=self._key, run=self._run.id, attempt=placed.attempt)
+        self._collector = Collector(paths, key=key, run=run.id, attempt=placed.attempt)
         self._log = self._opened()
 
     def _opened(self) -> Log:

@@ -16,6 +16,7 @@ import pytest
 from jobq_magic import handover, pipeline, plugins
 from jobq_magic.handover import Handover
 from jobq_magic.image import BuildRequest, Packages, Recipe
+from jobq_magic.images import destinations
 from jobq_magic.images.platforms import here
 from jobq_magic.run import Run
 from jobq_magic.runs.lock import Lock
@@ -167,6 +168,7 @@ def place(
     plugins.backend.cache_clear()
     yield Place(Store(), Site(namespace=namespace), queue, "tests")
     plugins.backend("kueue").close()
+    destinations.forget()
     plugins.backend.cache_clear()
 
 
