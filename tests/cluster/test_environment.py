@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from jobq_magic.config import resolve
 from tests.cluster import environment, people
 
 
@@ -48,6 +49,20 @@ def test_whoever_was_sourced_last_is_who_one_is(sourced, shell, kubeconfigs):
 
 def test_each_user_has_a_file():
     assert [environment.file(user).name for user in people.PEOPLE] == ["env.sh", "env-ben.sh"]
+
+
+@pytest.mark.parametrize("user", people.PEOPLE)
+def test_the_file_of_settings_is_a_profile_for_kueue(user, kubeconfigs, tmp_path):
+    path = tmp_path / "settings.toml"
+    path.write_text(environment.settings(user))
+    environ = {**environment.variables(user), "JOBQ_CONFIG": str(path), "HOME": str(tmp_path)}
+    cell = {"profile": "cluster", "gpus": "t4:1"}
+    found = resolve(cell, cwd=tmp_path, environ=environ, interactive=True)
+    assert found.target["where"] == "queue gpu-small"
+    assert found.target["pull"] == f"registry.jobq.test:5010/{people.PEOPLE[user].team}"
+    assert found.notes == ()
+    # That a shell has sourced a file sends nothing anywhere.
+    assert resolve({}, cwd=tmp_path, environ=environ, interactive=True).spec.mode == "local"
 
 
 def test_without_a_cluster_a_shell_says_so(sourced, kubeconfigs):

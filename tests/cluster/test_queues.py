@@ -160,6 +160,7 @@ def test_the_environment_is_that_of_a_user(tmp_path):
     assert values["PATH"].count("/build/cluster/bin") == 1
     assert {name for name in values if re.match("JOBQ_|KUBECONFIG", name)} == {
         "KUBECONFIG",
+        "JOBQ_CONFIG",
         "JOBQ_QUEUE",
         "JOBQ_PUSH",
         "JOBQ_PULL",
