@@ -1,4 +1,4 @@
-"""The objects of a run in a cluster: how they look, and that whatever may be asked for is something Kubernetes takes."""
+"""The objects of a run in a cluster: how they look, and that whatever is asked for is something Kubernetes takes."""
 
 import base64
 import dataclasses
