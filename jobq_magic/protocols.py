@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from jobq_magic.findings import Finding
+from jobq_magic.nearby import Neighbours
 from jobq_magic.run import Run
 from jobq_magic.snapshot import PlaceTold, WorkerTold
 
-__all__ = ["Backend", "Examines", "Locates", "Observation", "Pauses", "Settles", "Waits"]
+__all__ = ["Backend", "Examines", "Locates", "Observation", "Pauses", "Settles", "Surveys", "Waits"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,3 +138,15 @@ class Examines(Protocol):
 
     def examine(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> Iterator[Finding]:
         """Every finding as it is made, good ones too; never raises for what it finds."""
+
+
+@runtime_checkable
+class Surveys(Protocol):
+    """Knows who else is in the queues of a place."""
+
+    def neighbours(self, target: Mapping[str, Any]) -> Neighbours:
+        """Everybody's runs and other workloads; what may not be seen is said in it.
+
+        Raises:
+            JobqError: the place cannot be reached, or shows nothing at all.
+        """

@@ -1,0 +1,88 @@
+"""`doctor`: whether cells will run where they would go, and what is missing; findings, one by one as they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from jobq_magic import neighbours, plugins
+from jobq_magic.errors import JobqError
+from jobq_magic.findings import Finding
+from jobq_magic.protocols import Backend, Examines, Locates
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from jobq_magic.config import Resolved
+
+__all__ = ["as_json", "doctor", "examine", "is_bad"]
+
+
+def doctor(given: Sequence[str] = (), *, interactive: bool) -> Iterator[Finding]:
+    """What there is to say of the place that a cell with these options would go to. What is wrong is a finding.
+
+    Raises:
+        OptionError: an option or a setting cannot be: then it is not known which place is meant.
+    """
+    return examine(neighbours.here(given, interactive=interactive))
+
+
+def examine(resolved: Resolved) -> Iterator[Finding]:
+    """The same where the settings are known."""
+    mode = resolved.spec.mode
+    yield Finding("settings", "ok", f"Cells go to {resolved.target['where']} (mode {mode}, {_because(resolved)})")
+    for note in resolved.notes:
+        yield Finding("settings/note", "warning", note)
+    try:
+        backend = plugins.backend(resolved.target["backend"])
+    except JobqError as error:
+        yield _problem("mode", error)
+        return
+    yield from _of(backend, resolved)
+
+
+def _of(backend: Backend, resolved: Resolved) -> Iterator[Finding]:
+    spec: Mapping[str, Any] = resolved.spec.model_dump(mode="json")
+    target: Mapping[str, Any] = resolved.target
+    try:
+        if isinstance(backend, Locates):
+            target = backend.locate(target)
+    except JobqError as error:
+        yield _problem("place", error)
+        return
+    if isinstance(backend, Examines):
+        yield from backend.examine(spec, target)
+        return
+    # Others have nothing that could be looked at beside what they look at before each cell.
+    try:
+        told = backend.check(spec, target)
+    except JobqError as error:
+        yield _problem("place", error)
+        return
+    for note in told or ():
+        yield Finding("place/note", "warning", note)
+    yield Finding("place", "ok", f"Mode {resolved.spec.mode} needs nothing else")
+
+
+def is_bad(findings: Iterable[Finding]) -> bool:
+    """Whether nothing will run."""
+    return any(one.level == "problem" for one in findings)
+
+
+def as_json(findings: Sequence[Finding]) -> dict[str, Any]:
+    """Findings for machines."""
+    return {
+        "ok": not is_bad(findings),
+        "findings": [
+            {"code": one.code, "level": one.level, "what": one.what, "advice": one.advice} for one in findings
+        ],
+    }
+
+
+def _because(resolved: Resolved) -> str:
+    origin = resolved.origins.get("mode")
+    return f"by {origin.text}" if origin is not None and origin.kind != "default" else "by default"
+
+
+def _problem(code: str, error: JobqError) -> Finding:
+    return Finding(code, "problem", error.what + (f": {error.why}" if error.why else ""), error.do)
