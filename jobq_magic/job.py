@@ -64,6 +64,22 @@ class Job:
         """Asks for it to be stopped; `wait` tells when it has ended."""
         commands.stop(self._store, self.run)
 
+    def pause(self) -> None:
+        """Asks for it to be paused; `resume` starts it again.
+
+        Raises:
+            BackendError: its place cannot do that, or it has ended.
+        """
+        from jobq_magic import pauses
+
+        pauses.pause(self._store, self.run)
+
+    def resume(self) -> None:
+        """Asks for it to go on after a pause."""
+        from jobq_magic import pauses
+
+        pauses.resume(self._store, self.run)
+
     def wait(self, timeout: float | None = None) -> Snapshot:
         """Waits for its end.
 

@@ -22,11 +22,14 @@ RUN is an id, its unique beginning, a name (its newest run), or -1 for the last,
 --json, after any verb, prints one JSON document.
 
 exit status:
-  0    it worked; for status, logs -f, attach and result: the job ended well, or goes on
-  1    the job failed, was stopped, or is lost
+  0    it worked; for doctor, cells will run; for status, logs -f, attach and result: the job ended well, or goes on
+  1    the job failed, was stopped, or is lost; for doctor, there is a problem
   2    the command was refused; one or two lines on stderr say why
   130  interrupted; jobs go on
 """
+
+
+_OF_A_CELL = ("config", "doctor", "list")
 
 
 def _summaries() -> Mapping[str, str]:
@@ -34,7 +37,9 @@ def _summaries() -> Mapping[str, str]:
         "status": "where a run stands",
         "logs": "what a run printed",
         "stop": "stop runs",
-        "list": "the runs, newest first",
+        "pause": "let runs give back what they hold",
+        "resume": "let paused runs go on",
+        "list": "the runs, newest first; with --namespace, everybody's in the queues of a cluster",
         "attach": "follow a run to its end",
         "explain": "what travelled with a run, why, and how big it was",
         "result": "what a run left",
@@ -42,6 +47,7 @@ def _summaries() -> Mapping[str, str]:
         "rerun": "run the same once more",
         "prune": "remove ended runs",
         "config": "every setting, and where it comes from",
+        "doctor": "whether cells will run where they would go, and what is missing",
         "ray": "the Ray clusters on this machine",
     }
 
@@ -107,8 +113,8 @@ def _perform(words: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     run: Callable[[argparse.Namespace], int] = room.VERBS[verb](parser)
     try:
-        # `config` takes the options of a cell, which are not argparse's to judge.
-        known, others = parser.parse_known_args(rest) if verb == "config" else (parser.parse_args(rest), [])
+        # Some take the options of a cell, which are not argparse's to judge.
+        known, others = parser.parse_known_args(rest) if verb in _OF_A_CELL else (parser.parse_args(rest), [])
     except SystemExit:  # --help, which has been printed
         return OK
     known.others = others

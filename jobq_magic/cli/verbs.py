@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-from jobq_magic import commands, imaging
+from jobq_magic import commands, doctor, imaging, neighbours, pauses
 from jobq_magic.cli import tables
 from jobq_magic.cli.main import JOB_FAILED, OK
 from jobq_magic.errors import OptionError
-from jobq_magic.render import text
+from jobq_magic.render import findings, nearby, text
 from jobq_magic.render.account import explained
 from jobq_magic.run import Run
 from jobq_magic.runs import pages
@@ -96,11 +96,44 @@ def _stop(parser: commands.Parser) -> Verb:
     return perform
 
 
+def _pause(parser: commands.Parser) -> Verb:
+    return _asks(parser, pauses.pause, done=lambda phase: phase is Phase.PAUSED, asked="asked to pause")
+
+
+def _resume(parser: commands.Parser) -> Verb:
+    return _asks(parser, pauses.resume, done=lambda phase: phase is not Phase.PAUSED, asked="asked to go on")
+
+
+def _asks(parser: commands.Parser, ask: Callable[..., Snapshot], *, done: Callable[[Phase], bool], asked: str) -> Verb:
+    parser.add_argument("run", nargs="*", metavar="RUN", help="which runs; by default the last")
+    parser.add_argument("--wait", type=float, default=10.0, metavar="SECONDS", help="until it is so (10)")
+
+    def perform(args: Namespace) -> int:
+        store = Store()
+        runs = [store.find(ref) for ref in args.run or ["-1"]]
+        seen = [ask(store, run, wait=args.wait) for run in runs]
+        if args.json:
+            return _json([commands.as_json(snapshot) for snapshot in seen])
+        for snapshot in seen:
+            told = "" if done(snapshot.phase) else f"  ({asked})"
+            print(text.status(snapshot, now=time.time()) + told)
+        return OK
+
+    return perform
+
+
 def _list(parser: commands.Parser) -> Verb:
+    parser.usage = "jobq list [--live] [-n N] [--json] | jobq list --namespace [NAME] [--json] [options of a cell]"
+    told = "everybody's runs, and other workloads, in the queues where cells would go"
+    parser.add_argument("--namespace", nargs="?", const="", metavar="NAME", help=told)
     parser.add_argument("--live", action="store_true", help="only runs that have not ended")
     parser.add_argument("-n", "--limit", type=int, default=20, metavar="N", help="at most N runs (20); 0 for all")
 
     def perform(args: Namespace) -> int:
+        if args.namespace is not None:
+            return _neighbours(args)
+        if args.others:
+            raise OptionError("bad-command", f"jobq list: unrecognized arguments: {' '.join(args.others)}")
         if args.limit < 0:
             raise OptionError("bad-command", "--limit takes a number of 0 or more")
         seen = commands.list_runs(Store(), live=args.live, limit=args.limit or None)
@@ -110,6 +143,17 @@ def _list(parser: commands.Parser) -> Verb:
         return OK
 
     return perform
+
+
+def _neighbours(args: Namespace) -> int:
+    given = [*args.others, *(("--namespace", args.namespace) if args.namespace else ())]
+    found = neighbours.survey(neighbours.here(given, interactive=sys.stdin.isatty()))
+    if args.json:
+        return _json(neighbours.as_json(found))
+    tables.show(nearby.COLUMNS, [nearby.row(one, now=time.time()) for one in found.rows], empty=nearby.none(found))
+    for line in found.unknown:
+        print(text.one_line(line), file=sys.stderr)
+    return OK
 
 
 def _attach(parser: commands.Parser) -> Verb:
@@ -226,6 +270,24 @@ def _config(parser: commands.Parser) -> Verb:
     return perform
 
 
+def _doctor(parser: commands.Parser) -> Verb:
+    parser.usage = "jobq doctor [--json] [options of a cell, such as --profile NAME or --mode MODE]"
+
+    def perform(args: Namespace) -> int:
+        seen = []
+        for finding in doctor.doctor(args.others, interactive=sys.stdin.isatty()):
+            seen.append(finding)
+            if not args.json:
+                print("\n".join(findings.lines(finding)), flush=True)
+        if args.json:
+            _json(doctor.as_json(seen))
+        else:
+            print(f"\n{findings.summary(seen)}")
+        return JOB_FAILED if doctor.is_bad(seen) else OK
+
+    return perform
+
+
 def _ray(parser: commands.Parser) -> Verb:
     parser.add_argument("action", choices=["status", "stop"], nargs="?", default="status")
     parser.add_argument("cluster", nargs="?", metavar="ID", help="for stop: the beginning of its id; by default all")
@@ -247,6 +309,8 @@ VERBS: Mapping[str, Callable[[commands.Parser], Verb]] = {
     "status": _status,
     "logs": _logs,
     "stop": _stop,
+    "pause": _pause,
+    "resume": _resume,
     "list": _list,
     "attach": _attach,
     "explain": _explain,
@@ -255,6 +319,7 @@ VERBS: Mapping[str, Callable[[commands.Parser], Verb]] = {
     "rerun": _rerun,
     "prune": _prune,
     "config": _config,
+    "doctor": _doctor,
     "ray": _ray,
 }
 

@@ -104,8 +104,8 @@ def _of_verb(shell: Any, rest: str) -> tuple[str, Iterable[_Pair]]:
     if not before:
         return fragment, [(verb, "verb") for verb in VERBS if verb.startswith(fragment)]
     verb, *words = before
-    if verb == "config":
-        return _of_cell(shell.user_ns, shell.user_ns_hidden, rest.partition("config")[2], "")
+    if verb in ("config", "doctor"):
+        return _of_cell(shell.user_ns, shell.user_ns_hidden, rest.partition(verb)[2], "")
     if verb not in VERBS:
         return fragment, ()
     usage = str(VERBS[verb].__doc__).partition(": ")[0]

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.display import display
 
-from jobq_magic import commands, imaging
+from jobq_magic import commands, imaging, neighbours, options
+from jobq_magic import doctor as doctor_
 from jobq_magic.bundle import Account
+from jobq_magic.errors import OptionError
+from jobq_magic.findings import Finding
 from jobq_magic.image import Image
 from jobq_magic.job import Job
+from jobq_magic.nearby import Neighbours
 from jobq_magic.notebook import faces, frontend
-from jobq_magic.render import html, text
+from jobq_magic.render import findings, html, nearby, text
 from jobq_magic.render import image as image_text
 from jobq_magic.render.account import explained, explained_html
 from jobq_magic.run import Run
@@ -31,10 +35,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PARSERS",
+    "Diagnosis",
     "Explained",
     "Imaged",
+    "Nearby",
     "Runs",
     "Standing",
+    "doctor",
     "explain",
     "image",
     "list_",
@@ -121,12 +128,38 @@ class Imaged(_Found):
         return {"text/plain": imaging.told(found, now=self._now), "text/html": html_}
 
 
+class Nearby(_Found):
+    """Everybody's runs, and other workloads, in the queues of a place; `found` is all of it as data."""
+
+    def __init__(self, found: Neighbours) -> None:
+        self.found = found
+        self._now = time.time()
+
+    def _drawn(self) -> dict[str, str]:
+        return {
+            "text/plain": nearby.drawn(self.found, now=self._now),
+            "text/html": nearby.drawn_html(self.found, now=self._now),
+        }
+
+
+class Diagnosis(_Found, list[Finding]):
+    """Findings, in the order in which they were made."""
+
+    def _drawn(self) -> dict[str, str]:
+        return {"text/plain": findings.drawn(self), "text/html": findings.drawn_html(self)}
+
+
 _COLUMNS = (*text.COLUMNS, "from")
 
 
-def list_(session: Session, words: Sequence[str]) -> Runs:
-    """[--live] [--all] [--phase PHASE]: the runs, newest first, also those of scripts and of other notebooks."""
-    args = _list_parser().parse_args(words)
+def list_(session: Session, words: Sequence[str]) -> Runs | Nearby:
+    """[--live] [--all] [--phase PHASE] [--namespace]: the runs, newest first; or everybody's in the queues."""
+    args, others = _list_parser().parse_known_args(words)
+    if args.namespace is not None:
+        given = [*others, *(("--namespace", args.namespace) if args.namespace else ())]
+        return shown(session, Nearby(neighbours.survey(session.resolve(options.parse(given).options))))
+    if others:
+        raise OptionError("bad-command", f"%jobq list: unrecognized arguments: {' '.join(others)}")
     limit = None if args.live or args.all or args.phase else _FEW
     seen = commands.list_runs(session.store, live=args.live, limit=limit)
     if args.phase:
@@ -139,6 +172,11 @@ def status(session: Session, words: Sequence[str]) -> Standing:
     """[RUN]: where a run stands, and why."""
     run = session.store.find(_run_parser("status").parse_args(words).run)
     return shown(session, Standing(run.id, session.store))
+
+
+def doctor(session: Session, words: Sequence[str]) -> Diagnosis:
+    """[options]: whether cells with these options will run where they go, and what is missing."""
+    return shown(session, Diagnosis(doctor_.examine(session.resolve(options.parse(list(words)).options))))
 
 
 def explain(session: Session, words: Sequence[str]) -> Explained:
@@ -220,6 +258,8 @@ def _list_parser() -> commands.Parser:
     parser = _parser("list", "The runs, newest first, also those of scripts and of other notebooks.")
     parser.add_argument("--live", action="store_true", help="only runs that have not ended")
     parser.add_argument("--all", action="store_true", help=f"all of them, and not only the newest {_FEW}")
+    told = "everybody's runs, and other workloads, in the queues where cells with these options would go"
+    parser.add_argument("--namespace", nargs="?", const="", metavar="NAME", help=told)
     parser.add_argument("--phase", choices=[phase.value for phase in Phase], metavar="PHASE", help="only of this phase")
     return parser
 

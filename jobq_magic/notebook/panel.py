@@ -21,9 +21,11 @@ from typing import Any, ClassVar
 from IPython.display import display
 
 from jobq_magic.errors import JobqError
+from jobq_magic.pauses import PAUSABLE
 from jobq_magic.render import html, text
 from jobq_magic.render.card import Card
 from jobq_magic.runs.logend import LogEnd
+from jobq_magic.snapshot import Phase
 
 __all__ = ["Panel"]
 
@@ -34,6 +36,8 @@ _MESSAGE = 7800
 """Bytes that a message counts as, at least: so a panel sends about four a second, however few bytes they have."""
 _BREATH = 10.0
 """Seconds between two words about progress, at least; a change of phase is told at once."""
+_PAUSE = "Let this run give back what it holds; Resume starts it again"
+_RESUME = "Start this run again, as a new attempt"
 _STYLE = (
     html.STYLE
     + """<style>
@@ -60,15 +64,23 @@ class Panel:
         card: how it looks first.
         stop: asks for the run to be stopped; called on a press of Stop, in any thread.
         log: gives the end of the log, longer than the card has it; called on a press of Full log.
+        pause: asks for the run to be paused, or to go on; None where it cannot be.
     """
 
     _ended: ClassVar[deque[Panel]] = deque()
 
-    def __init__(self, card: Card, *, stop: Callable[[], None], log: Callable[[], LogEnd]) -> None:
+    def __init__(
+        self,
+        card: Card,
+        *,
+        stop: Callable[[], None],
+        log: Callable[[], LogEnd],
+        pause: Callable[[bool], object] | None = None,
+    ) -> None:
         self._lock = threading.Lock()  # a widget must not be set by two threads at once
         self._frozen = False
         self._spoke = card.snapshot.phase, time.monotonic()
-        self._make(card, stop, log)
+        self._make(card, stop, log, pause)
         bundle = {
             _VIEW: {"version_major": 2, "version_minor": 0, "model_id": self._box.model_id},
             "text/html": html.card(replace(card, notes=(*card.notes, _still(card.snapshot.run)))),
@@ -87,6 +99,7 @@ class Panel:
                     part.value = value
                     taken += max(_MESSAGE, len(value))
             self._log.tabbable = bool(live.log)
+            self._turn(card)
         return taken
 
     def freeze(self, card: Card) -> None:
@@ -126,7 +139,24 @@ class Panel:
         self._spoke = card.snapshot.phase, now
         return html.voice(card)
 
-    def _make(self, card: Card, stop: Callable[[], None], log: Callable[[], LogEnd]) -> None:
+    def _turn(self, card: Card) -> None:
+        """What the button for pausing does next. It is there where the place can pause, and works where the run can."""
+        snapshot = card.snapshot
+        if self._rest is None or self._known == (snapshot.phase, snapshot.notes):
+            return
+        self._known = snapshot.phase, snapshot.notes  # a refusal is a note
+        paused = snapshot.phase is Phase.PAUSED
+        self._rest.description = "Resume" if paused else "Pause"
+        self._rest.tooltip = _RESUME if paused else _PAUSE
+        self._rest.disabled = not paused and snapshot.phase not in PAUSABLE
+
+    def _make(
+        self,
+        card: Card,
+        stop: Callable[[], None],
+        log: Callable[[], LogEnd],
+        pause: Callable[[bool], object] | None,
+    ) -> None:
         import ipywidgets as widgets
 
         wide = widgets.Layout(width="auto", margin="0")
@@ -137,8 +167,8 @@ class Panel:
         live = html.live(card)
         self._style, self._voice, self._state = part(_STYLE), part(html.voice(card)), part(live.state)
         self._log, awaited, links, self._whole = part(live.log), part(live.awaited), part(live.links), part("")
-        image = part(live.image)
-        self._parts = (self._voice, self._state, self._log, awaited, links, image)
+        image, queue = part(live.image), part(live.queue)
+        self._parts = (self._voice, self._state, self._log, awaited, links, image, queue)
         names = {self._style: "sheet", self._voice: "voice", self._log: "out", self._whole: "whole"}
         for widget, name in names.items():
             widget.add_class(f"jq-{name}")
@@ -162,12 +192,28 @@ class Panel:
                 self._whole.value = _bare(html.error(error))
             full.description = "Less log" if self._whole.value else "Full log"
 
+        self._rest: Any = None if pause is None else widgets.Button()
+        self._known: tuple[Phase, tuple[str, ...]] | None = None
+        self._turn(card)
+
+        def on_rest(_: Any) -> None:
+            assert pause is not None
+            wanted = self._rest.description in ("Pause", "Pausing")
+            try:
+                pause(wanted)
+            except JobqError as error:
+                self._whole.value = _bare(html.error(error))
+            else:
+                self._rest.description = "Pausing" if wanted else "Resuming"
+
+        if self._rest is not None:
+            self._rest.on_click(on_rest)
         end.on_click(on_stop)
         full.on_click(on_full)
         sent, copy = _bare(html.details(card.account)), _bare(html.copy_id(card.snapshot.run))
-        self._bar = widgets.HBox([part(sent), links, end, full, part(copy)], layout=wide)
+        self._bar = widgets.HBox([part(sent), links, *filter(None, (self._rest,)), end, full, part(copy)], layout=wide)
         self._bar.add_class("jq-buttons")
-        above = [self._style, self._voice, self._state, self._log, self._whole, awaited, image, self._bar]
+        above = [self._style, self._voice, self._state, self._log, self._whole, awaited, queue, image, self._bar]
         self._box = widgets.VBox(above, layout=wide)
         for name in ("jq", "jq-panel"):
             self._box.add_class(name)

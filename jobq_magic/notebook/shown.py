@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import queue
+from collections.abc import Callable
 from typing import Any
 
-from jobq_magic import commands
+from jobq_magic import commands, pauses
 from jobq_magic.errors import JobqError
 from jobq_magic.job import outcome
 from jobq_magic.notebook import faces, frontend
@@ -71,7 +72,11 @@ class Shown:
             commands.card(self._store, run, log=LogEnd()),  # the log comes as it is read
             stop=lambda: self._store.request_stop(run),
             log=lambda: commands.log_end(self._store, run, most=_FULL),
+            pause=self._pause_or_resume(run) if pauses.can_pause(run) else None,
         )
+
+    def _pause_or_resume(self, run: Run) -> Callable[[bool], object]:
+        return lambda wanted: (pauses.pause if wanted else pauses.resume)(self._store, run)
 
     def _has_ended(self, watched: Watched) -> None:
         """In the publisher's thread."""

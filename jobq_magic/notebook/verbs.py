@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from jobq_magic import commands, options
+from jobq_magic import commands, options, pauses
 from jobq_magic.config import config_table
 from jobq_magic.errors import OptionError, closest
 from jobq_magic.notebook import looking
@@ -47,6 +47,18 @@ def _stop(session: Session, words: Sequence[str]) -> None:
     """[RUN]: stops a run and all its processes."""
     run = session.store.find(_one(words, "stop"))
     print(text.status(commands.stop(session.store, run, wait=15), now=time.time()))
+
+
+def _pause(session: Session, words: Sequence[str]) -> None:
+    """[RUN]: lets a run give back what it holds; what it printed stays, and resume starts it again."""
+    run = session.store.find(_one(words, "pause"))
+    print(text.live(pauses.pause(session.store, run, wait=15), now=time.time()))
+
+
+def _resume(session: Session, words: Sequence[str]) -> None:
+    """[RUN]: lets a paused run go on, from its beginning, as a new attempt."""
+    run = session.store.find(_one(words, "resume"))
+    print(text.live(pauses.resume(session.store, run, wait=15), now=time.time()))
 
 
 def _attach(session: Session, words: Sequence[str]) -> Any:
@@ -100,6 +112,8 @@ VERBS: dict[str, Callable[[Session, Sequence[str]], Any]] = {
     "explain": looking.explain,
     "image": looking.image,
     "stop": _stop,
+    "pause": _pause,
+    "resume": _resume,
     "list": looking.list_,
     "attach": _attach,
     "release": _release,
@@ -107,6 +121,7 @@ VERBS: dict[str, Callable[[Session, Sequence[str]], Any]] = {
     "rerun": _rerun,
     "prune": _prune,
     "config": _config,
+    "doctor": looking.doctor,
     "ray": _ray,
 }
 
@@ -122,8 +137,8 @@ def help_of(verb: str) -> str:
     """Help of one verb."""
     if verb in looking.PARSERS:
         return looking.PARSERS[verb]().format_help().rstrip()
-    if verb == "config":
-        return options.help_text("%jobq config [options]")
+    if verb in ("config", "doctor"):
+        return options.help_text(f"%jobq {verb} [options]")
     return _usage(verb)
 
 

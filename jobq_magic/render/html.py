@@ -38,6 +38,7 @@ __all__ = [
     "live",
     "log",
     "table",
+    "typed",
     "voice",
 ]
 
@@ -105,8 +106,8 @@ def live(card: Card) -> Live:
     """What changes while a run goes on, and at its end what it came to; without the style."""
     told, snapshot = content.read(card), card.snapshot
     head = _head(snapshot, snapshot.run, content.place(card), "", _took(card))
-    pieces = _tail(told, cut=card.cut), _awaited(card), _links(card), image.folded(snapshot.image)
-    pieces += (queuehtml.folded(_waited_in(snapshot)),)
+    unfolded = image.folded(snapshot.image), queuehtml.folded(_waited_in(snapshot))
+    pieces = _tail(told, cut=card.cut), _awaited(card), _links(card), *unfolded
     drawn = [_box(snapshot, snapshot.run, head + _state(card, told))]
     drawn += [f'<div class="jq">{piece}</div>' * bool(piece) for piece in pieces]
     return Live(*(rules(piece) + piece for piece in drawn))
@@ -149,7 +150,7 @@ def copy_id(run: str) -> str:
 
 def line(sentence: str, advice: str = "") -> str:
     """One sentence, with what to do about it beside it."""
-    tip = f' <span class="jq-mut">{_typed(advice)}</span>' if advice else ""
+    tip = f' <span class="jq-mut">{typed(advice)}</span>' if advice else ""
     return f'{STYLE}<div class="jq jq-bare">{safe(sentence)}{tip}</div>'
 
 
@@ -204,7 +205,7 @@ def _state(card: Card, told: Content) -> str:
         gauges.bars(told),
         queuehtml.chips(snapshot),
         "" if snapshot.final else gauges.processes(snapshot.usage),
-        *(f'<div class="jq-note jq-mut">{_typed(note)}</div>' for note in some(content.notes(card))),
+        *(f'<div class="jq-note jq-mut">{typed(note)}</div>' for note in some(content.notes(card))),
     ]
     if snapshot.phase is Phase.FAILED and card.traceback:
         lines = console.html(card.traceback, lines=_TRACEBACK, columns=_WIDE * 2)
@@ -271,11 +272,11 @@ def _sentence(card: Card) -> str:
     else:
         under = "<br>" if queue.place(card.snapshot) else " "
         first = f"{safe(content.closed(first))}{under}" if beside else safe(first)
-    tip = f'<span class="jq-mut">{_typed(beside)}</span>' if beside else ""
+    tip = f'<span class="jq-mut">{typed(beside)}</span>' if beside else ""
     return f'<div class="jq-say">{first}{tip}</div>'
 
 
-def _typed(advice: str) -> str:
+def typed(advice: str) -> str:
     """Advice, with what can be typed set apart."""
     return _TYPED.sub(lambda found: f'<code class="jq-copy">{found[0]}</code>', safe(advice))
 

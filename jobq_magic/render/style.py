@@ -86,6 +86,7 @@ padding:1px 10px;cursor:pointer;margin-left:auto}
 .jq>details:first-child{border-top:0}
 .jq summary{padding:6px 12px;cursor:pointer;color:var(--jq-mut)}
 .jq-fit{overflow-x:auto}
+.jq .jq-found{color:var(--c);font-weight:600;white-space:nowrap}
 .jq ol.jq-ahead{margin:0 0 8px;padding:0 12px 0 36px;max-height:220px;overflow:auto}
 .jq.jq.jq tr{background:none}.jq table{border-collapse:collapse;margin:2px 0 6px;font-size:12px;color:inherit}
 .jq td,.jq th{vertical-align:top;padding:2px 12px;max-width:30em;font-weight:400;
