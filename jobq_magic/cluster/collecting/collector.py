@@ -137,7 +137,7 @@ class Collector:
                 self._miss()
             self._seq = frame.seq
             self._meet(text, frame.kind, frame.fields)
-        except (KeyError, TypeError, ValueError):  # it has the run's token, but nobody of ours made it
+        except (AttributeError, KeyError, TypeError, ValueError):  # it has the run's token, but nobody of ours made it
             return
         if self._parts is None:
             self._state.seq = self._seq

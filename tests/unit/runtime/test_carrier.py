@@ -1,0 +1,249 @@
+"""What a job writes, carried through its pod's log, and collected: the same bytes in the same order."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from jobq_magic.run import AttemptPaths
+from jobq_magic.runs.store import Store
+from jobq_magic.runs.tail import Chunk, Tail
+from jobq_magic.runtime import carrier, frames, wire
+from jobq_magic.runtime.main import Job
+from tests.podded import KEY, Pod
+from tests.support import eventually
+
+FILES = ("stdout", "stderr", "displays.jsonl")
+TALKS = r"""
+import os, subprocess, sys, time
+print("a line")
+print("to stderr", file=sys.stderr)
+display({"text/plain": "shown"}, raw=True)
+for step in range(5):
+    print(f"\r{step} of 5", end="", flush=True)
+    time.sleep(0.15)
+print()
+print("ü" * 50_000)
+sys.stdout.flush()
+os.write(1, b"no utf-8: \xff\xfe\x00 and CRLF\r\n")
+os.write(1, "half ü".encode()[:-1]); time.sleep(0.4); os.write(1, "ü".encode()[-1:] + b"\n")
+subprocess.run(["echo", "a child"])
+print("x" * 10_000_000)
+display({"text/plain": "y" * 500_000}, raw=True)
+for number in range(2000):
+    print("out", number)
+    if number % 7 == 0: print("err", number, file=sys.stderr)
+    if number % 100 == 0: display({"text/plain": str(number)}, raw=True)
+print("the end, without a newline", end="")
+"""
+
+
+def same(pod: Pod) -> None:
+    for name in FILES:
+        assert (pod.folder / "collected" / name).read_bytes() == (pod.attempt / name).read_bytes(), name
+
+
+def kinds(log: bytes) -> list[str]:
+    token = frames.token(KEY)
+    return [frame.kind for line in log.split(b"\n") if (frame := frames.parse(line, token))]
+
+
+def waited(check):
+    return eventually(check, timeout=30)
+
+
+def test_what_a_job_writes_arrives_byte_for_byte(tmp_path):
+    pod = Pod(tmp_path, TALKS)
+    assert pod.through() == 0
+    came = pod.collect().collected
+    same(pod)
+    assert (came.begun, came.ended, came.status) == (True, True, 0)
+    assert came.gaps == came.missing == ()
+    assert [event["phase"] for event in came.events] == ["starting", "running", "collecting", "succeeded"]
+
+
+def test_a_reader_of_what_arrived_sees_the_order_of_the_job(tmp_path):
+    store = Store(tmp_path / "store")
+    run = store.open(spec={"mode": "kueue", "workers": None}, target={"backend": "kueue", "where": "here"}, name="pi")
+    pod = Pod(tmp_path / "pod", TALKS, run=run.id)
+    pod.through()
+    pod.collect(to=run.paths.attempt(1).folder)
+
+    def items(folder=None):
+        if folder:
+            for name in (*FILES, "order"):
+                (run.paths.attempt(1).folder / name).write_bytes((folder / name).read_bytes())
+        got, tail = [], Tail(store, run)
+        while not tail.done:
+            got += tail.poll()
+        joined = []
+        for item in got:
+            if (
+                isinstance(item, Chunk)
+                and joined
+                and isinstance(joined[-1], Chunk)
+                and joined[-1].stream == item.stream
+            ):
+                joined[-1] = Chunk(item.stream, joined[-1].data + item.data)
+            else:
+                joined.append(item)
+        return joined
+
+    for phase in ("submitting", "running", "succeeded"):
+        store.append(run, phase=phase, attempt=1)
+    assert items() == items(pod.attempt)
+
+
+def test_every_piece_of_text_is_what_was_printed(tmp_path):
+    pod = Pod(tmp_path, "print('plain'); print('und das: ü')")
+    pod.through()
+    assert b"\nplain\nund das: \xc3\xbc\n\x1ejobq1 " in pod.log.read_bytes()
+
+
+def test_a_value_comes_back_under_the_number_of_its_attempt(tmp_path):
+    pod = Pod(tmp_path, "x = {'answer': 42}", outs=("x",))
+    pod.through()
+    assert pod.collect(attempt=3).collected.result
+    paths = AttemptPaths(tmp_path / "collected")
+    result = wire.unseal(paths.result.read_bytes(), KEY, run="r1", attempt=3)
+    assert wire.read_group(paths.values / result["names"]["x"]["group"]) == {"x": {"answer": 42}}
+
+
+def test_values_too_large_for_a_log_are_told_of(tmp_path):
+    pod = Pod(tmp_path, "import os; x = os.urandom(300_000)", outs=("x",))
+    pod.through()
+    came = pod.collect().collected
+    assert came.result
+    assert came.missing == ()
+    assert [name.startswith("values/") and size > 300_000 for name, size in came.beyond.items()] == [True]
+    assert not came.kept
+    assert len(pod.log.read_bytes()) < 10_000
+
+
+def test_values_that_fit_just_so_are_carried(tmp_path):
+    pod = Pod(tmp_path, f"import os; x = os.urandom({carrier.LIMIT - 1500})", outs=("x",))
+    pod.through()
+    came = pod.collect().collected
+    assert came.beyond == {}
+    assert len(os.listdir(tmp_path / "collected" / "values")) == 1
+
+
+def test_a_worker_behind_the_first_carries_no_values(tmp_path):
+    pod = Pod(tmp_path, "x = 1", outs=("x",), JOB_COMPLETION_INDEX="2")
+    pod.through()
+    assert b"values/" not in pod.log.read_bytes()
+
+
+def test_what_looks_like_a_frame_is_text(tmp_path):
+    forged = frames.Writer(KEY).frame("end", {"sizes": {}, "lines": {}, "status": 0, "result": False, "t": 1.0})
+    wrong = frames.Writer(b"wrong").frame("begin", {"t": 1.0})
+    pod = Pod(tmp_path, f"import os; os.write(1, b'before\\n' + {forged!r} + {wrong!r} + b'after\\n')")
+    pod.through()
+    assert pod.collect().collected.gaps == ()
+    assert (tmp_path / "collected" / "stdout").read_bytes() == b"before\n" + forged + wrong + b"after\n"
+
+
+def test_a_bar_that_has_no_newline_is_carried_while_it_grows(tmp_path):
+    pod = Pod(tmp_path, "import time\nprint('\\r 50 %', end='', flush=True)\ntime.sleep(60)")
+    container = pod.start()
+    try:
+        waited(lambda: b"50 %\n\x1e" in pod.log.read_bytes())
+    finally:
+        container.terminate()
+        container.wait(30)
+
+
+def test_a_line_reaches_the_log_soon(tmp_path):
+    pod = Pod(tmp_path, "import time\nfor _ in range(20): print(repr(time.time())); time.sleep(0.11)")
+    pod.through()
+    token, delays, text = frames.token(KEY), [], b""
+    for line in pod.log.read_bytes().split(b"\n"):
+        if (frame := frames.parse(line, token)) is None:
+            text = line
+        elif frame.kind == "text":
+            delays.append(frame.fields["t"] - float(text))
+    print(sorted(delays))
+    assert sorted(delays)[len(delays) // 2] < 0.15
+
+
+def test_a_display_of_any_size_is_carried_or_told_of(tmp_path):
+    pod = Pod(tmp_path, "for size in (3 << 20, 5 << 20, 1): display({'text/plain': 'z' * size}, raw=True)")
+    pod.through()
+    assert pod.collect().collected.gaps == ()
+    shown = [
+        json.loads(line)["data"]["text/plain"]
+        for line in (tmp_path / "collected" / "displays.jsonl").read_text().split("\n")[:-1]
+    ]
+    assert [shown[0], shown[2]] == ["z" * (3 << 20), "z"]
+    assert shown[1] == "This display has 5.0 MiB; what comes back from a cluster may have 4 MiB"
+
+
+def test_nothing_is_lost_while_nobody_reads(tmp_path):
+    pod = Pod(tmp_path, "for n in range(50_000): print('line', n)\nopen('done', 'w')")
+    out, into = os.pipe()
+    container = pod.start(into)
+    os.close(into)
+    waited(lambda: os.path.exists("done"))  # the job is not held up
+    time.sleep(0.3)
+    with os.fdopen(out, "rb") as log:
+        pod.log.write_bytes(log.read())
+    assert container.wait(30) == 0
+    assert pod.collect().collected.gaps == ()
+    same(pod)
+
+
+def test_a_pod_that_nobody_reads_from_any_more_ends_its_job_all_the_same(tmp_path):
+    pod = Pod(tmp_path, "import time\nfor n in range(10): print(n); time.sleep(0.1)")
+    out, into = os.pipe()
+    container = pod.start(into)
+    os.close(into)
+    os.close(out)
+    assert container.wait(30) == 0
+
+
+def test_silence_is_broken_by_a_sign_of_life(tmp_path, monkeypatch):
+    monkeypatch.setattr(carrier, "_SILENCE", 0.0)
+    job = Job("r1", str(tmp_path), 1)
+    os.makedirs(job.out)
+    with (tmp_path / "log").open("wb") as log:
+        made = carrier.Carrier(job, KEY, log.fileno(), rank=0)
+        time.sleep(0.01)
+        made.beat()
+    assert kinds((tmp_path / "log").read_bytes()) == ["begin", "beat"]
+
+
+def test_progress_is_carried_as_a_whole_and_not_more_often_than_it_can_be_read(tmp_path):
+    job = Job("r1", str(tmp_path), 1)
+    os.makedirs(job.out)
+    with (tmp_path / "log").open("wb") as log:
+        made = carrier.Carrier(job, KEY, log.fileno(), rank=0)
+        for number in range(10):
+            wire.replace_file(os.path.join(job.out, "progress.json"), json.dumps([number]).encode())
+            made.beat()
+        made.finish(0)
+    log = (tmp_path / "log").read_bytes()
+    assert kinds(log) == ["begin", "put", "put", "end"]
+    pod = Pod(tmp_path / "pod", "")
+    pod.log.write_bytes(log)
+    pod.collect()
+    assert (pod.folder / "collected" / "progress.json").read_bytes() == b"[9]"
+
+
+def test_what_is_carried_after_a_kill_is_what_was_printed_before(tmp_path):
+    pod = Pod(tmp_path, "import os, signal\nfor n in range(1000): print(n)\nos.kill(os.getpid(), signal.SIGKILL)")
+    assert pod.through() == 128 + signal.SIGKILL
+    came = pod.collect().collected
+    assert came.events[-1]["reason"] == "killed"
+    assert (tmp_path / "collected" / "stdout").read_text() == "".join(f"{n}\n" for n in range(1000))
+
+
+@pytest.mark.parametrize("which", ["stdout", "order"])
+def test_a_cell_that_cuts_its_own_files_does_not_hold_the_carrier_up(tmp_path, which):
+    path = tmp_path / "volume" / "r1" / "attempts" / "1" / which
+    pod = Pod(tmp_path, f"import os, time\nprint('x' * 100)\ntime.sleep(.2)\nos.truncate({str(path)!r}, 0)\nprint('y')")
+    assert pod.through() == 0
+    assert pod.collect().collected.ended
