@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import threading
@@ -12,13 +13,20 @@ from pathlib import Path
 
 import pytest
 
-from jobq_magic.runtime import keeping, stores
+from jobq_magic.errors import ResultError
+from jobq_magic.results.stores import open_store
+from jobq_magic.results.stores.claims import Coming
+from jobq_magic.run import AttemptPaths
+from jobq_magic.runtime import fetching, keeping, stores, wire
 from jobq_magic.runtime.stores import StoreFailed, packages_for, volume_of
+from tests.podded import KEY as POD_KEY
+from tests.podded import Pod
 from tests.services.kept import KEY, POD, RUN, left
 from tests.services.s3 import PACKAGES, S3, SECRET
 from tests.services.s3 import s3 as running
 
 pytestmark = pytest.mark.timeout(func_only=True)  # the gateway may have to be built first
+SOURCE = Path(__file__).parents[3]
 SITE = {"store": "s3://results/blue"}
 
 
@@ -34,7 +42,7 @@ def pod(server, monkeypatch, tmp_path) -> dict[str, str]:
     """A pod whose image has s3fs, and whose secrets open the store; what `keep` is told of them."""
     if server.process is None:
         server.start()
-    monkeypatch.setenv("PYTHONPATH", f"{PACKAGES}:{Path(__file__).parents[3]}")
+    monkeypatch.setenv("PYTHONPATH", f"{PACKAGES}:{SOURCE}")
     monkeypatch.setenv("JOBQ_POD_UID", POD)
     secrets = tmp_path / "secrets"
     secrets.write_text(json.dumps(server.environ))
@@ -115,7 +123,7 @@ def test_what_cannot_be_kept_is_one_sentence_on_the_record(pod, server, tmp_path
 def test_a_package_that_breaks_breaks_nothing_else(pod, tmp_path, monkeypatch):
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "fsspec.py").write_text("import os; os._exit(3)")
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'broken'}:{Path(__file__).parents[3]}")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'broken'}:{SOURCE}")
     ended = left(tmp_path / "runs", SITE)
     assert not keeping.keep(ended.job, **pod)
     assert ended.notes[0].endswith("the process that was to do it died")
@@ -230,3 +238,88 @@ def test_where_a_site_keeps_what_it_keeps():
         == "oci://registry.example.org/results"
     )
     assert keeping.store_of({"backend": "docker"}) == ""
+
+
+# The whole of a pod: its supervisor, its job, and what reads its log.
+
+
+def podded(folder: Path, server: S3, cell: str, store: str, **secrets: str) -> Pod:
+    made = Pod(folder, cell, outs=("x",), JOBQ_POD_UID=POD, JOBQ_POD="jobq-r1-0", PYTHONPATH=f"{PACKAGES}:{SOURCE}")
+    told = {"spec": {}, "target": {"backend": "kueue", "site": {"store": store}}}
+    (folder / "secret" / "run.json").write_text(json.dumps(told))
+    (folder / "secret" / "secrets").write_text(json.dumps({**server.environ, **secrets}))
+    return made
+
+
+def test_what_is_too_large_for_a_log_comes_by_the_store(server, tmp_path, monkeypatch):
+    if server.process is None:
+        server.start()
+    made = podded(tmp_path, server, "import os; x = os.urandom(5 << 20); print('made')", "s3://results/large")
+    assert made.through() == 0
+    came = made.collect().collected
+    assert (came.ended, came.result, came.kept) == (True, True, True)
+    (value,) = came.beyond
+    paths = AttemptPaths(tmp_path / "collected")
+    assert not (paths.folder / value).exists()
+    monkeypatch.syspath_prepend(str(PACKAGES))
+    store = open_store("s3://results/large", server.environ)
+    store.restore("r1", store.complete("r1", POD, POD_KEY), POD_KEY, paths, attempt=1)
+    digest = value.removeprefix("values/")
+    assert len(wire.read_group(paths.folder / value, digest=digest)["x"]) == 5 << 20
+    assert paths.stdout.read_text() == "made\n"
+
+
+def test_a_store_that_fails_leaves_the_end_of_the_cell_as_it_was(server, tmp_path):
+    made = podded(tmp_path, server, "x = bytes(1 << 20)", "s3://no-such-bucket/large")
+    assert made.through() == 0
+    came = made.collect().collected
+    assert (came.ended, came.result, came.kept) == (True, True, False)
+    assert [event["phase"] for event in came.events if "phase" in event][-1] == "succeeded"
+    assert "no bucket of that name" in came.events[-1]["note"]
+
+
+def test_a_small_result_is_in_the_log_and_in_the_store(server, tmp_path):
+    if server.process is None:
+        server.start()
+    made = podded(tmp_path, server, "x = 1", "s3://results/small")
+    assert made.through() == 0
+    came = made.collect().collected
+    assert came.result
+    assert not came.beyond
+    assert (server.bucket("results") / "small" / "r1" / POD / "complete.json").exists()
+
+
+def test_what_a_claim_keeps_comes_back_through_a_log(tmp_path):
+    ended = left(tmp_path / "runs", {}, size=3 << 20)
+    claim = tmp_path / "claim" / "blue"
+    claim.mkdir(parents=True)
+    keeping.put(ended.job, stores.Folder(str(claim)), POD)
+    (tmp_path / "here").mkdir()
+    coming = Coming(tmp_path / "here", RUN, POD)
+    log = io.BytesIO()
+    fetching.send(str(claim), RUN, POD, (), coming.token.encode(), log)
+    sent = log.getvalue()
+    assert max(map(len, sent.splitlines())) < 8192
+    for start in range(0, len(sent), 10_000):
+        coming.feed(sent[start : start + 10_000])
+    assert (coming.ended, coming.pods) == (True, (POD,))
+    store = open_store(f"file://{tmp_path}/here", {})
+    paths = AttemptPaths(tmp_path / "attempt")
+    store.restore(RUN, store.complete(RUN, POD, KEY), KEY, paths, attempt=3)
+    assert (paths.values / ended.value).read_bytes() == (ended.paths.values / ended.value).read_bytes()
+    assert paths.stderr.read_bytes() == b""
+
+
+def test_a_frame_that_was_lost_on_the_way_is_no_file(tmp_path):
+    ended = left(tmp_path / "runs", {}, size=3 << 20)
+    (tmp_path / "claim").mkdir()
+    keeping.put(ended.job, stores.Folder(str(tmp_path / "claim")), POD)
+    (tmp_path / "here").mkdir()
+    coming, log = Coming(tmp_path / "here", RUN, POD), io.BytesIO()
+    fetching.send(str(tmp_path / "claim"), RUN, POD, (), coming.token.encode(), log)
+    lines = log.getvalue().splitlines(keepends=True)
+    coming.feed(b"".join(lines[:200] + lines[201:]))
+    store = open_store(f"file://{tmp_path}/here", {})
+    with pytest.raises(ResultError) as told:
+        store.restore(RUN, store.complete(RUN, POD, KEY), KEY, AttemptPaths(tmp_path / "attempt"), attempt=1)
+    assert told.value.code == "result-damaged"
