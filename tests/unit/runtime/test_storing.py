@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from jobq_magic.errors import ResultError
-from jobq_magic.results.stores import open_store
-from jobq_magic.results.stores.claims import Coming
+from jobq_magic.stores import open_store
+from jobq_magic.stores.claims import Coming
 from jobq_magic.run import AttemptPaths
 from jobq_magic.runtime import fetching, keeping, stores, wire
 from jobq_magic.runtime.stores import StoreFailed, packages_for, volume_of

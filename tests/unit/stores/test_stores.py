@@ -8,7 +8,7 @@ import time
 import pytest
 
 from jobq_magic.errors import ResultError
-from jobq_magic.results.stores import check_store, open_store
+from jobq_magic.stores import check_store, open_store
 from jobq_magic.run import AttemptPaths
 from jobq_magic.runtime import keeping, stores, wire
 from tests.services.kept import KEY, POD, RUN, left
@@ -199,7 +199,7 @@ def test_a_server_that_is_away_for_a_moment_is_waited_for(s3, ended):
 
 
 def test_a_server_that_stays_away_is_told(s3, monkeypatch):
-    monkeypatch.setattr("jobq_magic.results.stores._TRIES", 0.5)
+    monkeypatch.setattr("jobq_magic.stores._TRIES", 0.5)
     store = open_store(URL, s3.environ)
     s3.kill()
     began = time.monotonic()
