@@ -80,6 +80,8 @@ class Panel:
         self._lock = threading.Lock()  # a widget must not be set by two threads at once
         self._frozen = False
         self._spoke = card.snapshot.phase, time.monotonic()
+        self._rest: Any = None
+        self._known: tuple[Phase, tuple[str, ...]] | None = None
         self._make(card, stop, log, pause)
         bundle = {
             _VIEW: {"version_major": 2, "version_minor": 0, "model_id": self._box.model_id},
@@ -192,8 +194,7 @@ class Panel:
                 self._whole.value = _bare(html.error(error))
             full.description = "Less log" if self._whole.value else "Full log"
 
-        self._rest: Any = None if pause is None else widgets.Button()
-        self._known: tuple[Phase, tuple[str, ...]] | None = None
+        self._rest = None if pause is None else widgets.Button()
         self._turn(card)
 
         def on_rest(_: Any) -> None:

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from jobq_magic import doctor, plugins
+from jobq_magic.cli.main import main
+from jobq_magic.errors import BackendError, OptionError
+from jobq_magic.findings import Finding
+
+MIXED = (
+    Finding("cluster", "ok", "Kubernetes 1.33 answers"),
+    Finding("queue", "problem", "There is no queue main", "Use one of: gpu, cpu"),
+    Finding("rbac/list-events", "warning", "You may not list events", "Ask for the role jobq-user"),
+    Finding("quota", "unknown", "The quota may not be read"),
+)
+
+
+def said(words, capsys):
+    capsys.readouterr()
+    status = main(["doctor", *words])
+    return status, capsys.readouterr().out
+
+
+def test_a_place_is_examined_with_its_own_target(place):
+    found = list(doctor.doctor([], interactive=False))
+    assert [one.code for one in found] == ["settings", "cluster"]
+    assert found[0].what == "Cells go to this machine (mode local, by default)"
+    assert place.asked[0]["located"]
+
+
+def test_a_place_without_findings_says_that_it_needs_nothing(plain):
+    assert [(one.code, one.level) for one in doctor.doctor([], interactive=False)] == [
+        ("settings", "ok"),
+        ("place", "ok"),
+    ]
+    plain.notes = ("Something to know",)
+    assert [one.level for one in doctor.doctor([], interactive=False)] == ["ok", "warning", "ok"]
+
+
+def test_what_such_a_place_refuses_is_a_problem(plain):
+    plain.refusal = BackendError("no-engine", "No engine answers", why="it is off", do="Start it")
+    *_, last = doctor.doctor([], interactive=False)
+    assert last == Finding("place", "problem", "No engine answers: it is off", "Start it")
+
+
+def test_a_place_that_is_not_installed_is_a_problem(monkeypatch):
+    def missing(mode):
+        raise BackendError("backend-missing", "Mode local cannot be used", do="Install it")
+
+    monkeypatch.setattr(plugins, "backend", missing)
+    *_, last = doctor.doctor([], interactive=False)
+    assert (last.code, last.level, last.advice) == ("mode", "problem", "Install it")
+
+
+def test_a_place_that_cannot_be_located_is_a_problem(place, monkeypatch):
+    def lost(target):
+        raise BackendError("no-context", "There is no context blue")
+
+    monkeypatch.setattr(place, "locate", lost)
+    *_, last = doctor.doctor([], interactive=False)
+    assert (last.level, last.what) == ("problem", "There is no context blue")
+
+
+def test_settings_that_cannot_be_are_refused(place):
+    with pytest.raises(OptionError, match="--colour"):
+        list(doctor.doctor(["--colour", "red"], interactive=False))
+
+
+def test_findings_come_in_the_order_of_looking_with_a_summary_at_the_end(place, capsys):
+    place.findings = MIXED
+    status, out = said([], capsys)
+    assert status == 1
+    assert out.splitlines()[1:] == [
+        "✓ cluster                Kubernetes 1.33 answers",
+        "✗ queue                  There is no queue main",
+        "                         Use one of: gpu, cpu",
+        "! rbac/list-events       You may not list events",
+        "                         Ask for the role jobq-user",
+        "? quota                  The quota may not be read",
+        "",
+        "1 problem, 1 warning and 1 unknown among 5 findings: no cell will run there as it is",
+    ]
+
+
+def test_without_a_problem_the_exit_status_is_good(place, capsys):
+    place.findings = MIXED[2:]
+    status, out = said([], capsys)
+    assert status == 0
+    assert out.endswith("1 warning and 1 unknown among 3 findings: cells will run\n")
+    place.findings = MIXED[:1]
+    assert said([], capsys)[1].endswith("All is well: 2 findings\n")
+
+
+def test_findings_are_json_too(place, capsys):
+    place.findings = MIXED
+    status, out = said(["--json"], capsys)
+    told = json.loads(out)
+    assert (status, told["ok"]) == (1, False)
+    assert told["findings"][2] == {
+        "code": "queue",
+        "level": "problem",
+        "what": "There is no queue main",
+        "advice": "Use one of: gpu, cpu",
+    }
