@@ -32,6 +32,8 @@ class Told:
     """It said that it ended, and all that it had is here."""
     drained: bool = False
     """Nothing more will come: it ended, or its log is gone."""
+    notes: tuple[str, ...] = ()
+    """What there is to say of how it came over."""
 
     @property
     def last(self) -> Mapping[str, Any]:
@@ -70,6 +72,16 @@ def course(
         asked: the reason of a request to stop, or "".
         attempt: which one this is.
     """
+    now = _course(standing, told, workers=workers, gone=gone, asked=asked, attempt=attempt)
+    if now.seen.phase not in _ENDS and not now.next_attempt:
+        return now
+    said = [note for one in told for note in (*one.notes, *(event["note"] for event in one.events if "note" in event))]
+    return replace(now, seen=replace(now.seen, notes=tuple(dict.fromkeys((*now.seen.notes, *said)))))
+
+
+def _course(
+    standing: Standing | None, told: Sequence[Told], *, workers: int, gone: bool, asked: str, attempt: int
+) -> Course:
     each = _each(standing, told) if standing is not None else None
     if (end := _end(told, workers, asked)) is not None:
         return Course(_seen(end, each, attempt))

@@ -11,10 +11,11 @@ from typing import Any
 
 from jobq_magic.backends.kueue.attempts import Attempts, Placed
 from jobq_magic.backends.kueue.course import Course, Told, course
+from jobq_magic.backends.kueue.stored import Bringing, Finding, lacks, without
 from jobq_magic.backends.kueue.watched import Watched
 from jobq_magic.cluster import kinds, status
 from jobq_magic.cluster.client import Api, Missing
-from jobq_magic.cluster.collecting import Collector
+from jobq_magic.cluster.collecting import Collected, Collector
 from jobq_magic.cluster.logs import Log
 from jobq_magic.cluster.manifests import names
 from jobq_magic.cluster.manifests.pods import MAIN
@@ -23,6 +24,7 @@ from jobq_magic.cluster.status import Objects
 from jobq_magic.errors import BackendError
 from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
+from jobq_magic.runtime.keeping import store_of
 
 __all__ = ["Following"]
 
@@ -40,6 +42,7 @@ class _Reader:
         paths = run.paths.attempt(placed.attempt).worker(placed.rank)
         paths.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.placed = placed
+        self._stored = _Stored(run, key, placed, call)
         self._watches = watched.watches
         self._call = call
         self._last = False
@@ -78,7 +81,7 @@ class _Reader:
             self._collector.close(final=True)
         known = self._collector.collected
         drained = known.ended or (self._log.ended and self._log.failed is None)
-        return Told(self.placed.rank, known.events, known.ended, drained)
+        return self._stored.told(known) if drained else Told(self.placed.rank, known.events)
 
     def close(self) -> None:
         """Ends the reading; another process may go on with it."""
@@ -92,6 +95,31 @@ class _Reader:
             self._log = self._opened()
             if self._last:
                 self._log.finish()
+
+
+class _Stored:
+    """What there is of a pod whose log has ended: that, and what the store has beside it."""
+
+    def __init__(self, run: Run, key: bytes, placed: Placed, call: threading.Event) -> None:
+        self._asked = (run, key, placed, call)
+        self._rank = placed.rank
+        self._has_one = bool(store_of(run.target))
+        self._bringing: Bringing | None = None
+
+    def told(self, known: Collected) -> Told:
+        """What came over, once nothing more will."""
+        notes = tuple(filter(None, [without(known)]))
+        if not self._has_one or not lacks(known):
+            return Told(self._rank, known.events, known.ended, drained=True, notes=notes)
+        if self._bringing is None:
+            self._bringing = Bringing(*self._asked)
+        if not self._bringing.done:
+            return Told(self._rank, known.events)
+        if self._bringing.events is None:
+            notes = (*notes, *filter(None, [self._bringing.note]))
+            return Told(self._rank, known.events, known.ended, drained=True, notes=notes)
+        events = known.events if known.ended else self._bringing.events
+        return Told(self._rank, events, whole=True, drained=True, notes=notes)
 
 
 class Following:
@@ -113,6 +141,8 @@ class Following:
         self._readers: dict[tuple[str, int], _Reader] = {}
         self._seen_job = bool(self._attempts.pods)
         self._asked_for_it = 0.0
+        self._stored: dict[tuple[str, int], _Stored] = {}
+        self._finding: Finding | None = None
         self.call = threading.Event()
         watched.join(self._job, self.call)
 
@@ -133,12 +163,16 @@ class Following:
         attempts = self._attempts.with_pods(objects.pods)
         self._keep(attempts)
         self._read(objects)
+        gone = objects.job is None and self._is_gone()
+        if gone and not asked and not self._found():
+            return Observation(attempt=self._attempts.current)
+        attempts = self._attempts
         standing = self._standing(objects)
         now: Course = course(
             standing,
             [self._told(placed) for placed in attempts.of(attempts.current)],
             workers=self._workers,
-            gone=objects.job is None and self._is_gone(),
+            gone=gone,
             asked=asked,
             attempt=attempts.current,
         )
@@ -165,6 +199,16 @@ class Following:
         capacity = self._watched.capacity(queue) if queue else None
         line = lines(self._api).line(self._api.place.namespace, queue, len(others)) if queue else None
         return status.read(objects, workers=self._workers, capacity=capacity, line=line, now=time.time())
+
+    def _found(self) -> bool:
+        """Whether the store was asked for pods that nobody has seen; it is worth that where there is no other way."""
+        if not store_of(self._run.target):
+            return True
+        if self._finding is None:
+            self._finding = Finding(self._run, self._key, self.call)
+        if self._finding.done:
+            self._keep(self._finding.placed(self._attempts))
+        return self._finding.done
 
     def _is_gone(self) -> bool:
         """Whether the Job, which no watch shows, was there."""
@@ -211,10 +255,16 @@ class Following:
         paths = self._run.paths.attempt(placed.attempt).worker(placed.rank)
         if not Path(paths.folder, "collected.json").exists():
             ended = not there or any(_has_ended(pod) for pod in objects.pods if pod["metadata"]["uid"] == placed.uid)
-            return Told(placed.rank, drained=ended)
+            return self._of_store(placed, Collected()) if not there else Told(placed.rank, drained=ended)
         collector = Collector(paths, key=self._key, run=self._run.id, attempt=placed.attempt)
         known = collector.collected
-        return Told(placed.rank, known.events, known.ended, drained=not there)
+        return Told(placed.rank, known.events, known.ended) if there else self._of_store(placed, known)
+
+    def _of_store(self, placed: Placed, known: Collected) -> Told:
+        where = placed.uid, placed.attempt
+        if where not in self._stored:
+            self._stored[where] = _Stored(self._run, self._key, placed, self.call)
+        return self._stored[where].told(known)
 
 
 def _has_begun(pod: Mapping[str, Any]) -> bool:

@@ -8,9 +8,9 @@ import time
 import pytest
 
 from jobq_magic.errors import ResultError
-from jobq_magic.stores import check_store, open_store
 from jobq_magic.run import AttemptPaths
 from jobq_magic.runtime import keeping, stores, wire
+from jobq_magic.stores import check_store, open_store
 from tests.services.kept import KEY, POD, RUN, left
 from tests.services.registry import registry
 from tests.services.s3 import KEY as S3_KEY

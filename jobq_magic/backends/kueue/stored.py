@@ -1,0 +1,144 @@
+"""What the pods of a run have kept in the store of their site: what a log could not carry, or has lost.
+
+A store is asked in a thread of its own: values may be large, and others are followed meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from jobq_magic import handover
+from jobq_magic.backends.kueue.attempts import Attempts, Placed
+from jobq_magic.cluster.collecting import Collected
+from jobq_magic.errors import JobqError
+from jobq_magic.run import Run
+from jobq_magic.runtime.carrier import LIMIT
+from jobq_magic.runtime.keeping import store_of
+from jobq_magic.stores import Kept, ResultStore, open_store
+
+__all__ = ["Bringing", "Finding", "lacks", "without"]
+
+
+def lacks(known: Collected) -> bool:
+    """Whether a store may have more than came through the log."""
+    return bool(known.kept or known.gaps or known.missing or not known.ended)
+
+
+def without(known: Collected) -> str:
+    """What is to be said where values were too large for the log, and are nowhere else; "" where it is not so."""
+    values = [size for name, size in known.beyond.items() if name.startswith("values/")]
+    if not known.beyond or known.kept:
+        return ""
+    size = (sum(values) or sum(known.beyond.values())) / (1 << 20)
+    return (
+        f"What came of it has {size:.1f} MiB, and a log carries {LIMIT >> 10} KiB: it is lost. "
+        "A store takes it: --store s3://BUCKET/FOLDER or pvc://CLAIM/FOLDER, or `store` of the profile"
+    )
+
+
+class _Asking:
+    """Asks the store of a run, in a thread.
+
+    Args:
+        run: the run.
+        key: of the run.
+        call: is set when there is an answer.
+    """
+
+    def __init__(self, run: Run, key: bytes, call: threading.Event) -> None:
+        self.note = ""
+        """Why there is no answer."""
+        self._run, self._key, self._call = run, key, call
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._ask, name=f"jobq-store-{run.id}", daemon=True)
+        self._thread.start()
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more will come."""
+        return self._done.is_set()
+
+    def join(self, seconds: float | None = None) -> bool:
+        """Waits until it has ended; whether it has."""
+        return self._done.wait(seconds)
+
+    def _ask(self) -> None:
+        try:
+            self._answer()
+        except JobqError as error:
+            self.note = ". ".join(error.lines())
+        except OSError as error:
+            self.note = f"What the store has could not be written here: {error.strerror or error}"
+        finally:
+            self._done.set()
+            self._call.set()
+
+    def _answer(self) -> None:
+        raise NotImplementedError
+
+    def _opened(self) -> ResultStore:
+        left = handover.take(self._run.id)
+        environ = {**os.environ, **({**left.settings, **left.secrets} if left is not None else {})}
+        return open_store(store_of(self._run.target), environ)
+
+
+class Bringing(_Asking):
+    """Brings what a pod has kept into the folder of its attempt.
+
+    Args:
+        run: the run.
+        key: of the run.
+        placed: the pod.
+        call: is set when all is there.
+    """
+
+    def __init__(self, run: Run, key: bytes, placed: Placed, call: threading.Event) -> None:
+        self.events: tuple[Mapping[str, Any], ...] | None = None
+        """Of the pod's record; None where it has kept nothing."""
+        self._placed = placed
+        super().__init__(run, key, call)
+
+    def _answer(self) -> None:
+        placed, run = self._placed, self._run
+        store = self._opened()
+        try:
+            kept = store.complete(run.id, placed.uid, self._key)
+            if kept is None:
+                return
+            paths = run.paths.attempt(placed.attempt).worker(placed.rank)
+            paths.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            store.restore(run.id, kept, self._key, paths, attempt=placed.attempt)
+            self.events = tuple(store.record(run.id, kept))
+        finally:
+            store.close()
+
+
+class Finding(_Asking):
+    """Finds the pods of a run whose Job nobody followed, and which is gone."""
+
+    def __init__(self, run: Run, key: bytes, call: threading.Event) -> None:
+        self.found: tuple[Kept, ...] = ()
+        """What they have kept, in the order in which they ended."""
+        super().__init__(run, key, call)
+
+    def placed(self, attempts: Attempts) -> Attempts:
+        """With those that were not seen before."""
+        for kept in self.found:
+            if any(pod.uid == kept.pod for pod in attempts.pods):
+                continue
+            if any(pod.rank == kept.rank for pod in attempts.of(attempts.current)):
+                attempts = attempts.next()
+            pod = Placed(kept.pod, kept.name, kept.rank, attempts.current)
+            attempts = Attempts(attempts.current, (*attempts.pods, pod))
+        return attempts
+
+    def _answer(self) -> None:
+        store = self._opened()
+        try:
+            all_ = (store.complete(self._run.id, pod, self._key) for pod in store.pods(self._run.id))
+            self.found = tuple(sorted((kept for kept in all_ if kept is not None), key=lambda kept: kept.at))
+        finally:
+            store.close()
