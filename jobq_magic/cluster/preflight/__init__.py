@@ -1,0 +1,21 @@
+"""What is looked at before anything is built, and alone as `doctor`.
+
+All is asked at once (`asking`), and each look is a pure function from the answers to findings:
+
+    reaching    the cluster itself, who we are, the namespace, Kueue
+    rights      each verb that we use
+    queues      the queue, what it leads to, the priority within it
+    quota       what it has at most, and free
+    security    the level of Pod Security
+    limits      what the namespace lets a container ask for, and grants to all
+    references  what the pods name: claims, service account, Secrets, classes
+    machines    processors
+
+`examining` puts them in order.
+"""
+
+from __future__ import annotations
+
+from jobq_magic.cluster.preflight.examining import CODES, check, examine
+
+__all__ = ["CODES", "check", "examine"]

@@ -1,0 +1,196 @@
+"""What the namespace lets a container ask for (LimitRange), and what it grants to all together (ResourceQuota).
+
+Both refuse pods when they are made, long after the Job was taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jobq_magic.cluster.preflight.answers import Answers
+from jobq_magic.cluster.preflight.sizes import Amounts, amounts, shown, total
+from jobq_magic.cluster.preflight.wanted import Wanted
+from jobq_magic.findings import Finding
+
+__all__ = ["limit_ranges", "resource_quotas"]
+
+_FLAGS = {"cpu": "--cpus", "memory": "--memory", "nvidia.com/gpu": "--gpus"}
+_COUNTS = {"count/jobs.batch": 1, "count/secrets": 1, "secrets": 1}
+"""What one run makes of each, beside its pods."""
+_COUNTED = {"count/jobs.batch": "Jobs", "count/secrets": "Secrets", "secrets": "Secrets"}
+
+
+def limit_ranges(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
+    """Whether each container, and the pod, is within the limits of the namespace."""
+    listed = answers("limit-ranges")
+    if not listed:
+        if listed.how == "forbidden":
+            yield Finding("limit-range", "unknown", f"What a container may ask for cannot be read: {listed.why}")
+        return
+    if not wanted.pod:
+        return
+    broken = [
+        told
+        for one in listed.items
+        for limit in (one.get("spec") or {}).get("limits") or ()
+        for told in _broken(one["metadata"]["name"], limit, wanted)
+    ]
+    if not broken:
+        what = (
+            f"The pods are within the limits of {wanted.namespace}" if listed.items else "The namespace limits no pod"
+        )
+        yield Finding("limit-range", "ok", what)
+        return
+    flag = broken[0][1]
+    do = f"Ask for another amount: {flag}" if flag else "Change it in pod_template of the profile"
+    words = "; ".join(dict.fromkeys(told for told, _ in broken))
+    yield Finding("limit-range", "problem", f"{words[0].upper()}{words[1:]}", do)
+
+
+def _broken(name: str, limit: Mapping[str, Any], wanted: Wanted) -> Iterator[tuple[str, str]]:
+    """What breaks one limit, and the option that would mend it."""
+    if limit.get("type") == "Container":
+        for one in wanted.containers():
+            yield from _compared(f"the container {one['name']}", name, limit, *_sizes(one, limit))
+    elif limit.get("type") == "Pod":
+        sizes = [_sizes(one, {}) for one in wanted.containers(all_of_them=False)]
+        requests, limits = total(requests for requests, _ in sizes), total(limits for _, limits in sizes)
+        yield from _compared("a pod", name, limit, requests, limits)
+
+
+def _sizes(container: Mapping[str, Any], limit: Mapping[str, Any]) -> tuple[Amounts, Amounts]:
+    """Requests and limits of a container, with what the limit range adds where nothing is said."""
+    resources = container.get("resources") or {}
+    said, most = amounts(resources.get("requests") or {}), amounts(resources.get("limits") or {})
+    default = amounts(limit.get("max") or {}) | amounts(limit.get("default") or {})
+    asked = amounts(limit.get("min") or {}) | default | amounts(limit.get("defaultRequest") or {})
+    return asked | most | said, default | most
+
+
+def _compared(
+    told: str, name: str, limit: Mapping[str, Any], requests: Amounts, limits: Amounts
+) -> Iterator[tuple[str, str]]:
+    by = f"by the limit range {name}"
+    for resource, most in amounts(limit.get("max") or {}).items():
+        has = max(limits.get(resource, 0), requests.get(resource, 0))
+        if has > most:
+            yield f"{told} asks for {shown(resource, has)}, and may have {shown(resource, most)} {by}", _flag(resource)
+    for resource, least in amounts(limit.get("min") or {}).items():
+        has = requests.get(resource, 0)
+        if has < least:
+            words = f"{told} asks for {shown(resource, has)}, and must ask for {shown(resource, least)} {by}"
+            yield words, _flag(resource)
+    for resource, ratio in amounts(limit.get("maxLimitRequestRatio") or {}).items():
+        asked, has = requests.get(resource, 0), limits.get(resource, 0)
+        if asked and has / asked > ratio:
+            yield f"{told} is limited to more than {ratio:g} times the {resource} that it asks for, {by}", ""
+    for resource, has in limits.items():
+        if requests.get(resource, 0) > has:
+            words = shown(resource, requests[resource])
+            yield f"{told} asks for {words}, and is limited to {shown(resource, has)} {by}", _flag(resource)
+
+
+def _flag(resource: str) -> str:
+    return _FLAGS.get(resource, "")
+
+
+def resource_quotas(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
+    """Whether what the namespace grants, and still has, is enough."""
+    listed = answers("resource-quotas")
+    if not listed:
+        if listed.how == "forbidden":
+            yield Finding("resource-quota", "unknown", f"What the namespace grants cannot be read: {listed.why}")
+        return
+    # Those with a scope are for some pods only.
+    quotas = [one for one in listed.items if not _scoped(one)]
+    found = [told for one in quotas for told in _exceeded(one, wanted, answers)]
+    yield from sorted(found, key=lambda one: one.level != "problem")
+    if not found:
+        what = f"The quota of {wanted.namespace} has room" if quotas else f"{wanted.namespace} has no quota of its own"
+        yield Finding("resource-quota", "ok", what)
+
+
+def _scoped(quota: Mapping[str, Any]) -> bool:
+    spec = quota.get("spec") or {}
+    return bool(spec.get("scopes") or spec.get("scopeSelector"))
+
+
+def _exceeded(quota: Mapping[str, Any], wanted: Wanted, answers: Answers) -> Iterator[Finding]:
+    status = quota.get("status") or {}
+    hard = amounts(status.get("hard") or (quota.get("spec") or {}).get("hard") or {})
+    used = amounts(status.get("used") or {})
+    name = quota["metadata"]["name"]
+    asked = _asked(wanted, answers)
+    for resource, most in hard.items():
+        if (undemanded := _undemanded(resource, wanted, answers)) and most:
+            what = f"The quota {name} counts {resource}, and the container {undemanded} says none"
+            flag = _flag(resource.removeprefix("limits.").removeprefix("requests."))
+            yield Finding("resource-quota", "problem", what, f"Say it: {flag}" if flag else "Say it in pod_template")
+            continue
+        if resource not in asked:
+            continue
+        want, free = asked[resource], max(most - used.get(resource, 0), 0)
+        if want > most:
+            what = (
+                f"The quota {name} grants {shown(resource, most)} in all, and the run asks for {_short(resource, want)}"
+            )
+            yield Finding("resource-quota", "problem", what, "Ask for less, or ask an administrator for more")
+        elif want > free and resource in _COUNTS:
+            what = f"The quota {name} is used up: all {most:g} {_COUNTED[resource]} that it grants are there"
+            do = "Stop or prune runs, or ask an administrator for more"
+            yield Finding("resource-quota", "problem", what, do)
+        elif want > free:
+            what = (
+                f"The quota {name} has {shown(resource, free)} left of {_short(resource, most)}, and the run asks for"
+                f" {_short(resource, want)}: pods will wait until there is more"
+            )
+            yield Finding(
+                "resource-quota", "warning", what, "Ask for less, or wait until others of the team have ended"
+            )
+
+
+def _short(resource: str, value: float) -> str:
+    return shown(resource, value).removesuffix(f" {resource.removeprefix('requests.')}")
+
+
+def _asked(wanted: Wanted, answers: Answers) -> dict[str, float]:
+    """What a run takes of a quota, by the quota's words."""
+    found: dict[str, float] = dict(_COUNTS)
+    if not wanted.pod:
+        return found
+    found |= {"pods": wanted.workers, "count/pods": wanted.workers}
+    sizes = [_sizes(one, _defaults(answers)) for one in wanted.containers(all_of_them=False)]
+    for prefix, each in (("requests.", [size[0] for size in sizes]), ("limits.", [size[1] for size in sizes])):
+        for name, value in total(each).items():
+            found[f"{prefix}{name}"] = value * wanted.workers
+            if prefix == "requests." and name in {"cpu", "memory"}:
+                found[name] = value * wanted.workers
+    return found
+
+
+def _undemanded(resource: str, wanted: Wanted, answers: Answers) -> str:
+    """The container that does not say what a quota wants to be said; "" where each does."""
+    prefix, _, name = resource.rpartition(".")
+    if prefix not in {"limits", "requests"} and resource not in {"cpu", "memory"}:
+        return ""
+    if (name or resource) not in {"cpu", "memory"}:
+        return ""
+    for one in wanted.containers():
+        requests, limits = _sizes(one, _defaults(answers))
+        if (name or resource) not in (limits if prefix == "limits" else requests):
+            return str(one["name"])
+    return ""
+
+
+def _defaults(answers: Answers) -> Mapping[str, Any]:
+    """What the limit ranges of the namespace add to a container."""
+    return next(
+        (
+            limit
+            for one in answers("limit-ranges").items
+            for limit in (one.get("spec") or {}).get("limits") or ()
+            if limit.get("type") == "Container"
+        ),
+        {},
+    )

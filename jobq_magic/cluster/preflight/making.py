@@ -1,0 +1,41 @@
+"""Making: the Job that would be made for a run, without a run; what is looked at is counted from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jobq_magic.cluster.connection import Place
+from jobq_magic.cluster.manifests import jobs
+from jobq_magic.cluster.manifests.facts import Facts
+from jobq_magic.cluster.preflight.wanted import Wanted
+from jobq_magic.site import Site
+from jobq_magic.spec import JobSpec
+
+__all__ = ["wanted_of"]
+
+_ID = "20000101-000000-preflight"
+_IMAGE = "registry.invalid/jobq@sha256:" + "0" * 64
+"""The image is made later; its name is of no account here."""
+
+
+def wanted_of(spec: Mapping[str, Any], site: Site, place: Place) -> Wanted:
+    """What a run would ask of the cluster.
+
+    Args:
+        spec: the JobSpec as JSON; what it does not say is as by default.
+        site: of its profile.
+        place: where it would go.
+    """
+    whole = {**JobSpec.model_validate({}).model_dump(mode="json"), **spec, "mode": "kueue"}
+    job = jobs.made(Facts(_ID, "preflight", _IMAGE, whole, site))
+    return Wanted(
+        namespace=place.namespace,
+        where=place.words,
+        queue=str(whole["queue"] or ""),
+        priority=str(whole["priority"] or ""),
+        workers=int(whole["workers"] or 1),
+        template=job["spec"]["template"],
+        site=site,
+        platform=str(whole["platform"] or ""),
+    )

@@ -1,0 +1,207 @@
+"""The queue: whether it is there and takes work, what it leads to, and the priority within it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jobq_magic.cluster.preflight.answers import Answer, Answers
+from jobq_magic.cluster.preflight.wanted import Wanted
+from jobq_magic.errors import closest
+from jobq_magic.findings import Finding
+
+__all__ = ["cluster_queue", "cluster_queue_of", "multikueue", "priority", "queue", "queue_of", "visibility"]
+
+DEFAULT = "default"
+"""The LocalQueue that Kueue takes for a Job that names none."""
+_HELD = ("Hold", "HoldAndDrain")
+_STOPPED = "is stopped: what is submitted waits until somebody opens it"
+_MULTIKUEUE = "kueue.x-k8s.io/multikueue"
+
+
+def queue(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
+    """Whether the LocalQueue exists, and takes work."""
+    listed, single = answers("queues"), answers("queue")
+    name = wanted.queue or DEFAULT
+    found = queue_of(listed, single, name)
+    if found is None:
+        yield _no_queue(listed, single, wanted)
+        return
+    told = f"The queue {name} of {wanted.namespace}"
+    condition = _condition(found, "Active")
+    if (found.get("spec") or {}).get("stopPolicy") in _HELD:
+        yield Finding("queue", "warning", f"{told} {_STOPPED}", _others(listed, name))
+    elif condition.get("status") == "False" and condition.get("reason") != "ClusterQueueIsInactive":
+        message = str(condition.get("message") or condition.get("reason") or "it says no reason").rstrip(".")
+        yield Finding("queue", "problem", f"{told} takes no work: {message}", _others(listed, name))
+    else:
+        leads = (found.get("spec") or {}).get("clusterQueue", "")
+        yield Finding("queue", "ok", f"{told} is there, and leads to the ClusterQueue {leads}")
+
+
+def _no_queue(listed: Answer, single: Answer, wanted: Wanted) -> Finding:
+    names = listed.names() if listed else ()
+    if not wanted.queue and (listed or single.how == "missing"):
+        do = f"Name one of {', '.join(names)}: --queue {names[0]}" if names else _ask_for_queue(wanted)
+        return Finding("queue", "problem", f"No queue is named, and {wanted.namespace} has none called {DEFAULT}", do)
+    if listed or single.how == "missing":
+        what = f"There is no queue {wanted.queue} in {wanted.namespace}"
+        do = (
+            closest(wanted.queue, names)
+            if names
+            else _ask_for_queue(wanted)
+            if listed
+            else "Ask which queues there are"
+        )
+        if names and do.startswith("Did"):
+            do = f"{do} There {'is' if len(names) == 1 else 'are'} {', '.join(names)}"
+        return Finding("queue", "problem", what, do)
+    why = listed.why or single.why
+    return Finding("queue", "unknown", f"Whether the queue {wanted.queue} exists cannot be read: {why}")
+
+
+def _ask_for_queue(wanted: Wanted) -> str:
+    return f"Ask an administrator for a LocalQueue in {wanted.namespace}: it has none"
+
+
+def queue_of(listed: Answer, single: Answer, name: str) -> Mapping[str, Any] | None:
+    """The LocalQueue of a name, from the list of them, or where that may not be read, by itself."""
+    return listed.named(name) or (single.value if single else None)
+
+
+def cluster_queue_of(answers: Answers, wanted: Wanted) -> str:
+    """The name of the ClusterQueue that the queue leads to; "" where that is not known."""
+    found = queue_of(answers("queues"), answers("queue"), wanted.queue or DEFAULT)
+    return str(((found or {}).get("spec") or {}).get("clusterQueue", ""))
+
+
+def cluster_queue(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
+    """Whether the ClusterQueue takes work, and takes it from this namespace."""
+    found = answers("cluster-queue")
+    name = cluster_queue_of(answers, wanted)
+    if not name or found.how == "unasked":
+        return
+    told = f"The ClusterQueue {name}"
+    do = _others(answers("queues"), wanted.queue or DEFAULT)
+    if found.how == "missing":
+        yield Finding("cluster-queue", "problem", f"{told} does not exist, which the queue leads to", do)
+        return
+    if not found:
+        local = queue_of(answers("queues"), answers("queue"), wanted.queue or DEFAULT)
+        inactive = _condition(local or {}, "Active")
+        if inactive.get("reason") == "ClusterQueueIsInactive":
+            yield Finding("cluster-queue", "problem", f"{told} takes no work", do)
+        else:
+            yield Finding(
+                "cluster-queue", "unknown", f"{told} cannot be read, and what it has is not known: {found.why}"
+            )
+        return
+    condition = _condition(found.value, "Active")
+    spec = found.value.get("spec") or {}
+    if spec.get("stopPolicy") in _HELD:
+        yield Finding("cluster-queue", "warning", f"{told} {_STOPPED}", do)
+    elif condition.get("status") == "False":
+        message = str(condition.get("message") or condition.get("reason") or "it says no reason").rstrip(".")
+        yield Finding("cluster-queue", "problem", f"{told} takes no work: {message}", do)
+    elif (labels := _labels(answers("namespace"))) is not None and not _selects(spec.get("namespaceSelector"), labels):
+        what = f"{told} takes nothing from {wanted.namespace}: its namespaceSelector is for others"
+        yield Finding("cluster-queue", "problem", what, do or "Ask an administrator to let the namespace in")
+    else:
+        yield Finding("cluster-queue", "ok", f"{told} takes work")
+
+
+def priority(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
+    """Whether the workload priority class exists: without it Kueue would say nothing, and the run wait for ever."""
+    if not (name := wanted.priority):
+        return
+    listed, single = answers("priorities"), answers("priority")
+    if listed.named(name) or single:
+        yield Finding("priority", "ok", f"The priority {name} exists")
+    elif listed or single.how == "missing":
+        names = listed.names()
+        near = closest(name, names) if names else ""
+        known = f"There are {', '.join(names)}" if near.startswith("Did") else ""
+        do = " ".join(part for part in (near, known) if part) or "Leave --priority out"
+        yield Finding("priority", "problem", f"There is no priority {name}", do)
+    else:
+        yield Finding("priority", "unknown", f"Whether the priority {name} exists cannot be read: {listed.why}")
+
+
+def multikueue(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
+    """Whether the pods will run on another cluster, where logs are out of our sight."""
+    for name in _checks(answers("cluster-queue").value.get("spec") or {}):
+        check = answers(f"check/{name}")
+        known = (check.value.get("spec") or {}).get("controllerName") == _MULTIKUEUE
+        if not known and (check or "multikueue" not in name.lower()):
+            continue
+        if wanted.site.clusters:
+            what = f"The queue sends its work to {', '.join(sorted(wanted.site.clusters))} by MultiKueue"
+            yield Finding("multikueue", "ok", what)
+        else:
+            what = "The queue sends its work to other clusters by MultiKueue, where logs and results cannot be read"
+            do = "Name the context that reaches each: [tool.jobq.profiles.NAME.clusters] in the profile"
+            yield Finding("multikueue", "problem" if known else "warning", what, do)
+        return
+
+
+def visibility(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
+    """Whether the position in the queue can be told."""
+    found = answers("pending")
+    if found:
+        yield Finding(
+            "visibility", "ok", f"{len(found.items)} of {wanted.queue or DEFAULT} wait; positions can be told"
+        )
+    elif answers("visibility").how == "missing":
+        do = "Ask an administrator for Kueue's visibility API, which is off here"
+        yield Finding("visibility", "warning", "Kueue does not tell positions in the queue", do)
+    elif found.how == "forbidden":
+        yield Finding("visibility", "warning", "Positions in the queue may not be read, and will not be told")
+    elif found.how == "failed":
+        yield Finding("visibility", "warning", f"Positions in the queue cannot be asked for: {found.why}")
+
+
+def _checks(spec: Mapping[str, Any]) -> list[str]:
+    strategy = (spec.get("admissionChecksStrategy") or {}).get("admissionChecks") or ()
+    return [str(one) for one in spec.get("admissionChecks") or ()] + [str(one["name"]) for one in strategy]
+
+
+def _others(listed: Answer, name: str) -> str:
+    """Queues of the namespace that take work."""
+    open_ones = [
+        one["metadata"]["name"]
+        for one in listed.items
+        if one["metadata"]["name"] != name
+        and (one.get("spec") or {}).get("stopPolicy") not in _HELD
+        and _condition(one, "Active").get("status") != "False"
+    ]
+    asking = "Ask an administrator when it will take work"
+    return f"Use another queue: {', '.join(sorted(open_ones))}. {asking}" if open_ones else asking
+
+
+def _condition(found: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    conditions = (found.get("status") or {}).get("conditions") or ()
+    return next((one for one in conditions if one.get("type") == kind), {})
+
+
+def _labels(namespace: Answer) -> Mapping[str, str] | None:
+    return namespace.value["metadata"].get("labels") or {} if namespace else None
+
+
+def _selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
+    """Whether a label selector picks what has these labels; one that is null picks nothing."""
+    if selector is None:
+        return False
+    for key, value in (selector.get("matchLabels") or {}).items():
+        if labels.get(key) != value:
+            return False
+    for rule in selector.get("matchExpressions") or ():
+        value, values = labels.get(rule["key"]), rule.get("values") or ()
+        met = {
+            "In": value in values,
+            "NotIn": value not in values,
+            "Exists": value is not None,
+            "DoesNotExist": value is None,
+        }
+        if not met.get(rule["operator"], True):
+            return False
+    return True

@@ -1,0 +1,70 @@
+"""The cluster itself: whether it answers, who we are to it, the namespace, and Kueue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from jobq_magic.cluster import kinds
+from jobq_magic.cluster.preflight.answers import Answers
+from jobq_magic.cluster.preflight.rights import who
+from jobq_magic.cluster.preflight.wanted import Wanted
+from jobq_magic.findings import Finding
+
+__all__ = ["cluster", "kueue", "namespace", "user"]
+
+
+def cluster(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
+    """Whether it answers, and its version."""
+    version = answers("version")
+    name = f"{wanted.where[0].upper()}{wanted.where[1:]}" if wanted.where else "The cluster"
+    if version:
+        yield Finding("cluster", "ok", f"{name} answers: Kubernetes {version.value.get('gitVersion', '')}".rstrip())
+    elif version.how == "forbidden":  # it answers, and hides its version
+        yield Finding("cluster", "ok", f"{name} answers")
+    else:
+        yield Finding("cluster", "problem", version.why or f"{name} does not answer", version.do)
+
+
+def user(answers: Answers, _: Wanted) -> Iterator[Finding]:
+    """Who we are; asked of the server, since certificates and tokens do not say it plainly."""
+    found = answers("self")
+    if name := who(found):
+        yield Finding("user", "ok", f"You are {name}")
+    elif found.how == "missing":
+        yield Finding("user", "unknown", "This version of Kubernetes does not say who you are")
+    elif found.how != "unasked":
+        yield Finding("user", "unknown", f"Who you are to the cluster cannot be asked: {found.why}")
+
+
+def namespace(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
+    """Whether it exists, and is not on its way out."""
+    found = answers("namespace")
+    name = wanted.namespace
+    if found.how == "missing":
+        do = 'Name another one: namespace = "..." in the profile, or kubectl config set-context --current --namespace'
+        yield Finding("namespace", "problem", f"There is no namespace {name}", do)
+    elif (found.value.get("status") or {}).get("phase") == "Terminating":
+        yield Finding("namespace", "problem", f"The namespace {name} is being deleted", "Name another one")
+    elif found:
+        yield Finding("namespace", "ok", f"The namespace {name} exists")
+    elif found.how != "unasked":
+        yield Finding("namespace", "unknown", f"Whether the namespace {name} exists cannot be read: {found.why}")
+
+
+def kueue(answers: Answers, _: Wanted) -> Iterator[Finding]:
+    """Whether it is installed, and in which version we speak to it."""
+    group = answers("kueue")
+    if group.how == "missing":
+        do = "Ask an administrator for Kueue: https://kueue.sigs.k8s.io/docs/installation"
+        yield Finding("kueue", "problem", "Kueue is not installed on this cluster", do)
+        return
+    if not group:
+        yield Finding("kueue", "unknown", f"Whether Kueue is installed cannot be asked: {group.why}")
+        return
+    served = [str(one.get("version")) for one in group.value.get("versions") or ()]
+    version = next((one for one in kinds.KNOWN if one in served), "")
+    if version:
+        yield Finding("kueue", "ok", f"Kueue is installed, and serves {version}")
+    else:
+        what = f"Kueue serves {', '.join(served) or 'no version'}, and jobq-magic knows {' and '.join(kinds.KNOWN)}"
+        yield Finding("kueue", "problem", what, "Ask an administrator for a newer Kueue, or update jobq-magic")

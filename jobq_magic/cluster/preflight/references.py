@@ -1,0 +1,122 @@
+"""What the pods name and others have made: claims, service account, Secrets, ConfigMaps, classes.
+
+Pods that name what is not there wait for it without end. Some of it our rights do not let us read; then that is said
+where somebody asks, and nothing is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jobq_magic.cluster.kinds import Kind
+from jobq_magic.cluster.preflight.answers import Answers
+from jobq_magic.cluster.preflight.wanted import Wanted
+from jobq_magic.findings import Finding
+
+__all__ = ["Named", "claims", "named", "others"]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """One thing that the pods name."""
+
+    code: str
+    kind: Kind
+    name: str
+    told: str
+    """In words: `the service account`."""
+    do: str
+    """What to do where it is missing."""
+    everywhere: bool = False
+    """It lies in no namespace."""
+
+    @property
+    def question(self) -> str:
+        """What `Answers` knows it by."""
+        return f"{self.code}/{self.name}"
+
+
+_ACCOUNTS = Kind("", "v1", "serviceaccounts", "ServiceAccount")
+_SECRETS = Kind("", "v1", "secrets", "Secret")
+_MAPS = Kind("", "v1", "configmaps", "ConfigMap")
+_RUNTIMES = Kind("node.k8s.io", "v1", "runtimeclasses", "RuntimeClass")
+_PRIORITIES = Kind("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass")
+
+
+def named(wanted: Wanted) -> tuple[Named, ...]:
+    """What the pods name, without claims and what the run brings itself."""
+    pod, where = wanted.pod, f"-n {wanted.namespace}"
+    found = []
+    if account := pod.get("serviceAccountName"):
+        do = f"Correct service_account in the profile, or make it: kubectl create serviceaccount {account} {where}"
+        found.append(Named("service-account", _ACCOUNTS, str(account), "the service account", do))
+    for one in pod.get("imagePullSecrets") or ():
+        make = f"kubectl create secret docker-registry {one['name']} {where}"
+        do = f"Correct pull_secrets in the profile, or make it: {make}"
+        found.append(Named("pull-secret", _SECRETS, str(one["name"]), "the pull secret", do))
+    for volume in pod.get("volumes") or ():
+        if (config := volume.get("configMap")) and not config.get("optional"):
+            do = "Correct ca or pod_template in the profile, or make it"
+            found.append(Named("config-map", _MAPS, str(config["name"]), "the ConfigMap", do))
+    if runtime := pod.get("runtimeClassName"):
+        do = "Correct it in pod_template of the profile"
+        found.append(Named("runtime-class", _RUNTIMES, str(runtime), "the runtime class", do, everywhere=True))
+    if priority := pod.get("priorityClassName"):
+        do = "Correct pod_priority in the profile"
+        found.append(Named("pod-priority", _PRIORITIES, str(priority), "the pods' priority class", do, everywhere=True))
+    return tuple({one.question: one for one in found}.values())
+
+
+def others(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
+    """Whether each of them exists."""
+    for one in named(wanted):
+        answer = answers(one.question)
+        where = "" if one.everywhere else f" in {wanted.namespace}"
+        told = f"{one.told[0].upper()}{one.told[1:]} {one.name}"
+        if answer:
+            yield Finding(one.code, "ok", f"{told} exists")
+        elif answer.how == "missing" and one.name != "system-node-critical":
+            yield Finding(one.code, "problem", f"{told} does not exist{where}", one.do)
+        elif answer.how == "forbidden":
+            yield Finding(one.code, "unknown", f"Whether {one.told} {one.name} exists may not be read")
+        elif answer.how == "failed":
+            yield Finding(one.code, "unknown", f"Whether {one.told} {one.name} exists cannot be asked: {answer.why}")
+
+
+def claims(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
+    """Whether the claims exist, and can be mounted as often as they are asked for."""
+    for name, only_read in wanted.claims().items():
+        answer = answers(f"claim/{name}")
+        if answer.how == "missing":
+            do = (
+                "Correct --volume, or ask for it: kubectl get pvc -n "
+                + wanted.namespace
+                + " lists those that there are"
+            )
+            yield Finding("claim", "problem", f"There is no claim {name} in {wanted.namespace}", do)
+        elif answer:
+            yield _mounted(name, answer.value, wanted.workers, only_read=only_read)
+        elif answer.how != "unasked":
+            yield Finding("claim", "unknown", f"Whether the claim {name} exists cannot be read: {answer.why}")
+
+
+def _mounted(name: str, claim: Mapping[str, Any], workers: int, *, only_read: bool) -> Finding:
+    phase = (claim.get("status") or {}).get("phase")
+    modes = {*((claim.get("status") or {}).get("accessModes") or (claim.get("spec") or {}).get("accessModes") or ())}
+    if phase == "Lost":
+        do = "Ask an administrator what became of its volume"
+        return Finding("claim", "problem", f"The claim {name} has lost its volume", do)
+    if claim["metadata"].get("deletionTimestamp"):
+        return Finding("claim", "problem", f"The claim {name} is being deleted", "Name another one with --volume")
+    if workers > 1 and modes == {"ReadWriteOncePod"}:
+        what = f"The claim {name} may be mounted by a single pod, and {workers} workers ask for it"
+        return Finding("claim", "problem", what, "Ask for one worker, or for a claim with ReadWriteMany")
+    if not only_read and modes == {"ReadOnlyMany"}:
+        do = f"Mount it to be read: --volume {name}:/PATH:ro"
+        return Finding("claim", "problem", f"The claim {name} can only be read, and is mounted to be written", do)
+    if workers > 1 and modes <= {"ReadWriteOnce", "ReadWriteOncePod"}:
+        what = f"The claim {name} is mounted on one node at a time: the workers run only where all fit on one"
+        return Finding("claim", "warning", what, "Ask for a claim with ReadWriteMany")
+    return Finding("claim", "ok", f"The claim {name} exists")

@@ -1,0 +1,122 @@
+"""From questions to findings: an API server by hand, which can be silent, slow and wrong."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+
+import pytest
+
+from jobq_magic.cluster import connection
+from jobq_magic.cluster.preflight import CODES, asking, check, examine, remembered
+from jobq_magic.errors import BackendError
+from jobq_magic.findings import Finding
+from jobq_magic.site import Site
+from tests.unit.cluster.apiserver import config
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept():
+    yield
+    connection.forget()
+    remembered.forget()
+
+
+@pytest.fixture
+def silent(tmp_path):
+    """A server that takes connections, and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        path = tmp_path / "silent"
+        path.write_text(json.dumps(config(f"http://127.0.0.1:{door.getsockname()[1]}", {})))
+        yield {"KUBECONFIG": str(path), "HOME": str(tmp_path)}
+
+
+def test_no_kubeconfig_is_one_finding(tmp_path):
+    (found,) = examine({"queue": "main"}, Site(), {"HOME": str(tmp_path)})
+    assert (found.code, found.level) == ("cluster", "problem")
+    assert found.what == "There is no kubeconfig (~/.kube/config)"
+    with pytest.raises(BackendError, match="There is no kubeconfig"):
+        check({"queue": "main"}, Site(), {"HOME": str(tmp_path)})
+
+
+def test_a_cluster_that_is_not_there_is_one_finding_at_once(environ, server):
+    server.close()
+    began = time.monotonic()
+    (found,) = examine({"queue": "main"}, Site(), environ)
+    assert (found.code, found.level) == ("cluster", "problem")
+    assert "cannot be reached" in found.what
+    assert time.monotonic() - began < 3
+    with pytest.raises(BackendError, match="cannot be reached"):
+        check({"queue": "main"}, Site(), environ)
+
+
+def test_a_cluster_that_says_nothing_is_waited_for_as_long_as_is_said(silent, monkeypatch):
+    assert asking.FIRST <= 5
+    assert asking.TOTAL <= 15
+    monkeypatch.setattr(asking, "FIRST", 0.3)
+    began = time.monotonic()
+    (found,) = examine({"queue": "main"}, Site(), silent)
+    assert (found.level, found.what.endswith("does not answer in time")) == ("problem", True)
+    assert time.monotonic() - began < 2
+
+
+def test_a_server_that_knows_nothing_breaks_no_look(environ, server):
+    server.always = (200, {})
+    found = list(examine({"queue": "main", "volume": ["data:/data"], "priority": "high"}, Site(), environ))
+    assert {finding.level for finding in found} <= {"ok", "warning", "problem", "unknown"}
+    assert {finding.code for finding in found} <= {*CODES}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"items": 3},
+        {"items": [{}]},
+        {"items": [{"metadata": {"name": "main"}, "spec": 4}], "versions": [{"version": "v1beta2"}]},
+        {"metadata": None, "status": [], "versions": "x"},
+        "nonsense",
+    ],
+)
+def test_a_server_that_talks_nonsense_raises_nothing(environ, server, body):
+    server.always = (200, body)
+    assert list(examine({"queue": "main", "priority": "high"}, Site(), environ))
+
+
+def test_looks_of_others_are_made_meanwhile_and_told_last(environ, server):
+    server.always = (200, {})
+    made = threading.Event()
+
+    def registry():
+        made.set()
+        return Finding("registry", "ok", "It is there")
+
+    def broken():
+        raise ValueError("no")
+
+    findings = examine({"queue": "main"}, Site(), environ, also=(registry, broken))
+    next(findings)
+    assert made.wait(5)
+    *_, ours, theirs = findings
+    assert ours == Finding("registry", "ok", "It is there")
+    assert (theirs.level, theirs.what) == ("unknown", "One more look failed: no")
+
+
+def test_what_rarely_changes_is_asked_once_a_minute_and_by_doctor_always(environ, server):
+    server.always = (200, {})
+
+    def asked_for_version(look):
+        server.asked.clear()
+        try:
+            list(look)
+        except BackendError:
+            pass
+        return sum(path == "/version" for _, path, *_ in server.asked)
+
+    def checked():
+        yield from check({"queue": "main"}, Site(), environ)
+
+    assert asked_for_version(checked()) == 1
+    assert asked_for_version(checked()) == 0
+    assert asked_for_version(examine({"queue": "main"}, Site(), environ)) == 1
