@@ -79,8 +79,8 @@ _QUEUE: Mapping[str, tuple[str, str]] = {
     "not-taken": ("Kueue does not take it up: {why}", "See what %jobq doctor says"),
     # What never begins as it is.
     "too-large": (
-        "It can never start: it asks for {asked_said}, and the queue gives at most {most_said} to one run",
-        "Ask for at most {most_said}{or_better}",
+        "It can never start: it asks for {asked_said}{over_workers}, and its queue gives a run at most {most_said}",
+        "Ask for at most {most_said}{in_all}{or_better}",
     ),
     "resource-unknown": (
         "It can never start: it asks for {asked_said}, and the queue has none at all",
@@ -349,6 +349,7 @@ _ENDS: Mapping[str, tuple[str, str]] = {
         "Its node{on_node} is being emptied by an administrator",
         "The job begins anew on another node by itself",
     ),
+    "pod-deleted": ("Its pod was deleted on the cluster", _AGAIN),
     "pod-preempted": (
         "It had to leave its node{on_node} to something more important",
         "The job begins anew by itself when there is room",
@@ -395,6 +396,9 @@ def spoken(facts: Mapping[str, Any]) -> dict[str, str]:
     lacking = number("lacking")
     clauses["lacking_clause"] = f" for {asked(resource, lacking)} to become free" if lacking is not None else ""
     better, best = known("better"), number("better_most")
+    several = number("workers")
+    clauses["over_workers"] = f" for its {several:.0f} workers together" if several else ""
+    clauses["in_all"] = " in all" if several else ""
     clauses["or_better"] = f", or use queue {better}, which has {asked(resource, best)}" if better and best else ""
     clauses["or_other_queue"] = "" if clauses["or_better"] else ", or use a queue that has some with --queue"
     return clauses | _who(known) | _where(known, facts, number)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jobq_magic.cluster.amounts import of_pod_sets
 from jobq_magic.cluster.capacity import Capacity
+from jobq_magic.cluster.judging import judged
 from jobq_magic.cluster.meaning import job as jobs
 from jobq_magic.cluster.meaning import pod as pods
 from jobq_magic.cluster.meaning import workload as workloads
 from jobq_magic.cluster.meaning.finding import NOTHING, Reason
-from jobq_magic.cluster.meaning.parts import Object, condition, moment, name_of, text
+from jobq_magic.cluster.meaning.parts import Object, condition, maps, moment, name_of, number, text
 from jobq_magic.cluster.place import Line, place_of
 from jobq_magic.phrases import HOPELESS
 from jobq_magic.snapshot import Phase, PlaceTold, WorkerTold
@@ -21,6 +22,8 @@ __all__ = ["GONE", "Objects", "Standing", "read"]
 
 GONE = "job-deleted"
 """The reason where the Job is not there any more, and nobody here deleted it."""
+_UNSAID = 5
+"""Seconds after which a run of which Kueue says nothing is judged by the numbers of its queue."""
 _NOT_RESUMED = 30
 """Seconds after which it is told that a Job was admitted and does not go on."""
 
@@ -79,6 +82,8 @@ def read(
     told = tuple(_told(rank, newest.get(rank), one) for rank, one in enumerate(each))
     begun = bool(each[0] and each[0].begun)
     job, workload = objects.job, objects.workload
+    if job is not None and jobs.held(job):  # that its pods leave is told once, by the run's own reason
+        told = tuple(replace(one, reason="", facts={}) if one.reason == "pod-deleted" else one for one in told)
     if job is None:
         return _standing(Phase.LOST, Reason(GONE), told, over=True, begun=begun)
     if end := jobs.end(job):
@@ -127,10 +132,19 @@ def _waiting(
     workload = objects.workload or {}
     hopeless = reason.code in HOPELESS
     place = place_of(workload, line=line, capacity=capacity, others=objects.others, now=now, hopeless=hopeless)
+    if not reason.code and capacity is not None and _waited(workload, now):
+        reason = judged(of_pod_sets(workload), capacity)
+        place = replace(place, estimate=None) if reason.code in HOPELESS else place
     if not reason.code and place.position is not None and place.position > 1:
         reason = Reason("in-line")  # Kueue says nothing of whoever is not at the head of its queue
     reason = _advised(reason, workload, capacity)
     return _standing(Phase.QUEUED, reason, each, place=place, begun=begun)
+
+
+def _waited(workload: Object, now: float) -> bool:
+    """Whether Kueue has had the time to say something of it."""
+    made = moment(workload, "metadata", "creationTimestamp")
+    return made is not None and now - made > _UNSAID
 
 
 def _advised(reason: Reason, workload: Object, capacity: Capacity | None) -> Reason:
@@ -141,7 +155,8 @@ def _advised(reason: Reason, workload: Object, capacity: Capacity | None) -> Rea
     if not isinstance(resource, str):
         return reason
     asked = of_pod_sets(workload)
-    reason = reason.but(asked=reason.facts.get("asked") or asked.get(resource))
+    count = sum(int(number(each, "count") or 1) for each in maps(workload, "spec", "podSets"))
+    reason = reason.but(workers=count if count > 1 else None, asked=reason.facts.get("asked") or asked.get(resource))
     if capacity is None:
         return reason
     quota = next((each for each in capacity.of(resource) if each.flavor == reason.facts.get("flavor")), None)
@@ -205,7 +220,8 @@ _ORDER = {"failed": 0, "leaving": 1, "waiting": 2, "running": 3, "succeeded": 4}
 
 def _worst(each: Sequence[pods.Pod | None], told: Sequence[WorkerTold], workers: int) -> Reason:
     """What holds it up most, of all workers; that of one of several says of which."""
-    found = [(rank, one) for rank, one in enumerate(each) if one and one.reason]
+    told_of = ((rank, one) for rank, one in enumerate(each) if one and one.reason)
+    found = [(rank, one) for rank, one in told_of if one.reason.code != "pod-deleted"]  # its Job says why in a moment
     if not found:
         return NOTHING
     rank, worst = min(found, key=lambda pair: (_ORDER.get(pair[1].state, 2), pair[1].reason.code in _PASSING))
@@ -221,8 +237,9 @@ def _how(end: jobs.End, each: Sequence[pods.Pod | None]) -> Reason:
     """How it ended: what its pods know, where the Job only counted them."""
     if end.good or end.own:
         return end.reason
-    failed = [one.reason for one in each if one and one.state == "failed" and one.reason]
-    return failed[0] if failed else end.reason
+    ended = [one for one in each if one and one.state in ("failed", "leaving") and one.reason]
+    ended.sort(key=lambda one: one.disrupted)  # those that were ended since another failed say nothing of why
+    return ended[0].reason if ended else end.reason
 
 
 _PHASES = {"succeeded": Phase.SUCCEEDED, "failed": Phase.FAILED}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from jobq_magic.cluster.amounts import amount
 from jobq_magic.cluster.meaning.finding import NOTHING, Reason
@@ -72,15 +73,10 @@ def waiting(message: str) -> Reason:
 
 
 def _never(message: str) -> Reason:
-    if found := _TOO_MUCH.search(message):
-        facts: dict[str, object] = {"resource": found[1], "flavor": found[2]}
-        if parts := _PARTS.search(message, found.end()):
-            before, own, most = (amount(part) for part in parts.groups())
-            if own is not None:
-                facts |= {"asked": own + (before or 0), "most": most}
-        elif parts := _OLDER_PARTS.search(message, found.end()):
-            facts |= {"asked": amount(parts[1]), "most": amount(parts[2])}
-        return Reason("too-large").but(**facts)
+    if every := list(_TOO_MUCH.finditer(message)):  # of several flavors, that which has most
+        ends = [*(found.start() for found in every[1:]), len(message)]
+        facts = [_excess(found, message[found.end() : end]) for found, end in zip(every, ends, strict=True)]
+        return Reason("too-large").but(**max(facts, key=lambda one: one.get("most") or 0.0))
     if found := _UNCOVERED.search(message):
         return Reason("resource-unknown", {"resource": found[1]})
     if found := _TAINT.search(message):
@@ -91,6 +87,16 @@ def _never(message: str) -> Reason:
     if found := _NO_FLAVOR.search(message):
         return Reason("flavor-missing", {"flavor": found[1]})
     return NOTHING
+
+
+def _excess(found: re.Match[str], rest: str) -> dict[str, Any]:
+    facts: dict[str, Any] = {"resource": found[1], "flavor": found[2]}
+    if parts := _PARTS.search(rest):
+        before, own, most = (amount(part) for part in parts.groups())
+        return facts | {"asked": None if own is None else own + (before or 0), "most": most}
+    if parts := _OLDER_PARTS.search(rest):
+        return facts | {"asked": amount(parts[1]), "most": amount(parts[2])}
+    return facts
 
 
 @dataclass(frozen=True, slots=True)

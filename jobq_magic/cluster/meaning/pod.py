@@ -66,17 +66,21 @@ def read(pod: Object, events: Sequence[Object] = ()) -> Pod:
     phase, told = text(pod, "status", "phase"), about(pod, events)
     leaving = bool(text(pod, "metadata", "deletionTimestamp"))
     main = _main(pod)
-    begun = bool(section(main, "state", "running") or section(main, "state", "terminated") or _restarts(main))
+    state = section(main, "state")
+    runs = state.get("running") is not None  # what is beside it may be empty
+    begun = runs or bool(section(state, "terminated")) or _restarts(main)
     disruption = _disruption(pod)
-    ended = section(main, "state", "terminated")
+    ended = section(state, "terminated")
     if phase == "Succeeded" or (ended and ended.get("exitCode") == 0 and phase != "Failed"):
         return Pod("succeeded", begun=begun)
+    if leaving and (phase == "Failed" or ended) and not disruption:
+        return Pod("leaving", Reason("pod-deleted").but(node=node(pod)), begun, disrupted=True)
     if phase == "Failed" or ended:
         reason = _end(pod, main, disruption)
         return Pod("failed", reason.but(node=node(pod)), begun, disrupted=bool(disruption))
     if disruption or leaving:
-        return Pod("leaving", disruption.but(node=node(pod)), begun, disrupted=bool(disruption))
-    if section(main, "state", "running"):
+        return Pod("leaving", (disruption or Reason("pod-deleted")).but(node=node(pod)), begun, disrupted=True)
+    if runs:
         return Pod("running", _silent(pod, told), begun=True)
     return Pod("waiting", _why_it_waits(pod, main, told), begun)
 
