@@ -36,6 +36,7 @@ def test_a_cell_for_kueue_has_a_target_that_needs_no_profile_any_more(here):
     assert target == {
         "backend": "kueue",
         "where": "queue main of team-blue",
+        "queue": "main",
         "to": "registry",
         "push": "http://localhost:5000/team",
         "pull": "registry:5000/team",
