@@ -93,6 +93,8 @@ class Log:
 
     def start(self) -> None:
         """Begins."""
+        if self._watches is not None:
+            self._watches.also(self)
         self._thread.start()
 
     @property
@@ -110,6 +112,13 @@ class Log:
                 self._stream.close()
         self._again.wake()
         self._tell()
+
+    def renew(self) -> None:
+        """Lets go of a connection that may be dead, and opens another."""
+        with self._lock:
+            if self._stream is not None:
+                self._stream.close()
+        self._again.wake()
 
     def close(self) -> None:
         """Ends it, whatever is missing. Does not wait for it."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
+import re
 import socket
 import ssl
 import tempfile
 import threading
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from jobq_magic.cluster.access import Credentials
 from jobq_magic.errors import BackendError
@@ -109,15 +111,18 @@ class Transport:
         if self.server.address.startswith("https:"):
             options["ssl_context"] = _tls(self.server, *certificate)
             if self.server.name:
-                options["server_hostname"] = options["assert_hostname"] = self.server.name
+                options["server_hostname"] = self.server.name
             if not self.server.verify:
                 options["assert_hostname"] = False
+                _no_warning(self.server)
         if not self.server.proxy:
             return urllib3.PoolManager(**options)
         parts = urlsplit(self.server.proxy)
         headers = None
         if parts.username is not None:
-            headers = urllib3.make_headers(proxy_basic_auth=f"{parts.username}:{parts.password or ''}")
+            headers = urllib3.make_headers(
+                proxy_basic_auth=f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            )
         address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         return urllib3.ProxyManager(address, proxy_headers=headers, **options)
 
@@ -152,6 +157,14 @@ def _matches(entry: str, host: str) -> bool:
         name = entry.rpartition(":")[0] if entry.rpartition(":")[2].isdigit() else entry
         name = name.removeprefix("*").removeprefix(".")
         return host == name or host.endswith(f".{name}")
+
+
+def _no_warning(server: Server) -> None:
+    """The kubeconfig says that nobody is to check; urllib3 would warn at each request."""
+    from urllib3.exceptions import InsecureRequestWarning
+
+    said = rf".*'{re.escape(urlsplit(server.address).hostname or '')}'"
+    warnings.filterwarnings("ignore", said, InsecureRequestWarning)
 
 
 def _socket_options() -> list[tuple[int, int, int]]:

@@ -82,6 +82,7 @@ class Watch:
         self._word = time.monotonic()
         self._lock = threading.Lock()
         self._stream: Stream | None = None
+        self._renewals = 0
         self._closed = False
         self._thread = threading.Thread(target=self._run, name=f"jobq-watch-{kind.plural}", daemon=True)
 
@@ -102,6 +103,7 @@ class Watch:
     def renew(self) -> None:
         """Lets go of a connection that may be dead, and opens another."""
         with self._lock:
+            self._renewals += 1
             if self._stream is not None:
                 self._stream.close()
 
@@ -143,6 +145,7 @@ class Watch:
         path = kinds.path(kind, self._namespace)
         if not self._version:
             self._version = self._list(path)
+        renewals = self._renewals
         stream = self._api.stream(
             path,
             silence=SILENCE,
@@ -154,6 +157,8 @@ class Watch:
         )
         with self._lock:
             self._stream = stream
+            if self._renewals != renewals:
+                stream.close()  # it was opened on the other side of a sleep
         begun = time.monotonic()
         try:
             with stream:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
+from weakref import WeakSet
 
 from jobq_magic.cluster.client import Api, Forbidden, Missing
 from jobq_magic.cluster.kinds import EVENTS, JOBS, PODS, Kind
@@ -22,6 +23,10 @@ _SELECTORS = {JOBS: RUN, PODS: RUN}
 _LEAP = 5.0
 """Seconds by which the wall's clock may get ahead of ours before we take it that this machine slept."""
 _LOOK = 5.0
+
+
+class _Connected(Protocol):
+    def renew(self) -> None: ...
 
 
 class Watches:
@@ -41,6 +46,7 @@ class Watches:
         self._news = threading.Condition()
         self._changed = 0
         self._watches: dict[Kind, Watch] = {}
+        self._others: WeakSet[_Connected] = WeakSet()
         self._apart = clock() - time.monotonic()
 
     @property
@@ -116,10 +122,17 @@ class Watches:
                 return False
             self.wait(seen, left)
 
+    def also(self, other: _Connected) -> None:
+        """Renews something else, too, when this machine has slept."""
+        with self._news:
+            self._others.add(other)
+
     def renew(self) -> None:
         """Opens all watches anew: their connections may be dead."""
-        for watch in self._all():
-            watch.renew()
+        with self._news:
+            others = list(self._others)
+        for each in (*self._all(), *others):
+            each.renew()
         self.again.told()
 
     def close(self) -> None:
