@@ -47,6 +47,8 @@ CRASHED = 98
 """The supervisor raised."""
 UNCARRIED = 96
 """The time was over before all was carried."""
+CALLED = 92
+"""It was ended from outside, and may be tried again; `cluster.manifests.jobs` reads it."""
 OTHER_PYTHON = 95
 """The image has another Python than the bundle wants."""
 OVERDUE = 94
@@ -159,7 +161,7 @@ def status_of(events: list[dict[str, Any]]) -> int:
     if last.get("phase") == "succeeded":
         return 0
     if last.get("phase") == "cancelled":
-        return 128 + signal.SIGTERM
+        return CALLED
     reason = last.get("reason", "")
     if reason in ("killed", "signal"):
         return 128 + int(facts["signal"])

@@ -8,6 +8,7 @@ from typing import Any
 
 from jobq_magic.cluster.manifests import names, pods
 from jobq_magic.cluster.manifests.facts import Facts
+from jobq_magic.runtime.pod import CALLED
 
 __all__ = ["MAX_TIME", "PRIORITY", "QUEUE", "START", "made"]
 
@@ -60,11 +61,11 @@ def _size(workers: int | None) -> dict[str, Any]:
 
 def _failures(*, requeue: bool) -> list[dict[str, Any]]:
     """What a failed pod means: drained, preempted by a node's pressure or lost with it, there is a new one."""
+    action = "Ignore" if requeue else "FailJob"
     return [
-        {
-            "action": "Ignore" if requeue else "FailJob",
-            "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
-        },
+        {"action": action, "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+        # A pod that was told to end, and did: by Kueue, for example, which lets the Job go on before the pod is gone.
+        {"action": action, "onExitCodes": {"containerName": pods.MAIN, "operator": "In", "values": [CALLED]}},
         {"action": "FailJob", "onExitCodes": {"containerName": pods.MAIN, "operator": "NotIn", "values": [0]}},
     ]
 

@@ -23,6 +23,7 @@ from jobq_magic.errors import BackendError
 from jobq_magic.image import BuildRequest, Packages, Recipe, User
 from jobq_magic.images import layout
 from jobq_magic.run import Run
+from jobq_magic.runtime.pod import CALLED
 from jobq_magic.site import GpuType, Site
 from jobq_magic.spec import JobSpec
 
@@ -186,12 +187,13 @@ def test_a_limit_of_time_beyond_what_kubernetes_counts_is_the_longest_there_is()
 
 
 def test_a_cell_fails_once_and_a_drained_node_does_not_count():
-    ignored, failed = job()["spec"]["podFailurePolicy"]["rules"]
-    assert (ignored["action"], ignored["onPodConditions"][0]["type"]) == ("Ignore", "DisruptionTarget")
+    drained, called, failed = job()["spec"]["podFailurePolicy"]["rules"]
+    assert (drained["action"], drained["onPodConditions"][0]["type"]) == ("Ignore", "DisruptionTarget")
+    assert (called["action"], called["onExitCodes"]["values"]) == ("Ignore", [CALLED])
     assert (failed["action"], failed["onExitCodes"]["operator"]) == ("FailJob", "NotIn")
     assert job()["spec"]["backoffLimit"] == 0
-    drained, _ = job(no_requeue=True)["spec"]["podFailurePolicy"]["rules"]
-    assert drained["action"] == "FailJob"
+    once = job(no_requeue=True)["spec"]["podFailurePolicy"]["rules"]
+    assert {rule["action"] for rule in once} == {"FailJob"}
 
 
 # Workers.
