@@ -81,6 +81,14 @@ def _pairs(value: Any, where: str = "", *, labels: bool = True) -> dict[str, str
     return pairs
 
 
+def _labels(value: Any) -> dict[str, str]:
+    pairs = _pairs(value)
+    for key in pairs:
+        if key.startswith(("jobq.", "kueue.x-k8s.io/")):
+            raise Refusal(f"holds {key}, which is said otherwise", "Write queue, priority or timeout")
+    return pairs
+
+
 def _annotations(value: Any) -> dict[str, str]:
     return _pairs(value, labels=False)
 
@@ -211,7 +219,7 @@ KEYS: Mapping[str, Callable[[Any], Any]] = {
     "ca": _ca,
     "ttl": quantities.seconds,
     "annotations": _annotations,
-    "labels": _pairs,
+    "labels": _labels,
     "pod_template": _pod_template,
     "clusters": _clusters,
 }

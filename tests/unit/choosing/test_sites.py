@@ -145,6 +145,7 @@ REFUSED = [
     ("node_selector = { 'a b' = 'c' }", "node_selector in", "not a key of a label", "example.org"),
     ("node_selector = { a = true }", "node_selector in", "holds a, whose value is not a text", '"true"'),
     ("labels = { a = 'b c' }", "labels in", "holds a = b c, which no label can have", "63"),
+    ("labels = { 'kueue.x-k8s.io/queue-name' = 'a' }", "labels in", "which is said otherwise", "Write queue"),
     ("labels = 'a=b'", "labels in", "is not a table", "NAME"),
     ("gpu_types = { a100 = 'x' }", "gpu_types in", "holds a100, which is not a table", "NAME"),
     ("gpu_types = { a100 = { resourc = 'x' } }", "gpu_types in", "a100.resourc", "Did you mean resource"),
