@@ -38,7 +38,7 @@ _PAUSES = (0.1, 0.3, 1.0)
 _LONGEST = 5.0
 """Seconds that a server may ask to wait; beyond that it is told."""
 _AGAIN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-HEAD = 15.0
+HEAD = 10.0
 """Seconds for a stream to begin; that it is then silent for longer is its own affair."""
 _CHUNK = 65536
 _MERGE = "application/merge-patch+json"
