@@ -67,8 +67,13 @@ class Capacity:
         known = [each for each in found if each is not None]
         return max(known) if len(known) == len(found) else None
 
+    @property
+    def plain(self) -> bool:
+        """It has nothing special, like GPUs: whoever does not need that leaves it to others."""
+        return not any("/" in each.resource and each.most for each in self.quotas)
+
     def better(self, resource: str, asked: float | None, beside: dict[str, float] | None = None) -> Capacity | None:
-        """Another queue of the namespace that could take a run: the one that has most of the resource.
+        """Another queue of the namespace that could take a run: that which has most, without GPUs where none are asked.
 
         Args:
             resource: what this queue lacks.
@@ -82,8 +87,8 @@ class Capacity:
                 continue
             others = ((name, count) for name, count in (beside or {}).items() if name != resource)
             if all((limit := each.most(name)) is None or limit >= count for name, count in others):
-                found.append((most, each))
-        return max(found, key=lambda pair: pair[0])[1] if found else None
+                found.append((each.plain or "/" in resource, most, each))
+        return max(found, key=lambda one: one[:2])[2] if found else None
 
 
 def capacity_of(

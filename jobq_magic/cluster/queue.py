@@ -1,4 +1,4 @@
-"""Asking who waits in a queue. Kueue's visibility API cannot be watched, so it is asked again and again, at a pace.
+"""Asking who waits in a queue, and what it has. Neither can be watched by users, so it is asked again, at a pace.
 
 All runs of a queue share one answer, all queues of a cluster one pace: two hundred runs that wait cost no more than
 one.
@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jobq_magic.cluster.capacity import Capacity, capacity
 from jobq_magic.cluster.kinds import VISIBILITY, kueue_version, visible
 from jobq_magic.cluster.place import Line, line_of, place_of
 from jobq_magic.cluster.refusals import Answered, Forbidden, Missing
@@ -29,6 +30,11 @@ FIRST = 2.0
 SLOWEST = 30.0
 """And at most, while they do not."""
 _GROWTH = 1.5
+CAPACITY = 10.0
+"""Seconds between two looks at what a queue has, while that changes."""
+_SLOWEST_CAPACITY = 60.0
+_REQUESTS = 4
+"""Of one such look."""
 _APART = 1.0
 """Seconds between any two questions to one cluster."""
 _REFUSED = 600.0
@@ -36,6 +42,13 @@ _REFUSED = 600.0
 _SILENT = 10.0
 _LIMIT = 1000
 """Runs in one answer: who stands further behind, has no number that would tell him anything."""
+
+
+@dataclass(slots=True)
+class _Had:
+    capacity: Capacity | None = None
+    due: float = 0.0
+    pause: float = CAPACITY
 
 
 @dataclass(slots=True)
@@ -48,7 +61,7 @@ class _Queue:
 
 
 class Lines:
-    """Who waits in the queues of one cluster. Threads may share it: one asks, and the others take what is known.
+    """Who waits in the queues of one cluster, and what they have. Threads may share it: one asks, the others are told.
 
     Args:
         api: the cluster.
@@ -63,6 +76,7 @@ class Lines:
         self._clock = clock
         self._wall = wall
         self._queues: dict[tuple[str, str], _Queue] = {}
+        self._had: dict[tuple[str, str], _Had] = {}
         self._lock = threading.Lock()
         self._next = float("-inf")
 
@@ -89,6 +103,28 @@ class Lines:
         with self._lock:
             known.line, known.pause, known.due = line, pause, known.asked + pause
         return line
+
+    def capacity(self, namespace: str, queue: str) -> Capacity | None:
+        """What a queue has, as it was told last; None until there was time to ask.
+
+        Args:
+            namespace: of the queue.
+            queue: its name.
+        """
+        with self._lock:
+            known = self._had.setdefault((namespace, queue), _Had())
+            now, api = self._clock(), self._api()
+            if api is None or now < known.due or now < self._next:
+                return known.capacity
+            self._next, known.due = now + _APART * _REQUESTS, now + known.pause
+        try:
+            found = capacity(api, namespace, queue)
+        except BackendError:  # no answer: what was known is the best there is
+            return known.capacity
+        with self._lock:
+            known.pause = CAPACITY if found != known.capacity else min(_SLOWEST_CAPACITY, known.pause * _GROWTH)
+            known.capacity, known.due = found, now + known.pause
+        return found
 
     def _ask(self, namespace: str, queue: str, known: _Queue) -> tuple[Line, float]:
         api = self._api()

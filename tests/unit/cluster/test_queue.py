@@ -136,6 +136,22 @@ def test_without_an_answer_what_was_known_stays():
     assert of.line("team-blue", "main").names == ("a",)
 
 
+def test_what_a_queue_has_is_asked_at_the_same_pace():
+    api = Cluster("a")
+    api.known["kueue.x-k8s.io"] = "v1beta2"
+    of = api.lines()
+    assert of.capacity("team-blue", "main") == Capacity("main", others=(Capacity("a"),), open=False)
+    assert len(api.asked) == 3
+    for _ in range(600):
+        api.now += 0.1
+        of.capacity("team-blue", "main")
+        of.line("team-blue", "main")
+    assert len(api.asked) <= 60
+    api.refusal = Unreachable("cluster-unreachable", "It cannot be reached")
+    api.now += 100
+    assert of.capacity("team-blue", "main") is not None
+
+
 def test_a_cluster_has_one_pace():
     api = Cluster("a", "b")
     assert lines(api) is lines(api)

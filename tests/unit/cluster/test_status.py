@@ -114,16 +114,16 @@ def test_a_reason_counts_where_its_message_says_nothing(reason, code):
     [
         (
             (
-                "couldn't assign flavors to pod set main: insufficient unused quota for cpu in flavor a, 1 more needed, "
-                "flavor b doesn't match node affinity. Pending the preemption of 2 workload(s)"
+                "couldn't assign flavors to pod set main: insufficient unused quota for cpu in flavor a, 1 more "
+                "needed, flavor b doesn't match node affinity. Pending the preemption of 2 workload(s)"
             ),
             "preempting",
             {"count": 2},
         ),
         (
             (
-                "couldn't assign flavors to pod set main: flavor b doesn't match node affinity, insufficient unused quota "
-                "for nvidia.com/gpu in flavor a, 2 more needed"
+                "couldn't assign flavors to pod set main: flavor b doesn't match node affinity, insufficient "
+                "unused quota for nvidia.com/gpu in flavor a, 2 more needed"
             ),
             "no-quota",
             {"resource": "nvidia.com/gpu", "flavor": "a", "lacking": 2},
@@ -131,8 +131,8 @@ def test_a_reason_counts_where_its_message_says_nothing(reason, code):
         (
             (
                 "insufficient quota for cpu in flavor a, previously considered podsets requests (1) + current podset "
-                "request (8) > maximum capacity (4), insufficient quota for cpu in flavor b, previously considered podsets "
-                "requests (1) + current podset request (8) > maximum capacity (6)"
+                "request (8) > maximum capacity (4), insufficient quota for cpu in flavor b, previously considered "
+                "podsets requests (1) + current podset request (8) > maximum capacity (6)"
             ),
             "too-large",
             {"flavor": "b", "asked": 9, "most": 6},
