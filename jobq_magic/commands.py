@@ -20,6 +20,7 @@ from jobq_magic.snapshot import Phase, Snapshot
 from jobq_magic.words import say
 
 if TYPE_CHECKING:
+    from jobq_magic.proposal import Written
     from jobq_magic.runs.retention import Pruned
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "log_end",
     "logs",
     "looks",
+    "propose",
     "prune_words",
     "ray_status",
     "ray_stop",
@@ -125,12 +127,13 @@ def watch(store: Store, run: Run, tail: Tail | None = None) -> Iterator[list[Ite
 
 
 def attach(store: Store, run: Run) -> Iterator[Item | Snapshot]:
-    """What a run writes, from its beginning to its end, and a Snapshot whenever its phase or its reason changes."""
+    """What a run writes, from its beginning to its end, and a Snapshot whenever it stands elsewhere."""
     known: object = None
     for items in watch(store, run):
         yield from items
         snapshot = store.snapshot(run)
-        if known != (known := (snapshot.phase, snapshot.reason, snapshot.attempt)) and not snapshot.final:
+        looks = snapshot.phase, snapshot.reason, snapshot.attempt, snapshot.place and snapshot.place.position
+        if known != (known := looks) and not snapshot.final:
             yield snapshot
     yield store.snapshot(run)
 
@@ -360,6 +363,31 @@ def config(given: Sequence[str], *, interactive: bool) -> tuple[tuple[str, str, 
 
     resolved = resolve(options.parse(given).options, cwd=Path.cwd(), environ=os.environ, interactive=interactive)
     return tuple((row.setting, row.value, row.origin) for row in config_table(resolved))
+
+
+def propose(words: Sequence[str]) -> Written:
+    """`config --init [NAME] [--context NAME] [--namespace NAME]`: writes a profile of the cluster that is found.
+
+    Raises:
+        OptionError: there is such a profile already, or the words are none of these.
+        BackendError: no cluster has a queue that we may use.
+    """
+    import os
+    from dataclasses import replace
+    from pathlib import Path
+
+    from jobq_magic import proposal
+    from jobq_magic.cluster.proposing import propose as found
+
+    parser = Parser(prog="config --init", add_help=False, allow_abbrev=False)
+    parser.add_argument("--init", action="store_true")
+    parser.add_argument("name", nargs="?", metavar="NAME")
+    parser.add_argument("--context", default="", metavar="NAME")
+    parser.add_argument("--namespace", default="", metavar="NAME")
+    args = parser.parse_args(list(words))
+    first, *others = found(os.environ, context=args.context, namespace=args.namespace)
+    written = proposal.write(replace(first, name=args.name or first.name), Path.cwd(), os.environ)
+    return replace(written, others=tuple(str(one.values["context"]) for one in others))
 
 
 def ray_status() -> list[dict[str, Any]]:

@@ -117,13 +117,12 @@ def crowd(each: Sequence[WorkerTold]) -> str:
 
 def bad(snapshot: Snapshot) -> list[tuple[str, Words]]:
     """The workers with whom something is wrong that the run's own sentence does not say: who, and what; a few."""
-    found, known = [], {(snapshot.reason, str(snapshot.facts.get("said", "")))}
+    found: list[tuple[str, Words]] = []
+    known: set[tuple[str, str]] = set()
     for one in snapshot.each:
         words = reason(one.reason, one.facts, run=snapshot.run) if one.reason else None
-        if words is None and one.phase in _BAD:
-            words = Words(f"It is {one.phase}")
         same = one.reason, str(one.facts.get("said", ""))
-        if words is None or (one.reason and (same in known or one.reason == snapshot.reason)):
+        if words is None or same in known or one.reason == snapshot.reason:
             continue
         known.add(same)  # the same with several is told once
         found.append((f"Worker {one.rank}" + (f" on {one.node}" if one.node else ""), words))

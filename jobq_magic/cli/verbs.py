@@ -258,9 +258,15 @@ def _prune(parser: commands.Parser) -> Verb:
 
 
 def _config(parser: commands.Parser) -> Verb:
-    parser.usage = "jobq config [--json] [options of a cell]"
+    parser.usage = "jobq config [--json] [--init [NAME]] [options of a cell]"
 
     def perform(args: Namespace) -> int:
+        if "--init" in args.others:
+            written = commands.propose(args.others)
+            if args.json:
+                return _json({"path": str(written.path), "added": written.text, "others": list(written.others)})
+            print(written)
+            return OK
         rows = commands.config(args.others, interactive=sys.stdin.isatty())
         if args.json:
             return _json({setting: {"value": value, "origin": origin} for setting, value, origin in rows})
@@ -370,7 +376,7 @@ def _write(items: Iterable[Item | Snapshot]) -> None:
             stream.buffer.write(prefixed(item).data)
             stream.buffer.flush()
         elif isinstance(item, Snapshot):
-            print(text.status(item, now=time.time()), file=sys.stderr, flush=True)
+            print(text.brief(item, now=time.time()), file=sys.stderr, flush=True)
         elif (shown := _plain(item.bundle)) is not None:
             print(*(label(item.source) + line for line in shown.split("\n")), sep="\n", flush=True)
 

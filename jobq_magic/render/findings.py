@@ -48,7 +48,7 @@ def drawn_html(findings: Sequence[Finding]) -> str:
     rows = "".join(_row(one) for one in findings)
     heads = "".join(f'<th scope="col">{each}</th>' for each in ("", "looked at", "found"))
     table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
-    box = f'<div class="jq-say"><b>{safe(summary(findings))}</b></div><div class="jq-fit">{table}</div>'
+    box = f'<div class="jq-head"><b>{safe(summary(findings))}</b></div><div class="jq-fit">{table}</div>'
     return f'{html.STYLE}<div class="jq" role="group" aria-label="Doctor">{box}</div>'
 
 

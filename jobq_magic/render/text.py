@@ -17,6 +17,7 @@ from jobq_magic.words import ICONS, SPENT, ago, duration, layers, say, size, som
 __all__ = [
     "CLUSTER_COLUMNS",
     "COLUMNS",
+    "brief",
     "card",
     "cluster_row",
     "clusters",
@@ -102,6 +103,13 @@ def status(snapshot: Snapshot, *, now: float) -> str:
     """One line: icon, phase, run, place, time."""
     parts = [f"{ICONS[snapshot.phase]} {_phase(snapshot)}", snapshot.run, place(snapshot), _elapsed(snapshot, now)]
     return one_line("  ".join(parts))
+
+
+def brief(snapshot: Snapshot, *, now: float) -> str:
+    """The status line, and below it the sentence of a reason, where there is one."""
+    words = say(snapshot) if snapshot.reason else None
+    told = [f"  {one_line(content.closed(words.sentence))}"] if words else []
+    return "\n".join([status(snapshot, now=now), *told])
 
 
 def live(snapshot: Snapshot, *, now: float) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from jobq_magic.run import AttemptPaths
 from jobq_magic.runs.log import opened
+from jobq_magic.runs.together import workers
 from jobq_magic.snapshot import Progress, Usage
 
-__all__ = ["progress", "usage"]
+__all__ = ["progress", "usage", "usages"]
 
 _LONGEST_USAGE, _LONGEST_PROGRESS, _GROUPS, _HISTORY = 1 << 16, 1 << 20, 64, 16
 """Of `usage.json` and `progress.json`: bytes, entries, and samples of one that are read."""
@@ -54,6 +57,15 @@ def usage(path: Path) -> tuple[Usage, ...]:
         return ()
     except (ValueError, KeyError, TypeError, RecursionError):
         return ()
+
+
+def usages(paths: AttemptPaths) -> tuple[Usage, ...]:
+    """What all workers of an attempt use; of several, each under its rank."""
+    ranks = workers(paths)
+    if ranks == (0,):
+        return usage(paths.usage)
+    told = [(rank, one) for rank in ranks[:_GROUPS] for one in usage(paths.worker(rank).usage)]
+    return tuple(replace(one, label=f"{rank} {one.label}".strip()) for rank, one in told)
 
 
 def _amount(value: Any) -> float:

@@ -215,7 +215,7 @@ class Store:
             paths = run.paths.attempt(picture.attempt)
             building = picture.phase is Phase.BUILDING
             progress = readings.progress(run.paths.building if building else paths.progress)
-            usage = readings.usage(paths.usage)
+            usage = readings.usages(paths)
         return replace(picture, progress=progress, usage=usage) if progress or usage else picture
 
     def key(self, run: Run) -> bytes:

@@ -166,6 +166,13 @@ def test_each_attempt_has_workers_of_its_own(store, run, pair):
     assert [item.source for item in drain(Tail(store, run))] == ["0", "1", "0", "1", "2"]
 
 
+def test_what_each_worker_uses_is_under_its_rank(store, run, pair):
+    used = [{"label": "", "cpu": 0.5, "memory": 3, "peak": 4, "history": []}]
+    for worker in pair:
+        worker.paths.usage.write_text(json.dumps(used))
+    assert [one.label for one in store.snapshot(run).usage] == ["0", "1"]
+
+
 def test_sixty_four_quiet_workers_are_heard_when_one_speaks(store, run):
     many = [Worker(run, rank) for rank in range(64)]
     tail = Tail(store, run)
