@@ -42,7 +42,7 @@ class _Reader:
         paths = run.paths.attempt(placed.attempt).worker(placed.rank)
         paths.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.placed = placed
-        self._stored = _Stored(run, key, placed, call)
+        self._stored = _Stored(run, key, placed, call, watched.watches.api)
         self._watches = watched.watches
         self._call = call
         self._last = False
@@ -100,16 +100,16 @@ class _Reader:
 class _Stored:
     """What there is of a pod whose log has ended: that, and what the store has beside it."""
 
-    def __init__(self, run: Run, key: bytes, placed: Placed, call: threading.Event) -> None:
-        self._asked = (run, key, placed, call)
+    def __init__(self, run: Run, key: bytes, placed: Placed, call: threading.Event, api: Api) -> None:
+        self._asked = (run, key, placed, call, api)
         self._rank = placed.rank
-        self._has_one = bool(store_of(run.target))
+        self._store = store_of(run.target)
         self._bringing: Bringing | None = None
 
     def told(self, known: Collected) -> Told:
         """What came over, once nothing more will."""
         notes = tuple(filter(None, [without(known)]))
-        if not self._has_one or not lacks(known):
+        if not self._store or not lacks(known, claim=self._store.startswith("pvc:")):
             return Told(self._rank, known.events, known.ended, drained=True, notes=notes)
         if self._bringing is None:
             self._bringing = Bringing(*self._asked)
@@ -190,7 +190,10 @@ class Following:
         if objects.job is None:
             return None
         others = tuple(one for one in objects.others if one is not objects.workload)
-        objects = replace(objects, others=others)
+        # Those of earlier attempts may still be leaving, and say nothing of this one.
+        now = {placed.uid for placed in self._attempts.of(self._attempts.current)}
+        pods = tuple(pod for pod in objects.pods if pod["metadata"]["uid"] in now)
+        objects = replace(objects, others=others, pods=pods)
         standing = status.read(objects, workers=self._workers, now=time.time())
         if standing.phase != "queued":
             return standing
@@ -205,7 +208,7 @@ class Following:
         if not store_of(self._run.target):
             return True
         if self._finding is None:
-            self._finding = Finding(self._run, self._key, self.call)
+            self._finding = Finding(self._run, self._key, self.call, self._api)
         if self._finding.done:
             self._keep(self._finding.placed(self._attempts))
         return self._finding.done
@@ -263,7 +266,7 @@ class Following:
     def _of_store(self, placed: Placed, known: Collected) -> Told:
         where = placed.uid, placed.attempt
         if where not in self._stored:
-            self._stored[where] = _Stored(self._run, self._key, placed, self.call)
+            self._stored[where] = _Stored(self._run, self._key, placed, self.call, self._api)
         return self._stored[where].told(known)
 
 

@@ -5,26 +5,38 @@ A store is asked in a thread of its own: values may be large, and others are fol
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jobq_magic import handover
 from jobq_magic.backends.kueue.attempts import Attempts, Placed
+from jobq_magic.backends.kueue.claimed import fetch
+from jobq_magic.cluster.client import Api
 from jobq_magic.cluster.collecting import Collected
 from jobq_magic.errors import JobqError
 from jobq_magic.run import Run
 from jobq_magic.runtime.carrier import LIMIT
 from jobq_magic.runtime.keeping import store_of
+from jobq_magic.runtime.stores import MOUNTED, protocol_of, shown
 from jobq_magic.stores import Kept, ResultStore, open_store
 
 __all__ = ["Bringing", "Finding", "lacks", "without"]
 
 
-def lacks(known: Collected) -> bool:
-    """Whether a store may have more than came through the log."""
-    return bool(known.kept or known.gaps or known.missing or not known.ended)
+def lacks(known: Collected, *, claim: bool) -> bool:
+    """Whether a store may have more than came through the log.
+
+    Args:
+        known: what came.
+        claim: the store is read by a pod of its own, which is not started for the last words of one that was killed.
+    """
+    return bool(known.kept or known.gaps or known.missing or not (known.ended or (claim and known.begun)))
 
 
 def without(known: Collected) -> str:
@@ -46,12 +58,13 @@ class _Asking:
         run: the run.
         key: of the run.
         call: is set when there is an answer.
+        api: the cluster, as the run's user.
     """
 
-    def __init__(self, run: Run, key: bytes, call: threading.Event) -> None:
+    def __init__(self, run: Run, key: bytes, call: threading.Event, api: Api) -> None:
         self.note = ""
         """Why there is no answer."""
-        self._run, self._key, self._call = run, key, call
+        self._run, self._key, self._call, self._api = run, key, call, api
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._ask, name=f"jobq-store-{run.id}", daemon=True)
         self._thread.start()
@@ -79,10 +92,20 @@ class _Asking:
     def _answer(self) -> None:
         raise NotImplementedError
 
-    def _opened(self) -> ResultStore:
-        left = handover.take(self._run.id)
+    @contextlib.contextmanager
+    def _opened(self, pods: tuple[str, ...] = ()) -> Iterator[ResultStore]:
+        url, run = store_of(self._run.target), self._run
+        if protocol_of(url) == "pvc" and not Path(MOUNTED).is_dir():
+            with tempfile.TemporaryDirectory(prefix=".store-", dir=run.folder) as folder:
+                fetch(self._api, run, pods, Path(folder))
+                store = open_store(f"file://{quote(folder)}", {})
+                store.shown = shown(url)
+                yield store
+            return
+        left = handover.take(run.id)
         environ = {**os.environ, **({**left.settings, **left.secrets} if left is not None else {})}
-        return open_store(store_of(self._run.target), environ)
+        with contextlib.closing(open_store(url, environ)) as store:
+            yield store
 
 
 class Bringing(_Asking):
@@ -93,36 +116,33 @@ class Bringing(_Asking):
         key: of the run.
         placed: the pod.
         call: is set when all is there.
+        api: the cluster, as the run's user.
     """
 
-    def __init__(self, run: Run, key: bytes, placed: Placed, call: threading.Event) -> None:
+    def __init__(self, run: Run, key: bytes, placed: Placed, call: threading.Event, api: Api) -> None:
         self.events: tuple[Mapping[str, Any], ...] | None = None
         """Of the pod's record; None where it has kept nothing."""
         self._placed = placed
-        super().__init__(run, key, call)
+        super().__init__(run, key, call, api)
 
     def _answer(self) -> None:
         placed, run = self._placed, self._run
-        store = self._opened()
-        try:
-            kept = store.complete(run.id, placed.uid, self._key)
-            if kept is None:
+        with self._opened((placed.uid,)) as store:
+            if (kept := store.complete(run.id, placed.uid, self._key)) is None:
                 return
             paths = run.paths.attempt(placed.attempt).worker(placed.rank)
             paths.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             store.restore(run.id, kept, self._key, paths, attempt=placed.attempt)
             self.events = tuple(store.record(run.id, kept))
-        finally:
-            store.close()
 
 
 class Finding(_Asking):
     """Finds the pods of a run whose Job nobody followed, and which is gone."""
 
-    def __init__(self, run: Run, key: bytes, call: threading.Event) -> None:
+    def __init__(self, run: Run, key: bytes, call: threading.Event, api: Api) -> None:
         self.found: tuple[Kept, ...] = ()
         """What they have kept, in the order in which they ended."""
-        super().__init__(run, key, call)
+        super().__init__(run, key, call, api)
 
     def placed(self, attempts: Attempts) -> Attempts:
         """With those that were not seen before."""
@@ -136,9 +156,6 @@ class Finding(_Asking):
         return attempts
 
     def _answer(self) -> None:
-        store = self._opened()
-        try:
+        with self._opened() as store:
             all_ = (store.complete(self._run.id, pod, self._key) for pod in store.pods(self._run.id))
             self.found = tuple(sorted((kept for kept in all_ if kept is not None), key=lambda kept: kept.at))
-        finally:
-            store.close()

@@ -1,0 +1,97 @@
+"""What a run has kept on a claim comes here: a small Job in its queue mounts the claim, and sends it by its log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from jobq_magic.cluster import kinds
+from jobq_magic.cluster.client import Api
+from jobq_magic.cluster.logs import Log
+from jobq_magic.cluster.manifests.facts import Facts
+from jobq_magic.cluster.manifests.fetching import fetching
+from jobq_magic.cluster.manifests.pods import MAIN
+from jobq_magic.errors import BackendError
+from jobq_magic.image import Image
+from jobq_magic.run import Run
+from jobq_magic.site import Site
+from jobq_magic.stores.claims import Coming, argv
+
+__all__ = ["fetch"]
+
+_PATIENCE = 600.0
+"""Seconds for which it waits in its queue."""
+_SENDING = 1800.0
+"""Seconds for which it sends."""
+_LOOK = 1.0
+
+
+def fetch(api: Api, run: Run, pods: Iterable[str], folder: Path) -> None:
+    """Brings what a run has kept into a folder, which is a store then.
+
+    Args:
+        api: the cluster, as the run's user.
+        run: the run.
+        pods: the uids of its pods; none: all of them.
+        folder: an empty one.
+
+    Raises:
+        BackendError: it could not be had; what is kept stays where it is.
+    """
+    site = Site.from_json(run.target["site"])
+    coming = Coming(folder, run.id)
+    facts = Facts.of(run, Image.load(run.paths.image).reference, site)
+    job = fetching(facts, argv(site.store, coming.token, run.id, pods))
+    name, namespace = job["metadata"]["name"], api.place.namespace
+    api.create(kinds.path(kinds.JOBS, namespace), job)
+    try:
+        pod = _begun(api, name)
+        if pod is None:
+            raise _unread(run, site, "the Job that reads it did not begin within 10 minutes")
+        log = Log(api, pod["metadata"]["name"], coming, container=MAIN)
+        log.start()
+        try:
+            until = time.monotonic() + _SENDING
+            while not coming.ended and not log.join(_LOOK) and time.monotonic() < until:
+                if _state(_pod(api, name)) == "terminated":
+                    log.finish()
+        finally:
+            log.close()
+        if not coming.ended:
+            raise _unread(run, site, "the Job that reads it ended before all was sent")
+    finally:
+        api.delete(kinds.path(kinds.JOBS, namespace, name))
+
+
+def _begun(api: Api, name: str) -> Mapping[str, Any] | None:
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until:
+        pod = _pod(api, name)
+        if pod is not None and _state(pod) in {"running", "terminated"}:
+            return pod
+        time.sleep(_LOOK)
+    return None
+
+
+def _pod(api: Api, name: str) -> Mapping[str, Any] | None:
+    path = kinds.path(kinds.PODS, api.place.namespace)
+    found = api.get(path, labelSelector=f"batch.kubernetes.io/job-name={name}").get("items") or []
+    return max(found, key=lambda pod: pod["metadata"].get("creationTimestamp", ""), default=None)
+
+
+def _state(pod: Mapping[str, Any] | None) -> str:
+    for each in ((pod or {}).get("status") or {}).get("containerStatuses") or ():
+        if each["name"] == MAIN:
+            return next(iter(each.get("state") or {}), "")
+    return ""
+
+
+def _unread(run: Run, site: Site, why: str) -> BackendError:
+    return BackendError(
+        "claim-unread",
+        f"What {run.id} has kept in {site.store} could not be read from here",
+        why=f"It is there, and {why}",
+        do=f"Run %jobq attach {run.id} once more, or read it in a cell that mounts the claim",
+    )
