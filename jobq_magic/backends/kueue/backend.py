@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from jobq_magic.cluster import connection, kubeconfig, manifests, preflight
 from jobq_magic.cluster.client import Api
 from jobq_magic.cluster.watching import Watches
 from jobq_magic.errors import BackendError, JobqError
+from jobq_magic.findings import Finding
 from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
 from jobq_magic.site import Site
@@ -57,6 +58,10 @@ class KueueBackend:
         handover.secrets_in(spec.get("secret") or {}, os.environ)
         manifests.refuse(spec)
         return preflight.check(spec, Site.from_json(target["site"]), os.environ)
+
+    def examine(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> Iterator[Finding]:
+        """The same, finding by finding, good ones too."""
+        return preflight.examine(spec, Site.from_json(target["site"]), os.environ)
 
     def submit(self, run: Run, attempt: int) -> Mapping[str, Any]:
         """Makes the Job, or finds it."""
