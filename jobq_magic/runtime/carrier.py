@@ -115,7 +115,13 @@ class Carrier:
         lines = {name: stream.lines for name, stream in zip(STREAMS, self._streams, strict=True)}
         sizes["record.jsonl"], lines["record.jsonl"] = self._record.at, self._record.lines
         self._say("end", {"sizes": sizes, "lines": lines, "status": status, "result": result})
+        self.close()
         return self._drained(late)
+
+    def close(self) -> None:
+        """Closes the files of the attempt."""
+        for file in (*self._streams, self._record, self._order.order):
+            file.close()
 
     def _drained(self, late: Callable[[], bool]) -> bool:
         while not self._log.send(_WAIT):
@@ -251,7 +257,7 @@ class _Runs:
     """Which file grew up to where, in order."""
 
     def __init__(self, order: Growing, streams: list[Growing]) -> None:
-        self._order = order
+        self.order = order
         self._streams = streams
         self._runs: deque[tuple[int, int]] = deque()
         self._reached = [0, 0, 0]
@@ -261,8 +267,8 @@ class _Runs:
 
     def look(self, final: bool) -> deque[tuple[int, int]]:
         """What is to be carried now; whoever has carried the first one takes it away."""
-        lines = self._order.next_lines(PIECE)
-        self._order.take(lines)
+        lines = self.order.next_lines(PIECE)
+        self.order.take(lines)
         self.behind = len(lines) > PIECE // 2 or (final and bool(lines))
         for line in lines.splitlines():
             try:

@@ -166,7 +166,6 @@ def test_a_line_reaches_the_log_soon(tmp_path):
             text = line
         elif frame.kind == "text":
             delays.append(frame.fields["t"] - float(text))
-    print(sorted(delays))
     assert sorted(delays)[len(delays) // 2] < 0.15
 
 
@@ -213,6 +212,7 @@ def test_silence_is_broken_by_a_sign_of_life(tmp_path, monkeypatch):
         made = carrier.Carrier(job, KEY, log.fileno(), rank=0)
         time.sleep(0.01)
         made.beat()
+        made.close()
     assert kinds((tmp_path / "log").read_bytes()) == ["begin", "beat"]
 
 
