@@ -109,3 +109,17 @@ def test_whenever_it_is_brought_into_line_the_front_end_shows_what_the_canvas_ha
         under.show(canvas.pictures)
         assert page.messages == before, "what is shown already is not sent again"
     assert page.parents <= {"the cell"}
+
+
+def test_a_worker_changes_and_clears_only_what_it_displayed_itself():
+    canvas = Canvas()
+    named = {"display_id": "x"}
+    for source in "0", "1":
+        canvas.apply(Display("display_data", {"text/plain": f"of {source}"}, {}, named, source=source))
+    canvas.apply(Display("update_display_data", {"text/plain": "new"}, {}, named, source="1"))
+    assert [each.bundle["text/plain"] for each in canvas.pictures] == ["of 0", "new"]
+    canvas.apply(Display("clear_output", {}, wait=True, source="0"))
+    canvas.apply(Chunk("stdout", b"x", "1"))
+    assert len(canvas.pictures) == 2
+    canvas.apply(Chunk("stdout", b"x", "0"))
+    assert [each.source for each in canvas.pictures] == ["1"]
