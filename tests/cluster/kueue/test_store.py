@@ -1,0 +1,149 @@
+"""What a job leaves outlives its pod and its Job, where its site has a store; also what is too large for a log."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kubernetes import client
+
+from jobq_magic import handover, pipeline, plugins
+from jobq_magic.backends.kueue import claimed
+from jobq_magic.handover import Handover
+from jobq_magic.image import BuildRequest, Packages, Recipe
+from jobq_magic.images.platforms import here
+from jobq_magic.runs.lock import Lock
+from jobq_magic.runtime.wire import canonical, replace_file
+from tests.cluster.kueue.conftest import PYTHON, Cell
+from tests.cluster.layout import FIRST
+from tests.services.s3 import PACKAGES, S3
+from tests.services.s3 import s3 as running
+from tests.support import eventually
+
+LOCK = Path(__file__).parents[3] / "requirements" / "s3fs.lock"
+LARGE = "import os\nx = os.urandom(5 << 20)\nprint('made')\nlen(x)"
+SITE = {"store": "s3://results/blue"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[S3]:
+    """At an address that pods reach."""
+    with running(tmp_path_factory.mktemp("s3"), FIRST.address) as service:
+        service.bucket("results")
+        yield service
+
+
+@pytest.fixture
+def s3(server: S3, monkeypatch) -> S3:
+    monkeypatch.syspath_prepend(str(PACKAGES))
+    if server.process is None:
+        server.start()
+    return server
+
+
+def opened(place, s3: S3, cell: str, *, site: dict = SITE, **how):
+    """A run whose image has what the store needs, and whose job has its credentials."""
+    run = place.open(cell, site=site, secrets=s3.environ, memory="300Mi", **how)
+    request = BuildRequest(
+        Recipe(base="host"),
+        Packages(LOCK.read_text()),
+        PYTHON,
+        here(),
+        destination={name: run.target[name] for name in ("to", "push", "pull")},
+    )
+    replace_file(run.paths.request, canonical(request.to_json()))
+    handover.leave(run.id, Handover(s3.environ, s3.environ))
+    return run
+
+
+def test_five_megabytes_come_back_by_a_bucket(place, s3):
+    cell = place.follow(opened(place, s3, LARGE, outs=("x",)))
+    cell.end()
+    assert cell.value == 5 << 20
+    assert len(cell.outcome.names["x"]) == 5 << 20
+    assert cell.stdout == "made\n"
+    assert cell.snapshot.notes == ()
+
+
+def test_without_a_store_five_megabytes_are_lost_and_one_setting_is_named(place):
+    cell = place.run(LARGE, outs=("x",))
+    assert cell.snapshot.phase == "succeeded"
+    (note,) = cell.snapshot.notes
+    assert note.startswith("What came of it has 5.0 MiB, and a log carries 256 KiB")
+    assert "--store s3://BUCKET/FOLDER" in note
+
+
+def test_a_store_that_fails_is_told_and_the_cell_ends_as_it_would(place, s3):
+    run = opened(place, s3, "x = 1\nx", site={"store": "s3://no-such-bucket/blue"}, outs=("x",))
+    cell = place.follow(run)
+    cell.end()
+    assert cell.value == 1
+    assert any("s3://no-such-bucket/blue" in note and "no bucket of that name" in note for note in cell.snapshot.notes)
+
+
+def test_a_run_whose_pod_and_job_are_gone_is_there_the_next_morning(place, s3, work, jobs):
+    run = opened(place, s3, LARGE, outs=("x",))
+    lock = Lock(run.paths.lock)
+    assert lock.acquire()
+    follower = threading.Thread(target=pipeline.advance, args=(place.store, run, lock), daemon=True)
+    follower.start()
+    eventually(lambda: place.store.handle(run), 90)
+    lock.release()  # everybody who knows of it is gone
+    follower.join(30)
+    plugins.backend("kueue").close()
+    name = f"jobq-{run.id}"
+    eventually(lambda: work.batch.read_namespaced_job(name, work.namespace).status.succeeded, 90)
+    assert not place.store.snapshot(run).final
+    work.batch.delete_namespaced_job(name, work.namespace, propagation_policy="Background")
+    eventually(lambda: not work.core.list_namespaced_pod(work.namespace).items, 60)
+
+    cell: Cell = place.follow(run)
+    cell.end()
+    assert cell.value == 5 << 20
+    assert cell.stdout == "made\n"
+    assert cell.snapshot.phase == "succeeded"
+
+
+@pytest.fixture
+def claim(admin, namespace, tmp_path_factory) -> Iterator[str]:
+    """A claim upon a folder of the node, as an administrator makes it."""
+    folder = tmp_path_factory.mktemp("claim")
+    folder.chmod(0o777)  # as a share is that all may write to
+    core = client.CoreV1Api(admin)
+    size = {"storage": "1Gi"}
+    spec = {
+        "capacity": size,
+        "accessModes": ["ReadWriteMany"],
+        "storageClassName": "",
+        "hostPath": {"path": str(folder)},
+    }
+    name = f"{namespace}-results"
+    core.create_persistent_volume({"metadata": {"name": name}, "spec": spec})
+    wanted = {
+        "accessModes": ["ReadWriteMany"],
+        "storageClassName": "",
+        "volumeName": name,
+        "resources": {"requests": size},
+    }
+    core.create_namespaced_persistent_volume_claim(namespace, {"metadata": {"name": "results"}, "spec": wanted})
+    yield "results"
+    core.delete_namespaced_persistent_volume_claim("results", namespace)
+    core.delete_persistent_volume(name)
+
+
+def test_five_megabytes_come_back_by_a_claim(place, claim, jobs):
+    cell = place.run(LARGE, site={"store": f"pvc://{claim}/blue/results"}, outs=("x",))
+    assert cell.value == 5 << 20
+    assert len(cell.outcome.names["x"]) == 5 << 20
+    assert cell.snapshot.notes == ()
+    eventually(lambda: jobs() == [], 30)
+
+
+def test_a_claim_of_which_nothing_comes_back_is_told_with_the_end(place, claim, monkeypatch):
+    monkeypatch.setattr(claimed, "_PATIENCE", 0.0)
+    cell = place.run(LARGE, site={"store": f"pvc://{claim}/blue"}, outs=("x",))
+    assert cell.snapshot.phase == "succeeded"
+    (note,) = cell.snapshot.notes
+    assert f"kept in pvc://{claim}/blue could not be read from here" in note
