@@ -21,8 +21,8 @@ _SETTINGS = (
     "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "CURL_CA_BUNDLE", "NETRC", "REGISTRY_AUTH_FILE",
     "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE",
 )  # fmt: skip
-_FAMILIES = ("AWS_", "AZURE_", "BUILDKIT_", "BUILDX_", "DOCKER_", "GOOGLE_", "PIP_", "UV_")
-"""Of indexes, registries and the helpers that know their passwords."""
+_FAMILIES = ("AWS_", "AZURE_", "BUILDKIT_", "BUILDX_", "DOCKER_", "FSSPEC_", "GOOGLE_", "PIP_", "UV_")
+"""Of indexes, registries, stores, and the helpers that know their passwords."""
 
 
 @dataclass(frozen=True, slots=True)
