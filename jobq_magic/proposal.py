@@ -146,7 +146,7 @@ def write(proposal: Proposal, cwd: Path, environ: Mapping[str, str]) -> Written:
     project = _project(cwd)
     path = project or user_file(environ)
     try:
-        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        before = path.read_bytes().decode() if path.exists() else ""
         whole = added(before, proposal, project=project is not None)
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, whole)
@@ -175,7 +175,7 @@ def _replace(path: Path, whole: str) -> None:
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
     descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
             file.write(whole)
         Path(beside).chmod(mode)
         Path(beside).replace(path)

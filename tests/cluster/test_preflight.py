@@ -14,6 +14,7 @@ from kubernetes.client import ApiClient
 
 from jobq_magic.cluster import connection
 from jobq_magic.cluster.preflight import check, examine, remembered
+from jobq_magic.cluster.proposing import propose
 from jobq_magic.errors import BackendError
 from jobq_magic.findings import Finding
 from jobq_magic.site import Site
@@ -257,3 +258,27 @@ def test_an_api_server_that_hangs_is_one_finding_after_five_seconds(kubeconfig: 
         took = time.monotonic() - began
     assert (found.code, found.level) == ("cluster", "problem")
     assert took < 6
+
+
+def test_a_profile_is_proposed_that_goes_where_the_queue_is(kubeconfig: Path, namespace: str, queue: str):
+    (made,) = propose({"KUBECONFIG": str(kubeconfig), "HOME": str(kubeconfig.parent)})
+    expected = {"mode": "kueue", "context": "test", "namespace": namespace, "queue": queue}
+    assert made.values == expected
+    assert made.remarks["queue"] == "its own quota: 1 CPU and 4 GiB of memory"
+
+
+@pytest.mark.own_cluster
+def test_types_of_gpu_are_proposed_from_flavors(cluster: Path):
+    people.apply()
+    (made,) = propose({"KUBECONFIG": str(people.kubeconfig("ada")), "HOME": "/nonexistent"})
+    assert (made.values["namespace"], made.values["queue"]) == ("team-blue", "main")
+    assert made.values["gpu_types"]["h100"] == {
+        "node_selector": {"nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3"},
+        "queue": "gpu",
+    }
+
+
+def test_without_a_queue_nothing_is_proposed(kubeconfig: Path, namespace: str):
+    with pytest.raises(BackendError) as refused:
+        propose({"KUBECONFIG": str(kubeconfig), "HOME": str(kubeconfig.parent)})
+    assert refused.value.code == "no-queue-found"

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from jobq_magic.config import resolve
+from jobq_magic.errors import OptionError
+from jobq_magic.proposal import Proposal, added, text, write
+
+LAB = Proposal(
+    "lab",
+    {
+        "mode": "kueue",
+        "queue": "main",
+        "gpu_types": {"h100": {"node_selector": {"nvidia.com/gpu.product": "NVIDIA-H100"}, "queue": "gpu"}},
+    },
+    {"queue": "others: gpu"},
+    {"push": ("registry.example.org/team/jobq", "Where images go")},
+    ("Found in the lab",),
+)
+TEXT = """\
+# Found in the lab
+[profiles.lab]
+mode = "kueue"
+queue = "main"  # others: gpu
+# Where images go:
+# push = "registry.example.org/team/jobq"
+
+[profiles.lab.gpu_types.h100]
+node_selector = { "nvidia.com/gpu.product" = "NVIDIA-H100" }
+queue = "gpu"
+"""
+VALUES = tomllib.loads(TEXT)["profiles"]["lab"]
+
+
+def test_a_proposal_is_written_as_a_person_would():
+    assert text(LAB) == TEXT
+
+
+@pytest.mark.parametrize("name", ["lab 2", 'a"b', "übung", "a.b"])
+def test_any_name_is_a_name(name):
+    assert [*tomllib.loads(text(Proposal(name, {"mode": "kueue"})))["profiles"]] == [name]
+
+
+def test_a_file_of_ones_own_gets_it_at_its_end():
+    before = 'profile = "x" # mine\n\n[profiles.x]\nmode = "local"'
+    assert added(before, LAB, project=False) == f"{before}\n\n{TEXT}"
+    assert added("", LAB, project=False) == TEXT
+
+
+PROJECT = """\
+# The project
+[project]
+name = "x"   # kept
+
+[tool.jobq]
+mode = 'local'
+
+[tool.jobq.profiles.other]
+cpus = 2
+
+# About ruff.
+[tool.ruff]
+line-length = 100
+"""
+
+
+def test_a_project_gets_it_behind_what_is_ours_and_keeps_all_else_as_it_is():
+    after = added(PROJECT, LAB, project=True)
+    ours = text(LAB, "tool.jobq.profiles")
+    assert after == PROJECT.replace("\n# About ruff.", f"\n{ours}\n# About ruff.")
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        PROJECT,
+        '[tool.jobq]\ntext = """\n[tool.jobq.not]\n[x]\n"""\n[z]\na = 1\n',
+        "[tool.jobq]\r\nmode = 'local'\r\n[z]\r\na = 1\r\n",
+        "[ tool . jobq ]\nmode = 'local'\n",
+        "tool.jobq.mode = 'local'\n",
+        "[tool]\njobq.mode = 'local'\n[tool.x]\n",
+        "[[z]]\na = 1\n[tool.jobq]\n[[z]]\na = 2\n",
+    ],
+)
+def test_nothing_but_the_profile_is_new(before):
+    known = tomllib.loads(before)
+    known.setdefault("tool", {}).setdefault("jobq", {}).setdefault("profiles", {})["lab"] = VALUES
+    try:
+        after = added(before, LAB, project=True)
+    except OptionError as refused:
+        assert refused.code == "closed-settings"  # dotted keys close their table
+        return
+    assert tomllib.loads(after) == known
+
+
+@pytest.mark.parametrize(
+    ("before", "code"),
+    [
+        ("[tool.jobq.profiles.lab]\ncpus = 1\n", "profile-exists"),
+        ("[tool.jobq]\nprofiles = { other = { cpus = 1 } }\n", "closed-settings"),
+        ("[tool.jobq\n", "broken-settings"),
+        ("tool = 4\n", "broken-settings"),
+    ],
+)
+def test_what_is_there_is_never_written_over(before, code):
+    with pytest.raises(OptionError) as refused:
+        added(before, LAB, project=True)
+    assert refused.value.code == code
+
+
+def test_it_goes_to_the_project_that_is_ours_else_to_ones_own_file(tmp_path):
+    environ = {**os.environ, "JOBQ_CONFIG": str(tmp_path / "new" / "config.toml")}
+    below = tmp_path / "project" / "below"
+    below.mkdir(parents=True)
+    project = tmp_path / "project" / "pyproject.toml"
+    project.write_text('[project]\nname = "x"\n')
+    written = write(LAB, below, environ)
+    assert (written.path, written.text) == (tmp_path / "new" / "config.toml", TEXT)
+    assert written.path.read_text() == TEXT
+    assert "push" in str(written)
+
+    project.write_text("[tool.jobq]\n")
+    project.chmod(0o600)
+    assert write(LAB, below, environ).path == project
+    assert project.stat().st_mode & 0o777 == 0o600
+    assert sorted(path.name for path in project.parent.iterdir()) == ["below", "pyproject.toml"]
+    with pytest.raises(OptionError, match="There is a profile lab already"):
+        write(LAB, below, environ)
+
+
+def test_what_was_written_is_read(tmp_path):
+    environ = {**os.environ, "JOBQ_CONFIG": str(tmp_path / "config.toml"), "JOBQ_PUSH": "registry.example.org/x"}
+    write(LAB, Path.cwd(), environ)
+    found = resolve({"profile": "lab", "gpus": "h100:2"}, cwd=Path.cwd(), environ=environ, interactive=True)
+    assert (found.spec.mode, found.spec.queue) == ("kueue", "gpu")
+    assert found.site.gpu_types["h100"].node_selector == {"nvidia.com/gpu.product": "NVIDIA-H100"}
+
+
+def test_a_file_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OptionError) as refused:
+        write(LAB, tmp_path, {**os.environ, "JOBQ_CONFIG": str(tmp_path / "file" / "config.toml")})
+    assert refused.value.code == "unwritable-settings"
