@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Protocol
+from typing import Any, Protocol
 
 from jobq_magic.cluster import kinds
 from jobq_magic.cluster.client import Api, Missing, Refused, Stream
@@ -155,9 +155,9 @@ class Log:
         try:
             self._read(since, follow=not last)
         except Missing as error:
-            self.gone, self.trouble, self._closed = True, error, True
+            self._missing(error, begun)
         except Refused as error:
-            if error.status != HTTPStatus.BAD_REQUEST:
+            if error.status != HTTPStatus.BAD_REQUEST or (last and (since is not None or self._ran())):
                 self._troubled(error, begun)
             elif last:  # it never started, or there is none before this one: there is nothing to read
                 self.trouble, self._closed = error, True
@@ -195,6 +195,17 @@ class Log:
         finally:
             with self._lock:
                 self._stream = None
+
+    def _missing(self, error: Missing, begun: float) -> None:
+        """The pod is gone; or its kubelet has just been started, and says so of each that it has not looked at yet."""
+        try:
+            self._api.ask("GET", kinds.path(PODS, self._namespace, self.pod), tries=1)
+        except Missing as truth:
+            self.gone, self.trouble, self._closed = True, truth, True
+        except BackendError as other:
+            self._troubled(other, begun)
+        else:
+            self._troubled(error, begun)
 
     def _troubled(self, error: BackendError, begun: float) -> None:
         self.trouble = error
@@ -237,12 +248,16 @@ class Log:
 
     def _state(self) -> str:
         """Of the container: `waiting`, `running`, `terminated`; "" where it has none, or is not known."""
-        assert self._watches is not None
-        pod = self._watches.objects(PODS).get(self.pod) or {}
-        for each in (pod.get("status") or {}).get("containerStatuses") or ():
-            if each.get("name") == self._container or not self._container:
-                return next(iter(each.get("state") or {}), "")
-        return ""
+        return next(iter(self._status().get("state") or {}), "")
+
+    def _ran(self) -> bool:
+        """Whether the container is known to have been started."""
+        return not self._previous and bool(self._status().get("containerID"))
+
+    def _status(self) -> dict[str, Any]:
+        pod = (self._watches.last(PODS, self.pod) if self._watches is not None else None) or {}
+        found = (pod.get("status") or {}).get("containerStatuses") or ()
+        return next((each for each in found if self._container in {"", each.get("name")}), {})
 
     def _over(self) -> bool:
         return self._closed or self._again.closed

@@ -94,9 +94,9 @@ def read_to_its_end(watches, site, lines, log, count):
     wait(lambda: terminated(watches))
     log.finish()
     assert log.join(20), log.trouble
-    assert lines.count == count
+    assert (log.failed, log.trouble, lines.count) == (None, None, count)
     assert lines.data.decode() == site.log("prints")
-    assert (log.failed, log.gone) == (None, False)
+    assert not log.gone
 
 
 def test_a_log_is_asked_for_before_its_pod_is_there_and_read_to_the_end(site, watches, follow, lines, image):

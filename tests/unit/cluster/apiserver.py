@@ -124,6 +124,8 @@ class ApiServer:
                     (outer.logs.pop(0) if len(outer.logs) > 1 else outer.logs[0])(self)
                 elif query.get("watch") == "true":
                     outer._watch(self, query)
+                elif (name := parts.path.rpartition("/")[2]) in outer.pods:
+                    self.whole(200, outer.pods[name])
                 elif parts.path == PODS:
                     outer._list(self, query)
                 else:

@@ -182,6 +182,30 @@ def test_a_pod_that_is_gone_ends_its_log_and_that_is_told(server, sink, follow):
     assert "There is no pods p" in str(log.trouble)
 
 
+def test_a_kubelet_that_was_just_started_does_not_know_its_pods_yet(server, sink, follow):
+    server.put("p")
+    unknown = status(404, "NotFound", "the server could not find the requested resource ( pods/log p)")
+    server.logs = [hangs(10), refuses(404, unknown), refuses(*WAITING), ends(40)]
+    log = follow()
+    have(sink, 10)
+    log.finish()
+    assert log.join(5)
+    have(sink, 40)
+    assert not log.gone
+
+
+def test_a_container_that_is_known_to_have_run_is_asked_until_it_can_be_read(server, sink, follow, watches):
+    server.put(
+        "p", status={"containerStatuses": [{"name": "main", "containerID": "c://1", "state": {"terminated": {}}}]}
+    )
+    assert watches.ready(PODS, seconds=5)
+    server.logs = [refuses(*WAITING), refuses(*WAITING), ends(40)]
+    log = follow(watches=watches)
+    log.finish()
+    assert log.join(5)
+    have(sink, 40)
+
+
 def test_trouble_at_the_end_does_not_end_it_before_all_is_read(server, sink, follow):
     server.logs = [hangs(10), breaks(20), refuses(500, b""), ends(40)]
     log = follow()
