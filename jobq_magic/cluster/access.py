@@ -26,6 +26,8 @@ READ_AGAIN = 60.0
 """Seconds after which a token's file is read again: kubelets renew them long before they expire."""
 EARLY = 60.0
 """Seconds before its end at which a plugin is asked for another token: it is to be good on its way, too."""
+SPARE = 30.0
+"""Seconds between two questions to a plugin in vain: some of them open a window of the browser."""
 PATIENCE = 60.0
 """Seconds that a plugin has to answer; one that asks a person cannot do so here."""
 
@@ -47,10 +49,15 @@ class Access:
 
     Args:
         ask: makes them: reads a file, asks a plugin.
+        spare: seconds for which what was asked for and refused is not asked for again, and a failure is told again.
     """
 
-    def __init__(self, ask: Callable[[], Credentials]) -> None:
+    def __init__(self, ask: Callable[[], Credentials], spare: float = 0.0) -> None:
         self._ask = ask
+        self._spare = spare
+        self._asked = 0.0
+        self._count = 0
+        self._failed: BackendError | None = None
         self._lock = threading.Lock()
         self._now: Credentials | None = None
 
@@ -62,7 +69,7 @@ class Access:
         """
         with self._lock:
             if self._now is None or (self._now.until is not None and time.time() >= self._now.until):
-                self._now = self._ask()
+                return self._anew()
             return self._now
 
     def renew(self, refused: Credentials) -> Credentials:
@@ -72,9 +79,24 @@ class Access:
             BackendError: there are none to be had.
         """
         with self._lock:
-            if self._now is None or self._now == refused:
-                self._now = self._ask()
+            fresh = self._count > 1 and time.monotonic() - self._asked < self._spare
+            if self._now is None or (self._now == refused and not fresh):
+                return self._anew()
             return self._now
+
+    def _anew(self) -> Credentials:
+        if self._failed is not None and time.monotonic() - self._asked < self._spare:
+            raise self._failed
+        self._failed = None
+        self._count += 1
+        try:
+            self._now = self._ask()
+        except BackendError as error:
+            self._failed = error
+            raise
+        finally:
+            self._asked = time.monotonic()
+        return self._now
 
 
 def of_pod(token: Path) -> Access:
@@ -90,7 +112,7 @@ def of_context(context: Context, environ: Mapping[str, str]) -> Access:
         now = first.pop() if first else kubeconfig.context_of(context.files, context.name)
         return _asked(now, environ)
 
-    return Access(ask)
+    return Access(ask, SPARE if "exec" in context.user else 0.0)
 
 
 def _asked(context: Context, environ: Mapping[str, str]) -> Credentials:

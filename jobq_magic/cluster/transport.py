@@ -26,7 +26,7 @@ CONNECT = 10.0
 """Seconds to connect, TLS and a proxy included."""
 READ = 30.0
 """Seconds without a byte of an answer."""
-_KEPT = 16
+_KEPT = 64
 # A connection whose other end is gone is found dead after 10 + 3 * 5 seconds.
 _KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPALIVE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 25_000}
 

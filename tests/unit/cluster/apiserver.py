@@ -24,6 +24,7 @@ class ApiServer:
         self.refused = {}  # (status, body) by a part of the path
         self.watched = []  # queries of watches
         self.lists = 0
+        self.connections = 0
         self.logs = []  # functions of the handler, one a request for a log; the last one stays
         self.version = 10
         self.oldest = 0  # the version that a watch may begin at
@@ -98,6 +99,7 @@ class ApiServer:
 
             def setup(self):
                 super().setup()
+                outer.connections += 1
                 outer._sockets.add(self.connection)
 
             def finish(self):

@@ -286,6 +286,15 @@ def test_another_thread_ends_a_stream_and_it_just_ends(server, api):
         assert not reader.is_alive()
 
 
+def test_connections_are_kept_after_answers_and_after_refusals(server, api):
+    server.answers = [(200, {}), (404, status(404, "NotFound", "no")), (200, {"a": "b" * 100_000}), (200, {})]
+    api.get(POD)
+    caught(Missing, api.get, POD)
+    api.get(POD)
+    api.create(PODS, {})
+    assert server.connections == 1
+
+
 def test_threads_share_an_api(server, api):
     server.always = (200, {"ok": 1})
     found = []

@@ -201,6 +201,25 @@ def test_who_is_refused_with_new_credentials_too_is_told(server, environ, tmp_pa
     assert len(server.asked) == 2
 
 
+def test_a_plugin_that_cannot_help_is_left_alone_for_a_while(server, environ, tmp_path):
+    environ.user(**plugin(tmp_path, "print(json.dumps({'status': {'token': 't'}}))"))
+    server.always = (401, status(401, "Unauthorized", "Unauthorized"))
+    api = connection.connect(Site(), environ)
+    for _ in range(5):
+        with pytest.raises(Refused):
+            api.get("/version")
+    assert asked(tmp_path) == 2
+
+
+def test_a_plugin_that_fails_is_left_alone_for_a_while(server, environ, tmp_path):
+    environ.user(**plugin(tmp_path, "sys.exit('no session')"))
+    api = connection.connect(Site(), environ)
+    for _ in range(5):
+        with pytest.raises(BackendError, match="no credentials"):
+            api.get("/version")
+    assert asked(tmp_path) == 1
+
+
 def test_who_logs_in_anew_needs_no_new_follower(server, environ):
     environ.user(token="old")
     api = connection.connect(Site(), environ)
