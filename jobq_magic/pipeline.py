@@ -26,7 +26,7 @@ from jobq_magic.run import Run
 from jobq_magic.runs.lock import LEASE, Lock
 from jobq_magic.runs.store import Store
 from jobq_magic.runtime import process
-from jobq_magic.snapshot import FINAL, Phase
+from jobq_magic.snapshot import FINAL, TRANSITIONS, Phase, Snapshot
 
 __all__ = ["Submitted", "advance", "explain", "look_after", "rerun", "submit", "supervised"]
 
@@ -318,9 +318,22 @@ def _note(store: Store, run: Run, seen: Observation, mark: Mapping[str, Any]) ->
         event: dict[str, Any] = {"phase": seen.phase, "reason": seen.reason, "facts": dict(seen.facts), **ready}
         if attempt > known.attempt:
             event["attempt"] = attempt
+        since = known.times[-1].at if known.times else 0.0
+        for phase, at in _skipped(known, seen) if attempt == known.attempt else ():
+            store.append(run, phase=phase, at=max(at, since), reason="", **mark)
+            since = max(at, since)
         if seen.at is not None:
-            event["at"] = max([seen.at, *(time.at for time in known.times[-1:])])
+            event["at"] = max(seen.at, since)
         store.append(run, **event, **mark)
+
+
+def _skipped(known: Snapshot, seen: Observation) -> Iterator[tuple[Phase, float]]:
+    """The phases between where a run stood and where it is seen that nobody saw while they lasted."""
+    now = known.phase
+    for phase, at in seen.passed:
+        if phase != seen.phase and phase != now and phase in TRANSITIONS[now]:
+            now = Phase(phase)
+            yield now, at
 
 
 def _note_refusal(store: Store, run: Run, error: JobqError, **mark: Any) -> None:

@@ -25,6 +25,8 @@ class Observation:
     notes: tuple[str, ...] = ()
     at: float | None = None
     """When it was so, as seconds since the epoch, where that was seen; else now."""
+    passed: tuple[tuple[str, float], ...] = ()
+    """Phases that it has gone through before, and when, where several of them came to be seen at once."""
     attempt: int | None = None
     """Which attempt it tells of where the place itself begins new ones: a job had to make room, and came back."""
     place: PlaceTold | None = None

@@ -134,6 +134,8 @@ def _perform(job: Job, manifest: dict[str, Any], main: ModuleType) -> tuple[dict
             return back.success(main, cell["outs"], [] if cell["only"] else watched, None), ENDED_WELL
         return back.failure(leaving, labels), RAISED
     except BaseException as error:  # whatever the user's code raises is the result
+        if os.environ.get("JOBQ_RANK", "0") != "0":  # of the other workers nothing comes back but what they print
+            returns.print_exception(type(error), error)
         return back.failure(error, labels), RAISED
 
 

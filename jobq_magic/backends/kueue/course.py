@@ -73,6 +73,7 @@ def course(
         attempt: which one this is.
     """
     now = _course(standing, told, workers=workers, gone=gone, asked=asked, attempt=attempt)
+    now = replace(now, seen=replace(now.seen, passed=_passed(told)))
     if now.seen.phase not in _ENDS and not now.next_attempt:
         return now
     said = [note for one in told for note in (*one.notes, *(event["note"] for event in one.events if "note" in event))]
@@ -107,6 +108,15 @@ def _course(
             next_attempt=True,
         )  # fmt: skip
     return Course(_under_way(standing, told, each, attempt))
+
+
+def _passed(told: Sequence[Told]) -> tuple[tuple[str, float], ...]:
+    """When the first of the workers ran, and when that of rank 0 collected."""
+    every = [event for one in told for event in one.events if event.get("phase") == "running"]
+    first = [event for one in told if one.rank == 0 for event in one.events if event.get("phase") == "collecting"]
+    running = sorted(event["at"] for event in every if "at" in event)[:1]
+    collecting = [event["at"] for event in first if "at" in event][:1]
+    return (*(("running", at) for at in running), *(("collecting", at) for at in collecting))
 
 
 def _end(told: Sequence[Told], workers: int, asked: str) -> Mapping[str, Any] | None:

@@ -12,7 +12,7 @@ def test_a_run_that_does_not_fit_says_so_and_where_it_stands(place):
     first = place.start(WAITS, cpus=0.8)
     first.until("up")
     second = place.start("1", cpus=0.8)
-    snapshot = second.reaches("queued", "waiting-for-quota")
+    snapshot = second.reaches("queued", "no-quota")
     assert "cpu" in say(snapshot).sentence
     eventually(lambda: second.snapshot.place and second.snapshot.place.position == 1, 30)
     first.place.store.request_stop(first.run)
@@ -64,8 +64,3 @@ def test_memory_that_is_out_is_told_with_its_limit(place):
     cell = place.run("x = bytearray(600 << 20)\nfor n in range(0, len(x), 4096): x[n] = 1", memory="100Mi")
     assert (cell.snapshot.phase, cell.snapshot.reason) == ("failed", "out-of-memory")
     assert "100Mi" in say(cell.snapshot).sentence
-
-
-def test_an_image_with_another_python_is_told(place):
-    cell = place.run("1", python="3.9")
-    assert (cell.snapshot.phase, cell.snapshot.reason) == ("failed", "other-python")
