@@ -36,7 +36,7 @@ _QUEUE: Mapping[str, tuple[str, str]] = {
         "Nothing to do, unless the run before it does not get up",
     ),
     "topology": (
-        "Waiting for room close together: {fitting} in the topology {topology}",
+        "Waiting for room close together: {fitting}{in_topology}",
         "Ask for fewer workers, or wait until nodes near each other are free",
     ),
     "topology-pending": ("It has its quota; Kueue looks for nodes close together", ""),
@@ -46,7 +46,7 @@ _QUEUE: Mapping[str, tuple[str, str]] = {
     "back-off": ("It was sent back to the queue, and is tried again{at_until}", ""),
     "back-off-pods": (
         "Its pods were not up in time, so it gave its quota back; it is tried again{at_until}",
-        "Look at its last pods with %jobq show {run}: an image that is slow to pull, or no room on any node",
+        "Most often an image is slow to fetch, or no node has room; a smaller image or smaller workers help",
     ),
     "back-off-check": (
         "The check {check} says not now{why_not}; it is asked again{at_until}",
@@ -154,7 +154,7 @@ _QUEUE: Mapping[str, tuple[str, str]] = {
     ),
     "evicted-pods": (
         "Its pods were not up in time, so it gave its quota back, and waits again",
-        "See why its pods did not start with %jobq show {run}",
+        "Most often an image is slow to fetch, or no node has room; a smaller image or smaller workers help",
     ),
     "evicted-check": (
         "The check {check} says not now{why_not}, so it gave its quota back; it is asked again",
@@ -173,7 +173,7 @@ _QUEUE: Mapping[str, tuple[str, str]] = {
     "pausing": ("Being paused: its processes are being ended", ""),
     "requeued-too-often": (
         "Kueue gave it up: its pods were not up in time, however often it was tried",
-        "See why its pods did not start, and run it again with %jobq rerun {run}",
+        "Make its image or its workers smaller, and run it again with %jobq rerun {run}",
     ),
     "check-rejected": (
         "The check {check} refused it{why_not}",
@@ -213,7 +213,7 @@ _STARTING: Mapping[str, tuple[str, str]] = {
     "pods-refused": ("It cannot start: the cluster refuses to make its pods: {said}", _ADMIN),
     # Pods without a node.
     "nodes-full": (
-        "It has its quota, but no node has room for it: {resource_said}{asked_each} free on one node is what lacks",
+        "It has its quota, but no node has room for it: none has {room_said} free",
         "It starts when a node has room; a smaller --cpus, --memory or --gpus for each worker fits sooner",
     ),
     "nodes-selector": (
@@ -384,12 +384,11 @@ def spoken(facts: Mapping[str, Any]) -> dict[str, str]:
 
     resource, most = known("resource"), number("most")
     clauses = {
-        "resource_said": asked(resource) if resource else "what it asks for",
         "asked_said": asked(resource, number("asked")) if resource else "more",
         "most_said": asked(resource, most) if most is not None else "less",
         "lacking_said": asked(resource, number("lacking")) if number("lacking") is not None else "some",
         "of_flavor": f" ({known('flavor')})" if known("flavor") not in ("", "default", "default-flavor") else "",
-        "asked_each": f", {asked(resource, number('asked'))}," if number("asked") is not None else "",
+        "room_said": f"{'' if number('asked') is not None else 'enough '}{asked(resource or 'room', number('asked'))}",
     }
     free = number("free")
     clauses["or_ask_free"] = f"; {asked(resource, free)} would fit now" if free and number("asked") else ""
@@ -420,6 +419,10 @@ def _where(known: Any, facts: Mapping[str, Any], number: Any) -> dict[str, str]:
     queues, clusters = facts.get("queues"), facts.get("clusters")
     return {
         "retried": f", which said not now {'once' if retries == 1 else f'{retries:.0f} times'}" if retries else "",
+        "in_topology": f" in the topology {known('topology')}" if known("topology") else "",
+        "said": "no more is told",
+        "why": "no more is told",
+        "check": "outside of Kueue",
         "on_node": f" {node}" if node else "",
         "to_node": f" to {node}" if node else "",
         "at_until": time.strftime(" at %H:%M:%S", time.localtime(until)) if until is not None else " soon",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from jobq_magic.cluster.amounts import of_pod_sets
@@ -12,7 +12,7 @@ from jobq_magic.cluster.meaning.workload import owner
 from jobq_magic.figures import asked as amount_of
 from jobq_magic.snapshot import PlaceTold, QuotaTold
 
-__all__ = ["Line", "admissions", "line_of", "place_of"]
+__all__ = ["Line", "Others", "line_of", "place_of"]
 
 _RECENT = 3600.0
 """Seconds of a queue's past that say something of its next minutes."""
@@ -46,15 +46,45 @@ def line_of(queue: str, summary: Object, at: float) -> Line:
     return Line(queue, tuple(sorted(places, key=lambda name: places[name])), places, at)
 
 
-def admissions(workloads: Iterable[Object], queue: str, now: float) -> list[float]:
-    """When runs of a LocalQueue got their quota, of those in the last hour that are still there."""
-    found = []
-    for each in workloads:
-        reserved = condition(each, "QuotaReserved")
-        when = moment(reserved, "lastTransitionTime")
-        if text(each, "spec", "queueName") == queue and reserved.get("status") == "True" and when is not None:
-            found.append(when)
-    return sorted(when for when in found if now - _RECENT <= when <= now)
+class Others:
+    """The Workloads of a namespace, looked up: made once when they changed, and shared by all runs that wait there.
+
+    Args:
+        workloads: all of them; that a run's own is among them does no harm.
+    """
+
+    def __init__(self, workloads: Iterable[Object] = ()) -> None:
+        self._all = tuple(workloads)
+        self._names: dict[str, Object] | None = None
+        self._began: dict[str, list[float]] | None = None
+        self._told: dict[str, str] = {}
+
+    def __iter__(self) -> Iterator[Object]:
+        return iter(self._all)
+
+    def named(self, name: str) -> Object | None:
+        """The one of a name."""
+        if self._names is None:
+            self._names = {name_of(each): each for each in self._all}
+        return self._names.get(name)
+
+    def told(self, name: str) -> str:
+        """Whose one of them is, and how large; its name alone where it is not known."""
+        if name not in self._told:
+            found = self.named(name)
+            self._told[name] = _sized(found) if found else name
+        return self._told[name]
+
+    def began(self, queue: str, now: float) -> list[float]:
+        """When runs of a LocalQueue got their quota, of those in the last hour that are still there."""
+        if self._began is None:
+            self._began = {}
+            for each in self._all:
+                reserved = condition(each, "QuotaReserved")
+                when = moment(reserved, "lastTransitionTime") if reserved.get("status") == "True" else None
+                if when is not None:
+                    self._began.setdefault(text(each, "spec", "queueName"), []).append(when)
+        return sorted(when for when in self._began.get(queue, ()) if now - _RECENT <= when <= now)
 
 
 def place_of(
@@ -62,7 +92,7 @@ def place_of(
     *,
     line: Line | None = None,
     capacity: Capacity | None = None,
-    others: Sequence[Object] = (),
+    others: Others | None = None,
     now: float = 0.0,
     hopeless: bool = False,
 ) -> PlaceTold:
@@ -72,12 +102,13 @@ def place_of(
         workload: of the run.
         line: who waits there; None: nobody asked yet.
         capacity: of the queue.
-        others: the namespace's other Workloads.
+        others: the namespace's Workloads.
         now: seconds since the epoch.
         hopeless: it will not start as it is, so there is nothing to guess.
     """
     queue = text(workload, "spec", "queueName") or (capacity.queue if capacity else "")
     above = text(workload, "status", "admission", "clusterQueue") or (capacity.cluster_queue if capacity else "")
+    others = others or Others()
     quota = quota_of(workload, capacity)
     position, waiting, ahead, unknown = None, None, (), ""
     if line is not None:
@@ -89,7 +120,7 @@ def place_of(
         waiting = max(waiting, position)  # the two were told at different moments
     guess = None
     if line is not None and position is not None and not hopeless:
-        guess = _guess(line, name_of(workload), admissions(others, queue, now), now)
+        guess = _guess(line, name_of(workload), others.began(queue, now), now)
     return PlaceTold(
         queue, above, position, waiting, ahead, guess, quota, unknown or (capacity.unknown if capacity else "")
     )
@@ -110,13 +141,12 @@ def quota_of(workload: Object, capacity: Capacity | None) -> tuple[QuotaTold, ..
 _ORDER = {"cpu": 0, "memory": 1, "ephemeral-storage": 3, "pods": 4}
 
 
-def _ahead(line: Line, name: str, position: int | None, others: Sequence[Object]) -> tuple[str, ...]:
+def _ahead(line: Line, name: str, position: int | None, others: Others) -> tuple[str, ...]:
     """Those before it: by name where the namespace has them, the rest by their number."""
     if position is None or name not in line.names:
         return ()
     before = line.names[: line.names.index(name)]
-    known = {name_of(each): each for each in others}
-    told = [_sized(known[each]) if each in known else each for each in before[:_MOST_NAMED]]
+    told = [others.told(each) for each in before[:_MOST_NAMED]]
     if len(before) > _MOST_NAMED:
         told.append(f"{len(before) - _MOST_NAMED} more of this queue")
     if (elsewhere := position - 1 - len(before)) > 0:

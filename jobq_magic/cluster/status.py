@@ -14,7 +14,7 @@ from jobq_magic.cluster.meaning import pod as pods
 from jobq_magic.cluster.meaning import workload as workloads
 from jobq_magic.cluster.meaning.finding import NOTHING, Reason
 from jobq_magic.cluster.meaning.parts import Object, condition, maps, moment, name_of, number, text
-from jobq_magic.cluster.place import Line, place_of
+from jobq_magic.cluster.place import Line, Others, place_of
 from jobq_magic.phrases import HOPELESS
 from jobq_magic.snapshot import Phase, PlaceTold, WorkerTold
 
@@ -36,8 +36,8 @@ class Objects:
     workload: Object | None = None
     pods: tuple[Object, ...] = ()
     events: tuple[Object, ...] = ()
-    others: tuple[Object, ...] = ()
-    """The namespace's other Workloads."""
+    others: Others = field(default_factory=Others)
+    """The namespace's Workloads."""
 
 
 @dataclass(frozen=True, slots=True)

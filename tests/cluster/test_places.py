@@ -11,6 +11,7 @@ from jobq_magic.cluster import status
 from jobq_magic.cluster.capacity import capacity
 from jobq_magic.cluster.connection import connect
 from jobq_magic.cluster.kinds import EVENTS, JOBS, PODS, WORKLOADS, kueue_version, path
+from jobq_magic.cluster.place import Others
 from jobq_magic.cluster.queue import Lines
 from jobq_magic.site import Site
 from jobq_magic.snapshot import Phase, QuotaTold, Snapshot
@@ -34,10 +35,9 @@ def stands(api, namespace):
 
         workloads = every(WORKLOADS.at(kueue_version(api)))
         own = next((each for each in workloads if owner(each) == name), None)
-        others = tuple(each for each in workloads if each is not own)
         of = next(each for each in every(JOBS) if each["metadata"]["name"] == name)
         pods = tuple(each for each in every(PODS) if each["metadata"]["labels"].get("job-name") == name)
-        objects = status.Objects(of, own, pods, tuple(every(EVENTS)), others)
+        objects = status.Objects(of, own, pods, tuple(every(EVENTS)), Others(workloads))
         line = Lines(api).line(namespace, queue)
         return status.read(objects, capacity=capacity(api, namespace, queue), line=line, now=time.time())
 
@@ -49,7 +49,7 @@ def submit(work, image):
     """Makes a Job that asks for so many cpus; nothing of it has to run."""
 
     def make(name, cpu, queue="main"):
-        asked = container(image, "python", "-c", "pass", cpu=cpu)
+        asked = container(image, "python", "-c", "import time; time.sleep(600)", cpu=cpu)
         work.make({**job(name, asked, queue=queue)})
 
     return make
@@ -74,7 +74,13 @@ def test_the_place_and_the_quota_are_those_of_kueue(stands, submit, queue):
     submit("second", "400m")
     reaches(lambda: stands("second"), "no-quota")
     submit("third", "300m")
-    third = wait(lambda: (found := stands("third")).place and found.place.position == 2 and found.reason and found)
+
+    def seen():
+        """All is told, though not all at one moment: Kueue writes what is free a little later."""
+        place = (found := stands("third")).place
+        return found if found.reason and place and (place.position, place.quota[0].free) == (2, 0.1) else None
+
+    third = wait(seen)
     assert third.phase == "queued"
     assert third.place.waiting == 2
     assert third.place.ahead == ("second: 0.4 cpus",)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from jobq_magic import words
 from jobq_magic.cluster import status
 from jobq_magic.cluster.capacity import Capacity
-from jobq_magic.cluster.place import Line
+from jobq_magic.cluster.place import Line, Others
 from jobq_magic.snapshot import Phase, Snapshot
 from tests.recorded import reading
 
@@ -17,7 +17,7 @@ BEGINS = dt.datetime.fromisoformat(reading.BEGINS).timestamp()
 
 def objects(state: reading.State) -> status.Objects:
     """What a backend would know at that moment."""
-    others = tuple(state.others)
+    others = Others(state.others)
     return status.Objects(state.run, state.workload, tuple(state.pods), tuple(state.events), others)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from jobq_magic.cluster.capacity import Capacity, Quota
-from jobq_magic.cluster.place import Line, admissions, line_of, place_of
+from jobq_magic.cluster.place import Line, Others, line_of, place_of
 from jobq_magic.cluster.queue import FIRST, SLOWEST, Lines, lines, position
 from jobq_magic.cluster.refusals import Forbidden, Missing, Refused, Unreachable
 from jobq_magic.snapshot import QuotaTold
@@ -167,7 +167,9 @@ def test_places_are_those_among_all_who_wait_for_the_same_quota():
 def test_who_is_ahead_is_told_by_owner_and_size():
     line = Line("main", ("a", "b", "c"), {"a": 1, "b": 2, "c": 5})
     others = (workload("a", cpu="500m", count=8, user="ada", job="train"), workload("b"))
-    told = place_of(workload("c"), line=line, others=others, now=NOW, capacity=Capacity("main", "blue", waiting=9))
+    told = place_of(
+        workload("c"), line=line, others=Others(others), now=NOW, capacity=Capacity("main", "blue", waiting=9)
+    )
     assert told.ahead == ("ada/train: 4 cpus", "b: 1 cpu", "2 of other queues")
     assert (told.position, told.waiting, told.cluster_queue) == (5, 9, "blue")
 
@@ -196,8 +198,8 @@ def test_the_quota_is_told_beside_what_the_whole_run_asks_for():
 def test_the_guess_is_the_place_by_how_fast_others_began():
     line = Line("main", ("a", "b"), {"a": 1, "b": 2})
     began = [workload(f"w{order}", reserved=NOW - 600 + 150 * order) for order in range(4)]
-    assert place_of(workload("b"), line=line, others=began, now=NOW).estimate == 2 * 150
-    assert place_of(workload("b"), line=line, others=began, now=NOW, hopeless=True).estimate is None
+    assert place_of(workload("b"), line=line, others=Others(began), now=NOW).estimate == 2 * 150
+    assert place_of(workload("b"), line=line, others=Others(began), now=NOW, hopeless=True).estimate is None
 
 
 def test_two_others_are_no_rate_nor_are_those_of_yesterday_or_of_another_queue():
@@ -205,5 +207,5 @@ def test_two_others_are_no_rate_nor_are_those_of_yesterday_or_of_another_queue()
     two = [workload(f"w{order}", reserved=NOW - 100) for order in range(2)]
     old = [workload(f"x{order}", reserved=NOW - 90_000) for order in range(9)]
     other = [workload(f"y{order}", reserved=NOW - 100, queue="gpu") for order in range(9)]
-    assert len(admissions([*two, *old, *other], "main", NOW)) == 2
-    assert place_of(workload("a"), line=line, others=[*two, *old, *other], now=NOW).estimate is None
+    assert len(Others([*two, *old, *other]).began("main", NOW)) == 2
+    assert place_of(workload("a"), line=line, others=Others([*two, *old, *other]), now=NOW).estimate is None
