@@ -33,13 +33,12 @@ def fetching(facts: Facts, command: Sequence[str]) -> dict[str, Any]:
     mounted = volume_of(facts.site.store)
     assert mounted is not None
     volume, mount = mounted
-    # Nothing of the run but what it has kept: its Secret may be gone, and its claims are no affair of this one.
-    template["spec"]["volumes"] = [volume]
-    for container in template["spec"]["containers"]:
-        if container["name"] == pods.MAIN:
-            container["command"] = list(command)
-            container["volumeMounts"] = [{**mount, "readOnly": True}]
-            container["env"] = [one for one in container["env"] if "value" in one]
+    # Nothing of the run but what it has kept: its Secret may be gone, its other claims and companions are no help.
+    (container,) = (one for one in template["spec"]["containers"] if one["name"] == pods.MAIN)
+    container |= {"command": list(command), "volumeMounts": [{**mount, "readOnly": True}]}
+    container["env"] = [one for one in container["env"] if "value" in one]
+    template["spec"] |= {"containers": [container], "volumes": [volume]}
+    template["spec"].pop("initContainers", None)
     # No label of the run: who follows it must not take this for one of its pods.
     template["metadata"]["labels"].pop(names.RUN, None)
     word = hashlib.sha256(" ".join(command).encode()).hexdigest()[:12]

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from jobq_magic.cluster.manifests.facts import Facts
 from jobq_magic.cluster.manifests.names import name_of
+from jobq_magic.runtime.artifacts import DOCKER
 from jobq_magic.runtime.pod import FOLDER, SECRET
 from jobq_magic.runtime.stores import volume_of
 
@@ -33,6 +34,11 @@ def mounted(facts: Facts) -> list[Mounted]:
         found.append(_at(CERTIFICATES, "jobq-ca", configMap=source, read_only=True))
     if (store := volume_of(facts.site.store)) is not None:
         found.append(store)
+    if facts.site.artifacts and not facts.site.store and facts.site.pull_secrets:
+        # By whom the image is pulled, what comes of it is pushed.
+        keys = [{"key": ".dockerconfigjson", "path": "config.json"}]
+        secret = {"secretName": facts.site.pull_secrets[0], "items": keys, "defaultMode": 0o440}
+        found.append(_at(DOCKER, "jobq-artifacts", secret=secret, read_only=True))
     return [*found, *_claims(facts)]
 
 

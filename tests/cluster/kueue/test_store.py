@@ -17,7 +17,7 @@ from jobq_magic.images.platforms import here
 from jobq_magic.runs.lock import Lock
 from jobq_magic.runtime.wire import canonical, replace_file
 from tests.cluster.kueue.conftest import PYTHON, Cell
-from tests.cluster.layout import FIRST
+from tests.cluster.layout import FIRST, REGISTRY_PUSH
 from tests.services.s3 import PACKAGES, S3
 from tests.services.s3 import s3 as running
 from tests.support import eventually
@@ -147,3 +147,12 @@ def test_a_claim_of_which_nothing_comes_back_is_told_with_the_end(place, claim, 
     assert cell.snapshot.phase == "succeeded"
     (note,) = cell.snapshot.notes
     assert f"kept in pvc://{claim}/blue could not be read from here" in note
+
+
+def test_five_megabytes_come_back_by_a_repository(place):
+    # As the nodes call the registry it is known only to them; pods reach it by the address that we push to.
+    site = {"artifacts": f"http://{REGISTRY_PUSH}/results"}
+    cell = place.run(LARGE, site=site, outs=("x",))
+    assert cell.value == 5 << 20
+    assert len(cell.outcome.names["x"]) == 5 << 20
+    assert cell.snapshot.notes == ()

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from jobq_magic.cluster import manifests
 from jobq_magic.cluster.manifests import names
 from jobq_magic.cluster.manifests.facts import Facts
+from jobq_magic.cluster.manifests.fetching import fetching
 from jobq_magic.cluster.manifests.jobs import MAX_TIME, made
 from jobq_magic.cluster.manifests.patch import patched
 from jobq_magic.cluster.manifests.secrets import EXPIRES
@@ -24,6 +25,7 @@ from jobq_magic.image import BuildRequest, Packages, Recipe, User
 from jobq_magic.images import layout
 from jobq_magic.run import Run
 from jobq_magic.runtime.pod import CALLED
+from jobq_magic.runtime.stores import MOUNTED
 from jobq_magic.site import GpuType, Site
 from jobq_magic.spec import JobSpec
 
@@ -398,6 +400,34 @@ def test_the_folder_of_a_run_tells_who_what_and_where_from(run, monkeypatch):
 def test_on_a_hub_a_run_is_its_users(run, monkeypatch):
     monkeypatch.setenv("JUPYTERHUB_USER", "grace")
     assert manifests.job(run, IMAGE, Site())["metadata"]["labels"][names.USER] == "grace"
+
+
+def test_what_a_claim_keeps_is_read_by_a_small_job_of_the_same_image_in_the_same_queue():
+    patch = SEEN["patch"].site.pod_template
+    site = dataclasses.replace(EVERYTHING, pod_template={"spec": {"containers": patch["spec"]["containers"]}})
+    made = fetching(facts(queue="main", gpus="2", workers=4, memory="64Gi", site=site), ["python3", "token"])
+    again = fetching(facts(queue="main", site=site), ["python3", "another"])
+    spec = made["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    assert made["metadata"]["name"] != again["metadata"]["name"]
+    assert made["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "main"
+    assert (container["image"], container["command"]) == (IMAGE, ["python3", "token"])
+    assert container["resources"]["limits"] == {"cpu": "100m", "memory": "200Mi"}
+    assert [volume["persistentVolumeClaim"]["claimName"] for volume in spec["volumes"]] == ["scratch"]
+    assert container["volumeMounts"] == [{"name": "jobq-store", "mountPath": MOUNTED, "readOnly": True}]
+    assert "subdomain" not in spec
+    assert spec["imagePullSecrets"] == [{"name": "regcred"}]
+    labels = made["metadata"]["labels"] | made["spec"]["template"]["metadata"]["labels"]
+    assert names.RUN not in labels, "who follows the run would take it for one of its pods"
+
+
+def test_by_whom_the_image_is_pulled_its_artifacts_are_pushed():
+    site = Site(artifacts="r.example.org/x", pull_secrets=("a", "b"))
+    mounts = {one["mountPath"]: one for one in main(site=site)["volumeMounts"]}
+    assert mounts["/run/jobq-artifacts"]["readOnly"]
+    (volume,) = [one for one in pod(site=site)["volumes"] if one["name"] == "jobq-artifacts"]
+    assert volume["secret"]["secretName"] == "a"
+    assert volume["secret"]["items"] == [{"key": ".dockerconfigjson", "path": "config.json"}]
 
 
 # Whatever anybody may ask for.

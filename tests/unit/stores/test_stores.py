@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import threading
 import time
 
@@ -12,9 +14,10 @@ from jobq_magic.run import AttemptPaths
 from jobq_magic.runtime import keeping, stores, wire
 from jobq_magic.stores import check_store, open_store
 from tests.services.kept import KEY, POD, RUN, left
-from tests.services.registry import registry
+from tests.services.registry import free_port, registry
 from tests.services.s3 import KEY as S3_KEY
 from tests.services.s3 import SECRET
+from tests.services.tokens import tokens
 
 pytestmark = pytest.mark.timeout(func_only=True)  # the gateway may have to be built first
 URL = "s3://results/team/blue"
@@ -251,3 +254,37 @@ def test_a_password_in_an_address_is_not_told(s3):
 def test_no_name_leads_out_of_a_store(tmp_path, name):
     with pytest.raises(stores.StoreFailed):
         stores.Folder(str(tmp_path)).get(name, str(tmp_path / "x"))
+
+
+# A registry that asks for tokens.
+
+
+def test_a_registry_that_wants_tokens_gets_them(tmp_path, ended):
+    folder = tmp_path / "tokens"
+    folder.mkdir()
+    with (
+        tokens(folder, users={"ada": "of the tests"}) as server,
+        registry(folder / "registry", token=server.settings) as running,
+    ):
+        config = tmp_path / "docker"
+        config.mkdir()
+        auth = base64.b64encode(b"ada:of the tests").decode()
+        (config / "config.json").write_text(json.dumps({"auths": {running.host: {"auth": auth}}}))
+        url, environ = f"oci://{running.address}/team/results", {"DOCKER_CONFIG": str(config)}
+        keeping.put(ended.job, stores.open_store(url, environ), POD)
+        store = open_store(url, environ)
+        assert store.complete(RUN, POD, KEY) is not None
+        store.delete(RUN)
+        assert open_store(url, environ).complete(RUN, POD, KEY) is None
+        error = refused(open_store(url, {"HOME": str(tmp_path)}).complete, RUN, POD, KEY)
+        assert error.code in {"store-credentials", "store-denied"}
+        other = open_store(url, {"HOME": str(tmp_path)}, login=("ada", "another secret word"))
+        error = refused(other.complete, RUN, POD, KEY)
+        assert error.code == "store-credentials"
+        assert "another secret word" not in str(error)
+
+
+def test_a_registry_that_is_away_is_told(monkeypatch):
+    monkeypatch.setattr("jobq_magic.stores._TRIES", 0.5)
+    error = refused(open_store(f"oci://http://127.0.0.1:{free_port()}/team/results", {}).complete, RUN, POD, KEY)
+    assert error.code == "store-unreachable"

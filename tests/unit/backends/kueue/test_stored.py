@@ -1,0 +1,59 @@
+"""What a store is asked for, and what its pods become."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobq_magic.backends.kueue.attempts import Attempts, Placed
+from jobq_magic.backends.kueue.course import Told, course
+from jobq_magic.backends.kueue.stored import Finding, lacks, without
+from jobq_magic.cluster.collecting import Collected, Gap
+from jobq_magic.stores import Kept
+
+WHOLE = Collected(begun=True, ended=True, status=0, result=True)
+VALUES = {"values/" + "a" * 64: 3 << 20, "values/" + "b" * 64: 2 << 20}
+
+
+@pytest.mark.parametrize(
+    ("known", "bucket", "claim"),
+    [
+        (WHOLE, False, False),
+        (Collected(begun=True, ended=True, beyond=VALUES, kept=True), True, True),
+        (Collected(begun=True, ended=True, gaps=(Gap("stdout", 10, 1, 0),)), True, True),
+        (Collected(begun=True, ended=True, missing=("result.json",)), True, True),
+        (Collected(begun=True), True, False),
+        (Collected(), True, True),
+    ],
+    ids=["all came", "too large", "a gap", "damaged", "killed", "never read"],
+)
+def test_a_store_is_asked_for_what_did_not_come(known, bucket, claim):
+    assert (lacks(known, claim=False), lacks(known, claim=True)) == (bucket, claim)
+
+
+def test_what_is_nowhere_is_told_with_its_size_and_the_way_out():
+    lost = without(Collected(begun=True, ended=True, beyond=VALUES))
+    assert lost.startswith("What came of it has 5.0 MiB, and a log carries 256 KiB")
+    assert without(Collected(begun=True, ended=True, beyond=VALUES, kept=True)) == ""
+    assert without(WHOLE) == ""
+
+
+def test_pods_that_nobody_saw_become_attempts_in_their_order():
+    finding = Finding.__new__(Finding)
+    finding.found = (Kept("u1", "a", 0, 1.0, {}), Kept("u2", "b", 1, 2.0, {}), Kept("u3", "c", 0, 3.0, {}))
+    placed = finding.placed(Attempts())
+    assert placed.current == 2
+    assert [(pod.uid, pod.rank, pod.attempt) for pod in placed.pods] == [("u1", 0, 1), ("u2", 1, 1), ("u3", 0, 2)]
+    assert finding.placed(placed) == placed
+
+
+def test_a_pod_that_was_seen_keeps_its_place():
+    finding = Finding.__new__(Finding)
+    finding.found = (Kept("u1", "a", 0, 1.0, {}),)
+    seen = Attempts(3, (Placed("u1", "a", 0, 3),))
+    assert finding.placed(seen) == seen
+
+
+def test_what_there_is_to_say_of_how_it_came_is_said_with_the_end():
+    told = Told(0, ({"phase": "succeeded", "at": 5.0}, {"note": "of the pod"}), True, True, ("of the store",))
+    now = course(None, [told], workers=1, gone=False, asked="", attempt=1)
+    assert (now.seen.phase, now.seen.notes) == ("succeeded", ("of the store", "of the pod"))
