@@ -46,12 +46,12 @@ def test_options_are_offered_on_the_first_line(notebook):
     assert found == {"--mode": "option"}
     assert {"--workers", "--out", "--no-wait", "--no-out"} <= set(offered(notebook, "%%jobq --mode local --|\n"))
     assert "--mode" not in offered(notebook, "%%jobq --mode local --|\n")
-    assert {"--no-out", "--no-wait", "--no-lock"} == set(offered(notebook, "\n\n%%jobq --no|\n"))
+    assert {"--no-out", "--no-wait", "--no-lock", "--no-requeue"} == set(offered(notebook, "\n\n%%jobq --no|\n"))
 
 
 @pytest.mark.parametrize("typed", ["%%jobq --mode |", "%%jobq --mode=|", "%%jobq --cpus 2 --mode |"])
 def test_modes_are_offered_and_nothing_else(notebook, typed):
-    assert offered(notebook, typed + "\nx = 1") == dict.fromkeys(("local", "ray", "docker"), "value")
+    assert offered(notebook, typed + "\nx = 1") == dict.fromkeys(("local", "ray", "docker", "kueue"), "value")
 
 
 def test_names_of_the_namespace_are_offered_without_modules_and_private_ones(notebook):
