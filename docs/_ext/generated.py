@@ -12,6 +12,7 @@ from sphinx.util.docutils import SphinxDirective
 
 import jobq_magic
 from jobq_magic import errors, words
+from jobq_magic.cluster.preflight.rights import RIGHTS
 from jobq_magic.errors import JobqError
 from jobq_magic.notebook.verbs import VERBS
 from jobq_magic.snapshot import Phase
@@ -69,6 +70,13 @@ def _modules() -> str:
     return _table(("", "module", "why this version"), rows)
 
 
+def _rights() -> str:
+    """Each right that we use, what will be missing without it, and how bad that is."""
+    told = {"problem": "nothing runs", "warning": "", "ok": "not needed"}
+    rows = [(f"`{right.code}`", f"jobq-{right.role}", told[right.level], _sentence(right.without)) for right in RIGHTS]
+    return _table(("finding", "role", "", "without it"), rows)
+
+
 def _raised(kinds: set[str]) -> Iterator[Row]:
     """Class, code and sentence of each error that the code makes with both written out."""
     for path in sorted(Path(jobq_magic.__file__).parent.rglob("*.py")):
@@ -107,6 +115,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "modules": _modules,
     "phases": _phases,
     "reasons": _reasons,
+    "rights": _rights,
     "verbs": _verbs,
 }
 

@@ -123,10 +123,11 @@ def test_it_goes_to_the_project_that_is_ours_else_to_ones_own_file(tmp_path):
     assert written.path.read_text() == TEXT
     assert "push" in str(written)
 
-    project.write_text("[tool.jobq]\n")
+    project.write_bytes(b"[tool.jobq]\r\n")
     project.chmod(0o600)
     assert write(LAB, below, environ).path == project
     assert project.stat().st_mode & 0o777 == 0o600
+    assert project.read_bytes().startswith(b"[tool.jobq]\r\n")
     assert sorted(path.name for path in project.parent.iterdir()) == ["below", "pyproject.toml"]
     with pytest.raises(OptionError, match="There is a profile lab already"):
         write(LAB, below, environ)
