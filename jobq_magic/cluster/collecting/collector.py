@@ -115,9 +115,10 @@ class Collector:
             self._save()
 
     def _save(self) -> None:
-        """Data first, state behind it: what the state does not know is cut back."""
-        if self._parts is not None:  # its first part is read again by who goes on
-            return
+        """Data first, state behind it: what the state does not know is cut back.
+
+        Of a frame in parts the state knows nothing before the last of them: who goes on reads the first one again.
+        """
         if self._files.flush() or self._changed:
             self._state.sizes = self._files.sizes
             self._state.save(self._path)

@@ -366,3 +366,70 @@ def test_memory_stays_flat_whatever_comes(collector, read):
     tracemalloc.stop()
     assert len(read("stdout")) > 49_000_000
     assert peak < 24 << 20
+
+
+def test_a_reader_beside_sees_the_order_before_what_it_orders(collector, monkeypatch):
+    """Else it would take growth of one file at once, before that of another which comes first."""
+    wrote, append = [], files._append
+    monkeypatch.setattr(files, "_append", lambda path, data: wrote.append(path.name) or append(path, data))
+    log = Log()
+    log.text("stdout", b"a\n")
+    log.text("stderr", b"b\n")
+    log.text("stdout", b"c\n")
+    collector().feed(log.data)
+    assert wrote[0] == "order"
+
+
+def test_a_log_read_anew_does_not_continue_a_line_of_before(collector, read):
+    log = Log()
+    before = log.data
+    log.put("progress.json", b"[1]")
+    one = collector()
+    one.feed(before + b"no newline")
+    one.since()
+    one.feed(log.data[len(before) :])
+    assert read("progress.json") == b"[1]"
+
+
+@pytest.mark.parametrize("another", [False, True])
+def test_a_file_whose_parts_were_being_read_is_read_again(collector, read, another):
+    log = Log()
+    log.text("stdout", b"a\n")
+    data = json.dumps([os.urandom(50_000).hex()]).encode()
+    lines = log.put("progress.json", data)
+    one = collector()
+    one.feed(log.data[: -sum(map(len, lines[2:]))])
+    if another:
+        one = collector()
+    one.since()
+    one.feed(log.data)
+    assert read("progress.json") == data
+    assert read("stdout") == b"a\n"
+    assert one.collected.missing == ()
+
+
+def test_who_sees_the_result_finds_all_that_was_printed_before(collector, tmp_path, monkeypatch):
+    folder, seen, replace = tmp_path / "attempt", [], wire.replace_file
+
+    def look(path, data):
+        if path.name == "result.json":
+            seen.append((folder / "stdout").read_bytes())
+        replace(path, data)
+
+    monkeypatch.setattr(wire, "replace_file", look)
+    log = Log()
+    log.text("stdout", b"a\n")
+    log.put("result.json", wire.seal({"run": "r1", "attempt": 1, "status": "ok"}, KEY))
+    collector().feed(log.data)
+    assert seen == [b"a\n"]
+
+
+def test_old_last_words_are_not_taken_where_the_log_was_read_anew_without_its_frames(collector, read):
+    log = Log()
+    log.text("stdout", b"a\n")
+    one = collector()
+    one.feed(log.data)
+    one.since()
+    one.feed(b"a\n")
+    one.close(final=True)
+    assert read("stdout") == b"a\n"
