@@ -27,11 +27,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from jobq_magic.bundle import Account
 from jobq_magic.errors import StoreError
 from jobq_magic.places import runtime_dir, store_root
-from jobq_magic.run import Run, RunPaths
+from jobq_magic.run import AttemptPaths, Run, RunPaths
 from jobq_magic.runs import log, readings
 from jobq_magic.runtime.process import this_host
 from jobq_magic.runtime.wire import append_event, replace_file
-from jobq_magic.snapshot import Phase, Snapshot
+from jobq_magic.snapshot import Phase, Snapshot, Usage
 
 if TYPE_CHECKING:
     from jobq_magic.runs.index import Index
@@ -45,6 +45,10 @@ DAY = 86_400.0
 """Seconds between two prunes that nobody asked for."""
 _REMEMBERED = 256
 """Snapshots kept by a Store, so that a face that asks four times a second reads only what is new."""
+
+
+_MANY, _FRESH = 8, 0.5
+"""What more workers than this use is read anew only after so many seconds: each has a file of its own."""
 
 
 class Store:
@@ -61,6 +65,7 @@ class Store:
         """The pool of value groups that runs share."""
         self._remembering = threading.Lock()
         self._pictures: dict[str, tuple[object, Snapshot]] = {}
+        self._usages: dict[AttemptPaths, tuple[float, tuple[Usage, ...]]] = {}
 
     def open(
         self,
@@ -215,8 +220,20 @@ class Store:
             paths = run.paths.attempt(picture.attempt)
             building = picture.phase is Phase.BUILDING
             progress = readings.progress(run.paths.building if building else paths.progress)
-            usage = readings.usages(paths)
+            usage = self._usage(paths)
         return replace(picture, progress=progress, usage=usage) if progress or usage else picture
+
+    def _usage(self, paths: AttemptPaths) -> tuple[Usage, ...]:
+        kept = self._usages.get(paths)
+        if kept is not None and time.monotonic() - kept[0] < _FRESH:
+            return kept[1]
+        told = readings.usages(paths)
+        if len(told) > _MANY:
+            with self._remembering:
+                while len(self._usages) >= _REMEMBERED:
+                    self._usages.pop(next(iter(self._usages)))
+                self._usages[paths] = time.monotonic(), told
+        return told
 
     def key(self, run: Run) -> bytes:
         """The run's own key, which signs its results."""
