@@ -37,7 +37,7 @@ def pause(store: Store, run: Run, *, wait: float = 0.0) -> Snapshot:
         Where it stands.
 
     Raises:
-        BackendError: it has ended, it is about to, or its place cannot do that.
+        BackendError: it has ended, it is about to, or its place cannot do that, or does not let it.
     """
     snapshot = _live(store, run, "paused")
     if snapshot.phase is Phase.PAUSED:
@@ -85,11 +85,20 @@ def _live(store: Store, run: Run, wanted: str) -> Snapshot:
     return snapshot
 
 
+def _wished(run: Run) -> bool:
+    try:
+        return run.paths.pause.read_text() == "pause"
+    except FileNotFoundError:
+        return False
+
+
 def _until(store: Store, run: Run, wait: float, *, paused: bool) -> Snapshot:
     """Where it stands when it is so, or when the patience is at its end."""
     deadline = time.monotonic() + wait
     for snapshot in commands.looks(store, run):
         if (snapshot.phase is Phase.PAUSED) is paused or time.monotonic() >= deadline:
             break
+        if paused and not _wished(run):  # who follows it asked, was refused, and took the wish back
+            raise BackendError("cannot-pause", f"{run.id} was not paused", why=" ".join(snapshot.notes[-1:]))
         time.sleep(commands.PERIOD)
     return snapshot

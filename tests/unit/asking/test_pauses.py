@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from jobq_magic import commands, pauses
@@ -7,6 +9,7 @@ from jobq_magic.cli.main import main
 from jobq_magic.errors import BackendError
 from jobq_magic.job import Job
 from jobq_magic.snapshot import Phase
+from tests.support import eventually
 
 
 def test_a_run_is_paused_and_goes_on(store, run, place, follows):
@@ -36,6 +39,18 @@ def test_what_the_place_refuses_is_not_wished_for(store, run, place):
     with pytest.raises(BackendError, match="You may not change workloads"):
         pauses.pause(store, run)
     assert not run.paths.pause.exists()
+
+
+def test_what_is_refused_while_somebody_waits_is_told_with_its_reason(store, run, place):
+    def refuse():
+        eventually(run.paths.pause.exists)
+        store.append(run, note="It may not be paused while its queue is stopped")
+        store.request_pause(run, wanted=False)
+
+    threading.Thread(target=refuse).start()
+    with pytest.raises(BackendError, match="was not paused") as refused:
+        pauses.pause(store, run, wait=10)
+    assert "queue is stopped" in refused.value.why
 
 
 @pytest.mark.parametrize("phase", ["succeeded", "failed", "cancelled", "lost"])
