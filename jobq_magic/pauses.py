@@ -99,6 +99,6 @@ def _until(store: Store, run: Run, wait: float, *, paused: bool) -> Snapshot:
         if (snapshot.phase is Phase.PAUSED) is paused or time.monotonic() >= deadline:
             break
         if paused and not _wished(run):  # who follows it asked, was refused, and took the wish back
-            raise BackendError("cannot-pause", f"{run.id} was not paused", why=" ".join(snapshot.notes[-1:]))
+            raise BackendError("cannot-pause", f"{run.id} was not paused", why=" ".join(store.snapshot(run).notes[-1:]))
         time.sleep(commands.PERIOD)
     return snapshot
