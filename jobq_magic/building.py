@@ -15,16 +15,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobq_magic import handover
-from jobq_magic.bundle import Bundle
+from jobq_magic.bundle import Bundle, Requirement
 from jobq_magic.config import Resolved
 from jobq_magic.errors import BackendError
 from jobq_magic.handover import Handover
 from jobq_magic.image import BuildRequest, Image, Packages, Recipe
 from jobq_magic.places import cache_root
 from jobq_magic.run import Run
+from jobq_magic.runtime.keeping import store_of
+from jobq_magic.runtime.stores import packages_for
 from jobq_magic.runtime.wire import canonical, replace_file
 from jobq_magic.snapshot import Progress
 
@@ -51,11 +53,12 @@ def order(run: Run, resolved: Resolved, recipe: Recipe, bundle: Bundle) -> tuple
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     platform = spec.platform or platforms.here()
     packages, notes = Packages(), tuple[str, ...]()
-    if bundle.account.requirements and not recipe.as_it_is:
+    requirements = (*bundle.account.requirements, *of_store(resolved.target, bundle.account.requirements))
+    if requirements and not recipe.as_it_is:
         from jobq_magic.capture.requirements.locking import lock
 
         locked = lock(
-            bundle.account.requirements,
+            requirements,
             python=python,
             platform=platforms.for_uv(platform),
             gpus=bool(spec.gpus),
@@ -63,6 +66,8 @@ def order(run: Run, resolved: Resolved, recipe: Recipe, bundle: Bundle) -> tuple
             no_lock=spec.no_lock,
         )
         packages, notes = Packages(locked.text, locked.build), locked.notes
+    elif wanted := packages_for(store_of(resolved.target)):
+        notes = (f"The image is used as it is: results are kept only where it has {' and '.join(wanted)}",)
     request = BuildRequest(
         recipe=recipe,
         packages=packages,
@@ -75,6 +80,13 @@ def order(run: Run, resolved: Resolved, recipe: Recipe, bundle: Bundle) -> tuple
     replace_file(run.paths.request, canonical(request.to_json()))
     _hand_over(run)
     return notes
+
+
+def of_store(target: Mapping[str, Any], others: Sequence[Requirement]) -> tuple[Requirement, ...]:
+    """What the job needs, beside other requirements, to keep its results where its site keeps them."""
+    there = {one.name for one in others}
+    wanted = (name for name in packages_for(store_of(target)) if name not in there)
+    return tuple(Requirement(name, "", "asked", name, "the store of results") for name in wanted)
 
 
 def again(old: Run, run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from jobq_magic import neighbours, plugins
 from jobq_magic.errors import JobqError
 from jobq_magic.findings import Finding
 from jobq_magic.protocols import Backend, Examines, Locates
+from jobq_magic.runtime.keeping import store_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,6 +54,7 @@ def _of(backend: Backend, resolved: Resolved) -> Iterator[Finding]:
         return
     if isinstance(backend, Examines):
         yield from backend.examine(spec, target)
+        yield from _of_store(target)
         return
     # Others have nothing that could be looked at beside what they look at before each cell.
     try:
@@ -62,6 +65,13 @@ def _of(backend: Backend, resolved: Resolved) -> Iterator[Finding]:
     for note in told or ():
         yield Finding("place/note", "warning", note)
     yield Finding("place", "ok", f"Mode {resolved.spec.mode} needs nothing else")
+
+
+def _of_store(target: Mapping[str, Any]) -> Iterator[Finding]:
+    if url := store_of(target):
+        from jobq_magic.stores import check_store
+
+        yield check_store(url, os.environ)
 
 
 def is_bad(findings: Iterable[Finding]) -> bool:
