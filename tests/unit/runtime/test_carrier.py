@@ -247,3 +247,22 @@ def test_a_cell_that_cuts_its_own_files_does_not_hold_the_carrier_up(tmp_path, w
     pod = Pod(tmp_path, f"import os, time\nprint('x' * 100)\ntime.sleep(.2)\nos.truncate({str(path)!r}, 0)\nprint('y')")
     assert pod.through() == 0
     assert pod.collect().collected.ended
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_what_no_sample_tells_of_is_carried_all_the_same(tmp_path, monkeypatch, ends):
+    """A disk that is full takes no samples."""
+    monkeypatch.setattr(carrier, "_PATIENCE", 0.0)
+    job = Job("r1", str(tmp_path), 1)
+    os.makedirs(job.out)
+    with (tmp_path / "log").open("wb") as log:
+        made = carrier.Carrier(job, KEY, log.fileno(), rank=0)
+        for name in ("stdout", "stderr"):
+            (tmp_path / "attempts" / "1" / name).write_bytes(b"a line\n")
+        if ends:
+            made.finish(0)
+        else:
+            time.sleep(0.01)
+            made.beat()
+            made.close()
+    assert kinds((tmp_path / "log").read_bytes()).count("text") == 2

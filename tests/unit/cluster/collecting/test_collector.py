@@ -433,3 +433,13 @@ def test_old_last_words_are_not_taken_where_the_log_was_read_anew_without_its_fr
     one.feed(b"a\n")
     one.close(final=True)
     assert read("stdout") == b"a\n"
+
+
+def test_a_file_that_lost_its_end_is_named_also_where_another_follows_at_once(collector):
+    log = Log()
+    digest = hashlib.sha256(data := os.urandom(50_000)).hexdigest()
+    lines = log.put(f"values/{digest}", data)
+    log.put("progress.json", b"[1]")
+    one = collector()
+    one.feed(log.data.replace(lines[-1], b""))
+    assert one.collected.missing == (f"values/{digest}",)
