@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from jobq_magic.runs.store import Store
+
 NUMBERS = itertools.count(1)
 
 
@@ -55,6 +57,44 @@ def test_stop_by_button(lab, hold):
     area.get_by_role("button", name="Stop").click()
     expect(area.get_by_role("group", name="cancelled")).to_be_visible()
     book.picture(0, "test-cancelled.png")
+
+
+SHARED = """
+from jobq_magic import plugins
+from jobq_magic.backends.local import LocalBackend
+class Shared(LocalBackend):
+    def check_pause(self, run): pass
+    def pause(self, run, attempt, handle, *, wanted): return True
+shared, real = Shared(), plugins.backend
+plugins.backend = lambda mode: shared if mode == "local" else real(mode)
+"""
+
+
+def test_a_run_is_paused_and_resumed_by_button_and_shows_its_place(lab, hold):
+    book = lab.open([f"%%jobq\n{hold.code}"])
+    book.quietly(SHARED)
+    book.run(0)
+    area = book.area(0)
+    expect(area.get_by_role("group", name="running")).to_be_visible()
+    store = Store(Path(lab.server.env["JOBQ_HOME"]))
+    run = store.find("-1")
+    area.get_by_role("button", name="Pause").click()
+    expect(area.get_by_role("button", name="Pausing")).to_be_visible()
+    assert run.paths.pause.read_text() == "pause"
+    store.append(run, phase="paused", reason="")
+    area.get_by_role("button", name="Resume").click()
+    assert run.paths.pause.read_text() == "resume"
+    place = {"queue": "main", "cluster_queue": "blue", "position": 3, "waiting": 12, "ahead": ["ada/train: 4 cpus"]}
+    quota = [{"resource": "cpu", "flavor": "small", "asked": 4, "free": 1, "most": 8}]
+    each = [{"rank": 0, "phase": "starting", "node": "node-a"}, {"rank": 1, "phase": ""}]
+    store.append(run, phase="queued", reason="", place={**place, "quota": quota}, each=each)
+    expect(area.get_by_text("3rd of 12 in queue main (cluster queue blue)")).to_be_visible()
+    expect(area.get_by_role("list", name="Workers").get_by_role("listitem")).to_have_count(2)
+    area.get_by_text("Quota: 4 cpu asked, 1 free").click()
+    expect(area.get_by_role("cell", name="8", exact=True)).to_be_visible()
+    book.picture(0, "test-queued.png")
+    area.get_by_role("button", name="Stop").click()
+    expect(area.get_by_role("group", name="cancelled")).to_be_visible()
 
 
 def test_figures_and_tables_come_under_the_cell_as_they_are_made_and_stay(lab, hold):
