@@ -282,3 +282,14 @@ def test_without_a_queue_nothing_is_proposed(kubeconfig: Path, namespace: str):
     with pytest.raises(BackendError) as refused:
         propose({"KUBECONFIG": str(kubeconfig), "HOME": str(kubeconfig.parent)})
     assert refused.value.code == "no-queue-found"
+
+
+def test_the_job_is_shown_to_the_api_server_and_none_is_made(
+    kubeconfig: Path, admin: ApiClient, namespace: str, queue: str
+):
+    assert looked(kubeconfig)["job"].level == "ok"
+    broken = Site(pod_template={"spec": {"tolerations": [{"key": "a b", "operator": "Exists"}]}})
+    found = looked(kubeconfig, broken)["job"]
+    assert found.level == "problem"
+    assert "tolerations" in found.what
+    assert client.BatchV1Api(admin).list_namespaced_job(namespace).items == []

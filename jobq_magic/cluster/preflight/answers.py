@@ -13,8 +13,9 @@ __all__ = ["Answer", "Answers", "given"]
 class Answer:
     """One answer."""
 
-    how: Literal["there", "missing", "forbidden", "failed", "unasked"] = "there"
-    """`missing`: the server knows of no such thing. `failed`: no answer, or one that says nothing of the question.
+    how: Literal["there", "missing", "forbidden", "failed", "refused", "unasked"] = "there"
+    """`missing`: the server knows of no such thing. `refused`: it will not have what it was
+    shown. `failed`: no answer, or one that says nothing of the question.
     `unasked`: nobody wanted to know."""
     value: Mapping[str, Any] = field(default_factory=dict)
     why: str = ""

@@ -14,7 +14,7 @@ from concurrent.futures import TimeoutError as Late
 from typing import Any, TypeVar
 
 from jobq_magic.cluster import kinds
-from jobq_magic.cluster.client import Api, Forbidden, Missing
+from jobq_magic.cluster.client import Api, Forbidden, Missing, Refused
 from jobq_magic.cluster.kinds import Kind, path
 from jobq_magic.cluster.preflight import queues, references, remembered
 from jobq_magic.cluster.preflight.answers import Answer
@@ -30,6 +30,7 @@ FIRST = 5.0
 """Seconds for the first word of the cluster."""
 _AT_ONCE = 12
 _SILENCE = 5.0
+_SAYS_NO = frozenset({400, 403, 422})
 _T = TypeVar("_T")
 _RARE = frozenset({"version", "kueue", "ray", "visibility", "rules"})
 """What rarely changes; and the single rights, where they have to be asked for one by one."""
@@ -117,6 +118,8 @@ class Asking:
             "limit-ranges": lambda: get(path(kinds.LIMIT_RANGES, here)),
             "resource-quotas": lambda: get(path(kinds.QUOTAS, here)),
         }
+        if wanted.job:
+            found["job"] = self._shown
         if wanted.priority:
             found["priorities"] = lambda: self._kueue(kinds.PRIORITY_CLASSES, everywhere=True)
             found["priority"] = self._single_priority
@@ -160,6 +163,22 @@ class Asking:
         if not (version := self._version()):
             return Answer("unasked")
         return self._get(path(kind.at(version), "" if everywhere else self._wanted.namespace, name))
+
+    def _shown(self) -> Answer:
+        """What the API server, and all that decides with it, would say of the Job; nothing is made."""
+        where = path(kinds.JOBS, self._wanted.namespace)
+        how: dict[str, Any] = {"query": {"dryRun": "All"}, "body": self._wanted.job}
+        try:
+            with self._turns:
+                return Answer("there", self._api.ask("POST", where, tries=2, silence=_SILENCE, **how))
+        except Forbidden as error:
+            return Answer("forbidden", why=error.what)
+        except Refused as error:
+            # Some who decide cannot be asked without being meant.
+            said = error.status in _SAYS_NO and "dry run" not in error.message.lower()
+            return Answer("refused" if said else "failed", why=error.message or error.what)
+        except JobqError as error:
+            return Answer("failed", why=error.what)
 
     def _single_queue(self) -> Answer:
         if self("queues").how != "forbidden":

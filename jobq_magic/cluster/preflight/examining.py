@@ -39,6 +39,7 @@ LOOKS: Mapping[str, Look] = {
     "claim": references.claims,
     "references": references.others,
     "platform": machines.look,
+    "job": reaching.job,
 }
 CODES = (
     *(code for code in LOOKS if code != "references"),

@@ -13,7 +13,7 @@ from jobq_magic.cluster.preflight.sizes import Amounts, amounts, shown, total
 from jobq_magic.cluster.preflight.wanted import Wanted
 from jobq_magic.findings import Finding
 
-__all__ = ["limit_ranges", "resource_quotas"]
+__all__ = ["limit_ranges", "requests", "resource_quotas"]
 
 _FLAGS = {"cpu": "--cpus", "memory": "--memory", "nvidia.com/gpu": "--gpus"}
 _COUNTS = {"count/jobs.batch": 1, "count/secrets": 1, "secrets": 1}
@@ -167,6 +167,13 @@ def _asked(wanted: Wanted, answers: Answers) -> dict[str, float]:
             if prefix == "requests." and name in {"cpu", "memory"}:
                 found[name] = value * wanted.workers
     return found
+
+
+def requests(answers: Answers, wanted: Wanted) -> dict[str, float]:
+    """What all pods ask for together, with what the namespace has containers ask for that say nothing."""
+    said = wanted.requests()
+    each = total(_sizes(one, _defaults(answers))[0] for one in wanted.containers(all_of_them=False))
+    return {name: value * wanted.workers for name, value in {**each, **said}.items() if value}
 
 
 def _undemanded(resource: str, wanted: Wanted, answers: Answers) -> str:

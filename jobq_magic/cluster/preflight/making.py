@@ -38,4 +38,5 @@ def wanted_of(spec: Mapping[str, Any], site: Site, place: Place) -> Wanted:
         template=job["spec"]["template"],
         site=site,
         platform=str(whole["platform"] or ""),
+        job=job,
     )

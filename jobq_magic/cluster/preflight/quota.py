@@ -9,6 +9,7 @@ from typing import Any
 
 from jobq_magic.cluster.capacity import capacity_of
 from jobq_magic.cluster.preflight.answers import Answers
+from jobq_magic.cluster.preflight.limits import requests
 from jobq_magic.cluster.preflight.queues import DEFAULT, cluster_queue_of
 from jobq_magic.cluster.preflight.sizes import Amounts, shown, told
 from jobq_magic.cluster.preflight.wanted import Wanted
@@ -41,7 +42,7 @@ def look(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
         if queue.how == "forbidden":
             yield Finding("quota", "unknown", f"The quota of the queue {name} may not be read")
         return
-    asked = _asked(wanted)
+    asked = requests(answers, wanted)
     found = _rooms(queue.value, answers, wanted)
     uncovered = {resource: value for resource, value in asked.items() if not any(resource in one.most for one in found)}
     # Kueue may be told to overlook resources, which nobody but its administrator can read; devices hardly ever are.
@@ -128,10 +129,6 @@ def _bears(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
     if toleration.get("operator") == "Exists":
         return bool(not toleration.get("key") or toleration["key"] == taint["key"])
     return bool(toleration.get("key") == taint["key"] and toleration.get("value", "") == taint.get("value", ""))
-
-
-def _asked(wanted: Wanted) -> dict[str, float]:
-    return {name: value for name, value in wanted.all_requests().items() if value}
 
 
 def _short(found: Iterable[Room], asked: Amounts, of: Any) -> dict[str, float]:

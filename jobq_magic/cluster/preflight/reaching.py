@@ -10,7 +10,7 @@ from jobq_magic.cluster.preflight.rights import who
 from jobq_magic.cluster.preflight.wanted import Wanted
 from jobq_magic.findings import Finding
 
-__all__ = ["cluster", "kueue", "namespace", "user"]
+__all__ = ["cluster", "job", "kueue", "namespace", "user"]
 
 
 def cluster(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
@@ -68,3 +68,15 @@ def kueue(answers: Answers, _: Wanted) -> Iterator[Finding]:
     else:
         what = f"Kueue serves {', '.join(served) or 'no version'}, and jobq-magic knows {' and '.join(kinds.KNOWN)}"
         yield Finding("kueue", "problem", what, "Ask an administrator for a newer Kueue, or update jobq-magic")
+
+
+def job(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
+    """Whether the API server, its webhooks and the site's policies would take the Job; it was shown to them."""
+    found = answers("job")
+    if found:
+        yield Finding("job", "ok", f"The cluster would take the Job in {wanted.namespace}")
+    elif found.how == "refused":
+        do = "Change what it names, in pod_template of the profile or by an option, or ask who set the rule"
+        yield Finding("job", "problem", f"The cluster would not take the Job: {found.why.rstrip('.')}", do)
+    elif found.how == "failed":
+        yield Finding("job", "unknown", f"Whether the cluster would take the Job is not known: {found.why.rstrip('.')}")

@@ -24,10 +24,12 @@ class Wanted:
     """The workload priority class."""
     workers: int = 1
     template: Mapping[str, Any] = field(default_factory=dict)
-    """The pod template of the Job, patched by the site's; empty where only the place is looked at."""
+    """The pod template of the Job, patched by the site's."""
     site: Site = field(default_factory=Site)
     platform: str = ""
     """What the image is made for, `linux/amd64`; "" where that is not known."""
+    job: Mapping[str, Any] = field(default_factory=dict)
+    """The Job; empty where the API server is not to be shown one."""
 
     @property
     def pod(self) -> Mapping[str, Any]:
@@ -43,10 +45,6 @@ class Wanted:
     def requests(self) -> Mapping[str, float]:
         """What one pod asks for, as the scheduler and Kueue count it."""
         return of_pod(self.pod)
-
-    def all_requests(self) -> Mapping[str, float]:
-        """What all pods ask for together."""
-        return {name: amount * self.workers for name, amount in self.requests().items()}
 
     def claims(self) -> Mapping[str, bool]:
         """The claims that the pods mount, and whether each is only read."""

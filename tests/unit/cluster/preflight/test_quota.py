@@ -136,3 +136,13 @@ def test_a_quota_that_may_not_be_read_is_unknown():
 def test_the_advice_is_written_as_the_option_is(asked, do):
     ((_, _, _, said),) = told(quota.look(seen(cluster_queue()), wanted(**asked)))
     assert said == do
+
+
+def test_what_the_namespace_has_containers_ask_for_counts():
+    limit = {"type": "Container", "default": {"cpu": "1"}, "defaultRequest": {"cpu": "1"}}
+    ranges = listed(named("fair", spec={"limits": [limit]}))
+    known = seen(cluster_queue())
+    asked = wanted(workers=4)
+    found = told(quota.look(lambda question: ranges if question == "limit-ranges" else known(question), asked))
+    assert [(code, level) for code, level, _, _ in found] == [("quota", "problem")]
+    assert found[0][2].startswith("The run asks for 4 CPUs in 4 workers")

@@ -64,3 +64,19 @@ def test_who_we_are_is_what_the_server_says():
     assert told(reaching.user(answers(self=me), wanted())) == [("user", "ok", "You are ada", "")]
     ((_, level, _, _),) = told(reaching.user(answers(self=missing()), wanted()))
     assert level == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("answer", "levels"),
+    [
+        (there(), ["ok"]),
+        (Answer("refused", why="Policy x says no."), ["problem"]),
+        (Answer("failed", why="It fails"), ["unknown"]),
+        (forbidden(), []),
+    ],
+)
+def test_a_job_that_the_cluster_would_not_take_is_told_in_its_words(answer, levels):
+    found = told(reaching.job(answers(job=answer), wanted()))
+    assert [level for _, level, _, _ in found] == levels
+    if levels == ["problem"]:
+        assert found[0][2] == "The cluster would not take the Job: Policy x says no"
