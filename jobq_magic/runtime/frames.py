@@ -9,8 +9,8 @@ The token comes from the run's key: what a job prints by chance is no frame.
 
 **Kinds.** Each payload has `t`, the time. In the order of a log:
 
-- `begin` `{protocol, attempt, rank, pod: {name, uid}, start, again}`: how often a container began in this pod; `again`: what an
-  earlier one carried is carried once more, from its first byte on.
+- `begin` `{protocol, attempt, rank, pod: {name, uid}, start, again}`: how often a container began in this pod;
+  `again`: what an earlier one carried is carried once more, from its first byte on.
 - `text` `{of, at, size, lines, crc, open}`: the text before it is `size` bytes of a stream at the offset `at`, before
   which the stream has `lines` newlines. `open`: it ends within a line, and the newline after it is not the job's.
 - `add` `{to, at, size, lines, part, of, data, z}`: what was appended to a file. Streams go this way where a log would
