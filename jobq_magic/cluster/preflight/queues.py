@@ -140,7 +140,7 @@ def multikueue(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
         else:
             what = "The queue sends its work to other clusters by MultiKueue, where logs and results cannot be read"
             do = "Name the context that reaches each: [tool.jobq.profiles.NAME.clusters] in the profile"
-            yield Finding("multikueue", "problem" if known else "warning", what, do)
+            yield Finding("multikueue", "warning", what, do)
         return
 
 
