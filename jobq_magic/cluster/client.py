@@ -251,10 +251,7 @@ class Stream:
     ) -> None:
         with self._lock:
             self._closed = True
-            if kind is None and self._answer.closed:
-                self._answer.release_conn()  # it was read to its end: the connection is of use to others
-            else:
-                self._answer.close()
+            self._answer.close()  # what was read to its end has given its connection back already
 
     def __iter__(self) -> Iterator[bytes]:
         """The bytes, as soon as they are there.

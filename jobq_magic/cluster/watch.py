@@ -200,9 +200,6 @@ class Watch:
         item = told["object"]
         how = told["type"]
         if how == "ERROR":
-            if item.get("code") == HTTPStatus.GONE:
-                self._version = ""  # the server ends the watch after that
-                return
             raise _told(self._api, self.kind, item)
         if how != "BOOKMARK" and self.known.apply(how, item):
             self._changed()
