@@ -31,6 +31,10 @@ __all__ = ["Following"]
 _BEGUN = ("Running", "Succeeded", "Failed")
 _AGAIN = 5.0
 """Seconds until a log is read again that could not be written down."""
+_SWEEP = 2.0
+"""Seconds between two looks at a run of which nothing is new: its place in the queue, its patience."""
+_EACH = 0.05
+"""The same for each run that waits in the namespace: two hundred of them are one look every ten seconds each."""
 _ASK = 2.0
 """Seconds between two questions for a Job that no watch shows."""
 
@@ -143,13 +147,14 @@ class Following:
         self._asked_for_it = 0.0
         self._stored: dict[tuple[str, int], _Stored] = {}
         self._finding: Finding | None = None
+        self._asked = ""
+        self._due = 0.0
         self.call = threading.Event()
         watched.join(self._job, self.call)
 
     def wait(self, seconds: float) -> None:
         """Returns when something changed, at the latest after some time."""
-        if self.call.wait(seconds):
-            self.call.clear()
+        self.call.wait(seconds)
 
     @property
     def objects(self) -> Objects:
@@ -158,6 +163,12 @@ class Following:
 
     def observe(self, asked: str) -> Observation:
         """How the run goes now; `asked` is the reason of a request to stop."""
+        if self.call.is_set():
+            self.call.clear()
+        elif asked == self._asked and time.monotonic() < self._due:
+            return Observation(attempt=self._attempts.current)
+        self._asked = asked
+        self._due = time.monotonic() + max(_SWEEP, _EACH * len(self._watched.waiting))
         objects = self._watched.objects(self._job)
         self._seen_job = self._seen_job or objects.job is not None
         attempts = self._attempts.with_pods(objects.pods)
@@ -189,18 +200,17 @@ class Following:
     def _standing(self, objects: Objects) -> status.Standing | None:
         if objects.job is None:
             return None
-        others = tuple(one for one in objects.others if one is not objects.workload)
         # Those of earlier attempts may still be leaving, and say nothing of this one.
         now = {placed.uid for placed in self._attempts.of(self._attempts.current)}
         pods = tuple(pod for pod in objects.pods if pod["metadata"]["uid"] in now)
-        objects = replace(objects, others=others, pods=pods)
-        standing = status.read(objects, workers=self._workers, now=time.time())
-        if standing.phase != "queued":
-            return standing
-        # Who waits is told more: by questions, since neither queues nor quota can be watched.
+        objects = replace(objects, pods=pods)
         queue = str((objects.workload or {}).get("spec", {}).get("queueName") or self._run.spec.get("queue") or "")
-        capacity = self._watched.capacity(queue) if queue else None
-        line = lines(self._api).line(self._api.place.namespace, queue, len(others)) if queue else None
+        if not queue or not self._watched.waits(objects.workload):
+            return status.read(objects, workers=self._workers, now=time.time())
+        # Who waits is told more: by questions, since neither queues nor quota can be watched.
+        known, namespace = lines(self._api), self._api.place.namespace
+        capacity = known.capacity(namespace, queue)
+        line = known.line(namespace, queue, self._watched.waiting)
         return status.read(objects, workers=self._workers, capacity=capacity, line=line, now=time.time())
 
     def _found(self) -> bool:

@@ -5,27 +5,22 @@ One dispatcher for all runs of a namespace: a change wakes the one run that it c
 
 from __future__ import annotations
 
-import contextlib
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
 from jobq_magic.cluster import kinds
-from jobq_magic.cluster.capacity import Capacity, capacity
 from jobq_magic.cluster.manifests import names
+from jobq_magic.cluster.place import Others
 from jobq_magic.cluster.status import Objects
 from jobq_magic.cluster.watching import Watches
-from jobq_magic.errors import BackendError
 
 __all__ = ["Watched"]
 
 _KINDS = (kinds.JOBS, kinds.PODS, kinds.WORKLOADS, kinds.EVENTS)
 _LOOK = 5.0
 """Seconds after which it looks whether it is still wanted."""
-_QUOTA = 20.0
-"""Seconds for which what is known of a quota is good enough: nobody can watch it."""
 
 
 class Watched:
@@ -41,7 +36,7 @@ class Watched:
         self._calls: dict[str, threading.Event] = {}
         self._objects: dict[str, Objects] = {}
         self._marks: dict[str, tuple[Any, ...]] = {}
-        self._capacities: dict[str, tuple[float, Capacity | None]] = {}
+        self._waiting: frozenset[str] = frozenset()
         self._closed = False
         for kind in _KINDS:
             watches.objects(kind)
@@ -63,18 +58,14 @@ class Watched:
         with self._lock:
             return self._objects.get(job, Objects(None))
 
-    def capacity(self, queue: str) -> Capacity | None:
-        """What a queue has, as it was a short while ago; None where it cannot be read."""
-        with self._lock:
-            due, known = self._capacities.get(queue, (0.0, None))
-            if time.monotonic() < due:
-                return known
-            self._capacities[queue] = (time.monotonic() + _QUOTA, known)  # the others take this meanwhile
-        with contextlib.suppress(BackendError):
-            known = capacity(self.watches.api, self.watches.namespace, queue)
-            with self._lock:
-                self._capacities[queue] = (time.monotonic() + _QUOTA, known)
-        return known
+    @property
+    def waiting(self) -> frozenset[str]:
+        """The Workloads that have no quota; another set means that queues have moved."""
+        return self._waiting
+
+    def waits(self, workload: Mapping[str, Any] | None) -> bool:
+        """Whether a Workload, or one that is not there yet, has no quota."""
+        return workload is None or not _admitted(workload)
 
     @property
     def current(self) -> bool:
@@ -93,7 +84,9 @@ class Watched:
             if now == seen:
                 continue
             seen = now
-            found = _grouped({kind.plural: self.watches.objects(kind) for kind in _KINDS})
+            known = {kind.plural: self.watches.objects(kind) for kind in _KINDS}
+            found = _grouped(known)
+            self._waiting = frozenset(name for name, one in known["workloads"].items() if not _admitted(one))
             marks = {job: _mark(objects) for job, objects in found.items()}
             with self._lock:
                 changed = {job for job in {*marks, *self._marks} if marks.get(job) != self._marks.get(job)}
@@ -124,11 +117,15 @@ def _grouped(known: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, 
         about = event.get("involvedObject") or event.get("regarding") or {}
         if about.get("uid") in whose:
             events[whose[about["uid"]]].append(event)
-    everybody = tuple(known["workloads"].values())
+    everybody = Others(tuple(known["workloads"].values()))
     return {
         name: Objects(jobs.get(name), workloads.get(name), tuple(pods[name]), tuple(events[name]), everybody)
         for name in {*jobs, *workloads, *pods}
     }
+
+
+def _admitted(workload: Mapping[str, Any]) -> bool:
+    return bool((workload.get("status") or {}).get("admission"))
 
 
 def _mark(objects: Objects) -> tuple[Any, ...]:
