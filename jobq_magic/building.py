@@ -7,6 +7,7 @@ folder and what was handed over, so that any process can do it, again and again.
 from __future__ import annotations
 
 import errno
+import functools
 import json
 import os
 import sys
@@ -20,13 +21,13 @@ from typing import TYPE_CHECKING, Any
 from jobq_magic import handover
 from jobq_magic.bundle import Bundle, Requirement
 from jobq_magic.config import Resolved
-from jobq_magic.errors import BackendError
+from jobq_magic.errors import BackendError, CaptureError
 from jobq_magic.handover import Handover
 from jobq_magic.image import BuildRequest, Image, Packages, Recipe
 from jobq_magic.places import cache_root
 from jobq_magic.run import Run
 from jobq_magic.runtime.keeping import store_of
-from jobq_magic.runtime.stores import packages_for
+from jobq_magic.runtime.stores import packages_for, shown
 from jobq_magic.runtime.wire import canonical, replace_file
 from jobq_magic.snapshot import Progress
 
@@ -53,18 +54,26 @@ def order(run: Run, resolved: Resolved, recipe: Recipe, bundle: Bundle) -> tuple
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     platform = spec.platform or platforms.here()
     packages, notes = Packages(), tuple[str, ...]()
-    requirements = (*bundle.account.requirements, *of_store(resolved.target, bundle.account.requirements))
-    if requirements and not recipe.as_it_is:
+    own = tuple(bundle.account.requirements)
+    of_its_store = of_store(resolved.target, own)
+    if (own or of_its_store) and not recipe.as_it_is:
         from jobq_magic.capture.requirements.locking import lock
 
-        locked = lock(
-            requirements,
+        how = functools.partial(
+            lock,
             python=python,
             platform=platforms.for_uv(platform),
             gpus=bool(spec.gpus),
             cache=cache_root() / "locks",
             no_lock=spec.no_lock,
         )
+        try:
+            locked = how((*own, *of_its_store))
+        except CaptureError as error:
+            if not of_its_store:
+                raise
+            how(own)  # else it is not the store that does not fit
+            raise _unfit(resolved.target, of_its_store, error) from error
         packages, notes = Packages(locked.text, locked.build), locked.notes
     elif wanted := packages_for(store_of(resolved.target)):
         notes = (f"The image is used as it is: results are kept only where it has {' and '.join(wanted)}",)
@@ -85,8 +94,19 @@ def order(run: Run, resolved: Resolved, recipe: Recipe, bundle: Bundle) -> tuple
 def of_store(target: Mapping[str, Any], others: Sequence[Requirement]) -> tuple[Requirement, ...]:
     """What the job needs, beside other requirements, to keep its results where its site keeps them."""
     there = {one.name for one in others}
-    wanted = (name for name in packages_for(store_of(target)) if name not in there)
-    return tuple(Requirement(name, "", "asked", name, "the store of results") for name in wanted)
+    wanted = {line.partition(">=")[0].replace("_", "-"): line for line in packages_for(store_of(target))}
+    new = {name: line for name, line in wanted.items() if name not in there}
+    return tuple(Requirement(name, "", "asked", line, "the store of results") for name, line in new.items())
+
+
+def _unfit(target: Mapping[str, Any], wanted: Sequence[Requirement], error: CaptureError) -> CaptureError:
+    names = " and ".join(one.name for one in wanted)
+    return CaptureError(
+        "store-packages",
+        f"The store {shown(store_of(target))} needs {names}, which do not go with what is installed here",
+        why=error.what,
+        do=f"Install {names} here, so that all versions agree, or keep results on a claim: --store pvc://CLAIM/FOLDER",
+    )
 
 
 def again(old: Run, run: Run) -> None:

@@ -86,7 +86,7 @@ class Bucket(Store):
 
                 kind = fsspec.get_filesystem_class(self._protocol)
             except ImportError as error:
-                wanted = " ".join(packages_for(store))
+                wanted = " ".join(line.partition(">=")[0] for line in packages_for(store))
                 raise StoreFailed("packages", f"needs packages that are not there: {wanted}") from error
             except ValueError as error:
                 raise StoreFailed("name", f"begins with {self._protocol}://, which fsspec does not know") from error

@@ -27,11 +27,13 @@ MOUNTED = "/run/jobq-store"
 _VOLUME = "jobq-store"
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 _PACKAGES = {
-    "s3": ("s3fs",), "s3a": ("s3fs",), "gs": ("gcsfs",), "gcs": ("gcsfs",), "az": ("adlfs",), "abfs": ("adlfs",),
-    "abfss": ("adlfs",), "oss": ("ossfs",), "sftp": ("paramiko",), "ssh": ("paramiko",), "smb": ("smbprotocol",),
-    "webhdfs": ("requests",), "hdfs": ("pyarrow",), "hf": ("huggingface_hub",),
+    "s3": ("s3fs>=2024.6",), "s3a": ("s3fs>=2024.6",), "gs": ("gcsfs>=2024.6",), "gcs": ("gcsfs>=2024.6",),
+    "az": ("adlfs>=2024.7",), "abfs": ("adlfs>=2024.7",), "abfss": ("adlfs>=2024.7",), "oss": ("ossfs>=2023.12",),
+    "sftp": ("paramiko>=3",), "ssh": ("paramiko>=3",), "smb": ("smbprotocol>=1.10",), "webhdfs": ("requests>=2.31",),
+    "hdfs": ("pyarrow>=15",), "hf": ("huggingface_hub>=0.23",),
 }  # fmt: skip
-"""What fsspec needs for a protocol beside itself."""
+"""What fsspec needs for a protocol beside itself. Without a least version a resolver that meets a conflict goes back
+through all that there ever were, and builds the old ones to ask what they need."""
 _OF_FOLDERS = frozenset({"pvc", "file"})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -196,7 +198,7 @@ def packages_for(store: str) -> tuple[str, ...]:
     protocol = protocol_of(store)
     if not protocol or protocol in _OF_FOLDERS or protocol == "oci":
         return ()
-    return ("fsspec", *_PACKAGES.get(protocol, ()))
+    return ("fsspec>=2024.6", *_PACKAGES.get(protocol, ()))
 
 
 def volume_of(store: str) -> tuple[dict[str, Any], dict[str, Any]] | None:

@@ -211,10 +211,10 @@ def test_a_folder_that_is_full_is_said_so():
 @pytest.mark.parametrize(
     ("store", "packages"),
     [
-        ("s3://results/blue", ("fsspec", "s3fs")),
-        ("gs://results", ("fsspec", "gcsfs")),
-        ("abfs://results", ("fsspec", "adlfs")),
-        ("other://results", ("fsspec",)),
+        ("s3://results/blue", ("fsspec>=2024.6", "s3fs>=2024.6")),
+        ("gs://results", ("fsspec>=2024.6", "gcsfs>=2024.6")),
+        ("abfs://results", ("fsspec>=2024.6", "adlfs>=2024.7")),
+        ("other://results", ("fsspec>=2024.6",)),
         ("pvc://results/blue", ()),
         ("oci://registry.example.org/results", ()),
         ("", ()),

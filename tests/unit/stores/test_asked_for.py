@@ -11,8 +11,8 @@ S3 = {"site": {"store": "s3://results/blue"}}
 
 def test_an_image_gets_what_the_store_needs():
     assert [(one.name, one.source, one.origin) for one in of_store(S3, ())] == [
-        ("fsspec", "asked", "fsspec"),
-        ("s3fs", "asked", "s3fs"),
+        ("fsspec", "asked", "fsspec>=2024.6"),
+        ("s3fs", "asked", "s3fs>=2024.6"),
     ]
 
 
