@@ -107,6 +107,9 @@ class StoreError(JobqError):
 class BackendError(JobqError):
     """The place where the cell was to run cannot take it."""
 
+    passing: bool = False
+    """Whether the same may well go well in a moment."""
+
 
 class ResultError(JobqError):
     """What came back cannot be used."""

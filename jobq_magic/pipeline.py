@@ -18,7 +18,7 @@ from jobq_magic.bundle import Bundle
 from jobq_magic.capture import CaptureOptions, Source, capture
 from jobq_magic.config import Resolved, refuse_unhonoured
 from jobq_magic.ending import Ending, asked
-from jobq_magic.errors import JobqError, StoreError
+from jobq_magic.errors import BackendError, JobqError, StoreError
 from jobq_magic.image import Recipe
 from jobq_magic.pausing import Pausing
 from jobq_magic.protocols import Backend, Locates, Observation, Settles, Waits
@@ -36,6 +36,8 @@ _CALM = 1.0
 """The same where a job is in a queue, and its place calls when something is new."""
 _SETTLING = 60.0
 """Seconds for which a place is asked to let go of what it holds of a run that has ended."""
+_REFUSING = 300.0
+"""Seconds for which a place may be out of order when a job is to be started there."""
 _ABANDONED = 900.0
 """Seconds for which a process of another host may write nothing while it captures: one huge value takes long."""
 
@@ -219,7 +221,7 @@ def _follow(store: Store, run: Run, lock: Lock, backend: Backend, attempt: int, 
     try:
         if backend.needs_image and not _built(store, run, lock, mark):
             return
-        handle = store.handle(run) or _start(store, run, attempt, backend, mark)
+        handle = store.handle(run) or _start(store, run, lock, attempt, backend, mark)
     except JobqError as error:
         _note_refusal(store, run, error, **mark)
         return
@@ -284,13 +286,28 @@ def _built(store: Store, run: Run, lock: Lock, mark: Mapping[str, Any]) -> bool:
     return True
 
 
-def _start(store: Store, run: Run, attempt: int, backend: Backend, mark: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    if reason := asked(run):
-        store.append(run, phase=Phase.CANCELLED, reason=reason, **mark)
-        return None
-    handle = backend.submit(run, attempt)
-    store.set_handle(run, handle)
-    return handle
+def _start(
+    store: Store, run: Run, lock: Lock, attempt: int, backend: Backend, mark: Mapping[str, Any]
+) -> Mapping[str, Any] | None:
+    """Starts the job; what keeps its place from taking it for a moment is waited for."""
+    deadline = time.monotonic() + _REFUSING
+    while _beats(store, lock):
+        if reason := asked(run):
+            store.append(run, phase=Phase.CANCELLED, reason=reason, **mark)
+            return None
+        try:
+            handle = backend.submit(run, attempt)
+        except BackendError as error:
+            if not error.passing or time.monotonic() > deadline:
+                raise
+            facts = {"error": error.what}
+            if (store.snapshot(run).reason, dict(store.snapshot(run).facts)) != ("trying-again", facts):
+                store.append(run, phase=Phase.SUBMITTING, reason="trying-again", facts=facts, **mark)
+            time.sleep(_CALM)
+            continue
+        store.set_handle(run, handle)
+        return handle
+    return None
 
 
 def _note(store: Store, run: Run, seen: Observation, mark: Mapping[str, Any]) -> None:

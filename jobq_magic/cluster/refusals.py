@@ -39,6 +39,11 @@ class Answered(BackendError):
     wait: float | None = None
     """Seconds that it asks to wait before it is asked again."""
 
+    @property
+    def passing(self) -> bool:  # type: ignore[override]
+        """Whether the server, or a webhook that it asks, only has a bad moment."""
+        return self.status == HTTPStatus.TOO_MANY_REQUESTS or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
 
 class Missing(Answered):
     """There is no such object; or none of that kind, where the cluster does not serve it."""

@@ -33,12 +33,15 @@ class Scripted:
         self.paused: list[bool] = []
         self.ready = True
         self.refuses: str = ""
+        self.refusals: list[BackendError] = []
         self.stopped = threading.Event()
 
     def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> tuple[str, ...]:
         return ()
 
     def submit(self, run: Run, attempt: int) -> Mapping[str, Any]:
+        if self.refusals:
+            raise self.refusals.pop(0)
         return {"job": run.id}
 
     def observe(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> Observation:
@@ -224,3 +227,29 @@ def test_who_follows_next_takes_the_wish_up(backend, store, run):
     eventually(lambda: backend.paused == [False])
     backend.script = [Observation("succeeded")]
     thread.join(10)
+
+
+class Passing(BackendError):
+    passing = True
+
+
+def test_a_place_that_is_out_of_order_for_a_moment_is_tried_again_and_that_is_told(backend, store, run):
+    backend.refusals = [Passing("silent", "The cluster is silent"), Passing("silent", "The cluster is silent")]
+    backend.script = [Observation("succeeded")]
+    follow(store, run).join(10)
+    assert told(store, run)[2:] == [("submitting", "trying-again", 1), ("succeeded", "", 1)]
+
+
+def test_a_place_that_refuses_is_not_asked_again(backend, store, run):
+    backend.refusals = [BackendError("no", "The cluster says no")]
+    follow(store, run).join(10)
+    assert (store.snapshot(run).phase, store.snapshot(run).facts["error"]) == ("failed", "The cluster says no")
+
+
+def test_who_stops_a_run_that_cannot_be_started_yet_stops_it(backend, store, run):
+    backend.refusals = [Passing("silent", "The cluster is silent")] * 100
+    thread = follow(store, run)
+    eventually(lambda: store.snapshot(run).reason == "trying-again")
+    store.request_stop(run)
+    thread.join(10)
+    assert store.snapshot(run).phase == "cancelled"

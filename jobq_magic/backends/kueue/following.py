@@ -29,6 +29,8 @@ from jobq_magic.runtime.keeping import store_of
 __all__ = ["Following"]
 
 _BEGUN = ("Running", "Succeeded", "Failed")
+_PATIENCE = 60.0
+"""Seconds for which the log of a container that has ended is asked for in vain."""
 _AGAIN = 5.0
 """Seconds until a log is read again that could not be written down."""
 _SWEEP = 2.0
@@ -49,7 +51,7 @@ class _Reader:
         self._stored = _Stored(run, key, placed, call, watched.watches.api)
         self._watches = watched.watches
         self._call = call
-        self._last = False
+        self._last: float | None = None
         self._tried = time.monotonic()
         self._collector = Collector(paths, key=key, run=run.id, attempt=placed.attempt)
         self._log = self._opened()
@@ -74,11 +76,15 @@ class _Reader:
 
     def over(self) -> None:
         """The container has ended, or is gone: what is there now is all."""
-        self._last = True
-        self._log.finish()
+        if self._last is None:
+            self._last = time.monotonic()
+        if not self._collector.collected.ended:
+            self._log.finish()
 
     def told(self) -> Told:
         """What came over so far."""
+        if self._last is not None and self._log.trouble is not None and time.monotonic() - self._last > _PATIENCE:
+            self._log.close()  # its node is gone, most likely, and the log with it
         if self._log.failed is not None and not self._collector.collected.ended:
             self._again()
         elif self._log.ended:
@@ -97,7 +103,7 @@ class _Reader:
         if time.monotonic() - self._tried > _AGAIN:
             self._tried = time.monotonic()
             self._log = self._opened()
-            if self._last:
+            if self._last is not None:
                 self._log.finish()
 
 
