@@ -348,7 +348,7 @@ def _skipped(known: Snapshot, seen: Observation) -> Iterator[tuple[Phase, float]
     """The phases between where a run stood and where it is seen that nobody saw while they lasted."""
     now = known.phase
     for phase, at in seen.passed:
-        if phase != seen.phase and phase != now and phase in TRANSITIONS[now]:
+        if phase not in (seen.phase, now) and phase in TRANSITIONS[now]:
             now = Phase(phase)
             yield now, at
 
