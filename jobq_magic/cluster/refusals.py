@@ -23,6 +23,8 @@ from jobq_magic.errors import BackendError
 __all__ = ["Answered", "Exists", "Forbidden", "Missing", "Refused", "Unreachable", "refused", "unreachable"]
 
 _LONGEST = 400
+_CUT = frozenset({"IncompleteRead", "InvalidChunkLength", "RemoteDisconnected"})
+"""Errors of urllib3 and http.client whose own words are of chunks and lengths."""
 _CANNOT = re.compile(r"cannot (?P<verb>[a-z*]+) (resource|path) \"(?P<resource>[^\"]+)\"")
 _GROUP = re.compile(r"in API group \"(?P<group>[^\"]*)\"")
 _SECRET = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]+|://[^/\s@]+@|eyJ[A-Za-z0-9_-]{8,}[A-Za-z0-9._-]*")
@@ -198,6 +200,8 @@ def unreachable(where: str, error: BaseException, proxy: str = "") -> Unreachabl
         return Unreachable("cluster-unreachable", what, why="Its name is not known here", do=do)
     if _of(error, TimeoutError) is not None or "Timeout" in type(error).__name__ or "timed out" in text:
         return Unreachable("cluster-silent", what, why="It does not answer in time", do="Check the network, the VPN")
+    if any(type(each).__name__ in _CUT for each in _chain(error)):
+        text = "The connection was cut"
     return Unreachable("cluster-unreachable", what, why=text or type(error).__name__, do="Check the network, the VPN")
 
 

@@ -186,7 +186,7 @@ def test_while_the_server_is_away_that_is_said_and_what_was_known_stays(server, 
     eventually(lambda: watched.behind() > 0)
     assert not watched.current(PODS)
     assert names(watched) == ["a"]
-    assert "fails, and answers 503" in str(eventually(watched.trouble))
+    eventually(lambda: "fails, and answers 503" in str(watched.trouble()))
     seen = watched.changed
     server.always = None
     eventually(lambda: watched.behind() == 0)
