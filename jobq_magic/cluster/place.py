@@ -34,6 +34,8 @@ class Line:
     """When that was, as seconds since the epoch."""
     unknown: str = ""
     """Why nothing is known, in one sentence."""
+    refused: bool = False
+    """It is not told to us, and so it will stay for a while."""
 
 
 def line_of(queue: str, summary: Object, at: float) -> Line:

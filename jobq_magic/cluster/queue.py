@@ -23,7 +23,7 @@ from jobq_magic.snapshot import PlaceTold
 if TYPE_CHECKING:
     from jobq_magic.cluster.client import Api
 
-__all__ = ["Lines", "lines", "position"]
+__all__ = ["Lines", "asked", "lines", "position"]
 
 FIRST = 2.0
 """Seconds between two questions of one queue, while its answers change."""
@@ -131,18 +131,36 @@ class Lines:
         if api is None:
             return known.line, SLOWEST
         try:
-            where = visible(kueue_version(api, VISIBILITY), namespace, queue)
-            found = line_of(queue, api.get(where, limit=_LIMIT), self._wall())
-        except Forbidden:
-            return Line(queue, unknown="Its place is not known: we may not list pending workloads"), _REFUSED
-        except Missing:
-            return Line(queue, unknown="Its place is not known: Kueue does not tell it here"), _REFUSED
-        except Answered as error:
-            return Line(queue, unknown=f"Its place is not known: {error.what[:1].lower()}{error.what[1:]}"), SLOWEST
+            found = asked(api, namespace, queue, self._wall())
         except BackendError:  # no answer: what was known is the best there is
             return known.line, _SILENT
+        if found.unknown:
+            return found, _REFUSED if found.refused else SLOWEST
         moved = (found.names, found.places) != (known.line.names, known.line.places)
         return found, FIRST if moved else min(SLOWEST, known.pause * _GROWTH)
+
+
+def asked(api: Api, namespace: str, queue: str, now: float) -> Line:
+    """Who waits in a queue, asked of the cluster in this moment.
+
+    Args:
+        api: the cluster.
+        namespace: of the queue.
+        queue: its name.
+        now: seconds since the epoch.
+
+    Raises:
+        BackendError: it does not answer. What it refuses is said in the line.
+    """
+    try:
+        where = visible(kueue_version(api, VISIBILITY), namespace, queue)
+        return line_of(queue, api.get(where, limit=_LIMIT), now)
+    except Forbidden:
+        return Line(queue, unknown="Its place is not known: we may not list pending workloads", refused=True)
+    except Missing:
+        return Line(queue, unknown="Its place is not known: Kueue does not tell it here", refused=True)
+    except Answered as error:
+        return Line(queue, unknown=f"Its place is not known: {error.what[:1].lower()}{error.what[1:]}")
 
 
 _KEPT: weakref.WeakKeyDictionary[Api, Lines] = weakref.WeakKeyDictionary()

@@ -14,11 +14,12 @@ from jobq_magic import handover
 from jobq_magic.backends.kueue import making, wanting
 from jobq_magic.backends.kueue.following import Following
 from jobq_magic.backends.kueue.watched import Watched
-from jobq_magic.cluster import connection, kubeconfig, manifests, preflight
+from jobq_magic.cluster import connection, kubeconfig, manifests, neighbours, preflight
 from jobq_magic.cluster.client import Api
 from jobq_magic.cluster.watching import Watches
 from jobq_magic.errors import BackendError, JobqError
 from jobq_magic.findings import Finding
+from jobq_magic.nearby import Neighbours
 from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
 from jobq_magic.site import Site
@@ -62,6 +63,10 @@ class KueueBackend:
     def examine(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> Iterator[Finding]:
         """The same, finding by finding, good ones too."""
         return preflight.examine(spec, Site.from_json(target["site"]), os.environ)
+
+    def neighbours(self, target: Mapping[str, Any]) -> Neighbours:
+        """Who else is in the queues of the namespace."""
+        return neighbours.neighbours(connection.kept(Site.from_json(target["site"]), os.environ), time.time())
 
     def submit(self, run: Run, attempt: int) -> Mapping[str, Any]:
         """Makes the Job, or finds it."""

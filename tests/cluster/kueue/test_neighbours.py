@@ -1,0 +1,91 @@
+"""What two people of a namespace see of each other, and of what neither of them began with jobq-magic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from kubernetes import client
+
+from jobq_magic import plugins
+from tests.cluster.conftest import ROLES
+from tests.cluster.manifests import container, job
+from tests.support import eventually
+
+WAITS = "import time\nprint('up', flush=True)\ntime.sleep(600)"
+
+
+@pytest.fixture
+def colleague(admin, namespace, kubeconfig, tmp_path) -> Path:
+    """The kubeconfig of another user of the namespace, with the same rights and none of the first one's."""
+    core, rights = client.CoreV1Api(admin), client.RbacAuthorizationV1Api(admin)
+    core.create_namespaced_service_account(namespace, {"metadata": {"name": "ben"}})
+    for role in ROLES:
+        rights.create_namespaced_role_binding(
+            namespace,
+            {
+                "metadata": {"name": f"{role}-ben"},
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+                "subjects": [{"kind": "ServiceAccount", "name": "ben", "namespace": namespace}],
+            },
+        )
+    asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
+    token = core.create_namespaced_service_account_token("ben", namespace, asked).status.token
+    settings = yaml.safe_load(kubeconfig.read_text())
+    settings["users"][0]["user"] = {"token": token}
+    path = tmp_path / "colleague"
+    path.write_text(yaml.safe_dump(settings))
+    return path
+
+
+@pytest.fixture
+def become(monkeypatch, kubeconfig, colleague):
+    def become(name: str) -> None:
+        monkeypatch.setenv("KUBECONFIG", str(kubeconfig if name == "ada" else colleague))
+        monkeypatch.setenv("JUPYTERHUB_USER", name)
+
+    return become
+
+
+@pytest.fixture
+def survey(place):
+    """What is seen by who one is now."""
+
+    def survey():
+        backend = plugins.backend("kueue")
+        return backend.neighbours(backend.locate({"backend": "kueue", "where": "", "site": place.site.to_json()}))
+
+    return survey
+
+
+def test_everybody_is_listed_with_owner_queue_and_position(place, survey, become, work, image):
+    become("ada")
+    first = place.start(WAITS, cpus=0.8)
+    first.until("up")
+    become("ben")
+    second = place.start(WAITS, cpus=0.7)
+    second.reaches("queued", "no-quota")
+    eventually(lambda: [row for row in survey().rows if row.position == 1], 30)
+    work.make(job("sweep", container(image, "sleep", "600", cpu="400m"), queue=place.queue))
+
+    def settled():
+        found = survey()
+        waiting = [row for row in found.rows if row.position]
+        return found if [row.waiting for row in waiting] == [2, 2] else None
+
+    found = eventually(settled, 60) or survey()
+    assert [(row.name, row.kind, row.owner, row.phase, row.position) for row in found.rows] == [
+        (first.run.id, "run", "ada", "running", None),
+        (second.run.id, "run", "ben", "queued", 1),
+        ("sweep", "Job", "", "queued", 2),
+    ]
+    assert [row.asks["cpu"] for row in found.rows] == [0.8, 0.7, 0.4]
+    assert found.rows[1].reason == "no-quota"
+    assert {row.queue for row in found.rows} == {place.queue}
+    assert (found.where, found.unknown) == (f"namespace {work.namespace}", ())
+    become("ada")
+    assert [row.name for row in survey().rows] == [row.name for row in found.rows]
+    for cell in (first, second):
+        place.store.request_stop(cell.run)
+        assert cell.end().phase == "cancelled"
