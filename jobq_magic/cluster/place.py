@@ -112,7 +112,7 @@ def place_of(
     above = text(workload, "status", "admission", "clusterQueue") or (capacity.cluster_queue if capacity else "")
     others = others or Others()
     quota = quota_of(workload, capacity)
-    position, waiting, ahead, unknown = None, None, (), ""
+    position, ahead, unknown = None, tuple[str, ...](), ""
     if line is not None:
         unknown = line.unknown
         position = (line.places or {}).get(name_of(workload))

@@ -121,10 +121,8 @@ def preemptor(message: str) -> Preemptor:
     uids = _UIDS.search(message)
     paths = _PATHS.search(message)
     theirs, ours = (paths[1].strip(";"), paths[2].strip(";")) if paths else ("", "")
-    uid, job = (uids[1], uids[2] or "") if uids else ("", "")
-    return Preemptor(
-        *("" if each == "UNKNOWN" else each for each in (uid, job)), theirs.rpartition("/")[2], theirs == ours
-    )
+    uid, job = ("" if each == "UNKNOWN" else each for each in ((uids[1], uids[2] or "") if uids else ("", "")))
+    return Preemptor(uid, job, theirs.rpartition("/")[2], theirs == ours)
 
 
 # Kubernetes: pkg/scheduler/framework/plugins.

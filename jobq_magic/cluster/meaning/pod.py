@@ -133,14 +133,9 @@ def _end(pod: Object, main: Object, disruption: Reason) -> Reason:
     if failed := next((each for each in _inits(pod) if _failed(each)), None):
         code = number(failed, "state", "terminated", "exitCode")
         return Reason("init-failed", {"container": text(failed, "name")}).but(exit_code=code)
-    status = number(ended, "exitCode")
-    if status in (_KILLED, _TERMINATED):
-        return Reason("container-killed", {"exit_code": int(status)})
-    return (
-        Reason("exit", {"exit_code": int(status)})
-        if status is not None
-        else Reason("pod-failed").but(said=said(message))
-    )
+    if (left := number(ended, "exitCode")) is None:
+        return Reason("pod-failed").but(said=said(message))
+    return Reason("container-killed" if left in (_KILLED, _TERMINATED) else "exit", {"exit_code": int(left)})
 
 
 def _limit(pod: Object) -> int | None:
