@@ -36,7 +36,8 @@ def test_what_is_made_is_read_and_deleted(api, jobs, namespace, queue, image):
     with pytest.raises(Exists):
         api.create(jobs, job("a", container(image, "python", "-c", ""), queue=queue))
     assert api.get(f"{jobs}/a")["metadata"]["uid"] == made["metadata"]["uid"]
-    assert [item["metadata"]["name"] for item in api.get(jobs, labelSelector=f"kueue.x-k8s.io/queue-name={queue}")["items"]] == ["a"]
+    found = api.get(jobs, labelSelector=f"kueue.x-k8s.io/queue-name={queue}")["items"]
+    assert [item["metadata"]["name"] for item in found] == ["a"]
     assert api.get(jobs, labelSelector="kueue.x-k8s.io/queue-name=other")["items"] == []
     api.delete(f"{jobs}/a")
     wait(lambda: gone(api, f"{jobs}/a"))

@@ -135,7 +135,7 @@ def _end(pod: Object, main: Object, disruption: Reason) -> Reason:
         return Reason("init-failed", {"container": text(failed, "name")}).but(exit_code=code)
     if (left := number(ended, "exitCode")) is None:
         return Reason("pod-failed").but(said=said(message))
-    return Reason("container-killed" if left in (_KILLED, _TERMINATED) else "exit", {"exit_code": int(left)})
+    return Reason("container-killed" if status in (_KILLED, _TERMINATED) else "exit", {"exit_code": int(status)})
 
 
 def _limit(pod: Object) -> int | None:
