@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONUNBUFFERED
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test full lint format browser chromium services node pictures docs bench bench-capture bench-cluster bench-images bench-local bench-panel bench-ray up down cluster-status cluster-build lock clean
+.PHONY: help install demo test full lint format browser chromium services node pictures docs bench bench-capture bench-cluster bench-images bench-kueue bench-local bench-panel bench-ray up down cluster-status cluster-build lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,6 +88,9 @@ bench-images: install services ## from a cell to an image that pulls, beside doc
 
 bench-cluster: install node ## what the cluster of the tests costs: up, down, a second node, idle
 	$(BIN)/python -m benchmarks.cluster
+
+bench-kueue: install node ## a cell in a queue, beside a Job by hand and kubectl (the cluster must be up)
+	$(BIN)/python -m benchmarks.kueue
 
 up: install node ## a real cluster on this machine: Kubernetes, Kueue, KubeRay (NODES=2 KWOK=5 GPUS=4)
 	@$(BIN)/python -m tests.cluster up --nodes $(NODES) --kwok "$(KWOK)" --gpus "$(GPUS)"

@@ -16,7 +16,7 @@ class Kernel:
     """A running kernel and its client."""
 
     def __init__(self, client: Any, *, stdin: bool) -> None:
-        self._client = client
+        self.client = client
         self._stdin = stdin
 
     def run(self, code: str, timeout: float = 120) -> dict[str, Any]:
@@ -27,10 +27,10 @@ class Kernel:
             `error`: name of the exception, or None.
         """
         start = time.perf_counter()
-        ident = self._client.execute(code, allow_stdin=self._stdin)
+        ident = self.client.execute(code, allow_stdin=self._stdin)
         found: dict[str, Any] = {"first": None, "text": "", "error": None}
         while True:
-            message = self._client.get_iopub_msg(timeout=timeout)
+            message = self.client.get_iopub_msg(timeout=timeout)
             if message["parent_header"].get("msg_id") != ident:
                 continue
             kind, content = message["msg_type"], message["content"]
@@ -43,7 +43,7 @@ class Kernel:
             elif kind == "status" and content["execution_state"] == "idle":
                 break
         found["took"] = time.perf_counter() - start
-        self._client.get_shell_msg(timeout=timeout)
+        self.client.get_shell_msg(timeout=timeout)
         return found
 
 
