@@ -131,11 +131,11 @@ def _end(pod: Object, main: Object, disruption: Reason) -> Reason:
     if text(ended, "reason") in ("StartError", "ContainerCannotRun"):
         return unmade(text(ended, "message"))
     if failed := next((each for each in _inits(pod) if _failed(each)), None):
-        code = number(failed, "state", "terminated", "exitCode")
-        return Reason("init-failed", {"container": text(failed, "name")}).but(exit_code=code)
+        left = number(failed, "state", "terminated", "exitCode")
+        return Reason("init-failed", {"container": text(failed, "name")}).but(exit_code=left)
     if (left := number(ended, "exitCode")) is None:
         return Reason("pod-failed").but(said=said(message))
-    return Reason("container-killed" if status in (_KILLED, _TERMINATED) else "exit", {"exit_code": int(status)})
+    return Reason("container-killed" if left in (_KILLED, _TERMINATED) else "exit", {"exit_code": int(left)})
 
 
 def _limit(pod: Object) -> int | None:
