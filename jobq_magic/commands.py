@@ -361,7 +361,8 @@ def config(given: Sequence[str], *, interactive: bool) -> tuple[tuple[str, str, 
     from jobq_magic import options
     from jobq_magic.config import config_table, resolve
 
-    resolved = resolve(options.parse(given).options, cwd=Path.cwd(), environ=os.environ, interactive=interactive)
+    asked = options.parse(given).options
+    resolved = resolve(asked, cwd=Path.cwd(), environ=os.environ, interactive=interactive, submits=False)
     return tuple((row.setting, row.value, row.origin) for row in config_table(resolved))
 
 

@@ -83,6 +83,7 @@ def resolve(
     cwd: Path,
     environ: Mapping[str, str],
     interactive: bool,
+    submits: bool = True,
     platform: str = sys.platform,
 ) -> Resolved:
     """What was asked, made whole.
@@ -93,6 +94,7 @@ def resolve(
         cwd: where the search for pyproject.toml begins.
         environ: the environment of the process.
         interactive: whether a person sits in front of the notebook.
+        submits: whether a job is to go there; who only looks, need not have all that this takes.
         platform: as `sys.platform` says it.
 
     Raises:
@@ -133,7 +135,7 @@ def resolve(
     spec, origins["queue"] = _queue_of_gpus(spec, site, origins.get("queue", _DEFAULT), site_origins)
     return Resolved(
         spec=spec,
-        target=targets.target(spec, site, asked=option.values, subjects=subjects),
+        target=targets.target(spec, site, asked=option.values, subjects=subjects, submits=submits),
         origins={name: origins.get(name, _DEFAULT) for name in declared()},
         notes=(*notes, *_notes(found, environ)),
         asked=frozenset(option.values),

@@ -11,13 +11,17 @@ from jobq_magic.errors import JobqError
 from jobq_magic.findings import Finding
 from jobq_magic.protocols import Backend, Examines, Locates
 from jobq_magic.runtime.keeping import store_of
+from jobq_magic.targets import no_registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from jobq_magic.config import Resolved
 
-__all__ = ["as_json", "doctor", "examine", "is_bad"]
+__all__ = ["BESIDE", "as_json", "doctor", "examine", "is_bad"]
+
+BESIDE = ("registry", "registry-pull", "store")
+"""Codes of what is looked at beside the place itself."""
 
 
 def doctor(given: Sequence[str] = (), *, interactive: bool) -> Iterator[Finding]:
@@ -54,6 +58,7 @@ def _of(backend: Backend, resolved: Resolved) -> Iterator[Finding]:
         return
     if isinstance(backend, Examines):
         yield from backend.examine(spec, target)
+        yield from _of_registry(target, resolved.spec.mode)
         yield from _of_store(target)
         return
     # Others have nothing that could be looked at beside what they look at before each cell.
@@ -65,6 +70,17 @@ def _of(backend: Backend, resolved: Resolved) -> Iterator[Finding]:
     for note in told or ():
         yield Finding("place/note", "warning", note)
     yield Finding("place", "ok", f"Mode {resolved.spec.mode} needs nothing else")
+
+
+def _of_registry(target: Mapping[str, Any], mode: str) -> Iterator[Finding]:
+    if target.get("to") != "registry":
+        return
+    if not target.get("push"):
+        yield _problem("registry", no_registry(f"--mode {mode}"))
+        return
+    from jobq_magic.reaching import registry
+
+    yield from registry(target, os.environ)
 
 
 def _of_store(target: Mapping[str, Any]) -> Iterator[Finding]:

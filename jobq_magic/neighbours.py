@@ -20,7 +20,7 @@ __all__ = ["as_json", "here", "survey"]
 
 
 def here(given: Sequence[str] = (), *, interactive: bool) -> Resolved:
-    """What a cell would be run with here, given these options.
+    """What a cell would be run with here, given these options; nothing is started with it.
 
     Raises:
         OptionError: an option or a setting cannot be.
@@ -31,7 +31,8 @@ def here(given: Sequence[str] = (), *, interactive: bool) -> Resolved:
     from jobq_magic import options
     from jobq_magic.config import resolve
 
-    return resolve(options.parse(list(given)).options, cwd=Path.cwd(), environ=os.environ, interactive=interactive)
+    asked = options.parse(list(given)).options
+    return resolve(asked, cwd=Path.cwd(), environ=os.environ, interactive=interactive, submits=False)
 
 
 def survey(resolved: Resolved) -> Neighbours:

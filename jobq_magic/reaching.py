@@ -14,6 +14,8 @@ from jobq_magic.places import cache_root
 __all__ = ["registry"]
 
 _CODE = "registry"
+_PATIENCE = 5
+"""Seconds for which one that does not answer is asked."""
 
 
 def registry(target: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -28,13 +30,14 @@ def registry(target: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[
     from jobq_magic.images.cache import Cache
     from jobq_magic.images.contents import BytesContent
     from jobq_magic.images.destinations import RegistryDestination
+    from jobq_magic.images.registry import Reference, Registry
 
     word = os.urandom(16)
     told = str(target["push"]).partition("://")[2] or str(target["push"])
     try:
-        destination = RegistryDestination(
-            target["push"], target.get("pull") or "", environ, Cache(cache_root() / "images")
-        )
+        client = Registry(Reference.parse(target["push"]), environ, push=True, patience=_PATIENCE)
+        cache = Cache(cache_root() / "images")
+        destination = RegistryDestination(target["push"], target.get("pull") or "", environ, cache, registry=client)
         try:
             digest = f"sha256:{hashlib.sha256(word).hexdigest()}"
             destination.registry.push_blob(digest, len(word), BytesContent(word))

@@ -11,11 +11,16 @@ from jobq_magic.options import flag_of
 from jobq_magic.site import Site
 from jobq_magic.spec import JobSpec, declared, shown
 
-__all__ = ["in_queue", "refuse_unhonoured", "target"]
+__all__ = ["in_queue", "no_registry", "refuse_unhonoured", "target"]
 
 
 def target(
-    spec: JobSpec, site: Site, *, asked: Collection[str] = (), subjects: Mapping[str, str] | None = None
+    spec: JobSpec,
+    site: Site,
+    *,
+    asked: Collection[str] = (),
+    subjects: Mapping[str, str] | None = None,
+    submits: bool = True,
 ) -> dict[str, Any]:
     """Where a job goes: `backend`, `where` in words, and what finds the place.
 
@@ -24,6 +29,7 @@ def target(
         site: what is known of the cluster.
         asked: the fields that options set.
         subjects: how the value of a field, as it was written, begins a sentence.
+        submits: whether a job will go there; who only looks needs no registry.
 
     Raises:
         OptionError: what finds the place is not known.
@@ -43,8 +49,19 @@ def target(
         )
         return {"backend": "docker", "where": "Docker on this machine", "here": True, **to}
     if spec.mode == "kueue":
-        return _kueue(spec, site, subjects or {})
+        return _kueue(spec, site, subjects or {}, submits=submits and not (spec.debug or spec.dry_run))
     return {"backend": spec.mode, "where": spec.mode}
+
+
+def no_registry(told: str) -> OptionError:
+    """That images have nowhere to go.
+
+    Args:
+        told: what asks for one, as it was written.
+    """
+    what = f"{told} needs a registry for its image, and no setting names one"
+    do = 'Write push = "registry.example.org/team/jobq" into the profile, or give --push'
+    return OptionError("no-registry", what, do=do)
 
 
 def in_queue(queue: str | None, namespace: str) -> str:
@@ -53,7 +70,7 @@ def in_queue(queue: str | None, namespace: str) -> str:
     return f"{told} of {namespace}" if namespace else told
 
 
-def _kueue(spec: JobSpec, site: Site, subjects: Mapping[str, str]) -> dict[str, Any]:
+def _kueue(spec: JobSpec, site: Site, subjects: Mapping[str, str], *, submits: bool) -> dict[str, Any]:
     mistakes = []
     if spec.gpu_type and spec.gpu_type not in site.gpu_types:
         told = subjects.get("gpus") or f"--gpus {spec.gpu_type}:{spec.gpus}"
@@ -63,11 +80,8 @@ def _kueue(spec: JobSpec, site: Site, subjects: Mapping[str, str]) -> dict[str, 
             what = f"{told} names a type, and the profile knows none"
             do = f"Write gpu_types.{spec.gpu_type} = {{ resource = ... }} into it, or --gpus {spec.gpus}"
         mistakes.append(OptionError("unknown-gpu-type", what, do=do))
-    if not spec.push and not (spec.debug or spec.dry_run):
-        told = subjects.get("mode") or "--mode kueue"
-        what = f"{told} needs a registry for its image, and no setting names one"
-        do = 'Write push = "registry.example.org/team/jobq" into the profile, or give --push'
-        mistakes.append(OptionError("no-registry", what, do=do))
+    if submits and not spec.push:
+        mistakes.append(no_registry(subjects.get("mode") or "--mode kueue"))
     refuse(mistakes)
     return {
         "backend": "kueue",

@@ -157,7 +157,7 @@ def list_(session: Session, words: Sequence[str]) -> Runs | Nearby:
     args, others = _list_parser().parse_known_args(words)
     if args.namespace is not None:
         given = [*others, *(("--namespace", args.namespace) if args.namespace else ())]
-        return shown(session, Nearby(neighbours.survey(session.resolve(options.parse(given).options))))
+        return shown(session, Nearby(neighbours.survey(session.resolve(options.parse(given).options, submits=False))))
     if others:
         raise OptionError("bad-command", f"%jobq list: unrecognized arguments: {' '.join(others)}")
     limit = None if args.live or args.all or args.phase else _FEW
@@ -176,7 +176,9 @@ def status(session: Session, words: Sequence[str]) -> Standing:
 
 def doctor(session: Session, words: Sequence[str]) -> Diagnosis:
     """[options]: whether cells with these options will run where they go, and what is missing."""
-    return shown(session, Diagnosis(doctor_.examine(session.resolve(options.parse(list(words)).options))))
+    return shown(
+        session, Diagnosis(doctor_.examine(session.resolve(options.parse(list(words)).options, submits=False)))
+    )
 
 
 def explain(session: Session, words: Sequence[str]) -> Explained:

@@ -87,14 +87,15 @@ class Session:
         """How the cell that is running is called: `Cell [7]`."""
         return self._history.label
 
-    def resolve(self, given: Mapping[str, Any]) -> Resolved:
-        """The spec and the target that options and settings amount to, here and now."""
+    def resolve(self, given: Mapping[str, Any], *, submits: bool = True) -> Resolved:
+        """The spec and the target that options and settings amount to, here and now; to be submitted or looked at."""
         return resolve(
             given,
             magics=self._settings(),
             cwd=Path.cwd(),
             environ=os.environ,
             interactive=frontend.interactive(self.shell),
+            submits=submits,
         )
 
     def run_cell(self, line: str, cell: str) -> Any:

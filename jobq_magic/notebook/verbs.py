@@ -96,7 +96,7 @@ def _config(session: Session, words: Sequence[str]) -> None:
     if "--init" in words:
         print(commands.propose(words))
         return
-    rows = config_table(session.resolve(options.parse(list(words)).options))
+    rows = config_table(session.resolve(options.parse(list(words)).options, submits=False))
     print(text.columns(("setting", "value", "origin"), [(row.setting, row.value, row.origin) for row in rows]))
 
 

@@ -63,6 +63,22 @@ def test_a_place_that_cannot_be_located_is_a_problem(place, monkeypatch):
     assert (last.level, last.what) == ("problem", "There is no context blue")
 
 
+def test_a_registry_that_no_setting_names_is_a_problem_among_the_others(place, monkeypatch):
+    monkeypatch.setenv("JOBQ_MODE", "kueue")
+    found = list(doctor.doctor([], interactive=False))
+    assert [one.code for one in found] == ["settings", "cluster", "registry"]
+    assert (found[-1].level, found[-1].advice.partition(" = ")[0]) == ("problem", "Write push")
+    assert found[-1].what == "--mode kueue needs a registry for its image, and no setting names one"
+
+
+def test_a_registry_that_is_named_is_tried(place, monkeypatch):
+    monkeypatch.setenv("JOBQ_MODE", "kueue")
+    monkeypatch.setenv("JOBQ_PUSH", "http://127.0.0.1:1/team")
+    *_, last = doctor.doctor([], interactive=False)
+    assert (last.code, last.level) == ("registry", "problem")
+    assert "127.0.0.1:1" in last.what
+
+
 def test_settings_that_cannot_be_are_refused(place):
     with pytest.raises(OptionError, match="--colour"):
         list(doctor.doctor(["--colour", "red"], interactive=False))

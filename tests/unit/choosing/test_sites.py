@@ -72,6 +72,11 @@ def test_what_goes_nowhere_needs_no_registry(here, option):
     assert here({"mode": "kueue", option: True}).target["push"] is None
 
 
+def test_who_only_looks_needs_no_registry(here, tmp_path):
+    found = resolve({"mode": "kueue"}, cwd=tmp_path, environ={}, interactive=True, submits=False)
+    assert (found.target["to"], found.target["push"]) == ("registry", None)
+
+
 TYPES = """
 queue = "main"
 [tool.jobq.profiles.default.gpu_types.a100]
