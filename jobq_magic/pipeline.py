@@ -15,13 +15,14 @@ from typing import Any
 
 from jobq_magic import building, handover, plugins
 from jobq_magic.bundle import Bundle
-from jobq_magic.capture import CaptureOptions, Source, capture
+from jobq_magic.capture import CaptureOptions, Source, capture, free
 from jobq_magic.config import Resolved, refuse_unhonoured
 from jobq_magic.ending import Ending, asked
 from jobq_magic.errors import BackendError, JobqError, StoreError
+from jobq_magic.figures import size
 from jobq_magic.image import Recipe
 from jobq_magic.pausing import Pausing
-from jobq_magic.protocols import Backend, Locates, Observation, Settles, Waits
+from jobq_magic.protocols import Backend, Carries, Locates, Observation, Settles, Waits
 from jobq_magic.run import Run
 from jobq_magic.runs.lock import LEASE, Lock
 from jobq_magic.runs.store import Store
@@ -78,6 +79,7 @@ def submit(
         recipe = _recipe(resolved, backend)
         options = _capture_options(resolved, backend, recipe, store.values)
         bundle = capture(source, run.paths.bundle, options)
+        notes = (*notes, *_too_large(backend, resolved.target, bundle))
         store.set_account(run, bundle.account)
         if recipe is not None:
             notes = (*notes, *building.order(run, resolved, recipe, bundle))
@@ -369,6 +371,22 @@ def _checked(resolved: Resolved) -> tuple[Resolved, Backend, tuple[str, ...]]:
     notes = refuse_unhonoured(resolved.spec, resolved.asked, backend.honours, forced=resolved.forced)
     told = backend.check(resolved.spec.model_dump(mode="json"), resolved.target)
     return resolved, backend, (*notes, *told)
+
+
+def _too_large(backend: Backend, target: Mapping[str, Any], bundle: Bundle) -> Iterator[str]:
+    """What is so large already that it could not come back, if the cell changes it."""
+    if not isinstance(backend, Carries) or (limit := backend.carries(target)) is None:
+        return
+    large = {one.name: one.size for one in bundle.travellers if one.kind == "value" and (one.size or 0) > limit}
+    if not large:
+        return
+    names = set(bundle.cell["outs"])
+    if not bundle.cell["only"]:
+        text = (bundle.folder / bundle.cell["file"]).read_text(encoding="utf-8")
+        names |= free(text, bundle.cell["flags"]).hints.changed
+    for name in sorted(names & large.keys()):
+        has, most = size(large[name] or 0), size(limit)
+        yield f"{name} has {has}, and only {most} can come back: its changes would be lost. {backend.enlarge}"
 
 
 def _recipe(resolved: Resolved, backend: Backend) -> Recipe | None:

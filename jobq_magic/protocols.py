@@ -11,7 +11,7 @@ from jobq_magic.nearby import Neighbours
 from jobq_magic.run import Run
 from jobq_magic.snapshot import PlaceTold, WorkerTold
 
-__all__ = ["Backend", "Examines", "Locates", "Observation", "Pauses", "Settles", "Surveys", "Waits"]
+__all__ = ["Backend", "Carries", "Examines", "Locates", "Observation", "Pauses", "Settles", "Surveys", "Waits"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,17 @@ class Locates(Protocol):
         Raises:
             JobqError: there is no such place.
         """
+
+
+@runtime_checkable
+class Carries(Protocol):
+    """Cannot bring back whatever comes of a job."""
+
+    def carries(self, target: Mapping[str, Any]) -> int | None:
+        """How many bytes of values can come back; None where there is no limit."""
+
+    enlarge: str
+    """What would let more come back, as an imperative."""
 
 
 @runtime_checkable

@@ -118,6 +118,11 @@ REASONS: Mapping[str, Words] = {
     "interrupted": Words("Stopped, because the cell was interrupted"),
     "no-result": Words("The process ended without leaving a result", "The log shows what it printed last"),
     "refused": Words("{error}", "{way_out}"),
+    "not-requeued": Words(
+        "It had to make room for others, and --no-requeue says not to begin it again",
+        "Run it again with %jobq rerun {run}",
+    ),
+    "log-lost": Words("Done; what it printed last, and what came of it, is lost with its log"),
     "trying-again": Words("{error}; trying again", "It goes on by itself when that is over"),
     "built": Words("Its image is ready; the cell was not run", "See what is in it with %jobq image"),
     "never-started": Words("It was never started: the kernel ended while the cell was collected", "Run the cell again"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobq_magic import pipeline, plugins
+from jobq_magic import config, pipeline, plugins
 from jobq_magic.errors import BackendError
 from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
@@ -227,6 +227,19 @@ def test_who_follows_next_takes_the_wish_up(backend, store, run):
     eventually(lambda: backend.paused == [False])
     backend.script = [Observation("succeeded")]
     thread.join(10)
+
+
+def test_what_is_too_large_to_come_back_is_told_beforehand(backend, store, home):
+    from jobq_magic.capture import Source
+
+    backend.carries, backend.enlarge = lambda target: 1000, "A store carries it"
+    resolved = config.resolve({"mode": "local"}, cwd=home, environ={}, interactive=True)
+    cell = "model.append(1); small.append(1); n = len(read)"
+    namespace = {"model": ["x" * 5000], "small": [1], "read": ["y" * 5000]}
+    submitted = pipeline.submit(resolved, Source(cell, "Cell [1]", namespace), store)
+    assert [note for note in submitted.notes if "come back" in note] == [
+        "model has 5.1 kB, and only 1.0 kB can come back: its changes would be lost. A store carries it"
+    ]
 
 
 class Passing(BackendError):

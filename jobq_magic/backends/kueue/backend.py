@@ -22,6 +22,8 @@ from jobq_magic.findings import Finding
 from jobq_magic.nearby import Neighbours
 from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
+from jobq_magic.runtime.carrier import LIMIT
+from jobq_magic.runtime.keeping import store_of
 from jobq_magic.site import Site
 from jobq_magic.targets import in_queue
 
@@ -37,6 +39,7 @@ class KueueBackend:
          "push", "pull", "build_only", "no_requeue", "context", "namespace", "store"}
     )  # fmt: skip
     inherits_environment = False
+    enlarge = "A store carries it: --store s3://BUCKET/FOLDER, or `store` of the profile"
     needs_image = True
     supervised = False
 
@@ -67,6 +70,10 @@ class KueueBackend:
     def neighbours(self, target: Mapping[str, Any]) -> Neighbours:
         """Who else is in the queues of the namespace."""
         return neighbours.neighbours(connection.kept(Site.from_json(target["site"]), os.environ), time.time())
+
+    def carries(self, target: Mapping[str, Any]) -> int | None:
+        """What fits into a pod's log, where there is no store."""
+        return None if store_of(target) else LIMIT
 
     def submit(self, run: Run, attempt: int) -> Mapping[str, Any]:
         """Makes the Job, or finds it."""

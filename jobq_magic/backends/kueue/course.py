@@ -60,7 +60,14 @@ class Course:
 
 
 def course(
-    standing: Standing | None, told: Sequence[Told], *, workers: int, gone: bool, asked: str, attempt: int
+    standing: Standing | None,
+    told: Sequence[Told],
+    *,
+    workers: int,
+    gone: bool,
+    asked: str,
+    attempt: int,
+    requeue: bool = True,
 ) -> Course:
     """How a run goes.
 
@@ -71,9 +78,13 @@ def course(
         gone: the job is not there any more, though it was.
         asked: the reason of a request to stop, or "".
         attempt: which one this is.
+        requeue: whether a run that had to make room is to begin again.
     """
     now = _course(standing, told, workers=workers, gone=gone, asked=asked, attempt=attempt)
     now = replace(now, seen=replace(now.seen, passed=_passed(told)))
+    if now.next_attempt and not requeue and now.seen.phase == "queued":
+        facts = {"said": now.seen.facts["said"]} if "said" in now.seen.facts else {}
+        now = Course(replace(now.seen, phase="failed", reason="not-requeued", facts=facts, attempt=attempt, place=None))
     if now.seen.phase not in _ENDS and not now.next_attempt:
         return now
     said = [note for one in told for note in (*one.notes, *(event["note"] for event in one.events if "note" in event))]

@@ -192,6 +192,7 @@ class Following:
             gone=gone,
             asked=asked,
             attempt=attempts.current,
+            requeue=not self._run.spec.get("no_requeue"),
         )
         if now.next_attempt:
             self._keep(attempts.next())

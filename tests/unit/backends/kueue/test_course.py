@@ -119,3 +119,14 @@ def test_workers_are_told_as_they_say_of_themselves():
     standing = Standing("starting", each=(WorkerTold(0, "starting", "a"), WorkerTold(1, "starting", "b")))
     found = of(standing, told(RUNNING), told(rank=1), workers=2).seen
     assert [worker.phase for worker in found.each or ()] == ["running", "starting"]
+
+
+def test_a_run_that_is_not_to_be_queued_again_ends_where_it_gives_way():
+    standing = Standing("queued", "preempted", {"by": "ben/urgent", "said": "Preempted to accommodate"})
+    words = [told(RUNNING, drained=True)]
+    gives = course(standing, words, workers=1, gone=False, asked="", attempt=1, requeue=False)
+    assert (gives.next_attempt, gives.seen.phase, gives.seen.reason, gives.seen.attempt) == (
+        False, "failed", "not-requeued", 1
+    )  # fmt: skip
+    paused = course(Standing("paused"), words, workers=1, gone=False, asked="", attempt=1, requeue=False)
+    assert (paused.next_attempt, paused.seen.phase) == (True, "paused")
