@@ -11,7 +11,7 @@ from typing import Any
 
 from jobq_magic.backends.kueue.attempts import Attempts, Placed
 from jobq_magic.backends.kueue.course import Course, Told, course
-from jobq_magic.backends.kueue.stored import Bringing, Finding, lacks, without
+from jobq_magic.backends.kueue.stored import Bringing, Finding, lacks, unread, without
 from jobq_magic.backends.kueue.watched import Watched
 from jobq_magic.cluster import kinds, status
 from jobq_magic.cluster.client import Api, Missing
@@ -39,6 +39,7 @@ _EACH = 0.05
 """The same for each run that waits in the namespace: two hundred of them are one look every ten seconds each."""
 _ASK = 2.0
 """Seconds between two questions for a Job that no watch shows."""
+_UNSEEN = "What it printed, if it was started, may be missing: its Job was gone before anybody looked"
 
 
 class _Reader:
@@ -110,23 +111,27 @@ class _Reader:
 class _Stored:
     """What there is of a pod whose log has ended: that, and what the store has beside it."""
 
-    def __init__(self, run: Run, key: bytes, placed: Placed, call: threading.Event, api: Api) -> None:
+    def __init__(
+        self, run: Run, key: bytes, placed: Placed, call: threading.Event, api: Api, *, begun: bool = True
+    ) -> None:
         self._asked = (run, key, placed, call, api)
         self._rank = placed.rank
+        self._begun = begun
         self._store = store_of(run.target)
         self._bringing: Bringing | None = None
 
     def told(self, known: Collected) -> Told:
         """What came over, once nothing more will."""
         notes = tuple(filter(None, [without(known)]))
+        missing = tuple(filter(None, [unread(known, self._asked[2].name, begun=self._begun)]))
         if not self._store or not lacks(known, claim=self._store.startswith("pvc:")):
-            return Told(self._rank, known.events, known.ended, drained=True, notes=notes)
+            return Told(self._rank, known.events, known.ended, drained=True, notes=(*notes, *missing))
         if self._bringing is None:
             self._bringing = Bringing(*self._asked)
         if not self._bringing.done:
             return Told(self._rank, known.events)
         if self._bringing.events is None:
-            notes = (*notes, *filter(None, [self._bringing.note]))
+            notes = (*notes, *missing, *filter(None, [self._bringing.note]))
             return Told(self._rank, known.events, known.ended, drained=True, notes=notes)
         events = known.events if known.ended else self._bringing.events
         return Told(self._rank, events, whole=True, drained=True, notes=notes)
@@ -150,8 +155,11 @@ class Following:
         self._attempts = Attempts.load(self._file)
         self._readers: dict[tuple[str, int], _Reader] = {}
         self._seen_job = bool(self._attempts.pods)
+        self._unseen = False
         self._asked_for_it = 0.0
         self._stored: dict[tuple[str, int], _Stored] = {}
+        self._idle: set[str] = set()
+        """Pods that were seen, and whose container was not started as far as that is known."""
         self._finding: Finding | None = None
         self._asked = ""
         self._due = 0.0
@@ -196,6 +204,8 @@ class Following:
         )
         if now.next_attempt:
             self._keep(attempts.next())
+        if gone and self._unseen and not attempts.pods and now.seen.phase is not None:
+            return replace(now.seen, notes=(*now.seen.notes, _UNSEEN))
         return now.seen
 
     def close(self) -> None:
@@ -240,7 +250,7 @@ class Following:
             try:
                 self._api.get(kinds.path(kinds.JOBS, self._api.place.namespace, self._job))
             except Missing:
-                self._seen_job = True
+                self._seen_job = self._unseen = True
             except BackendError:
                 return False
         return self._seen_job
@@ -256,6 +266,8 @@ class Following:
         for placed in self._attempts.pods:
             pod = alive.get(placed.uid)
             key = placed.uid, placed.attempt
+            if pod is not None:
+                (self._idle.discard if _has_begun(pod) else self._idle.add)(placed.uid)
             reader = self._readers.get(key)
             if reader is None and pod is not None and _has_begun(pod):
                 reader = self._readers[key] = _Reader(self._watched, self._run, self._key, placed, self.call)
@@ -283,7 +295,8 @@ class Following:
     def _of_store(self, placed: Placed, known: Collected) -> Told:
         where = placed.uid, placed.attempt
         if where not in self._stored:
-            self._stored[where] = _Stored(self._run, self._key, placed, self.call, self._api)
+            begun = placed.uid not in self._idle
+            self._stored[where] = _Stored(self._run, self._key, placed, self.call, self._api, begun=begun)
         return self._stored[where].told(known)
 
 

@@ -26,7 +26,7 @@ from jobq_magic.runtime.keeping import store_of
 from jobq_magic.runtime.stores import MOUNTED, protocol_of, shown
 from jobq_magic.stores import Kept, ResultStore, open_store
 
-__all__ = ["Bringing", "Finding", "lacks", "without"]
+__all__ = ["Bringing", "Finding", "lacks", "unread", "without"]
 
 
 def lacks(known: Collected, *, claim: bool) -> bool:
@@ -49,6 +49,21 @@ def without(known: Collected) -> str:
         f"What came of it has {size:.1f} MiB, and a log carries {LIMIT >> 10} KiB: it is lost. "
         "A store takes it: --store s3://BUCKET/FOLDER or pvc://CLAIM/FOLDER, or `store` of the profile"
     )
+
+
+def unread(known: Collected, pod: str, *, begun: bool = True) -> str:
+    """What is to be said where a pod is gone, and said no last word that was read; "" where nothing is missing.
+
+    Args:
+        known: what came.
+        pod: its name.
+        begun: it may have been at work.
+    """
+    if known.ended or not (known.begun or begun):
+        return ""
+    if known.begun:
+        return f"What {pod} printed last may be missing: it was gone before all of it was read"
+    return f"What {pod} printed may be missing: it was gone before anything of it was read"
 
 
 class _Asking:

@@ -6,7 +6,7 @@ import pytest
 
 from jobq_magic.backends.kueue.attempts import Attempts, Placed
 from jobq_magic.backends.kueue.course import Told, course
-from jobq_magic.backends.kueue.stored import Finding, lacks, without
+from jobq_magic.backends.kueue.stored import Finding, lacks, unread, without
 from jobq_magic.cluster.collecting import Collected, Gap
 from jobq_magic.stores import Kept
 
@@ -35,6 +35,13 @@ def test_what_is_nowhere_is_told_with_its_size_and_the_way_out():
     assert lost.startswith("What came of it has 5.0 MiB, and a log carries 256 KiB")
     assert without(Collected(begun=True, ended=True, beyond=VALUES, kept=True)) == ""
     assert without(WHOLE) == ""
+
+
+def test_what_a_pod_may_have_printed_and_nobody_read_is_told():
+    assert unread(WHOLE, "jobq-1-a") == ""
+    assert "printed last may be missing" in unread(Collected(begun=True), "jobq-1-a")
+    assert "before anything of it was read" in unread(Collected(), "jobq-1-a")
+    assert unread(Collected(), "jobq-1-a", begun=False) == ""
 
 
 def test_pods_that_nobody_saw_become_attempts_in_their_order():
