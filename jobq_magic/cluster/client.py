@@ -203,11 +203,11 @@ class Api:
         silence: float,
         credentials: Credentials,
     ) -> Any:
-        from urllib3.exceptions import HTTPError
+        import urllib3
 
         try:
             return self._transport.send(method, address, credentials, body=data, headers=headers, silence=silence)
-        except (HTTPError, OSError) as error:
+        except (urllib3.exceptions.HTTPError, OSError) as error:
             raise unreachable(self.place.words, error, self._proxy) from error
 
     def _read(self, stream: Stream) -> Object:
@@ -259,12 +259,12 @@ class Stream:
         Raises:
             Unreachable: the stream broke, or was silent for too long.
         """
-        from urllib3.exceptions import HTTPError
+        import urllib3
 
         while True:
             try:
                 data = self._answer.read1(_CHUNK)
-            except (HTTPError, OSError, ValueError, AttributeError) as error:
+            except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError) as error:
                 # A stream that another thread closes breaks in as many ways as there are layers below.
                 if self._closed:
                     return

@@ -74,7 +74,7 @@ class Transport:
             urllib3.exceptions.HTTPError, OSError: none came.
             BackendError: our certificate cannot be used.
         """
-        from urllib3.util import Timeout
+        import urllib3  # as a whole: threads that each import another part of it lock each other out
 
         sent = {"Accept": "application/json", "User-Agent": "jobq-magic", **(headers or {})}
         if credentials.authorization:
@@ -87,7 +87,7 @@ class Transport:
             retries=False,
             redirect=False,
             preload_content=False,
-            timeout=Timeout(connect=connect, read=silence),
+            timeout=urllib3.Timeout(connect=connect, read=silence),
         )
 
     def close(self) -> None:
@@ -161,10 +161,10 @@ def _matches(entry: str, host: str) -> bool:
 
 def _no_warning(server: Server) -> None:
     """The kubeconfig says that nobody is to check; urllib3 would warn at each request."""
-    from urllib3.exceptions import InsecureRequestWarning
+    import urllib3
 
     said = rf".*'{re.escape(urlsplit(server.address).hostname or '')}'"
-    warnings.filterwarnings("ignore", said, InsecureRequestWarning)
+    warnings.filterwarnings("ignore", said, urllib3.exceptions.InsecureRequestWarning)
 
 
 def _socket_options() -> list[tuple[int, int, int]]:

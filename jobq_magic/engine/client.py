@@ -148,9 +148,9 @@ def telling(address: Address, what: str) -> Iterator[None]:
     Raises:
         Silent, Refused: instead.
     """
+    import urllib3  # before its parts, and as a whole: threads would lock each other out
     from docker.errors import APIError, DockerException
     from requests.exceptions import RequestException
-    from urllib3.exceptions import HTTPError
 
     try:
         yield
@@ -159,7 +159,7 @@ def telling(address: Address, what: str) -> Iterator[None]:
         refused = Refused("engine-refused", f"Docker could not {what}: {said[:_DETAIL]}")
         refused.status, refused.said = error.status_code or 0, said
         raise refused from error
-    except (DockerException, RequestException, HTTPError, OSError) as error:
+    except (DockerException, RequestException, urllib3.exceptions.HTTPError, OSError) as error:
         raise _silent(address, error) from error
 
 
