@@ -84,7 +84,9 @@ class Cell(Written):
     @property
     def value(self) -> Any:
         """That of its last expression."""
-        assert self.snapshot.phase == "succeeded", (self.snapshot, self.stdout, self.stderr)
+        assert self.snapshot.phase == "succeeded", (
+            self.snapshot.reason, dict(self.snapshot.facts), self.snapshot, self.stdout, self.stderr
+        )  # fmt: skip
         return self.outcome.value
 
 
