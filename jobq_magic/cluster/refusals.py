@@ -41,11 +41,6 @@ class Answered(BackendError):
     wait: float | None = None
     """Seconds that it asks to wait before it is asked again."""
 
-    @property
-    def passing(self) -> bool:  # type: ignore[override]
-        """Whether the server, or a webhook that it asks, only has a bad moment."""
-        return self.status == HTTPStatus.TOO_MANY_REQUESTS or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-
 
 class Missing(Answered):
     """There is no such object; or none of that kind, where the cluster does not serve it."""
@@ -92,6 +87,8 @@ def refused(where: str, method: str, path: str, status: int, body: bytes, wait: 
     if isinstance(error, Forbidden) and "watch=true" in path:
         error.verb = "watch"
     error.status, error.reason, error.message, error.wait = status, reason, message, wait
+    # The server, or a webhook that it asks, has a bad moment.
+    error.passing = status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
     return error
 
 

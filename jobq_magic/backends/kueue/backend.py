@@ -15,7 +15,7 @@ from jobq_magic.backends.kueue import making, wanting
 from jobq_magic.backends.kueue.following import Following
 from jobq_magic.backends.kueue.watched import Watched
 from jobq_magic.cluster import connection, kubeconfig, manifests, neighbours, preflight
-from jobq_magic.cluster.client import Api
+from jobq_magic.cluster.client import Api, Forbidden
 from jobq_magic.cluster.watching import Watches
 from jobq_magic.errors import BackendError, JobqError
 from jobq_magic.findings import Finding
@@ -28,6 +28,9 @@ from jobq_magic.site import Site
 from jobq_magic.targets import in_queue
 
 __all__ = ["KueueBackend"]
+
+_RIGHTS = 10.0
+"""Seconds for which it is not believed that a right is missing."""
 
 
 class KueueBackend:
@@ -48,6 +51,7 @@ class KueueBackend:
         self._watched: dict[tuple[str, ...], Watched] = {}
         self._runs: dict[str, Following] = {}
         self._overdue: set[str] = set()
+        self._forbidden: dict[str, float] = {}
 
     def locate(self, target: Mapping[str, Any]) -> Mapping[str, Any]:
         """With the context and the namespace that the kubeconfig, or the pod that we run in, says now."""
@@ -79,7 +83,13 @@ class KueueBackend:
         """Makes the Job, or finds it."""
         api = self._api(run)
         self._watch(api)  # it is listed while the Job is made
-        return making.make(api, run)
+        try:
+            return making.make(api, run)
+        except Forbidden as error:
+            # It was allowed when it was checked; an API server that was just started knows of no rights for a moment.
+            since = self._forbidden.setdefault(run.id, time.monotonic())
+            error.passing = time.monotonic() - since < _RIGHTS
+            raise
 
     def observe(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> Observation:
         """What is known of it now, by watches and by what its pods have printed."""
