@@ -60,8 +60,9 @@ _QUEUE: Mapping[str, tuple[str, str]] = {
     "check-again": ("A check said no, and its quota is given back before it asks again", ""),
     "elsewhere": (
         "It is on the cluster {cluster}, which runs jobs for this one",
-        "Its output cannot be shown from here, unless the profile names a context for {cluster}",
+        "Nothing of it can be shown, nor its Secret be made there: let the profile name a context for it",
     ),
+    "elsewhere-reached": ("It is on the cluster {cluster}, which runs jobs for this one", ""),
     "elsewhere-soon": ("Kueue looks for a cluster that takes it: {clusters_said}", ""),
     # What somebody else has to change.
     "queue-stopped": (
@@ -323,6 +324,7 @@ _STARTING: Mapping[str, tuple[str, str]] = {
 
 _ENDS: Mapping[str, tuple[str, str]] = {
     "job-deleted": ("Its job was deleted on the cluster by somebody else", _AGAIN),
+    "out-of-reach": ("The cluster does not tell of its job any more: {error}", "Ask who runs the cluster for access"),
     "job-failed": ("The cluster gave it up: {why}", "The log shows what it printed last"),
     "pod-failed": ("Its process failed, and the cluster does not say why", "The log shows what it printed last"),
     "evicted-memory": (

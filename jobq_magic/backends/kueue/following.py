@@ -11,8 +11,9 @@ from typing import Any
 
 from jobq_magic.backends.kueue.attempts import Attempts, Placed
 from jobq_magic.backends.kueue.course import Course, Told, course
+from jobq_magic.backends.kueue.elsewhere import Elsewhere
+from jobq_magic.backends.kueue.refusing import Refusing
 from jobq_magic.backends.kueue.stored import Bringing, Finding, lacks, unread, without
-from jobq_magic.backends.kueue.watched import Watched
 from jobq_magic.cluster import kinds, status
 from jobq_magic.cluster.client import Api, Missing
 from jobq_magic.cluster.collecting import Collected, Collector
@@ -45,12 +46,12 @@ _UNSEEN = "What it printed, if it was started, may be missing: its Job was gone 
 class _Reader:
     """The log of one pod, on its way into the folder of its attempt."""
 
-    def __init__(self, watched: Watched, run: Run, key: bytes, placed: Placed, call: threading.Event) -> None:
+    def __init__(self, watched: Elsewhere, run: Run, key: bytes, placed: Placed, call: threading.Event) -> None:
         paths = run.paths.attempt(placed.attempt).worker(placed.rank)
         paths.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.placed = placed
-        self._stored = _Stored(run, key, placed, call, watched.watches.api)
-        self._watches = watched.watches
+        self._stored = _Stored(run, key, placed, call, watched.reading.api)
+        self._watches = watched.reading
         self._call = call
         self._last: float | None = None
         self._tried = time.monotonic()
@@ -142,12 +143,12 @@ class Following:
 
     Args:
         api: the cluster, as the run's user.
-        watched: what is known of the namespace.
+        watched: what is known of it, wherever its pods are.
         run: the run.
         key: the run's own key.
     """
 
-    def __init__(self, api: Api, watched: Watched, run: Run, key: bytes) -> None:
+    def __init__(self, api: Api, watched: Elsewhere, run: Run, key: bytes) -> None:
         self._api, self._watched, self._run, self._key = api, watched, run, key
         self._job = names.name_of(run.id)
         self._workers = run.workers or 1
@@ -156,6 +157,7 @@ class Following:
         self._readers: dict[tuple[str, int], _Reader] = {}
         self._seen_job = bool(self._attempts.pods)
         self._unseen = False
+        self._refusing = Refusing(watched.watches)
         self._asked_for_it = 0.0
         self._stored: dict[tuple[str, int], _Stored] = {}
         self._idle: set[str] = set()
@@ -188,6 +190,8 @@ class Following:
         attempts = self._attempts.with_pods(objects.pods)
         self._keep(attempts)
         self._read(objects)
+        if (refused := self._refusing.told(asked, attempts.current)) is not None:
+            return refused
         gone = objects.job is None and self._is_gone()
         if gone and not asked and not self._found():
             return Observation(attempt=self._attempts.current)
