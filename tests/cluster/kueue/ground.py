@@ -25,7 +25,7 @@ from typing import Any
 import httpx
 from kubernetes.client import ApiException
 
-from jobq_magic import follower
+from jobq_magic import commands, follower
 from jobq_magic.results.decode import decode
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
@@ -473,8 +473,10 @@ def preempted(ground: Ground, plan: Plan) -> bool:
     return True
 
 
-def nothing(ground: Ground, plan: Plan) -> bool:
-    """All that happens has happened before it was submitted."""
+def freed(ground: Ground, plan: Plan) -> bool:
+    """Who has taken all of the quota before it was submitted leaves, after a while."""
+    _spend(ground, plan.last)
+    ground.site.batch.delete_namespaced_job("other", ground.site.namespace, propagation_policy="Background")
     return True
 
 
@@ -520,9 +522,12 @@ FAULTS = {
     "Job deleted": Fault(_deleted(_delete_job), ("succeeded", "lost:job-deleted"), 1, ("queued", *_AT_WORK)),
     "Workload deleted": Fault(_deleted(_delete_workload), ("succeeded",), 2, ("queued", *_AT_WORK)),
     "namespace deleted": Fault(
-        _deleted(_delete_namespace), ("succeeded", "failed", "lost"), 2, ("submitting", "queued", *_AT_WORK)
+        _deleted(_delete_namespace),
+        ("succeeded", "failed", "lost", "cancelled:stopped"),
+        2,
+        ("submitting", "queued", *_AT_WORK),
     ),
-    "quota filled": Fault(nothing, phases=("queued",)),
+    "quota filled": Fault(freed, phases=("queued",), last=(4.0, 8.0)),
     "queue held": Fault(held("Hold"), phases=("queued", *_AT_WORK)),
     "queue held and drained": Fault(held("HoldAndDrain"), ("succeeded",), 2, ("queued", *_AT_WORK)),
     "preempted": Fault(preempted, ("succeeded",), 2, ("queued", *_AT_WORK)),
@@ -533,7 +538,7 @@ def planned(kind: str, rng: random.Random) -> Plan:
     """A random moment for a kind of fault."""
     fault = FAULTS[kind]
     phase = rng.choice(list(fault.phases))
-    into = {"submitting": 3.0, "queued": 2.0, "starting": 1.0, "running": 2.0, "ending": 0.8}[phase]
+    into = {"submitting": 3.0, "queued": 2.0, "starting": 1.0, "running": 2.0, "ending": 0.4}[phase]
     return Plan(kind, phase, rng.uniform(0, into), rng.uniform(*fault.last), rng.uniform(2, 5))
 
 
@@ -555,7 +560,7 @@ def _play(ground: Ground, plan: Plan, fault: Fault, seed: int) -> Round:
     waits = plan.phase == "queued"
     ground.room(**({"preemption": {"withinClusterQueue": "LowerPriority"}} if plan.kind == "preempted" else {}))
     if plan.kind == "quota filled":
-        ground.other(plan.last + 2)
+        ground.other(600)
         eventually(lambda: ground.site.batch.read_namespaced_job("other", ground.site.namespace).status.active, 30)
     elif waits:
         ground.queue_is({"stopPolicy": "Hold"})
@@ -578,6 +583,8 @@ def _play(ground: Ground, plan: Plan, fault: Fault, seed: int) -> Round:
             played.done = fault.act(ground, plan)
         if waits and plan.kind not in ("quota filled", "namespace deleted"):
             ground.queue_is({"stopPolicy": "None"})
+        if plan.kind == "namespace deleted" and not _over_soon(ground):
+            commands.stop(ground.store, ground.run)  # nobody may ask for its Job any more: somebody must end it
         ground.until(lambda: ground.over)
         _settled(ground, plan)
     finally:
@@ -585,6 +592,12 @@ def _play(ground: Ground, plan: Plan, fault: Fault, seed: int) -> Round:
     played.seconds = time.monotonic() - began
     played.verdict = _judged(ground, plan, fault, played.done)
     return played
+
+
+def _over_soon(ground: Ground) -> bool:
+    with contextlib.suppress(AssertionError):
+        ground.until(lambda: ground.over, 45)
+    return ground.over
 
 
 def _options(ground: Ground, plan: Plan) -> dict[str, Any]:

@@ -201,7 +201,7 @@ def _pods(folder: Path) -> dict[str, tuple[int, int]]:
 def _outputs(folder: Path, heard: Sequence[Heard], places: dict[str, tuple[int, int]], found: Verdict) -> None:
     """Every line once, in order, in the folder of its own attempt and worker; or its loss is told."""
     wrong = found.problems.append
-    told = any(UNREAD.search(note) for note in found.notes)
+    told = found.reason == "log-lost" or any(UNREAD.search(note) for note in found.notes)
     for one in heard:
         if one.pod not in places:
             if one.stdout and not told:
