@@ -26,7 +26,7 @@ def shown() -> list[Row]:
     """A node's refusal of a pod is worded anew again and again; each time until the panel has the new words."""
     with ground() as here, kernel(here.env, stdin=True) as one:
         one.run("%load_ext jobq_magic")
-        one.run("%%jobq --profile nowhere --name waits\n1")
+        one.do("%%jobq --profile nowhere --name waits\n1")
         admin = Api(ADMIN)
         try:
             pod = _pod(here)

@@ -95,14 +95,14 @@ def ground(cpu: str = "2") -> Iterator[Ground]:
 
 def _env(folder: Path, kubeconfig: Path, name: str) -> dict[str, str]:
     config = folder / "config.toml"
-    config.write_text(
-        f'[profiles.default]\nmode = "kueue"\nqueue = "{QUEUE}"\nbase = "host"\ncpus = 0.25\nmemory = "300Mi"\n'
+    common = (
+        f'mode = "kueue"\nqueue = "{QUEUE}"\nbase = "host"\ncpus = 0.1\nmemory = "200Mi"\n'
         f'push = "http://{REGISTRY_PUSH}/{name}"\npull = "{REGISTRY_PULL}/{name}"\n'
-        f'[profiles.nowhere]\nmode = "kueue"\nnode_selector = {{ "jobq.test/none" = "true" }}\n'
     )
-    plain = {
-        key: text for key, text in os.environ.items() if not key.startswith(("JOBQ_", "PYTHONUNBUF", "PYTHONDONT"))
-    }
+    nowhere = 'node_selector = { "jobq.test/none" = "true" }\n'
+    config.write_text(f"[profiles.default]\n{common}[profiles.nowhere]\n{common}{nowhere}")
+    ours = ("JOBQ_", "PYTHONUNBUF", "PYTHONDONTW")
+    plain = {key: text for key, text in os.environ.items() if not key.startswith(ours)}
     return {
         **plain,
         "KUBECONFIG": str(kubeconfig),

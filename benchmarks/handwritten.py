@@ -60,14 +60,14 @@ class Peer:
         self.remove(name)
         return took
 
-    def job(self, name: str, image: str, command: list[str], *, cpu: str = "250m") -> dict[str, Any]:
+    def job(self, name: str, image: str, command: list[str], *, cpu: str = "100m") -> dict[str, Any]:
         """A Job of the queue."""
         inside = {
             "name": "main",
             "image": image,
             "imagePullPolicy": "IfNotPresent",
             "command": command,
-            "resources": {what: {"cpu": cpu, "memory": "300Mi"} for what in ("requests", "limits")},
+            "resources": {what: {"cpu": cpu, "memory": "200Mi"} for what in ("requests", "limits")},
             "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
         }
         who = {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}}

@@ -46,6 +46,13 @@ class Kernel:
         self.client.get_shell_msg(timeout=timeout)
         return found
 
+    def do(self, code: str, timeout: float = 120) -> dict[str, Any]:
+        """The same, of a cell that must end well."""
+        found = self.run(code, timeout)
+        if found["error"]:
+            raise SystemExit(found["text"])
+        return found
+
 
 @contextmanager
 def kernel(env: dict[str, str], *, stdin: bool = False) -> Iterator[Kernel]:

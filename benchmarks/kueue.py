@@ -10,7 +10,6 @@ import os
 import statistics
 import sys
 import time
-from typing import Any
 
 from benchmarks import changes, counted, logs
 from benchmarks.ground import Ground, ground
@@ -63,7 +62,7 @@ def bound() -> list[Row]:
             start = f"threading.Thread(target=_watch, args=(globals(), 'x', {str(mark)!r}), daemon=True).start()"
             one.run(f"globals().pop('x', 0)\n{start}")
             # An answer is bound when the kernel is idle.
-            one.run("%%jobq --no-wait\nimport time\ntime.sleep(0.5)\nx = time.time()")
+            one.do("%%jobq --no-wait\nimport time\ntime.sleep(0.5)\nx = time.time()")
             while not (mark.exists() and mark.read_text()):
                 time.sleep(0.01)
             return float(mark.read_text())
@@ -76,9 +75,9 @@ def bound() -> list[Row]:
 
 
 def _first(one: Kernel, number: int) -> float:
-    found: dict[str, Any] = one.run(f"%%jobq\nprint('line {number}', flush=True)")
-    if found["error"] or not found["text"].startswith(f"line {number}\n"):
-        raise SystemExit(f"{found['error']} {found['text']}")
+    found = one.do(f"%%jobq\nprint('line {number}', flush=True)")
+    if not found["text"].startswith(f"line {number}\n"):
+        raise SystemExit(found["text"])
     return float(found["first"])
 
 

@@ -18,7 +18,7 @@ __all__ = ["lines"]
 
 PODS, LINES = 4, 50_000
 ROUNDS = 3
-_WAIT = 6.0
+_WAIT = 10.0
 """Seconds in which pods start, and whoever reads is there."""
 _CELL = """%%jobq --no-wait --workers {pods} --name lines{round}
 import os, time
@@ -35,7 +35,7 @@ def lines() -> list[Row]:
     pairs, lost = [], 0
     with ground() as here, kernel(here.env, stdin=True) as one:
         one.run("%load_ext jobq_magic")
-        one.run("%%jobq --wait\n1")  # the base is there
+        one.do("%%jobq --wait\n1")  # the base is there
         for number in range(ROUNDS):
             here.settle()
             mine, theirs, missing = _once(here, one, number)
@@ -49,7 +49,7 @@ def lines() -> list[Row]:
 
 def _once(here: Ground, one: Kernel, number: int) -> tuple[float, float, int]:
     at = time.time() + _WAIT
-    one.run(_CELL.format(pods=PODS, lines=LINES, at=at, round=number))
+    one.do(_CELL.format(pods=PODS, lines=LINES, at=at, round=number))
     peers = [_Peer(here, pod) for pod in _pods(here)]
     if time.time() > at:
         raise SystemExit(f"The pods were not there within {_WAIT:.0f} s")
@@ -87,7 +87,10 @@ class _Peer:
 
 
 def _pods(here: Ground) -> list[str]:
+    deadline = time.monotonic() + 2 * _WAIT
     while True:
+        if time.monotonic() > deadline:
+            raise SystemExit("The pods do not run")
         found = get("pods", "-n", here.namespace)["items"]
         running = [pod["metadata"]["name"] for pod in found if pod["status"]["phase"] == "Running"]
         if len(running) == PODS:
