@@ -244,7 +244,7 @@ _STARTING: Mapping[str, tuple[str, str]] = {
     "pulling": ("Its image is being fetched{to_node}", "A next run there starts faster"),
     "image-missing": (
         "It cannot start: its image {image} is not in the registry",
-        "Check --image; or if it was removed from the registry since it was built, run it again with --remake",
+        "What --push has put must be found where --pull says. If it was removed since, run it again with %jobq rerun {run}",
     ),
     "image-denied": (
         "It cannot start: the registry {registry} wants a login for its image {image}, or does not have it",

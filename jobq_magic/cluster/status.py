@@ -99,7 +99,7 @@ def read(
             return _waiting(objects, verdict.reason, told, capacity, line, now, begun)
         if verdict.state in ("paused", "given-up"):
             return _inactive(verdict, told, each, begun)
-        if verdict.state == "elsewhere":
+        if verdict.state == "elsewhere" and not objects.pods:
             return _standing(Phase.STARTING, verdict.reason, told, begun=begun)
         if jobs.held(job) and not any(each):
             return _standing(Phase.STARTING, _held(workload, now), told)

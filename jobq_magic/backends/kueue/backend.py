@@ -12,6 +12,7 @@ from typing import Any
 
 from jobq_magic import handover
 from jobq_magic.backends.kueue import making, wanting
+from jobq_magic.backends.kueue.elsewhere import Elsewhere
 from jobq_magic.backends.kueue.following import Following
 from jobq_magic.backends.kueue.watched import Watched
 from jobq_magic.cluster import connection, kubeconfig, manifests, neighbours, preflight
@@ -50,6 +51,7 @@ class KueueBackend:
         self._lock = threading.Lock()
         self._watched: dict[tuple[str, ...], Watched] = {}
         self._runs: dict[str, Following] = {}
+        self._places: dict[str, Elsewhere] = {}
         self._overdue: set[str] = set()
         self._forbidden: dict[str, float] = {}
 
@@ -97,7 +99,7 @@ class KueueBackend:
             following = self._following(run)
         except JobqError as error:
             return Observation(notes=(str(error),))
-        seen = following.observe(_asked(run))
+        seen = self._places[run.id].told(following.observe(_asked(run)))
         if seen.phase in ("succeeded", "failed", "cancelled", "lost"):
             self._forget(run)
         return seen
@@ -146,13 +148,20 @@ class KueueBackend:
         for watched in self._watched.values():
             watched.close()
         self._runs.clear()
+        self._places.clear()
         self._watched.clear()
         connection.forget()
 
-    def _api(self, run: Run) -> Api:
+    def _api(self, run: Run, context: str = "") -> Api:
         left = handover.take(run.id)
         environ = {**os.environ, **(left.settings if left is not None else {})}
-        return connection.kept(Site.from_json(run.target["site"]), environ)
+        site = Site.from_json(run.target["site"])
+        return connection.kept(replace(site, context=context) if context else site, environ)
+
+    def _reached(self, run: Run, cluster: str) -> Watched | None:
+        """What a worker cluster of MultiKueue has, where the profile names a context that reaches it."""
+        context = Site.from_json(run.target["site"]).clusters.get(cluster)
+        return self._watch(self._api(run, context)) if context else None
 
     def _watch(self, api: Api) -> Watched:
         key = (api.place.server, api.place.context, api.place.namespace)
@@ -164,13 +173,16 @@ class KueueBackend:
     def _following(self, run: Run) -> Following:
         if (following := self._runs.get(run.id)) is None:
             api = self._api(run)
-            following = Following(api, self._watch(api), run, run.paths.key.read_bytes())
+            place = Elsewhere(self._watch(api), run, lambda cluster: self._reached(run, cluster))
+            following = Following(api, place, run, run.paths.key.read_bytes())
+            self._places[run.id] = place
             self._runs[run.id] = following
         return following
 
     def _forget(self, run: Run) -> None:
         if (following := self._runs.pop(run.id, None)) is not None:
             following.close()
+        self._places.pop(run.id, None)
         self._overdue.discard(run.id)
 
 

@@ -16,7 +16,7 @@ from jobq_magic.image import Image
 from jobq_magic.run import Run
 from jobq_magic.site import Site
 
-__all__ = ["make", "remove"]
+__all__ = ["furnish", "make", "remove"]
 
 
 def make(api: Api, run: Run) -> Mapping[str, Any]:
@@ -53,6 +53,20 @@ def make(api: Api, run: Run) -> Mapping[str, Any]:
                 do="Run the cell again",
             ) from None
     return {"job": name, "uid": uid, "namespace": namespace}
+
+
+def furnish(api: Api, run: Run, uid: str) -> None:
+    """Makes Secret and Service of a run beside a Job that another made: both go with it.
+
+    Raises:
+        BackendError: the cluster refuses it, or a secret's value is no longer known.
+    """
+    name, namespace = names.name_of(run.id), api.place.namespace
+    secret = manifests.secret(run, _content(run))
+    secret["metadata"] |= manifests.owned(name, uid)["metadata"]
+    _put(api, kinds.path(kinds.SECRETS, namespace), secret)
+    if (service := manifests.service(run, uid)) is not None:
+        _put(api, kinds.path(kinds.SERVICES, namespace), service)
 
 
 def remove(api: Api, run: Run) -> None:

@@ -128,7 +128,7 @@ def priority(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
 
 
 def multikueue(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
-    """Whether the pods will run on another cluster, where logs are out of our sight."""
+    """Whether the pods will run on another cluster, where they need a Secret of ours, and logs are out of sight."""
     for name in _checks(answers("cluster-queue").value.get("spec") or {}):
         check = answers(f"check/{name}")
         known = (check.value.get("spec") or {}).get("controllerName") == _MULTIKUEUE
@@ -138,9 +138,9 @@ def multikueue(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
             what = f"The queue sends its work to {', '.join(sorted(wanted.site.clusters))} by MultiKueue"
             yield Finding("multikueue", "ok", what)
         else:
-            what = "The queue sends its work to other clusters by MultiKueue, where logs and results cannot be read"
-            do = "Name the context that reaches each: [tool.jobq.profiles.NAME.clusters] in the profile"
-            yield Finding("multikueue", "warning", what, do)
+            what = "The queue sends its work to other clusters by MultiKueue, and no context is known that reaches them"
+            do = "Name one for each, by [tool.jobq.profiles.NAME.clusters] in the profile, or use another queue"
+            yield Finding("multikueue", "problem", what, do)
         return
 
 

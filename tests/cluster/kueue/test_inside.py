@@ -64,6 +64,7 @@ def notebook(admin, site, namespace, queue, image) -> Iterator[Callable[..., str
     """Executes something in a pod of the service account `notebook`, to its end; returns what it prints."""
     core = client.CoreV1Api(admin)
     for found in written():
+        found["metadata"]["namespace"] = namespace
         for subject in found.get("subjects", ()):
             subject["namespace"] = namespace
         create_from_dict(admin, found, namespace=namespace)

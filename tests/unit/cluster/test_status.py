@@ -6,6 +6,7 @@ import copy
 import datetime as dt
 import random
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -441,13 +442,16 @@ def test_a_pod_that_somebody_deleted_is_told_at_the_end():
 def test_every_reason_that_can_be_found_has_a_sentence_and_no_sentence_is_there_in_vain():
     import inspect
 
+    from jobq_magic.backends import kueue
     from jobq_magic.cluster import judging
     from jobq_magic.cluster.meaning import images, messages, mounts
     from jobq_magic.cluster.meaning import job as jobs
     from jobq_magic.cluster.meaning import pod as pods
     from jobq_magic.cluster.meaning import workload as workloads
 
-    source = "\n".join(map(inspect.getsource, (status, judging, images, messages, mounts, jobs, pods, workloads)))
+    rooms = (status, judging, images, messages, mounts, jobs, pods, workloads)
+    backend = [path.read_text(encoding="utf-8") for path in Path(kueue.__file__).parent.glob("*.py")]
+    source = "\n".join([*map(inspect.getsource, rooms), *backend])
     quoted = set(re.findall(r'"([a-z]+(?:-[a-z]+)*)"', source))
     assert set(CLUSTER) - quoted == set()
     found = set(re.findall(r'Reason\(\s*"([a-z-]+)"', source)) | set(re.findall(r'return "([a-z]+-[a-z-]+)"', source))

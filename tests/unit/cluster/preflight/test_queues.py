@@ -132,7 +132,7 @@ def test_work_that_goes_to_other_clusters_is_out_of_sight_unless_the_profile_nam
     check = there(named("far", spec={"controllerName": "kueue.x-k8s.io/multikueue"}))
     seen = given({"cluster-queue": cluster_queue(**checks), "check/far": check})
     ((code, level, _, do),) = told(queues.multikueue(seen, wanted()))
-    assert (code, level) == ("multikueue", "warning")
+    assert (code, level) == ("multikueue", "problem")
     assert "clusters" in do
     mapped = wanted(Site(clusters={"west": "west-context"}))
     assert [level for _, level, _, _ in told(queues.multikueue(seen, mapped))] == ["ok"]
