@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,14 @@ from jobq_magic.ending import Ending, asked
 from jobq_magic.errors import BackendError, JobqError, StoreError
 from jobq_magic.figures import size
 from jobq_magic.image import Recipe
+from jobq_magic.noting import record, record_refusal
 from jobq_magic.pausing import Pausing
-from jobq_magic.protocols import Backend, Carries, Locates, Observation, Settles, Waits
+from jobq_magic.protocols import Backend, Carries, Locates, Settles, Waits
 from jobq_magic.run import Run
 from jobq_magic.runs.lock import LEASE, Lock
 from jobq_magic.runs.store import Store
 from jobq_magic.runtime import process
-from jobq_magic.snapshot import FINAL, TRANSITIONS, Phase, Snapshot
+from jobq_magic.snapshot import FINAL, Phase
 
 __all__ = ["Submitted", "advance", "explain", "look_after", "rerun", "submit", "supervised"]
 
@@ -148,12 +149,12 @@ def _on_record(store: Store, run: Run) -> Iterator[None]:
         yield
     except JobqError as error:
         _call_off(store, run, "refused")
-        _note_refusal(store, run, error)
+        record_refusal(store, run, error)
         raise
     except OSError as error:  # the disk of the store, in the middle of the capture
         with store.writing():
             _call_off(store, run, "refused")
-            _note_refusal(store, run, StoreError("store-unusable", str(error)))
+            record_refusal(store, run, StoreError("store-unusable", str(error)))
             raise
     except KeyboardInterrupt:
         _call_off(store, run, "interrupted")
@@ -161,7 +162,7 @@ def _on_record(store: Store, run: Run) -> Iterator[None]:
         raise
     except Exception as error:  # a defect of ours, or a class of the user's that fails while it is looked at
         _call_off(store, run, "refused")
-        _note_refusal(store, run, JobqError("defect", f"{type(error).__name__}: {error}"))
+        record_refusal(store, run, JobqError("defect", f"{type(error).__name__}: {error}"))
         raise
 
 
@@ -184,7 +185,7 @@ def look_after(store: Store, run: Run) -> None:
     seen = backend.observe(run, snapshot.attempt, store.handle(run) or {})
     if seen.phase is not None and not store.snapshot(run).final:
         # The supervisor may have written the end between the look at it and now; then its word is first, and counts.
-        _note(store, run, seen, {})
+        record(store, run, seen, {})
 
 
 def advance(store: Store, run: Run, lock: Lock) -> None:
@@ -225,7 +226,7 @@ def _follow(store: Store, run: Run, lock: Lock, backend: Backend, attempt: int, 
             return
         handle = store.handle(run) or _start(store, run, lock, attempt, backend, mark)
     except JobqError as error:
-        _note_refusal(store, run, error, **mark)
+        record_refusal(store, run, error, **mark)
         return
     if handle is None:
         return
@@ -235,7 +236,7 @@ def _follow(store: Store, run: Run, lock: Lock, backend: Backend, attempt: int, 
         seen = backend.observe(run, attempt, handle)
         attempt = seen.attempt or attempt
         final = seen.phase is not None and Phase(seen.phase) in FINAL
-        _note(store, run, ending.told(seen) if final else seen, mark)
+        record(store, run, ending.told(seen) if final else seen, mark)
         if final:
             _settle(store, run, lock, backend, handle)
             return
@@ -310,57 +311,6 @@ def _start(
         store.set_handle(run, handle)
         return handle
     return None
-
-
-def _note(store: Store, run: Run, seen: Observation, mark: Mapping[str, Any]) -> None:
-    known = store.snapshot(run)
-    have = {link.rel: link.href for link in known.links}
-    for link in seen.links:
-        if have.get(link["rel"]) != link["href"]:
-            store.append(run, link=dict(link), **mark)
-    for note in seen.notes:
-        if note not in known.notes:
-            store.append(run, note=note, **mark)
-    if seen.phase in FINAL or (seen.phase is not None and seen.phase not in (Phase.QUEUED, Phase.PAUSED)):
-        place = None  # it waits no more
-    else:
-        place = seen.place or known.place
-    if place != known.place:
-        store.append(run, place=None if place is None else asdict(place), **mark)
-    if seen.each is not None and seen.each != known.each:
-        store.append(run, each=[asdict(one) for one in seen.each], **mark)
-    attempt = max(seen.attempt or 1, known.attempt)
-    new = (seen.phase, seen.reason, attempt) != (known.phase, known.reason, known.attempt)
-    if seen.phase is not None and (new or (seen.facts and dict(seen.facts) != dict(known.facts))):
-        ready = {"result": "ready"} if run.paths.attempt(attempt).result.exists() else {}
-        # Always with a reason, be it none: a wait for quota that is over must not be told any more.
-        event: dict[str, Any] = {"phase": seen.phase, "reason": seen.reason, "facts": dict(seen.facts), **ready}
-        if attempt > known.attempt:
-            event["attempt"] = attempt
-        since = known.times[-1].at if known.times else 0.0
-        for phase, at in _skipped(known, seen) if attempt == known.attempt else ():
-            store.append(run, phase=phase, at=max(at, since), reason="", **mark)
-            since = max(at, since)
-        if seen.at is not None:
-            event["at"] = max(seen.at, since)
-        store.append(run, **event, **mark)
-
-
-def _skipped(known: Snapshot, seen: Observation) -> Iterator[tuple[Phase, float]]:
-    """The phases between where a run stood and where it is seen that nobody saw while they lasted."""
-    now = known.phase
-    for phase, at in seen.passed:
-        if phase not in (seen.phase, now) and phase in TRANSITIONS[now]:
-            now = Phase(phase)
-            yield now, at
-
-
-def _note_refusal(store: Store, run: Run, error: JobqError, **mark: Any) -> None:
-    facts = {"error": error.what, "code": error.code, "lines": error.lines()}
-    try:
-        store.append(run, phase=Phase.FAILED, reason="refused", facts=facts, **mark)
-    except StoreError:
-        return  # the store is what refuses: its own error is on its way to the user
 
 
 def _checked(resolved: Resolved) -> tuple[Resolved, Backend, tuple[str, ...]]:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from jobq_magic import pipeline
 from jobq_magic.bundle import Bundle
 from jobq_magic.results.decode import Outcome, decode
 from jobq_magic.run import Run
+from jobq_magic.runs.lock import Lock
 from jobq_magic.runs.store import Store
 from jobq_magic.runtime.wire import write_group
+from jobq_magic.snapshot import Snapshot
+from tests.support import eventually
 
 
 def opened(
@@ -85,6 +91,58 @@ class Written:
     def outcome(self) -> Outcome:
         """What came back."""
         return decode(self.run, 1, self.place.store.key(self.run))
+
+
+@dataclass
+class Followed(Written):
+    """A cell on its way, followed by a thread of the test."""
+
+    place: Any
+    run: Run
+    follower: threading.Thread
+
+    @classmethod
+    def begin(cls, place: Any, run: Run) -> Self:
+        """Somebody follows it from now on.
+
+        Args:
+            place: of which `store` is where it is recorded.
+            run: the run.
+        """
+        lock = Lock(run.paths.lock)
+        assert lock.acquire()
+        follower = threading.Thread(target=pipeline.advance, args=(place.store, run, lock), daemon=True)
+        follower.start()
+        return cls(place, run, follower)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Where it stands."""
+        snapshot: Snapshot = self.place.store.snapshot(self.run)
+        return snapshot
+
+    def end(self, timeout: float = 90) -> Snapshot:
+        """Where it ended, when its follower has let go of it."""
+        self.follower.join(timeout)
+        assert self.snapshot.final, self.told
+        assert not self.follower.is_alive()
+        return self.snapshot
+
+    def until(self, line: str, timeout: float = 90) -> None:
+        """Waits until it has printed a line."""
+        eventually(lambda: line in self.stdout.splitlines() or self.snapshot.final, timeout)
+        assert line in self.stdout.splitlines(), self.told
+
+    @property
+    def value(self) -> Any:
+        """That of its last expression."""
+        assert self.snapshot.phase == "succeeded", self.told
+        return self.outcome.value
+
+    @property
+    def told(self) -> tuple[object, ...]:
+        """What a test that fails says of it."""
+        return self.snapshot.reason, dict(self.snapshot.facts), self.snapshot, self.stdout, self.stderr
 
 
 def _read(path: Path) -> str:

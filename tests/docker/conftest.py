@@ -6,7 +6,6 @@ import contextlib
 import os
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 from docker.errors import APIError
 
-from jobq_magic import handover, pipeline, plugins
+from jobq_magic import handover, plugins
 from jobq_magic.backends.docker import DockerBackend
 from jobq_magic.engine import containers
 from jobq_magic.engine.client import Engine
@@ -29,51 +28,21 @@ from jobq_magic.images.intoengine import EngineDestination
 from jobq_magic.images.model import Base
 from jobq_magic.images.platforms import here
 from jobq_magic.run import Run
-from jobq_magic.runs.lock import Lock
 from jobq_magic.runs.store import Store
 from jobq_magic.runtime.wire import canonical, replace_file
-from jobq_magic.snapshot import Snapshot
-from tests.byhand import Written, opened
+from tests.byhand import Followed, opened
 from tests.services.engine import engine_host
-from tests.support import eventually
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
-@dataclass
-class Cell(Written):
+class Cell(Followed):
     """A cell on its way."""
-
-    place: Place
-    run: Run
-    follower: threading.Thread
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """Where it stands."""
-        return self.place.store.snapshot(self.run)
 
     @property
     def container(self) -> str:
         """What its container is called."""
         return f"jobq-{self.run.id}-1"
-
-    def end(self, timeout: float = 60) -> Snapshot:
-        """Where it ended."""
-        self.follower.join(timeout)
-        assert self.snapshot.final, (self.snapshot, self.stdout, self.stderr)
-        return self.snapshot
-
-    def until(self, line: str, timeout: float = 30) -> None:
-        """Waits until it has printed a line."""
-        eventually(lambda: line in self.stdout.splitlines() or self.snapshot.final, timeout)
-        assert line in self.stdout.splitlines(), (self.snapshot, self.stdout, self.stderr)
-
-    @property
-    def value(self) -> Any:
-        """That of its last expression."""
-        assert self.snapshot.phase == "succeeded", (self.snapshot, self.stdout, self.stderr)
-        return self.outcome.value
 
 
 @dataclass
@@ -130,11 +99,7 @@ class Place:
 
     def follow(self, run: Run) -> Cell:
         """A run on its way, with somebody who follows it."""
-        lock = Lock(run.paths.lock)
-        assert lock.acquire()
-        follower = threading.Thread(target=pipeline.advance, args=(self.store, run, lock), daemon=True)
-        follower.start()
-        return Cell(self, run, follower)
+        return Cell.begin(self, run)
 
     def start(self, cell: str, **how: Any) -> Cell:
         """A cell on its way."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,18 +12,17 @@ from typing import Any
 
 import pytest
 
-from jobq_magic import handover, pipeline, plugins
+from jobq_magic import handover, plugins
 from jobq_magic.handover import Handover
 from jobq_magic.image import BuildRequest, Packages, Recipe
 from jobq_magic.images import destinations
 from jobq_magic.images.platforms import here
 from jobq_magic.run import Run
-from jobq_magic.runs.lock import Lock
 from jobq_magic.runs.store import Store
 from jobq_magic.runtime.wire import canonical, replace_file
 from jobq_magic.site import Site
 from jobq_magic.snapshot import Snapshot
-from tests.byhand import Written, opened
+from tests.byhand import Followed, opened
 from tests.cluster.layout import REGISTRY_PULL, REGISTRY_PUSH
 from tests.cluster.work import Work
 from tests.support import eventually
@@ -34,18 +32,8 @@ SECONDS = 90
 """For anything that is waited for; a busy machine takes its time."""
 
 
-@dataclass
-class Cell(Written):
+class Cell(Followed):
     """A cell on its way."""
-
-    place: Place
-    run: Run
-    follower: threading.Thread
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """Where it stands."""
-        return self.place.store.snapshot(self.run)
 
     @property
     def job(self) -> str:
@@ -57,18 +45,11 @@ class Cell(Written):
         path: Path = getattr(self.run.paths.attempt(attempt).worker(rank), stream)
         return path.read_text() if path.exists() else ""
 
-    def end(self, timeout: float = SECONDS) -> Snapshot:
-        """Where it ended."""
-        eventually(lambda: self.snapshot.final, timeout)
-        self.follower.join(timeout)
-        assert not self.follower.is_alive()
-        return self.snapshot
-
-    def until(self, line: str, rank: int = 0, attempt: int = 1, timeout: float = SECONDS) -> None:
+    def until(self, line: str, timeout: float = SECONDS, *, rank: int = 0, attempt: int = 1) -> None:
         """Waits until a worker has printed a line."""
         there = lambda: line in self.written("stdout", rank, attempt).splitlines()  # noqa: E731
         eventually(lambda: there() or self.snapshot.final, timeout)
-        assert there(), (self.snapshot, self.stdout, self.stderr)
+        assert there(), self.told
 
     def reaches(self, phase: str, reason: str | None = None, timeout: float = SECONDS) -> Snapshot:
         """Waits until it is in a phase, for a reason."""
@@ -78,16 +59,8 @@ class Cell(Written):
             return now.phase == phase and reason in (None, now.reason)
 
         eventually(lambda: there() or self.snapshot.final, timeout)
-        assert there(), (self.snapshot, self.stdout, self.stderr)
+        assert there(), self.told
         return self.snapshot
-
-    @property
-    def value(self) -> Any:
-        """That of its last expression."""
-        assert self.snapshot.phase == "succeeded", (
-            self.snapshot.reason, dict(self.snapshot.facts), self.snapshot, self.stdout, self.stderr
-        )  # fmt: skip
-        return self.outcome.value
 
 
 @dataclass
@@ -136,11 +109,7 @@ class Place:
 
     def follow(self, run: Run) -> Cell:
         """A run on its way, with somebody who follows it."""
-        lock = Lock(run.paths.lock)
-        assert lock.acquire()
-        follower = threading.Thread(target=pipeline.advance, args=(self.store, run, lock), daemon=True)
-        follower.start()
-        return Cell(self, run, follower)
+        return Cell.begin(self, run)
 
     def start(self, cell: str, **how: Any) -> Cell:
         """A cell on its way."""

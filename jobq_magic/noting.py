@@ -1,0 +1,80 @@
+"""What a place says of a run, on its record: each change once, in an order that the table of phases allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from jobq_magic.errors import JobqError, StoreError
+from jobq_magic.protocols import Observation
+from jobq_magic.run import Run
+from jobq_magic.runs.store import Store
+from jobq_magic.snapshot import TRANSITIONS, Phase, Snapshot
+
+__all__ = ["record", "record_refusal"]
+
+
+def record(store: Store, run: Run, seen: Observation, mark: Mapping[str, Any]) -> None:
+    """Writes down what is new in what was seen.
+
+    Args:
+        store: where the run is recorded.
+        run: the run.
+        seen: of its place.
+        mark: of who writes.
+    """
+    known = store.snapshot(run)
+    have = {link.rel: link.href for link in known.links}
+    for link in seen.links:
+        if have.get(link["rel"]) != link["href"]:
+            store.append(run, link=dict(link), **mark)
+    for note in seen.notes:
+        if note not in known.notes:
+            store.append(run, note=note, **mark)
+    waits = seen.phase in (None, Phase.QUEUED, Phase.PAUSED)
+    if (place := (seen.place or known.place) if waits else None) != known.place:
+        store.append(run, place=None if place is None else asdict(place), **mark)
+    if seen.each is not None and seen.each != known.each:
+        store.append(run, each=[asdict(one) for one in seen.each], **mark)
+    if seen.phase is not None:
+        _record_phase(store, run, known, seen, mark)
+
+
+def _record_phase(store: Store, run: Run, known: Snapshot, seen: Observation, mark: Mapping[str, Any]) -> None:
+    attempt = max(seen.attempt or 1, known.attempt)
+    new = (seen.phase, seen.reason, attempt) != (known.phase, known.reason, known.attempt)
+    if not new and (not seen.facts or dict(seen.facts) == dict(known.facts)):
+        return
+    # Always with a reason, be it none: a wait for quota that is over must not be told any more.
+    event: dict[str, Any] = {"phase": seen.phase, "reason": seen.reason, "facts": dict(seen.facts)}
+    if run.paths.attempt(attempt).result.exists():
+        event["result"] = "ready"
+    since = known.times[-1].at if known.times else 0.0
+    if attempt > known.attempt:
+        event["attempt"] = attempt
+    else:
+        for phase, at in _skipped(known, seen):
+            store.append(run, phase=phase, at=max(at, since), reason="", **mark)
+            since = max(at, since)
+    if seen.at is not None:
+        event["at"] = max(seen.at, since)
+    store.append(run, **event, **mark)
+
+
+def _skipped(known: Snapshot, seen: Observation) -> Iterator[tuple[Phase, float]]:
+    """The phases between where a run stood and where it is seen that nobody saw while they lasted."""
+    now = known.phase
+    for phase, at in seen.passed:
+        if phase not in (seen.phase, now) and phase in TRANSITIONS[now]:
+            now = Phase(phase)
+            yield now, at
+
+
+def record_refusal(store: Store, run: Run, error: JobqError, **mark: Any) -> None:
+    """Writes down that a run was refused, which ends it."""
+    facts = {"error": error.what, "code": error.code, "lines": error.lines()}
+    try:
+        store.append(run, phase=Phase.FAILED, reason="refused", facts=facts, **mark)
+    except StoreError:
+        return  # the store is what refuses: its own error is on its way to the user
