@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import statistics
 import subprocess
-import threading
 import time
 from pathlib import Path
 
@@ -55,35 +54,25 @@ def _once(here: Ground, one: Kernel, number: int) -> tuple[float, float, int]:
         raise SystemExit(f"The pods were not there within {_WAIT:.0f} s")
     (run,) = (here.folder / "store/runs").glob(f"lines{number}-*")
     files = [run / "attempts/1/stdout", *(run / f"attempts/1/workers/{rank}/stdout" for rank in range(1, PODS))]
-    mine = _complete(files) - at
-    theirs = max(peer.end() for peer in peers) - at
-    return mine, theirs, sum(_wrong(path, rank) for rank, path in enumerate(files))
+    mine, theirs = _complete(files, [peer.path for peer in peers])
+    for peer in peers:
+        peer.close()
+    return mine - at, theirs - at, sum(_wrong(path, rank) for rank, path in enumerate(files))
 
 
 class _Peer:
-    """kubectl, reading the log of a pod until its last line."""
+    """kubectl, reading the log of a pod into a file."""
 
     def __init__(self, here: Ground, pod: str) -> None:
-        self._at = 0.0
-        self._words = [*shlex.split(here.kubectl()), "logs", "-f", pod]
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
+        self.path = here.folder / pod
+        with self.path.open("wb") as file:
+            self._process = subprocess.Popen([*shlex.split(here.kubectl()), "logs", "-f", pod], stdout=file)
 
-    def end(self) -> float:
-        """When it had the last line."""
-        self._thread.join(120)
-        return self._at
-
-    def _read(self) -> None:
-        with subprocess.Popen(self._words, stdout=subprocess.PIPE) as shown:
-            assert shown.stdout is not None
-            rest, last = b"", _LAST.encode()
-            while data := shown.stdout.read1(1 << 16):
-                rest = rest[-200:] + data
-                if last in rest:
-                    break
-            self._at = time.time()
-            shown.kill()
+    def close(self) -> None:
+        """Ends it."""
+        self._process.kill()
+        self._process.wait()
+        self.path.unlink()
 
 
 def _pods(here: Ground) -> list[str]:
@@ -98,15 +87,20 @@ def _pods(here: Ground) -> list[str]:
         time.sleep(0.05)
 
 
-def _complete(files: list[Path], seconds: float = 120) -> float:
-    """When the last lines of all were there."""
+def _complete(*groups: list[Path], seconds: float = 120) -> list[float]:
+    """When the last lines of all files of a group were there."""
     deadline = time.monotonic() + seconds
-    left = list(files)
-    while left and time.monotonic() < deadline:
-        left = [path for path in left if not _ends(path)]
-        if left:
-            time.sleep(0.01)
-    return time.time()
+    left = {number: list(files) for number, files in enumerate(groups)}
+    at = [0.0] * len(groups)
+    while any(left.values()) and time.monotonic() < deadline:
+        for number, files in left.items():
+            if files and not (still := [path for path in files if not _ends(path)]):
+                at[number] = time.time()
+            left[number] = still if files else []
+        time.sleep(0.01)
+    if any(left.values()):
+        raise SystemExit(f"Not there within {seconds:.0f} s: {left}")
+    return at
 
 
 def _ends(path: Path) -> bool:
