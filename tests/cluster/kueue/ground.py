@@ -43,6 +43,8 @@ SECONDS = 150.0
 _KUEUE = ("kueue.x-k8s.io", "v1beta2")
 _ETCD = "http://127.0.0.1:2379/v3"
 _HIGH = "jobq-test-high"
+_SHORT = 10.0
+"""Seconds of a cut after which connections break; those that were cut for longer stay silent."""
 _ROOM = "150m"
 """The quota of a round: one run, or one other."""
 
@@ -349,10 +351,12 @@ def hangs(ground: Ground, plan: Plan) -> bool:
 
 
 def cut(ground: Ground, plan: Plan) -> bool:
-    """Nothing comes through to the API server, and what was on its way is lost."""
+    """Nothing comes through to the API server; what was on its way is lost, and nobody is told but after a short cut."""
     ground.relay.freeze()
     _spend(ground, plan.last)
     ground.relay.lose()
+    if plan.last < _SHORT:
+        ground.relay.cut()
     return True
 
 
@@ -396,6 +400,22 @@ def follower_away(ground: Ground, plan: Plan) -> bool:
     _spend(ground, plan.last)
     ground.away = False
     return there
+
+
+def unseen(act: Callable[[Ground, Plan], bool]) -> Callable[[Ground, Plan], bool]:
+    """Nobody follows, and nobody looks, while it is done and for a while after."""
+
+    def done(ground: Ground, plan: Plan) -> bool:
+        ground.away = True
+        try:
+            ground.kill_followers()
+            found = act(ground, plan)
+            time.sleep(plan.last)
+        finally:
+            ground.away = False
+        return found
+
+    return done
 
 
 def kernel_killed(ground: Ground, plan: Plan) -> bool:
@@ -527,6 +547,14 @@ FAULTS = {
         2,
         ("submitting", "queued", *_AT_WORK),
     ),
+    "pod deleted, unseen": Fault(unseen(_deleted(_delete_pod)), ("succeeded", "failed"), 2, _AT_WORK),
+    "Job deleted, unseen": Fault(
+        unseen(_deleted(_delete_job)), ("succeeded", "lost:job-deleted"), 1, ("queued", *_AT_WORK)
+    ),
+    "namespace deleted, unseen": Fault(
+        unseen(_deleted(_delete_namespace)), ("succeeded", "failed", "lost", "cancelled:stopped"), 2, _AT_WORK
+    ),
+    "preempted, unseen": Fault(unseen(preempted), ("succeeded",), 2, _AT_WORK),
     "quota filled": Fault(freed, phases=("queued",), last=(4.0, 8.0)),
     "queue held": Fault(held("Hold"), phases=("queued", *_AT_WORK)),
     "queue held and drained": Fault(held("HoldAndDrain"), ("succeeded",), 2, ("queued", *_AT_WORK)),
@@ -539,7 +567,8 @@ def planned(kind: str, rng: random.Random) -> Plan:
     fault = FAULTS[kind]
     phase = rng.choice(list(fault.phases))
     into = {"submitting": 3.0, "queued": 2.0, "starting": 1.0, "running": 2.0, "ending": 0.4}[phase]
-    return Plan(kind, phase, rng.uniform(0, into), rng.uniform(*fault.last), rng.uniform(2, 5))
+    workers = 2 if rng.random() < 0.15 else None
+    return Plan(kind, phase, rng.uniform(0, into), rng.uniform(*fault.last), rng.uniform(2, 5), workers)
 
 
 @contextmanager
@@ -558,7 +587,9 @@ def play(ground: Ground, plan: Plan, seed: int = 0) -> Round:
 def _play(ground: Ground, plan: Plan, fault: Fault, seed: int) -> Round:
     played, began = Round(plan, seed), time.monotonic()
     waits = plan.phase == "queued"
-    ground.room(**({"preemption": {"withinClusterQueue": "LowerPriority"}} if plan.kind == "preempted" else {}))
+    ground.room(
+        **({"preemption": {"withinClusterQueue": "LowerPriority"}} if plan.kind.startswith("preempted") else {})
+    )
     if plan.kind == "quota filled":
         ground.other(600)
         eventually(lambda: ground.site.batch.read_namespaced_job("other", ground.site.namespace).status.active, 30)
@@ -571,7 +602,9 @@ def _play(ground: Ground, plan: Plan, fault: Fault, seed: int) -> Round:
         ground.kernel.go()
         if plan.phase == "submitting":
             time.sleep(plan.after)
-            played.done = fault.act(ground, plan) if ground.run or plan.kind != "namespace deleted" else False
+            played.done = (
+                fault.act(ground, plan) if ground.run or not plan.kind.startswith("namespace deleted") else False
+            )
         found = _opened(ground, before)
         if found is None:  # it was killed before it had begun: nothing happened, and nothing is on record
             return played
@@ -579,11 +612,11 @@ def _play(ground: Ground, plan: Plan, fault: Fault, seed: int) -> Round:
         if plan.phase != "submitting" and ground.reaches(plan.phase):
             _spend(ground, plan.after)
             played.done = not ground.over and fault.act(ground, plan)
-        elif plan.kind == "namespace deleted" and not played.done:
+        elif plan.kind.startswith("namespace deleted") and not played.done:
             played.done = fault.act(ground, plan)
-        if waits and plan.kind not in ("quota filled", "namespace deleted"):
+        if waits and not plan.kind.startswith(("quota filled", "namespace deleted")):
             ground.queue_is({"stopPolicy": "None"})
-        if plan.kind == "namespace deleted" and not _over_soon(ground):
+        if plan.kind.startswith("namespace deleted") and not _over_soon(ground):
             commands.stop(ground.store, ground.run)  # nobody may ask for its Job any more: somebody must end it
         ground.until(lambda: ground.over)
         _settled(ground, plan)
@@ -605,7 +638,7 @@ def _options(ground: Ground, plan: Plan) -> dict[str, Any]:
         "mode": "kueue", "queue": ground.queue, "cpus": 0.1, "memory": "200Mi", "base": "host", "out": ["total"],
         "push": f"http://{REGISTRY_PUSH}/tests", "pull": f"{REGISTRY_PULL}/tests",
     }  # fmt: skip
-    return {**found, **({"workers": plan.workers} if plan.workers else {})}
+    return {**found, **({"workers": plan.workers, "cpus": 0.06} if plan.workers else {})}
 
 
 def _opened(ground: Ground, before: set[str]) -> Run | None:
@@ -623,7 +656,7 @@ def _settled(ground: Ground, plan: Plan) -> None:
     """Until no cell is at work, and the follower has let go of what the cluster had of the run."""
     with contextlib.suppress(AssertionError):
         eventually(lambda: not ground.witness.busy, 40)
-    if plan.kind != "namespace deleted":
+    if not plan.kind.startswith("namespace deleted"):
         with contextlib.suppress(AssertionError):
             eventually(lambda: not ground.gone(), 40, 0.2)
 
@@ -639,7 +672,7 @@ def _judged(ground: Ground, plan: Plan, fault: Fault, done: bool) -> Verdict:
     snapshot = store.snapshot(run)
     if (snapshot.phase, snapshot.reason) != (found.end, found.reason):
         wrong(f"faces say {snapshot.phase} ({snapshot.reason}), the record says {found.end} ({found.reason})")
-    if plan.kind != "namespace deleted" and (left := ground.gone()):
+    if not plan.kind.startswith("namespace deleted") and (left := ground.gone()):
         wrong(left)
     if ground.witness.busy:
         wrong("its cell is still being executed")

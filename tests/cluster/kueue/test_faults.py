@@ -27,14 +27,14 @@ SEED = int(os.environ.get("FAULTS_SEED") or time.time())
 ROUNDS = int(os.environ.get("FAULTS_ROUNDS") or 66)
 
 PLANS = [
-    Plan("API server killed", "running", 0.5, 1.0),
-    Plan("Kueue crashed", "running", 0.5),
-    Plan("follower killed", "running", 0.7),
-    Plan("kernel and follower killed", "ending", 0.0, 1.0),
-    Plan("network cut", "running", 0.5, 4.0),
-    Plan("preempted", "running", 0.5, 1.0),
-    Plan("Job deleted", "running", 0.5),
-    Plan("shim killed", "running", 0.5),
+    Plan("API server killed", "running", 0.3, 0.5, 2.0),
+    Plan("Kueue crashed", "running", 0.3, seconds=1.5),
+    Plan("follower killed", "running", 0.3, seconds=1.5),
+    Plan("kernel and follower killed", "ending", 0.0, 0.5, 1.0),
+    Plan("network cut", "running", 0.3, 3.0, 2.0),
+    Plan("preempted", "running", 0.3, 0.5, 2.0),
+    Plan("Job deleted, unseen", "running", 0.3, 3.0),
+    Plan("shim killed", "running", 0.3),
 ]
 
 
