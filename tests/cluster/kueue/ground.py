@@ -351,7 +351,7 @@ def hangs(ground: Ground, plan: Plan) -> bool:
 
 
 def cut(ground: Ground, plan: Plan) -> bool:
-    """Nothing comes through to the API server; what was on its way is lost, and nobody is told but after a short cut."""
+    """Nothing comes through to the API server, and what was on its way is lost; after a short cut that is noticed."""
     ground.relay.freeze()
     _spend(ground, plan.last)
     ground.relay.lose()
