@@ -5,6 +5,7 @@ Secrets are not among it: a manifest can be read by whoever may look at Jobs.
 
 from __future__ import annotations
 
+import math
 import posixpath
 from typing import Any
 
@@ -29,7 +30,7 @@ def environment(facts: Facts, grace: int) -> list[dict[str, Any]]:
     asked = {name: text for name, text in (facts.spec.get("env") or {}).items() if text is not None}
     if "PYTHONPATH" in asked:
         asked["PYTHONPATH"] = f"{_PATH}:{asked['PYTHONPATH']}"
-    common = {**_home(facts), **_site(facts), **_rendezvous(facts), **asked}
+    common = {**_home(facts), **_site(facts), **_threads(facts), **_rendezvous(facts), **asked}
     return [_variable(name, value) for name, value in {**common, **_ours(facts, grace)}.items()]
 
 
@@ -50,6 +51,14 @@ def _site(facts: Facts) -> dict[str, Any]:
         path = posixpath.join(mounts.CERTIFICATES, facts.site.ca.partition("/")[2])
         known |= {"SSL_CERT_FILE": path, "REQUESTS_CA_BUNDLE": path}
     return known
+
+
+def _threads(facts: Facts) -> dict[str, Any]:
+    """A share of the CPUs hides none of them: libraries would start a thread for each, which block each other."""
+    if not (cpus := facts.spec.get("cpus")):
+        return {}
+    threads = str(max(1, math.ceil(cpus)))
+    return {"OMP_NUM_THREADS": threads, "PYTHON_CPU_COUNT": threads}
 
 
 def _rendezvous(facts: Facts) -> dict[str, Any]:

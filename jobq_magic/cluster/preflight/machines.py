@@ -20,10 +20,11 @@ _LABELS = ("kubernetes.io/arch", "beta.kubernetes.io/arch")
 
 def look(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
     """Whether the queue has machines that the image is made for."""
-    if not wanted.platform:
+    platform = wanted.platform or wanted.machine
+    if not platform:
         return
-    arch = wanted.platform.split("/")[1] if "/" in wanted.platform else wanted.platform
-    told = f"The image is made for {wanted.platform}"
+    arch = platform.split("/")[1] if "/" in platform else platform
+    told = f"The image is made for {platform}"
     do = "Name the platform of the machines: --platform linux/" + ("arm64" if arch == "amd64" else "amd64")
     chosen = _arch(wanted.pod.get("nodeSelector") or {})
     if chosen and chosen != arch:
@@ -37,7 +38,7 @@ def look(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
         yield Finding("platform", "problem", f"{told}, and the queue has machines with {there} only", do)
     elif arch in labelled or chosen:
         yield Finding("platform", "ok", f"{told}, which the machines are")
-    else:
+    elif wanted.platform:
         yield Finding("platform", "unknown", f"{told}; what the machines are is not told")
 
 

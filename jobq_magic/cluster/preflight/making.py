@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,13 @@ __all__ = ["wanted_of"]
 _ID = "20000101-000000-preflight"
 _IMAGE = "registry.invalid/jobq@sha256:" + "0" * 64
 """The image is made later; its name is of no account here."""
+_MACHINES = {
+    "x86_64": "linux/amd64",
+    "amd64": "linux/amd64",
+    "aarch64": "linux/arm64",
+    "arm64": "linux/arm64",
+}
+"""What images are made for here, where nobody asks for another platform (`images.platforms`)."""
 
 
 def wanted_of(spec: Mapping[str, Any], site: Site, place: Place) -> Wanted:
@@ -38,5 +46,6 @@ def wanted_of(spec: Mapping[str, Any], site: Site, place: Place) -> Wanted:
         template=job["spec"]["template"],
         site=site,
         platform=str(whole["platform"] or ""),
+        machine="" if whole["image"] else _MACHINES.get(platform.machine(), ""),
         job=job,
     )

@@ -27,9 +27,11 @@ class Wanted:
     """The pod template of the Job, patched by the site's."""
     site: Site = field(default_factory=Site)
     platform: str = ""
-    """What the image is made for, `linux/amd64`; "" where that is not known."""
+    """What the image is to be made for, `linux/amd64`; "" where nobody said so."""
     job: Mapping[str, Any] = field(default_factory=dict)
     """The Job; empty where the API server is not to be shown one."""
+    machine: str = ""
+    """What the image is made for where nobody said so; "" where it is there already."""
 
     @property
     def pod(self) -> Mapping[str, Any]:

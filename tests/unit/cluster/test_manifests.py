@@ -256,6 +256,13 @@ def test_no_secret_stands_in_a_manifest():
     assert "TOKEN" not in json.dumps(job(secret=["TOKEN=OTHER"]))
 
 
+def test_libraries_start_as_many_threads_as_there_are_cpus_for_them():
+    seen = environment(cpus=1.5)
+    assert (seen["OMP_NUM_THREADS"], seen["PYTHON_CPU_COUNT"]) == ("2", "2")
+    assert environment(cpus=4, env=["OMP_NUM_THREADS=1"])["OMP_NUM_THREADS"] == "1"
+    assert "OMP_NUM_THREADS" not in environment()
+
+
 def test_a_value_means_what_it_says_though_kubernetes_expands_some():
     given = {"A": "$(HOME)", "B": "a$$b", "C": "$"}
     seen = environment(env=given)

@@ -1,0 +1,55 @@
+"""Whether the machines of a queue are those that the image is made for."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import replace
+
+import pytest
+
+from jobq_magic.cluster.connection import Place
+from jobq_magic.cluster.preflight import machines
+from jobq_magic.cluster.preflight.making import wanted_of
+from jobq_magic.site import Site
+
+from .support import given, listed, named, there, told, wanted
+
+
+def seen(*archs):
+    flavors = [
+        named(f"f{at}", spec={"nodeLabels": {"kubernetes.io/arch": arch} if arch else {}})
+        for at, arch in enumerate(archs)
+    ]
+    groups = [{"flavors": [{"name": f"f{at}"} for at in range(len(archs))]}]
+    return given({"flavors": listed(*flavors), "cluster-queue": there(named("blue", spec={"resourceGroups": groups}))})
+
+
+@pytest.mark.parametrize(
+    ("asked", "machine", "archs", "levels"),
+    [
+        ("linux/arm64", "linux/amd64", ["arm64"], ["ok"]),
+        ("", "linux/amd64", ["amd64", "arm64"], ["ok"]),
+        ("", "linux/amd64", ["arm64"], ["problem"]),
+        ("", "linux/amd64", [""], []),
+        ("linux/amd64", "linux/amd64", [""], ["unknown"]),
+        ("", "", ["arm64"], []),
+    ],
+    ids=[
+        "asked for",
+        "by default",
+        "the wrong one by default",
+        "nothing is told",
+        "asked in vain",
+        "an image is named",
+    ],
+)
+def test_what_is_asked_for_counts_else_what_this_machine_is(asked, machine, archs, levels):
+    looked = machines.look(seen(*archs), replace(wanted(), platform=asked, machine=machine))
+    assert [level for _, level, _, _ in told(looked)] == levels
+
+
+def test_images_are_made_for_this_machine_unless_one_is_named(monkeypatch):
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    place = Place("lab", "team", "https://lab", inside=False)
+    assert wanted_of({"queue": "main"}, Site(), place).machine == "linux/arm64"
+    assert wanted_of({"image": "python:3.11"}, Site(), place).machine == ""
