@@ -1,9 +1,12 @@
-"""How people write amounts: bytes, memory, and what a job asks of a cluster."""
+"""How people write amounts (bytes, memory, what a job asks of a cluster), and digests."""
 
 from __future__ import annotations
 
-__all__ = ["asked", "binary", "size"]
+import re
 
+__all__ = ["asked", "binary", "brief", "size"]
+
+_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 _NAMES = {"cpu": ("cpu", "cpus"), "pods": ("pod", "pods")}
 
 
@@ -35,3 +38,8 @@ def asked(resource: str, count: float | None = None) -> str:
     else:
         one, many = _NAMES.get(resource, (resource, resource))
     return many if count is None else f"{count:,.6g} {one if count == 1 else many}"
+
+
+def brief(text: str) -> str:
+    """A text whose digests are as long as a person compares them: `team/jobq@sha256:647e83378008…`."""
+    return _DIGEST.sub(r"\1…", text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from jobq_magic.figures import brief
 from jobq_magic.snapshot import Phase, PlaceTold, QuotaTold, Snapshot, WorkerTold
 from jobq_magic.words import Words, about, binary, reason, some
 
@@ -39,10 +40,8 @@ def ordinal(number: int) -> str:
 
 
 def place(told: PlaceTold) -> str:
-    """Where it stands: `3rd of 12 in queue main (cluster queue blue) · about 4 min (a guess)`."""
+    """Where it stands: `3rd of 12 in queue main · about 4 min (a guess)`."""
     queue = f"queue {told.queue}"
-    if told.cluster_queue and told.cluster_queue != told.queue:
-        queue += f" (cluster queue {told.cluster_queue})"
     position = short(told)
     parts = [f"{position} in {queue}" if position else f"In {queue}"]
     if told.estimate is not None:
@@ -82,15 +81,16 @@ def said(snapshot: Snapshot) -> str:
     words = snapshot.facts.get("said")
     if not isinstance(words, str) or not words.strip():
         return ""
+    words = brief(words.strip())
     told = reason(snapshot.reason, snapshot.facts, run=snapshot.run)
-    return "" if told is not None and words.strip() in told.sentence else words.strip()
+    return "" if told is not None and words in told.sentence else words
 
 
 def attempt(snapshot: Snapshot) -> str:
-    """Why it is not the first attempt: `Attempt 2: the one before had to make room for ada/train`."""
-    if snapshot.attempt < 2:
-        return ""
+    """Why it is not the first attempt; "" where that is still why it waits."""
     before = snapshot.before
+    if snapshot.attempt < 2 or (before is not None and before.reason == snapshot.reason):
+        return ""
     told = reason(before.reason, before.facts, run=snapshot.run) if before is not None else None
     return f"Attempt {snapshot.attempt}" + (f"; what ended the one before: {told.sentence}" if told else "")
 

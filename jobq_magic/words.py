@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from jobq_magic.figures import binary, size
+from jobq_magic.figures import binary, brief, size
 from jobq_magic.phrases import CLUSTER, spoken
 from jobq_magic.snapshot import Phase, Snapshot
 
@@ -192,6 +192,9 @@ class _Facts(dict[str, Any]):
             self["limit"] = binary(limit)
         if isinstance(seconds := self.get("seconds"), int | float):
             self["seconds"] = duration(seconds)
+        for name in ("image", "said"):
+            if isinstance(told := self.get(name), str):
+                self[name] = brief(told)
         for name, words in spoken(facts).items():
             self.setdefault(name, words)
 

@@ -19,7 +19,7 @@ _LINE = 200
 
 def place(snapshot: Snapshot) -> str:
     """Where it stands, in one line; "" where it is in no queue now."""
-    if snapshot.place is None or snapshot.final or not snapshot.place.queue:
+    if snapshot.place is None or snapshot.final or snapshot.phase is Phase.PAUSED or not snapshot.place.queue:
         return ""
     return short(queuewords.place(snapshot.place), _LINE)
 

@@ -78,12 +78,13 @@ color:var(--jq-mut);align-items:center}
 .jq.jq.jq code{font:12px var(--jp-code-font-family,ui-monospace,Menlo,"DejaVu Sans Mono",monospace);padding:0;
 color:var(--jq-fg);background:none}
 .jq.jq.jq code.jq-copy{user-select:all;cursor:text;border-radius:3px;background:var(--jq-soft);padding:1px 4px}
+.jq .jq-say code{white-space:nowrap}
 .jq-btn{font:inherit;color:var(--jq-fg);background:var(--jq-bg);border:1px solid var(--jq-line);border-radius:4px;
 padding:1px 10px;cursor:pointer;margin-left:auto}
 .jq .jq-again{display:none}[data-jp-theme-light] .jq .jq-again{display:inline-block}.jq-again+.jq-btn{margin-left:0}
 .jq :focus-visible{outline:2px solid var(--jq-blue);outline-offset:1px}
 .jq details{border-top:1px solid var(--jq-line);font-size:12px}
-.jq>details:first-child{border-top:0}
+.jq>details:first-child,.jq>details:first-child+details{border-top:0}
 .jq summary{padding:6px 12px;cursor:pointer;color:var(--jq-mut)}
 .jq-fit{overflow-x:auto}
 .jq .jq-found{color:var(--c);font-weight:600;white-space:nowrap}

@@ -55,8 +55,8 @@ def server() -> Iterator[Server]:
 
 
 @contextmanager
-def serving() -> Iterator[Server]:
-    """A Jupyter server with a home, a store and settings of its own."""
+def serving(**more: str) -> Iterator[Server]:
+    """A Jupyter server with a home, a store and settings of its own; `more` is in its environment, too."""
     with (
         tempfile.TemporaryDirectory(prefix="jq-", ignore_cleanup_errors=True) as runtime,
         tempfile.TemporaryDirectory(prefix="jobq ü ", ignore_cleanup_errors=True) as base,
@@ -80,6 +80,7 @@ def serving() -> Iterator[Server]:
             "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
             "XDG_CONFIG_HOME": str(home / ".config"),
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+            **more,
         }
         (home / ".jupyter/labconfig").mkdir(parents=True)
         (home / ".jupyter/labconfig/page_config.json").write_text(json.dumps(_PAGE))

@@ -88,7 +88,7 @@ def test_a_run_is_paused_and_resumed_by_button_and_shows_its_place(lab, hold):
     quota = [{"resource": "cpu", "flavor": "small", "asked": 4, "free": 1, "most": 8}]
     each = [{"rank": 0, "phase": "starting", "node": "node-a"}, {"rank": 1, "phase": ""}]
     store.append(run, phase="queued", reason="", place={**place, "quota": quota}, each=each)
-    expect(area.get_by_text("3rd of 12 in queue main (cluster queue blue)")).to_be_visible()
+    expect(area.get_by_text("3rd of 12 in queue main")).to_be_visible()
     expect(area.get_by_role("list", name="Workers").get_by_role("listitem")).to_have_count(2)
     area.get_by_text("Quota: 4 cpu asked, 1 free").click()
     expect(area.get_by_role("cell", name="8", exact=True)).to_be_visible()

@@ -26,7 +26,7 @@ def test_a_place_says_only_what_is_known():
     assert queuewords.place(PlaceTold("main", "main", 2)) == "2nd in queue main"
     assert (
         queuewords.place(PlaceTold("main", "blue", 3, 12, estimate=240))
-        == "3rd of 12 in queue main (cluster queue blue) · about 4 min (a guess)"
+        == "3rd of 12 in queue main · about 4 min (a guess)"
     )
 
 
