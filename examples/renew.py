@@ -1,6 +1,7 @@
 """Executes examples headless and writes them back: `python examples/renew.py [01-hello ...]`, by default all of them.
 
-In a store of its own, so that no output shows your runs.
+In a store of its own, so that no output shows your runs. `06-kueue` wants a cluster with a profile called `cluster` and a
+queue called `full`: that of the tests, by `. build/cluster/env.sh`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ def main() -> None:
         notebook = nbformat.read(path, as_version=4)
         resources = {"metadata": {"path": str(HERE)}}
         NotebookClient(notebook, timeout=300, record_timing=False, resources=resources).execute()
+        for output in (output for cell in notebook.cells for output in cell.get("outputs", ())):
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)  # nothing without its kernel
         notebook.metadata = METADATA  # without the versions of this machine
         nbformat.validate(notebook)
         path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
