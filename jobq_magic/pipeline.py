@@ -224,9 +224,14 @@ def _follow(store: Store, run: Run, lock: Lock, backend: Backend, attempt: int, 
     try:
         if backend.needs_image and not _built(store, run, lock, mark):
             return
+    except JobqError as error:
+        record_refusal(store, run, error, **mark)
+        return
+    try:
         handle = store.handle(run) or _start(store, run, lock, attempt, backend, mark)
     except JobqError as error:
         record_refusal(store, run, error, **mark)
+        _settle(store, run, lock, backend, {})  # what was asked for in part, or without an answer
         return
     if handle is None:
         return
@@ -293,11 +298,14 @@ def _start(
     store: Store, run: Run, lock: Lock, attempt: int, backend: Backend, mark: Mapping[str, Any]
 ) -> Mapping[str, Any] | None:
     """Starts the job; what keeps its place from taking it for a moment is waited for."""
-    deadline = time.monotonic() + _REFUSING
+    deadline, tried = time.monotonic() + _REFUSING, False
     while _beats(store, lock):
         if reason := asked(run):
             store.append(run, phase=Phase.CANCELLED, reason=reason, **mark)
+            if tried:
+                _settle(store, run, lock, backend, {})
             return None
+        tried = True
         try:
             handle = backend.submit(run, attempt)
         except BackendError as error:

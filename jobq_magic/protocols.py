@@ -127,7 +127,10 @@ class Settles(Protocol):
     """Holds something for a run that has ended, which it can let go of."""
 
     def settle(self, run: Run, handle: Mapping[str, Any]) -> bool:
-        """Removes what it holds of a run whose end is on record. False: it could not now; ask again."""
+        """Removes what it holds of a run whose end is on record. False: it could not now; ask again.
+
+        The handle is empty where it was asked to start the job, and did not say that it had.
+        """
 
 
 @runtime_checkable

@@ -259,6 +259,12 @@ def test_a_place_that_refuses_is_not_asked_again(backend, store, run):
     assert (store.snapshot(run).phase, store.snapshot(run).facts["error"]) == ("failed", "The cluster says no")
 
 
+def test_what_may_have_been_made_of_a_job_that_was_not_started_is_let_go_of(backend, store, run):
+    backend.refusals = [BackendError("no", "The cluster says no")]
+    follow(store, run).join(10)
+    assert len(backend.settled) == 3
+
+
 def test_who_stops_a_run_that_cannot_be_started_yet_stops_it(backend, store, run):
     backend.refusals = [Passing("silent", "The cluster is silent")] * 100
     thread = follow(store, run)
@@ -266,3 +272,4 @@ def test_who_stops_a_run_that_cannot_be_started_yet_stops_it(backend, store, run
     store.request_stop(run)
     thread.join(10)
     assert store.snapshot(run).phase == "cancelled"
+    assert len(backend.settled) == 3

@@ -123,7 +123,7 @@ class KueueBackend:
     def settle(self, run: Run, handle: Mapping[str, Any]) -> bool:
         """Removes the Job, since all of it is on record."""
         try:
-            making.remove(self._api(run), run)
+            making.remove(self._api(run), run, sure=bool(handle))
         except BackendError:
             return False
         return True

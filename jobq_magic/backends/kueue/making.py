@@ -47,6 +47,7 @@ def make(api: Api, run: Run) -> Mapping[str, Any]:
         api.patch(kinds.path(kinds.SECRETS, namespace, name), manifests.owned(name, uid))
     except Missing:
         if not _begun(there):
+            api.delete(kinds.path(kinds.JOBS, namespace, name))
             raise BackendError(
                 "secret-gone",
                 f"The Secret {name} of this run was removed before its Job began",
@@ -69,9 +70,25 @@ def furnish(api: Api, run: Run, uid: str) -> None:
         _put(api, kinds.path(kinds.SERVICES, namespace), service)
 
 
-def remove(api: Api, run: Run) -> None:
-    """Removes all objects of a run; what the Job owns goes with it."""
+def remove(api: Api, run: Run, *, sure: bool = True) -> None:
+    """Removes all objects of a run; what the Job owns goes with it.
+
+    Args:
+        api: the cluster.
+        run: whose.
+        sure: whether the Job of its name is known to be its own.
+
+    Raises:
+        BackendError: it could not.
+    """
     name, namespace = names.name_of(run.id), api.place.namespace
+    if not sure:
+        try:
+            _found(api, run, name)
+        except BackendError as error:
+            if error.code == "name-taken":
+                return
+            raise
     api.delete(kinds.path(kinds.JOBS, namespace, name))
     api.delete(kinds.path(kinds.SECRETS, namespace, name))
 
