@@ -244,8 +244,7 @@ _STARTING: Mapping[str, tuple[str, str]] = {
     "pulling": ("Its image is being fetched{to_node}", "A next run there starts faster"),
     "image-missing": (
         "It cannot start: its image {image} is not in the registry",
-        "Check --image, if you named one. What was made is put where --push says, and looked for where --pull says: that "
-        "must be one place. If it was removed since, run it again with %jobq rerun {run}",
+        "Check --image, if you named one; what --push has put must be found where --pull says. Then %jobq rerun {run}",
     ),
     "image-denied": (
         "It cannot start: the registry {registry} wants a login for its image {image}, or does not have it",

@@ -25,8 +25,8 @@ def folded(told: PlaceTold | None) -> str:
         rows = queuewords.quota(told.quota)
         table = account.table(queuewords.QUOTA, rows, code={0}, right=range(1, 5))
         summary = "; ".join(f"{row[1]} {row[0]} asked" + (f", {row[2]} free" if row[2] else "") for row in rows[:2])
-        of = f'<div class="jq-note jq-mut">of the cluster queue {safe(told.cluster_queue)}</div>' if told.cluster_queue else ""
-        drawn += f"<details><summary>Quota: {safe(summary)}</summary>{of}{table}</details>"
+        of = f'<div class="jq-note jq-mut">of the cluster queue {safe(told.cluster_queue)}</div>'
+        drawn += f"<details><summary>Quota: {safe(summary)}</summary>{of * bool(told.cluster_queue)}{table}</details>"
     if told.ahead:
         first = "".join(f"<li>{safe(one)}</li>" for one in told.ahead[:_AHEAD])
         more = f"<li>and {len(told.ahead) - _AHEAD} more</li>" if len(told.ahead) > _AHEAD else ""

@@ -50,7 +50,7 @@ WAITS = (
          "Ask for at most 0.5 cpus, or use queue wide, which has 64 cpus"),
     Wait("queue-stopped", "night --cpus 1", "queued", "The queue night is stopped", "use another queue with --queue"),
     Wait("no-image", f"wide --cpus 0.05 --pull {REGISTRY_PULL}/elsewhere", "starting",
-         "is not in the registry", "that must be one place"),
+         "is not in the registry", "what --push has put must be found where --pull says"),
     Wait("no-node", "wide --cpus 48", "starting",
          "It has its quota, but no node has room for it: none has 48 cpus free", "It starts when a node has room"),
     Wait("preempted", "shared --cpus 0.1", "queued",
