@@ -7,15 +7,16 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jobq_magic import handover
 from jobq_magic.backends.kueue import making, wanting
 from jobq_magic.backends.kueue.elsewhere import Elsewhere
 from jobq_magic.backends.kueue.following import Following
+from jobq_magic.backends.kueue.silence import Silence
 from jobq_magic.backends.kueue.watched import Watched
-from jobq_magic.cluster import connection, kubeconfig, manifests, neighbours, preflight
+from jobq_magic.cluster import connection, kinds, kubeconfig, manifests, neighbours, preflight
 from jobq_magic.cluster.client import Api, Forbidden
 from jobq_magic.cluster.watching import Watches
 from jobq_magic.errors import BackendError, JobqError
@@ -34,6 +35,17 @@ _RIGHTS = 10.0
 """Seconds for which it is not believed that a right is missing."""
 
 
+@dataclass
+class _Known:
+    """What this process has of a run while it follows it."""
+
+    following: Following
+    place: Elsewhere
+    silence: Silence = field(default_factory=Silence)
+    overdue: bool = False
+    """It was asked to end by itself, since its time is over."""
+
+
 class KueueBackend:
     """Runs jobs as Jobs that Kueue admits."""
 
@@ -50,9 +62,7 @@ class KueueBackend:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._watched: dict[tuple[str, ...], Watched] = {}
-        self._runs: dict[str, Following] = {}
-        self._places: dict[str, Elsewhere] = {}
-        self._overdue: set[str] = set()
+        self._runs: dict[str, _Known] = {}
         self._forbidden: dict[str, float] = {}
 
     def locate(self, target: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -62,6 +72,10 @@ class KueueBackend:
         paths = os.pathsep.join(map(str, kubeconfig.files(site, os.environ)))
         site = replace(site, context=place.context, namespace=place.namespace, kubeconfig=paths)
         return {**target, "where": in_queue(target.get("queue"), place.namespace), "site": site.to_json()}
+
+    def warm(self, target: Mapping[str, Any]) -> None:
+        """With a connection that is open when the first cell is checked."""
+        kinds.kueue_version(connection.kept(Site.from_json(target["site"]), os.environ))
 
     def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> tuple[str, ...]:
         """Refuses what the cluster will not take; see `cluster.preflight`."""
@@ -96,26 +110,27 @@ class KueueBackend:
     def observe(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> Observation:
         """What is known of it now, by watches and by what its pods have printed."""
         try:
-            following = self._following(run)
+            known = self._known(run)
         except JobqError as error:
             return Observation(notes=(str(error),))
-        seen = self._places[run.id].told(following.observe(_asked(run)))
+        seen = known.place.told(known.following.observe(_asked(run)))
+        seen = known.silence.told(seen, known.place.watches)
         if seen.phase in ("succeeded", "failed", "cancelled", "lost"):
             self._forget(run)
         return seen
 
     def wait(self, run: Run, attempt: int, handle: Mapping[str, Any], seconds: float) -> None:
         """Returns as soon as something of the run changed."""
-        following = self._runs.get(run.id)
-        if following is None:
+        known = self._runs.get(run.id)
+        if known is None:
             time.sleep(seconds)
         else:
-            following.wait(seconds)
+            known.following.wait(seconds)
 
     def stop(self, run: Run, attempt: int, handle: Mapping[str, Any], reason: str) -> None:
         """Removes the Job: its pods get SIGTERM, and the grace to say their last words."""
-        if reason == "deadline" and run.id not in self._overdue:
-            self._overdue.add(run.id)
+        if reason == "deadline" and (known := self._runs.get(run.id)) is not None and not known.overdue:
+            known.overdue = True
             return  # the job ends itself, and tells it; who asks again has it removed
         with contextlib.suppress(BackendError):
             making.remove(self._api(run), run)
@@ -134,8 +149,7 @@ class KueueBackend:
 
     def pause(self, run: Run, attempt: int, handle: Mapping[str, Any], *, wanted: bool) -> bool:
         """By `spec.active` of the Workload, the one way that Kueue does not undo."""
-        following = self._following(run)
-        workload = following.objects.workload
+        workload = self._known(run).following.objects.workload
         if workload is None:  # Kueue has not seen the Job yet
             return False
         wanting.activate(self._api(run), workload, active=not wanted)
@@ -143,12 +157,11 @@ class KueueBackend:
 
     def close(self) -> None:
         """Ends watches and connections; they are made again when needed."""
-        for following in self._runs.values():
-            following.close()
+        for known in self._runs.values():
+            known.following.close()
         for watched in self._watched.values():
             watched.close()
         self._runs.clear()
-        self._places.clear()
         self._watched.clear()
         connection.forget()
 
@@ -170,20 +183,17 @@ class KueueBackend:
                 self._watched[key] = Watched(Watches(api))
             return self._watched[key]
 
-    def _following(self, run: Run) -> Following:
-        if (following := self._runs.get(run.id)) is None:
+    def _known(self, run: Run) -> _Known:
+        if (known := self._runs.get(run.id)) is None:
             api = self._api(run)
             place = Elsewhere(self._watch(api), run, lambda cluster: self._reached(run, cluster))
-            following = Following(api, place, run, run.paths.key.read_bytes())
-            self._places[run.id] = place
-            self._runs[run.id] = following
-        return following
+            known = self._runs[run.id] = _Known(Following(api, place, run, run.paths.key.read_bytes()), place)
+        return known
 
     def _forget(self, run: Run) -> None:
-        if (following := self._runs.pop(run.id, None)) is not None:
-            following.close()
-        self._places.pop(run.id, None)
-        self._overdue.discard(run.id)
+        if (known := self._runs.pop(run.id, None)) is not None:
+            known.following.close()
+        self._forbidden.pop(run.id, None)
 
 
 def _asked(run: Run) -> str:
