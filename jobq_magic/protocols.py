@@ -11,7 +11,7 @@ from jobq_magic.nearby import Neighbours
 from jobq_magic.run import Run
 from jobq_magic.snapshot import PlaceTold, WorkerTold
 
-__all__ = ["Backend", "Carries", "Examines", "Locates", "Observation", "Pauses", "Settles", "Surveys", "Waits"]
+__all__ = ["Backend", "Carries", "Examines", "Locates", "Observation", "Pauses", "Settles", "Surveys", "Waits", "Warms"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,4 +165,16 @@ class Surveys(Protocol):
 
         Raises:
             JobqError: the place cannot be reached, or shows nothing at all.
+        """
+
+
+@runtime_checkable
+class Warms(Protocol):
+    """Has much to load before it can take its first job."""
+
+    def warm(self, target: Mapping[str, Any]) -> None:
+        """Loads it, and opens a connection, for a target that the user's settings name.
+
+        Raises:
+            JobqError: the place cannot be reached.
         """

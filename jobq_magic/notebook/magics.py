@@ -75,7 +75,7 @@ def load(shell: Any) -> None:
     """Puts the magics into a shell, once."""
     if shell is None or _NAME in shell.__dict__:
         return
-    from jobq_magic.notebook import completion, manual, postmortem
+    from jobq_magic.notebook import completion, manual, postmortem, warming
 
     magics = JobqMagics(shell)
     shell.__dict__[_NAME] = magics
@@ -84,6 +84,8 @@ def load(shell: Any) -> None:
     shell.events.register("post_run_cell", magics.history.post_run_cell)
     shell.input_transformers_post.append(_let_empty_cells_reach_us)
     magics.guests = [room.install(shell) for room in (completion, manual, postmortem)]
+    magics.observe(lambda _: warming.begin(magics.settings()), names=["mode", "profile"])
+    warming.begin(magics.settings())
 
 
 def unload(shell: Any) -> None:
