@@ -60,7 +60,7 @@ def counted() -> list[Row]:
 
 
 _SUBMIT = """
-import os, sys
+import os, sys, time
 from pathlib import Path
 from jobq_magic import follower, pipeline
 from jobq_magic.capture import Source
@@ -71,6 +71,8 @@ options = {'mode': 'kueue', 'cpus': 0.05, 'memory': '100Mi'}
 resolved = resolve(options, cwd=Path.cwd(), environ=os.environ, interactive=True)
 source = Source('import time\\ntime.sleep(600)', 'Cell [1]', {})
 run = pipeline.submit(resolved, source, store).run
+follower.ensure(store)
+while store.handle(run) is None: time.sleep(0.1)  # the base is there, once for all
 for _ in range(int(sys.argv[1]) - 1):
     pipeline.rerun(store, run)
 follower.ensure(store)

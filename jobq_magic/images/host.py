@@ -12,6 +12,7 @@ import hashlib
 import os
 import platform
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -29,6 +30,8 @@ _FORMAT = 1
 """Of what this file makes."""
 _LOOKED = 60.0
 """Seconds for which a look at all files of this Python counts: it takes ten times as long as all else."""
+_LOOKING = threading.Lock()
+"""Held meanwhile: of many runs that are sent at once, one looks."""
 _ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LANG": "C.UTF-8",
@@ -91,7 +94,8 @@ def part(environ: Mapping[str, str]) -> Part:
         )
     executable = Path(os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable))
     loader = _loader(executable)
-    key = _key(executable, int(time.monotonic() / _LOOKED))
+    with _LOOKING:
+        key = _key(executable, int(time.monotonic() / _LOOKED))
 
     def entries(folder: Path) -> Iterator[Entry]:
         yield from _entries(executable, loader, environ, folder)

@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 import tarfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -112,6 +114,17 @@ def test_a_changed_file_of_the_standard_library_makes_another_host_base(monkeypa
     monkeypatch.setattr(host, "standard_library", lambda: [files[0]._replace(changed=1), *files[1:]])
     host._key.cache_clear()  # a minute later
     assert host.part(os.environ).key != before
+    host._key.cache_clear()
+
+
+def test_of_many_who_want_the_host_base_at_once_one_looks_at_its_files(monkeypatch):
+    looks, files = [], host.standard_library()
+    monkeypatch.setattr(host, "standard_library", lambda: looks.append(time.sleep(0.1)) or files)
+    host._key.cache_clear()
+    with ThreadPoolExecutor(8) as many:
+        keys = list(many.map(lambda _: host.part(os.environ).key, range(8)))
+    assert len(set(keys)) == 1
+    assert len(looks) <= 2  # one more where a minute is over just then
     host._key.cache_clear()
 
 
