@@ -42,6 +42,8 @@ def record(store: Store, run: Run, seen: Observation, mark: Mapping[str, Any]) -
 
 
 def _record_phase(store: Store, run: Run, known: Snapshot, seen: Observation, mark: Mapping[str, Any]) -> None:
+    if seen.phase != known.phase and seen.phase not in TRANSITIONS[known.phase]:
+        return  # a late word: whoever reads the record would pass it over
     attempt = max(seen.attempt or 1, known.attempt)
     new = (seen.phase, seen.reason, attempt) != (known.phase, known.reason, known.attempt)
     if not new and (not seen.facts or dict(seen.facts) == dict(known.facts)):

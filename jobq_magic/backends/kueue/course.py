@@ -169,7 +169,9 @@ def _under_way(
     if words:
         running = min((word for word in words), key=lambda word: word.get("at", 0))
         return _seen({**running, "phase": "running"}, each, attempt, standing.notes)
-    if standing.over:
+    # Its pods have ended: what they say of themselves is still to be read.
+    unread = standing.phase == "collecting" and not all(one.drained for one in told)
+    if standing.over or unread:
         return Observation(each=each, attempt=attempt)
     return Observation(
         standing.phase, standing.reason, standing.facts, notes=standing.notes, attempt=attempt, place=standing.place,

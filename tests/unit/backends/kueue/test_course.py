@@ -52,6 +52,13 @@ def test_running_is_what_the_pod_says_with_its_time():
     assert seen(STARTING, told({"phase": "starting", "at": 9.0})) == ("starting", "")
 
 
+def test_pods_that_ended_before_they_were_read_are_read_first():
+    ended = Standing("collecting")
+    assert seen(ended, told()) == (None, "")
+    assert seen(ended, told(RUNNING)) == ("running", "")
+    assert seen(ended, told(drained=True)) == ("collecting", "")
+
+
 def test_it_collects_when_the_first_worker_does():
     assert seen(STARTING, told(RUNNING, COLLECTING)) == ("collecting", "")
     both = told(RUNNING), told(RUNNING, COLLECTING, rank=1)
