@@ -35,6 +35,10 @@ _LEAVING = 2.0
 """Seconds that a new follower waits for one that is on its way out."""
 _SCAN = 2.0
 """Seconds between two looks at the store without being called: runs that another host left behind are found by this."""
+_STARTING = 10.0
+"""Seconds in which a follower that was started comes to listen; less than any waits for a next run."""
+_STARTED: dict[Path, tuple[subprocess.Popen[bytes], float]] = {}
+"""The last one that this process has started, and when, by its place."""
 
 
 def tend(store: Store, run: Run) -> None:
@@ -50,6 +54,9 @@ def ensure(store: Store, interpreter: str = sys.executable) -> None:
     place = _place(store, interpreter)
     if _call(place):
         return
+    child, since = _STARTED.get(place, (None, 0.0))
+    if child is not None and child.poll() is None and time.monotonic() - since < _STARTING:
+        return  # it does not listen yet: imports take their time
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = os.open(place / "log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
@@ -63,6 +70,7 @@ def ensure(store: Store, interpreter: str = sys.executable) -> None:
         )
     finally:
         os.close(log)
+    _STARTED[place] = child, time.monotonic()
     threading.Thread(target=child.wait, name="jobq-follower-wait", daemon=True).start()
 
 
