@@ -43,6 +43,8 @@ SECONDS = 150.0
 _KUEUE = ("kueue.x-k8s.io", "v1beta2")
 _ETCD = "http://127.0.0.1:2379/v3"
 _HIGH = "jobq-test-high"
+_EVERY = 0.5
+"""Seconds between two looks that start a follower where there is none."""
 _SHORT = 10.0
 """Seconds of a cut after which connections break; those that were cut for longer stay silent."""
 _ROOM = "150m"
@@ -231,7 +233,7 @@ class Ground:
     kernel: Kernel | None = None
     away: bool = False
     """Nobody looks."""
-    undo: list[Callable[[], None]] = field(default_factory=list)
+    _tended: float = 0.0
 
     # Who looks.
 
@@ -240,7 +242,8 @@ class Ground:
         if self.run is None:
             return ""
         snapshot = self.store.snapshot(self.run)
-        if not snapshot.final and not self.away:
+        if not snapshot.final and not self.away and time.monotonic() - self._tended > _EVERY:
+            self._tended = time.monotonic()
             follower.tend(self.store, self.run)
         return str(snapshot.phase.value)
 
