@@ -36,7 +36,11 @@ _SLOWEST_CAPACITY = 60.0
 _REQUESTS = 4
 """Of one such look."""
 _APART = 1.0
-"""Seconds between any two questions to one cluster."""
+"""Seconds between two questions to one cluster, on average."""
+_AT_ONCE = 10.0
+"""Questions that may come together, after a time without any: runs are looked at together, too."""
+_PATIENT = 30.0
+"""Seconds for which a queue that had to wait for its first answer goes before those that have one."""
 _REFUSED = 600.0
 """Until that is asked again which we may not ask, or which there is not."""
 _SILENT = 10.0
@@ -58,6 +62,7 @@ class _Queue:
     pause: float = FIRST
     asked: float = float("-inf")
     changed: Hashable = None
+    answered: bool = False
 
 
 class Lines:
@@ -78,7 +83,8 @@ class Lines:
         self._queues: dict[tuple[str, str], _Queue] = {}
         self._had: dict[tuple[str, str], _Had] = {}
         self._lock = threading.Lock()
-        self._next = float("-inf")
+        self._spare, self._counted = _AT_ONCE, clock()
+        self._first: dict[Hashable, float] = {}
 
     def line(self, namespace: str, queue: str, changed: Hashable = None) -> Line:
         """Who waits in a queue, as it was told last; asked anew when it is time.
@@ -96,12 +102,12 @@ class Lines:
                 if not known.line.unknown:
                     known.pause, known.due = FIRST, min(known.due, known.asked + FIRST)
             now = self._clock()
-            if now < known.due or now < self._next:
+            if now < known.due or not self._may(now, 1, ("line", namespace, queue), first=not known.answered):
                 return known.line
-            known.asked, self._next, known.due = now, now + _APART, now + _SILENT  # the others do not ask meanwhile
+            known.asked, known.due = now, now + _SILENT  # the others do not ask meanwhile
         line, pause = self._ask(namespace, queue, known)
         with self._lock:
-            known.line, known.pause, known.due = line, pause, known.asked + pause
+            known.line, known.pause, known.due, known.answered = line, pause, known.asked + pause, True
         return line
 
     def capacity(self, namespace: str, queue: str) -> Capacity | None:
@@ -114,9 +120,11 @@ class Lines:
         with self._lock:
             known = self._had.setdefault((namespace, queue), _Had())
             now, api = self._clock(), self._api()
-            if api is None or now < known.due or now < self._next:
+            if api is None or now < known.due:
                 return known.capacity
-            self._next, known.due = now + _APART * _REQUESTS, now + known.pause
+            if not self._may(now, _REQUESTS, ("capacity", namespace, queue), first=known.capacity is None):
+                return known.capacity
+            known.due = now + known.pause
         try:
             found = capacity(api, namespace, queue)
         except BackendError:  # no answer: what was known is the best there is
@@ -125,6 +133,19 @@ class Lines:
             known.pause = CAPACITY if found != known.capacity else min(_SLOWEST_CAPACITY, known.pause * _GROWTH)
             known.capacity, known.due = found, now + known.pause
         return found
+
+    def _may(self, now: float, requests: int, what: Hashable, *, first: bool) -> bool:
+        """Whether there is room for so many questions now; what was never answered goes before what was."""
+        self._spare = min(_AT_ONCE, self._spare + (now - self._counted) / _APART)
+        self._counted = now
+        self._first = {each: since for each, since in self._first.items() if now - since < _PATIENT}
+        if self._spare < requests or (not first and self._first):
+            if first:
+                self._first.setdefault(what, now)
+            return False
+        self._first.pop(what, None)
+        self._spare -= requests
+        return True
 
     def _ask(self, namespace: str, queue: str, known: _Queue) -> tuple[Line, float]:
         api = self._api()

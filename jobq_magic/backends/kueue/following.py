@@ -230,8 +230,8 @@ class Following:
             return status.read(objects, workers=self._workers, now=time.time())
         # Who waits is told more: by questions, since neither queues nor quota can be watched.
         known, namespace = lines(self._api), self._api.place.namespace
-        capacity = known.capacity(namespace, queue)
         line = known.line(namespace, queue, self._watched.waiting)
+        capacity = known.capacity(namespace, queue)
         return status.read(objects, workers=self._workers, capacity=capacity, line=line, now=time.time())
 
     def _found(self) -> bool:
