@@ -136,7 +136,11 @@ def multikueue(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
             continue
         if wanted.site.clusters:
             what = f"The queue sends its work to {', '.join(sorted(wanted.site.clusters))} by MultiKueue"
-            yield Finding("multikueue", "ok", what)
+            if wanted.site.store or wanted.site.artifacts:
+                yield Finding("multikueue", "ok", what)
+            else:  # Kueue deletes it, and its pods, in the moment in which it has seen that it ended
+                what += ", which removes a Job as soon as it has ended: what was not read by then is lost"
+                yield Finding("multikueue", "warning", what, "Name a store, which keeps it: --store s3://BUCKET/FOLDER")
         else:
             what = "The queue sends its work to other clusters by MultiKueue, and no context is known that reaches them"
             do = "Name one for each, by [tool.jobq.profiles.NAME.clusters] in the profile, or use another queue"

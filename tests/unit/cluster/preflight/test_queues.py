@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from jobq_magic.cluster.preflight import queues
@@ -134,8 +136,14 @@ def test_work_that_goes_to_other_clusters_is_out_of_sight_unless_the_profile_nam
     ((code, level, _, do),) = told(queues.multikueue(seen, wanted()))
     assert (code, level) == ("multikueue", "problem")
     assert "clusters" in do
-    mapped = wanted(Site(clusters={"west": "west-context"}))
-    assert [level for _, level, _, _ in told(queues.multikueue(seen, mapped))] == ["ok"]
+    mapped = Site(clusters={"west": "west-context"})
+    ((_, level, what, do),) = told(queues.multikueue(seen, wanted(mapped)))
+    assert (level, do) == ("warning", "Name a store, which keeps it: --store s3://BUCKET/FOLDER")
+    assert what.startswith(
+        "The queue sends its work to west by MultiKueue, which removes a Job as soon as it has ended"
+    )
+    kept = wanted(replace(mapped, store="s3://results"))
+    assert [level for _, level, _, _ in told(queues.multikueue(seen, kept))] == ["ok"]
 
 
 def test_a_check_of_another_kind_is_no_other_cluster():
