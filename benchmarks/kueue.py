@@ -17,7 +17,7 @@ from benchmarks.handwritten import Peer
 from benchmarks.kernels import Kernel, kernel
 from benchmarks.table import Row, alternate, publish
 
-ROUNDS = 10
+ROUNDS = 7
 _WATCH = """
 import threading, time
 def _watch(names, name, file):

@@ -64,8 +64,10 @@ class Ending:
 
     def _overdue(self) -> str:
         limit = self._run.spec.get("timeout")
+        if limit is None:
+            return ""
         began = [time.at for time in self._store.snapshot(self._run).times if time.phase is Phase.RUNNING]
-        return "deadline" if limit is not None and began and time.time() - began[0] > float(limit) else ""
+        return "deadline" if began and time.time() - began[0] > float(limit) else ""
 
     def _facts(self, cause: str) -> dict[str, Any]:
         return {"seconds": self._run.spec["timeout"]} if cause == "deadline" else {}

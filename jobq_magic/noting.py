@@ -24,6 +24,8 @@ def record(store: Store, run: Run, seen: Observation, mark: Mapping[str, Any]) -
         seen: of its place.
         mark: of who writes.
     """
+    if seen == Observation(attempt=seen.attempt):  # nothing is new, as at most looks; the record need not be read
+        return
     known = store.snapshot(run)
     have = {link.rel: link.href for link in known.links}
     for link in seen.links:

@@ -245,19 +245,19 @@ def _follow(store: Store, run: Run, lock: Lock, backend: Backend, attempt: int, 
         if final:
             _settle(store, run, lock, backend, handle)
             return
-        if store.snapshot(run).final:  # the job wrote it down itself: its place may let go of what it holds of it
+        snapshot = store.snapshot(run)
+        if snapshot.final:  # the job wrote it down itself: its place may let go of what it holds of it
             backend.observe(run, attempt, handle)
             return
         if not ending.ask_where_wanted(attempt):
             pausing.ask_where_wanted(attempt)
-        _wait(store, run, backend, attempt, handle)
+        _wait(run, backend, attempt, handle, calm=snapshot.phase in (Phase.QUEUED, Phase.PAUSED))
 
 
-def _wait(store: Store, run: Run, backend: Backend, attempt: int, handle: Mapping[str, Any]) -> None:
+def _wait(run: Run, backend: Backend, attempt: int, handle: Mapping[str, Any], *, calm: bool) -> None:
     if not isinstance(backend, Waits):
         time.sleep(_PERIOD)
         return
-    calm = store.snapshot(run).phase in (Phase.QUEUED, Phase.PAUSED)
     backend.wait(run, attempt, handle, _CALM if calm else _PERIOD)
 
 
