@@ -193,10 +193,14 @@ class Following:
         if (refused := self._refusing.told(asked, attempts.current)) is not None:
             return refused
         gone = objects.job is None and self._is_gone()
-        if gone and not asked and not self._found():
+        standing = self._standing(objects)
+        # It is over, and nobody has seen its pods: they are not listed yet, or are gone, and a store has what is left.
+        unseen = standing is not None and standing.over and not self._attempts.pods and not asked
+        if unseen and not self._watched.current:
+            return Observation(attempt=self._attempts.current)
+        if ((gone and not asked) or unseen) and not self._found():
             return Observation(attempt=self._attempts.current)
         attempts = self._attempts
-        standing = self._standing(objects)
         now: Course = course(
             standing,
             [self._told(placed) for placed in attempts.of(attempts.current)],

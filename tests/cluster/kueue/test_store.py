@@ -83,7 +83,8 @@ def test_a_store_that_fails_is_told_and_the_cell_ends_as_it_would(place, s3):
     assert any("s3://no-such-bucket/blue" in note and "no bucket of that name" in note for note in cell.snapshot.notes)
 
 
-def test_a_run_whose_pod_and_job_are_gone_is_there_the_next_morning(place, s3, work, jobs):
+@pytest.mark.parametrize("kept", ["nothing", "the Job"])
+def test_a_run_whose_pod_is_gone_is_there_the_next_morning(place, s3, work, admin, kept):
     run = opened(place, s3, LARGE, outs=("x",))
     lock = Lock(run.paths.lock)
     assert lock.acquire()
@@ -96,7 +97,10 @@ def test_a_run_whose_pod_and_job_are_gone_is_there_the_next_morning(place, s3, w
     name = f"jobq-{run.id}"
     eventually(lambda: work.batch.read_namespaced_job(name, work.namespace).status.succeeded, 90)
     assert not place.store.snapshot(run).final
-    work.batch.delete_namespaced_job(name, work.namespace, propagation_policy="Background")
+    if kept == "nothing":
+        work.batch.delete_namespaced_job(name, work.namespace, propagation_policy="Background")
+    else:  # as where a node is no more, and as MultiKueue leaves it
+        client.CoreV1Api(admin).delete_collection_namespaced_pod(work.namespace)
     eventually(lambda: not work.core.list_namespaced_pod(work.namespace).items, 60)
 
     cell: Cell = place.follow(run)
