@@ -683,7 +683,7 @@ def _judged(ground: Ground, plan: Plan, fault: Fault, done: bool) -> Verdict:
         wrong(f"that the quota was taken is not told: {found.reasons}")
     tail, text = Tail(store, run), b""
     while not tail.done:
-        text += b"".join(item.data for item in tail.poll() if isinstance(item, Chunk) and item.stream == "stdout")
+        text += b"".join(item.data for item in tail.poll() if _first(item))
     paths = run.paths.attempt(found.attempts)
     if paths.stdout.exists() and not text.endswith(paths.stdout.read_bytes()):
         wrong("readers get another text than was written")
@@ -693,3 +693,8 @@ def _judged(ground: Ground, plan: Plan, fault: Fault, done: bool) -> Verdict:
         if (outcome.names.get("total"), outcome.value) != (last, last):
             wrong(f"its value is {outcome.value}, and it was {last}")
     return found
+
+
+def _first(item: Any) -> bool:
+    """Whether that was printed by the first worker."""
+    return isinstance(item, Chunk) and item.stream == "stdout" and item.source in ("", "0")
