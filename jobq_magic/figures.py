@@ -6,7 +6,7 @@ import re
 
 __all__ = ["asked", "binary", "brief", "size"]
 
-_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
+_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{1,52}…?")
 _NAMES = {"cpu": ("cpu", "cpus"), "pods": ("pod", "pods")}
 
 

@@ -5,6 +5,7 @@ import string
 import pytest
 
 from jobq_magic import words
+from jobq_magic.figures import brief
 from jobq_magic.snapshot import Phase, Snapshot
 from jobq_magic.words import ICONS, duration, say, size
 
@@ -79,6 +80,13 @@ def test_a_length_of_time_is_written_as_people_write_it(seconds, written):
 )  # fmt: skip
 def test_a_size_is_written_as_people_write_it(count, written):
     assert size(count) == written
+
+
+def test_digests_are_as_long_as_people_compare_them_also_where_a_message_was_cut():
+    digest = "sha256:" + "0123456789ab" + "f" * 52
+    assert brief(f"team/fit@{digest} is gone, and {digest[:40]}…") == (
+        "team/fit@sha256:0123456789ab… is gone, and sha256:0123456789ab…"
+    )
 
 
 def test_a_run_that_is_being_stopped_is_not_told_as_stopped():
