@@ -105,7 +105,9 @@ def _of_verb(shell: Any, rest: str) -> tuple[str, Iterable[_Pair]]:
         return fragment, [(verb, "verb") for verb in VERBS if verb.startswith(fragment)]
     verb, *words = before
     if verb in ("config", "doctor"):
-        return _of_cell(shell.user_ns, shell.user_ns_hidden, rest.partition(verb)[2], "")
+        begun, found = _of_cell(shell.user_ns, shell.user_ns_hidden, rest.partition(verb)[2], "")
+        init = ["--init"] if verb == "config" and not words and begun and "--init".startswith(begun) else []
+        return begun, [*((word, "option") for word in init), *found]
     if verb not in VERBS:
         return fragment, ()
     usage = str(VERBS[verb].__doc__).partition(": ")[0]

@@ -104,6 +104,7 @@ def test_verbs_and_their_options_are_offered(notebook):
     assert {"show", "list", "prune"} <= set(offered(notebook, "%jobq image |"))
     assert {"--older-than", "--registry", "--dry-run", "--help"} == set(offered(notebook, "%jobq image prune --|"))
     assert offered(notebook, "%jobq config --mod|") == {"--mode": "option"}
+    assert offered(notebook, "%jobq config --ini|") == {"--init": "option"}
 
 
 def test_runs_are_offered_with_their_phase(notebook):
