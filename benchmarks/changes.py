@@ -18,7 +18,7 @@ from tests.cluster.layout import ADMIN
 
 __all__ = ["shown"]
 
-CHANGES = 60
+CHANGES = 40
 _PATIENCE = 120.0
 
 
