@@ -26,10 +26,10 @@ from tests.cluster.objects import holds
 __all__ = ["counted"]
 
 RUNS, QUOTA = 200, 4
-SECONDS = 90
+SECONDS = 60
 """Of the window in which is counted."""
 _CPU = 0.05
-_SETTLES = 20
+_SETTLES = 10
 _REQUEST = re.compile(rb"(GET|POST|PATCH|PUT|DELETE) (/\S+) HTTP/1\.1\r\n")
 
 
