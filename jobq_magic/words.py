@@ -119,7 +119,8 @@ REASONS: Mapping[str, Words] = {
     "no-result": Words("The process ended without leaving a result", "The log shows what it printed last"),
     "refused": Words("{error}", "{way_out}"),
     "cluster-silent": Words(
-        "No word from the cluster: {error}", "Its job goes on without us, and is followed again when the cluster answers"
+        "No word from the cluster: {error}",
+        "Its job goes on without us, and is followed again when the cluster answers",
     ),
     "not-requeued": Words(
         "It had to make room for others, and --no-requeue says not to begin it again",
