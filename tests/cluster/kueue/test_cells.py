@@ -48,7 +48,8 @@ def test_phases_say_no_more_than_was_seen(place):
     phases = [time.phase.value for time in cell.snapshot.times]
     assert phases[:2] == ["capturing", "building"]
     assert phases[-3:] == ["running", "collecting", "succeeded"]
-    assert set(phases) <= {"capturing", "building", "submitting", "queued", "starting", "running", "collecting", "succeeded"}
+    between = phases[2:-3]
+    assert between == [phase for phase in ("submitting", "queued", "starting") if phase in between]
 
 
 def test_what_was_collected_is_removed_from_the_cluster(place, jobs):
