@@ -571,7 +571,9 @@ def planned(kind: str, rng: random.Random) -> Plan:
     phase = rng.choice(list(fault.phases))
     into = {"submitting": 3.0, "queued": 2.0, "starting": 1.0, "running": 2.0, "ending": 0.4}[phase]
     workers = 2 if rng.random() < 0.15 else None
-    return Plan(kind, phase, rng.uniform(0, into), rng.uniform(*fault.last), rng.uniform(2, 5), workers)
+    # The kubelet rotates the logs of what runs, every ten seconds: the cell has to outlast that.
+    seconds = 25.0 if kind == "log rotated" else rng.uniform(2, 5)
+    return Plan(kind, phase, rng.uniform(0, into), rng.uniform(*fault.last), seconds, workers)
 
 
 @contextmanager
