@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 from pydantic.functional_validators import ModelWrapValidatorHandler
@@ -211,9 +211,7 @@ class JobSpec(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _all_mistakes_together(
-        cls, data: Any, handler: ModelWrapValidatorHandler[JobSpec], info: ValidationInfo
-    ) -> JobSpec:
+    def _all_mistakes_together(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
         subjects: Mapping[str, str] = (info.context or {}).get("subjects", {})
         values = {field: value for field, value in dict(data).items() if value is not None}
         mistakes: list[OptionError] = []
