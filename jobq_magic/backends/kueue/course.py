@@ -82,13 +82,21 @@ def course(
     """
     now = _course(standing, told, workers=workers, gone=gone, asked=asked, attempt=attempt)
     now = replace(now, seen=replace(now.seen, passed=_passed(told)))
-    if now.next_attempt and not requeue and now.seen.phase == "queued":
+    if not requeue and not asked and _gave_way(now, told):
         facts = {"said": now.seen.facts["said"]} if "said" in now.seen.facts else {}
         now = Course(replace(now.seen, phase="failed", reason="not-requeued", facts=facts, attempt=attempt, place=None))
     if now.seen.phase not in _ENDS and not now.next_attempt:
         return now
     said = [note for one in told for note in (*one.notes, *(event["note"] for event in one.events if "note" in event))]
     return replace(now, seen=replace(now.seen, notes=tuple(dict.fromkeys((*now.seen.notes, *said)))))
+
+
+def _gave_way(now: Course, told: Sequence[Told]) -> bool:
+    """Whether it had to make room: it is to be queued again, or its Job counts the pod that was told to end."""
+    if now.next_attempt:
+        return now.seen.phase == "queued"
+    called = any(one.last.get("phase") == "cancelled" for one in told)
+    return called and now.seen.phase == "failed" and now.seen.reason != "exception"
 
 
 def _course(

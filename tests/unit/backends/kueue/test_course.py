@@ -137,3 +137,12 @@ def test_a_run_that_is_not_to_be_queued_again_ends_where_it_gives_way():
     )  # fmt: skip
     paused = course(Standing("paused"), words, workers=1, gone=False, asked="", attempt=1, requeue=False)
     assert (paused.next_attempt, paused.seen.phase) == (True, "paused")
+
+
+def test_of_a_run_that_is_not_to_be_queued_again_the_job_may_be_over_already():
+    called = [told(RUNNING, STOPPED, whole=True)]
+    over = Standing("failed", "pod-deleted", {"said": "Container main failed with exit code 92"}, over=True)
+    ends = course(over, called, workers=1, gone=False, asked="", attempt=1, requeue=False)
+    assert (ends.seen.phase, ends.seen.reason, ends.next_attempt) == ("failed", "not-requeued", False)
+    raised = course(over, [told(RAISED, whole=True)], workers=1, gone=False, asked="", attempt=1, requeue=False)
+    assert raised.seen.reason == "exception"
