@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import Any
 
 from jobq_magic import pool
 from jobq_magic.errors import JobFailed, ResultError
-from jobq_magic.run import Run
+from jobq_magic.figures import size
+from jobq_magic.run import AttemptPaths, Run
+from jobq_magic.runtime.carrier import LIMIT
 from jobq_magic.runtime.wire import Damaged, read_group, unseal
 
 __all__ = ["Outcome", "decode", "read"]
@@ -45,7 +48,8 @@ def read(run: Run, attempt: int, key: bytes) -> dict[str, Any]:
     """
     path = run.paths.attempt(attempt).result
     try:
-        return unseal(path.read_bytes(), key, run=run.id, attempt=attempt)
+        result = unseal(path.read_bytes(), key, run=run.id, attempt=attempt)
+        return _without_lost(result, run.paths.attempt(attempt))
     except FileNotFoundError:
         advice = f"%jobq logs {run.id} shows what it printed"
         raise ResultError("no-result", f"{run.id} left no result", do=advice) from None
@@ -87,6 +91,38 @@ def decode(run: Run, attempt: int, key: bytes, *, most: int | None = None) -> Ou
         shown=(value["bundle"], value.get("metadata", {})) if value is not None and not fits else None,
         skipped=tuple(result["skipped"]),
         later=later,
+    )
+
+
+def _without_lost(result: dict[str, Any], paths: AttemptPaths) -> dict[str, Any]:
+    """Without the values that were too large for the way back, which are told as what did not come back."""
+    try:
+        beyond = json.loads(paths.folder.joinpath("beyond.json").read_bytes())
+        sizes = {} if beyond["kept"] else dict(beyond["sizes"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return result
+    lost = {
+        digest: int(many)
+        for name, many in sizes.items()
+        if (digest := name.removeprefix("values/")) != name and not (paths.values / digest).exists()
+    }
+    if not lost:
+        return result
+    done = {**result, "skipped": list(result["skipped"])}
+    for part in ("names", "changed"):
+        done[part] = {name: entry for name, entry in result[part].items() if entry["group"] not in lost}
+        gone = {name: entry["group"] for name, entry in result[part].items() if entry["group"] in lost}
+        done["skipped"] += [{"name": name, "reason": _too_large(lost[group])} for name, group in gone.items()]
+    if result["value"] is not None and result["value"]["group"] in lost:
+        done["value"] = {**result["value"], "group": None}
+        done["skipped"].append({"name": "_", "reason": _too_large(lost[result["value"]["group"]])})
+    return done
+
+
+def _too_large(many: int) -> str:
+    return (
+        f"it takes {size(many)}, and a log carries {size(LIMIT)}. Run the cell again with --store s3://BUCKET/FOLDER "
+        "or --store pvc://CLAIM/FOLDER"
     )
 
 

@@ -222,12 +222,15 @@ class Carrier:
         folder = os.path.join(self._job.out, "values")
         names = sorted(filter(_DIGEST.fullmatch, os.listdir(folder))) if self._values and os.path.isdir(folder) else []
         sizes = {f"values/{name}": os.stat(os.path.join(folder, name)).st_size for name in names}
-        if len(result) + sum(sizes.values()) <= LIMIT:
-            for name in sizes:
-                self._parted("put", {"to": name}, _content(os.path.join(self._job.out, name)) or b"")
-        else:
-            if len(result) > _MOST:
-                sizes["result.json"] = len(result)
+        room = LIMIT - len(result)
+        for name in sorted(sizes, key=sizes.__getitem__):  # as many as there is room for come back, whatever does not
+            if sizes[name] > room:
+                break
+            room -= sizes.pop(name)
+            self._parted("put", {"to": name}, _content(os.path.join(self._job.out, name)) or b"")
+        if len(result) > _MOST:
+            sizes["result.json"] = len(result)
+        if sizes:
             told = {"sizes": sizes, "kept": self._kept()}
             self._parted("put", {"to": "beyond.json"}, json.dumps(told).encode())
         if len(result) > _MOST:

@@ -46,7 +46,7 @@ def without(known: Collected) -> str:
         return ""
     size = (sum(values) or sum(known.beyond.values())) / (1 << 20)
     return (
-        f"What came of it has {size:.1f} MiB, and a log carries {LIMIT >> 10} KiB: it is lost. "
+        f"{size:.1f} MiB of what came of it are lost: a log carries {LIMIT >> 10} KiB. "
         "A store takes it: --store s3://BUCKET/FOLDER or pvc://CLAIM/FOLDER, or `store` of the profile"
     )
 

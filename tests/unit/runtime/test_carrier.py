@@ -124,6 +124,16 @@ def test_values_too_large_for_a_log_are_told_of(tmp_path):
     assert len(pod.log.read_bytes()) < 10_000
 
 
+def test_what_fits_comes_back_whatever_does_not(tmp_path):
+    pod = Pod(tmp_path, "import os; large = os.urandom(1_200_000); small = 7", outs=("large", "small"))
+    pod.through()
+    came = pod.collect().collected
+    paths = AttemptPaths(tmp_path / "collected")
+    names = wire.unseal(paths.result.read_bytes(), KEY, run="r1", attempt=1)["names"]
+    assert list(came.beyond) == [f"values/{names['large']['group']}"]
+    assert wire.read_group(paths.values / names["small"]["group"]) == {"small": 7}
+
+
 def test_values_that_fit_just_so_are_carried(tmp_path):
     pod = Pod(tmp_path, f"import os; x = os.urandom({carrier.LIMIT - 1500})", outs=("x",))
     pod.through()
