@@ -66,8 +66,13 @@ class Ending:
         limit = self._run.spec.get("timeout")
         if limit is None:
             return ""
-        began = [time.at for time in self._store.snapshot(self._run).times if time.phase is Phase.RUNNING]
-        return "deadline" if began and time.time() - began[0] > float(limit) else ""
+        times = self._store.snapshot(self._run).times
+        if not times or times[-1].phase not in (Phase.RUNNING, Phase.COLLECTING):
+            return ""  # it waits, and its time does not run
+        # Since this attempt began to run; a process that went on after a stop of its own is still the same.
+        pauses = [number for number, one in enumerate(times) if one.phase in (Phase.QUEUED, Phase.PAUSED)]
+        began = next((one.at for one in times[max(pauses, default=0) :] if one.phase is Phase.RUNNING), None)
+        return "deadline" if began is not None and time.time() - began > float(limit) else ""
 
     def _facts(self, cause: str) -> dict[str, Any]:
         return {"seconds": self._run.spec["timeout"]} if cause == "deadline" else {}

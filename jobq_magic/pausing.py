@@ -47,6 +47,8 @@ class Pausing:
         try:
             done = self._backend.pause(self._run, attempt, self._handle, wanted=wanted)
         except JobqError as error:
+            if getattr(error, "passing", False):  # it is said again
+                return
             self._store.append(self._run, note=str(error), **self._mark)
             self._store.request_pause(self._run, wanted=not wanted)
             return

@@ -235,6 +235,22 @@ def _follow(store: Store, run: Run, lock: Lock, backend: Backend, attempt: int, 
         return
     if handle is None:
         return
+    try:
+        _watch(store, run, lock, backend, attempt, handle, mark)
+    finally:
+        if isinstance(backend, Waits):
+            backend.leave(run)
+
+
+def _watch(
+    store: Store,
+    run: Run,
+    lock: Lock,
+    backend: Backend,
+    attempt: int,
+    handle: Mapping[str, Any],
+    mark: Mapping[str, Any],
+) -> None:
     ending = Ending(store, run, backend, handle, mark)
     pausing = Pausing(store, run, backend, handle, mark)
     while _beats(store, lock):
@@ -298,14 +314,12 @@ def _start(
     store: Store, run: Run, lock: Lock, attempt: int, backend: Backend, mark: Mapping[str, Any]
 ) -> Mapping[str, Any] | None:
     """Starts the job; what keeps its place from taking it for a moment is waited for."""
-    deadline, tried = time.monotonic() + _REFUSING, False
+    deadline = time.monotonic() + _REFUSING
     while _beats(store, lock):
         if reason := asked(run):
             store.append(run, phase=Phase.CANCELLED, reason=reason, **mark)
-            if tried:
-                _settle(store, run, lock, backend, {})
+            _settle(store, run, lock, backend, {})  # another process may have started it, and not come to say so
             return None
-        tried = True
         try:
             handle = backend.submit(run, attempt)
         except BackendError as error:

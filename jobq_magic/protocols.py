@@ -121,6 +121,9 @@ class Waits(Protocol):
     def wait(self, run: Run, attempt: int, handle: Mapping[str, Any], seconds: float) -> None:
         """Returns when `observe` may have something new to say, at the latest after `seconds`."""
 
+    def leave(self, run: Run) -> None:
+        """This process does not follow the run any more: another one may, so nothing of it is read or written on."""
+
 
 @runtime_checkable
 class Settles(Protocol):

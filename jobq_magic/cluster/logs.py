@@ -38,6 +38,9 @@ class Sink(Protocol):
     def feed(self, data: bytes) -> None:
         """Bytes, as they come."""
 
+    def position(self) -> object:
+        """How far it has come: the same as before means that nothing new came."""
+
     def since(self) -> float | None:
         """From when on the log is to be read, which then begins anew; None: from its beginning."""
 
@@ -86,6 +89,7 @@ class Log:
         self._lock = threading.Lock()
         self._stream: Stream | None = None
         self._finish = previous
+        self._reached: object = None
         self._closed = False
         self._asked = False
         self._done = threading.Event()
@@ -169,7 +173,9 @@ class Log:
             self.trouble = None
             if last:
                 # Until nothing new comes: what a container printed last gets into its log a moment after its end.
-                self._closed = self._closed or self._sink.since() == since
+                reached = self._sink.position()
+                self._closed = self._closed or reached == self._reached
+                self._reached = reached
                 return
             self._rest(begun)
 
@@ -191,6 +197,7 @@ class Log:
         try:
             with stream:
                 for data in stream:
+                    self.trouble = None
                     self._sink.feed(data)
         finally:
             with self._lock:

@@ -128,7 +128,7 @@ class Watch:
                 if isinstance(error, Refused) and error.status not in _PASSING:
                     self._version = ""
                 self._broken(error)
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, a watch that is dead would be taken for quiet
                 self._version = ""
                 self._broken(_garbage(self._api, self.kind, error))
 

@@ -241,7 +241,11 @@ class Carrier:
     def _kept(self) -> bool:
         """Has it kept, once."""
         if self._is_kept is None:
-            self._is_kept = self._keep(self._job, self.beat)
+            try:
+                self._is_kept = self._keep(self._job, self.beat)
+            except OSError as error:  # no room, no process: the end is told all the same
+                self._job.note(note=f"What came of it could not be kept: {error}")
+                self._is_kept = False
         return self._is_kept
 
     # How it is said.

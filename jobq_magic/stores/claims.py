@@ -49,6 +49,10 @@ class Coming:
         self._time: float | None = None
         self._data: list[str] = []
 
+    def position(self) -> object:
+        """How far it has come."""
+        return self._seq
+
     def since(self) -> float | None:
         """From when on the log is to be read, which then begins anew."""
         self._line = b""

@@ -46,6 +46,9 @@ class Lines:
             self._time = float(when)
             self.data += line + b"\n"
 
+    def position(self):
+        return self._count
+
     def since(self):
         self._rest = b""
         return None if self._time is None else self._time - 2

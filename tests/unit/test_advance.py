@@ -30,6 +30,7 @@ class Scripted:
         self.script: list[Observation] = [Observation()]
         self.settled: list[bool] = []
         self.asked: list[str] = []
+        self.left: list[str] = []
         self.paused: list[bool] = []
         self.ready = True
         self.refuses: str = ""
@@ -55,6 +56,9 @@ class Scripted:
 
     def wait(self, run: Run, attempt: int, handle: Mapping[str, Any], seconds: float) -> None:
         self.stopped.wait(0.01)
+
+    def leave(self, run: Run) -> None:
+        self.left.append(run.id)
 
     def settle(self, run: Run, handle: Mapping[str, Any]) -> bool:
         self.settled.append(True)

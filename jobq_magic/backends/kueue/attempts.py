@@ -44,8 +44,8 @@ class Attempts:
     def with_pods(self, pods: Iterable[Mapping[str, Any]]) -> Attempts:
         """With those that were not seen before.
 
-        A pod whose place is taken begins the next attempt. Those that are at work all the time belong to it too, and
-        what they have printed with them: an attempt is whole.
+        A pod whose place is taken begins the next attempt. Those that go on all the time, or have done their part,
+        belong to it too, and what they have printed with them: an attempt is whole.
         """
         done = self
         found = sorted(pods, key=lambda pod: (pod["metadata"].get("creationTimestamp", ""), pod["metadata"]["name"]))
@@ -53,18 +53,22 @@ class Attempts:
             if any(placed.uid == pod["metadata"]["uid"] for placed in done.pods):
                 continue
             if any(placed.rank == rank_of(pod) for placed in done.of(done.current)):
-                at_work = {other["metadata"]["uid"] for other in found if _is_at_work(other)}
-                stay = [placed for placed in done.of(done.current) if placed.uid in at_work]
-                done = done.next()
-                again = tuple(replace(placed, attempt=done.current) for placed in stay if placed.rank != rank_of(pod))
-                done = replace(done, pods=(*done.pods, *again))
+                rank = rank_of(pod)
+                stay = {other["metadata"]["uid"] for other in found if _stays(other) and rank_of(other) != rank}
+                done = done.next(stay)
             placed = Placed(pod["metadata"]["uid"], pod["metadata"]["name"], rank_of(pod), done.current)
             done = replace(done, pods=(*done.pods, placed))
         return done
 
-    def next(self) -> Attempts:
-        """The next attempt is on."""
-        return replace(self, current=self.current + 1)
+    def next(self, stay: Iterable[str] = ()) -> Attempts:
+        """The next attempt is on.
+
+        Args:
+            stay: the uids of pods that belong to it too: they go on, or have done their part.
+        """
+        now, uids = self.current + 1, set(stay)
+        again = (replace(placed, attempt=now) for placed in self.of(self.current) if placed.uid in uids)
+        return replace(self, current=now, pods=(*self.pods, *again))
 
     @classmethod
     def load(cls, path: Path) -> Attempts:
@@ -88,9 +92,10 @@ def rank_of(pod: Mapping[str, Any]) -> int:
     """The rank of a pod, from 0; that of a job with one worker is 0."""
     metadata = pod["metadata"]
     index = (metadata.get("annotations") or {}).get(_INDEX) or (metadata.get("labels") or {}).get(_INDEX) or "0"
-    return int(index) if index.isdecimal() else 0
+    return int(index) if index.isdecimal() and len(index) < 9 else 0
 
 
-def _is_at_work(pod: Mapping[str, Any]) -> bool:
+def _stays(pod: Mapping[str, Any]) -> bool:
+    """Whether it goes on, or has done its part, which no other pod does again."""
     phase = (pod.get("status") or {}).get("phase")
-    return phase not in ("Succeeded", "Failed") and not pod["metadata"].get("deletionTimestamp")
+    return phase == "Succeeded" or (phase != "Failed" and not pod["metadata"].get("deletionTimestamp"))

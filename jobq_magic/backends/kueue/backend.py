@@ -64,6 +64,7 @@ class KueueBackend:
         self._watched: dict[tuple[str, ...], Watched] = {}
         self._runs: dict[str, _Known] = {}
         self._forbidden: dict[str, float] = {}
+        self._unread: set[str] = set()
 
     def locate(self, target: Mapping[str, Any]) -> Mapping[str, Any]:
         """With the context and the namespace that the kubeconfig, or the pod that we run in, says now."""
@@ -113,10 +114,13 @@ class KueueBackend:
             known = self._known(run)
         except JobqError as error:
             return Observation(notes=(str(error),))
-        seen = known.place.told(known.following.observe(_asked(run)))
+        try:
+            seen = known.place.told(known.following.observe(_asked(run)))
+        except OSError as error:  # the disk of the store, most likely: what is not written now is read again
+            return Observation(notes=(f"What comes from the cluster cannot be written down: {error}",))
         seen = known.silence.told(seen, known.place.watches)
-        if seen.phase in ("succeeded", "failed", "cancelled", "lost"):
-            self._forget(run)
+        if seen.reason == "log-lost":
+            self._unread.add(run.id)
         return seen
 
     def wait(self, run: Run, attempt: int, handle: Mapping[str, Any], seconds: float) -> None:
@@ -137,6 +141,9 @@ class KueueBackend:
 
     def settle(self, run: Run, handle: Mapping[str, Any]) -> bool:
         """Removes the Job, since all of it is on record."""
+        if run.id in self._unread:  # it may be on its node still; the Job has an end of its own
+            self._unread.discard(run.id)
+            return True
         try:
             making.remove(self._api(run), run, sure=bool(handle))
         except BackendError:
@@ -190,7 +197,8 @@ class KueueBackend:
             known = self._runs[run.id] = _Known(Following(api, place, run, run.paths.key.read_bytes()), place)
         return known
 
-    def _forget(self, run: Run) -> None:
+    def leave(self, run: Run) -> None:
+        """Its logs are not read on."""
         if (known := self._runs.pop(run.id, None)) is not None:
             known.following.close()
         self._forbidden.pop(run.id, None)

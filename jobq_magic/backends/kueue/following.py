@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from jobq_magic.backends.kueue.refusing import Refusing
 from jobq_magic.backends.kueue.stored import Bringing, Finding, lacks, unread, without
 from jobq_magic.cluster import kinds, status
 from jobq_magic.cluster.client import Api, Missing
-from jobq_magic.cluster.collecting import Collected, Collector
+from jobq_magic.cluster.collecting import Collected, Collector, collected
 from jobq_magic.cluster.logs import Log
 from jobq_magic.cluster.manifests import names
 from jobq_magic.cluster.manifests.pods import MAIN
@@ -56,7 +57,7 @@ class _Reader:
         self._watches = watched.reading
         self._call = call
         self._last: float | None = None
-        self._tried = time.monotonic()
+        self._tried = self._heard = time.monotonic()
         self._collector = Collector(paths, key=key, run=run.id, attempt=placed.attempt)
         self._log = self._opened()
 
@@ -69,6 +70,7 @@ class _Reader:
 
     def feed(self, data: bytes) -> None:
         """More of the log."""
+        self._heard = time.monotonic()
         self._collector.feed(data)
         self._call.set()
         if self._collector.collected.ended:
@@ -77,6 +79,10 @@ class _Reader:
     def since(self) -> float | None:
         """From when on the log is wanted."""
         return self._collector.since()
+
+    def position(self) -> object:
+        """How far it has come."""
+        return self._collector.position()
 
     def over(self) -> None:
         """The container has ended, or is gone: what is there now is all."""
@@ -87,7 +93,8 @@ class _Reader:
 
     def told(self) -> Told:
         """What came over so far."""
-        if self._last is not None and self._log.trouble is not None and time.monotonic() - self._last > _PATIENCE:
+        silent = self._last is not None and time.monotonic() - max(self._last, self._heard) > _PATIENCE
+        if silent and self._log.trouble is not None:
             self._log.close()  # its node is gone, most likely, and the log with it
         if self._log.failed is not None and not self._collector.collected.ended:
             self._again()
@@ -160,7 +167,8 @@ class Following:
         self._seen_job = bool(self._attempts.pods)
         self._unseen = False
         self._refusing = Refusing(watched.watches)
-        self._asked_for_it = 0.0
+        self._gone = False
+        self._asked_for_it = float("-inf")
         self._stored: dict[tuple[str, int], _Stored] = {}
         self._idle: set[str] = set()
         """Pods that were seen, and whose container was not started as far as that is known."""
@@ -189,6 +197,7 @@ class Following:
             return Observation(attempt=self._attempts.current)
         self._asked = asked
         self._due = time.monotonic() + max(_SWEEP, _EACH * len(self._watched.waiting))
+        current = self._watched.current
         objects = self._watched.objects(self._job)
         self._seen_job = self._seen_job or objects.job is not None
         attempts = self._attempts.with_pods(objects.pods)
@@ -196,12 +205,12 @@ class Following:
         self._read(objects)
         if (refused := self._refusing.told(asked, attempts.current)) is not None:
             return refused
-        gone = objects.job is None and self._is_gone()
         standing = self._standing(objects)
-        # It is over, and nobody has seen its pods: they are not listed yet, or are gone, and a store has what is left.
+        if not current and (standing is None or standing.over):  # its pods may be there, and are not listed yet
+            return Observation(attempt=attempts.current)
+        gone = objects.job is None and self._is_gone()
+        # It is over, and nobody has seen its pods: they are gone, and a store has what is left.
         unseen = standing is not None and standing.over and not self._attempts.pods and not asked
-        if unseen and not self._watched.current:
-            return Observation(attempt=self._attempts.current)
         if ((gone and not asked) or unseen) and not self._found():
             return Observation(attempt=self._attempts.current)
         attempts = self._attempts
@@ -215,7 +224,7 @@ class Following:
             requeue=not self._run.spec.get("no_requeue"),
         )
         if now.next_attempt:
-            self._keep(attempts.next())
+            self._keep(attempts.next(done.uid for done in attempts.of(attempts.current) if self._is_done(done)))
         if gone and self._unseen and not attempts.pods and now.seen.phase is not None:
             return replace(now.seen, notes=(*now.seen.notes, _UNSEEN))
         return now.seen
@@ -253,19 +262,16 @@ class Following:
         return self._finding.done
 
     def _is_gone(self) -> bool:
-        """Whether the Job, which no watch shows, was there."""
-        if self._seen_job or not self._watched.current:
-            return self._seen_job and self._watched.current
-        # It was made a moment ago, or it was removed before we came to watch: who asks for it is told.
-        if time.monotonic() - self._asked_for_it > _ASK:
+        """Whether the Job, which no watch shows, is gone: who asks for it is told. It may have been made just now."""
+        if not self._gone and time.monotonic() - self._asked_for_it > _ASK:
             self._asked_for_it = time.monotonic()
             try:
                 self._api.get(kinds.path(kinds.JOBS, self._api.place.namespace, self._job))
             except Missing:
-                self._seen_job = self._unseen = True
+                self._gone, self._unseen = True, not self._seen_job
             except BackendError:
                 return False
-        return self._seen_job
+        return self._gone
 
     def _keep(self, attempts: Attempts) -> None:
         if attempts != self._attempts:
@@ -283,7 +289,7 @@ class Following:
             reader = self._readers.get(key)
             if reader is None and pod is not None and _has_begun(pod):
                 reader = self._readers[key] = _Reader(self._watched, self._run, self._key, placed, self.call)
-            if reader is not None and (pod is None or _has_ended(pod)):
+            if reader is not None and (pod is None or _has_ended(pod) or _is_left(pod)):
                 reader.over()
 
     def _told(self, placed: Placed) -> Told:
@@ -300,9 +306,13 @@ class Following:
         if not Path(paths.folder, "collected.json").exists():
             ended = not there or any(_has_ended(pod) for pod in objects.pods if pod["metadata"]["uid"] == placed.uid)
             return self._of_store(placed, Collected()) if not there else Told(placed.rank, drained=ended)
-        collector = Collector(paths, key=self._key, run=self._run.id, attempt=placed.attempt)
-        known = collector.collected
+        known = collected(paths)
         return Told(placed.rank, known.events, known.ended) if there else self._of_store(placed, known)
+
+    def _is_done(self, placed: Placed) -> bool:
+        """Whether a worker among several did its part: it is not done again."""
+        end = self._told(placed).end
+        return self._workers > 1 and end is not None and end["phase"] == "succeeded"
 
     def _of_store(self, placed: Placed, known: Collected) -> Told:
         where = placed.uid, placed.attempt
@@ -325,3 +335,9 @@ def _has_ended(pod: Mapping[str, Any]) -> bool:
         if state["name"] == MAIN:
             return "terminated" in state.get("state", {})
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+
+def _is_left(pod: Mapping[str, Any]) -> bool:
+    """Whether it should have been gone for a while: nobody on its node says that it is."""
+    told = pod["metadata"].get("deletionTimestamp")
+    return bool(told) and time.time() - datetime.fromisoformat(told).timestamp() > _PATIENCE

@@ -57,7 +57,8 @@ class Refusing:
         return Observation(notes=notes, attempt=attempt)
 
     def _error(self) -> BackendError | None:
-        if (refused := self._watches.refused(kinds.JOBS)) is not None:
-            return refused
+        for kind in (kinds.JOBS, kinds.PODS):
+            if (refused := self._watches.refused(kind)) is not None:
+                return refused
         trouble = self._watches.trouble()
         return trouble if trouble is not None and trouble.code == _CREDENTIALS else None

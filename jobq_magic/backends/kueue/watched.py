@@ -37,6 +37,7 @@ class Watched:
         self._objects: dict[str, Objects] = {}
         self._marks: dict[str, tuple[Any, ...]] = {}
         self._waiting: frozenset[str] = frozenset()
+        self._current = False
         self._closed = False
         for kind in _KINDS:
             watches.objects(kind)
@@ -69,8 +70,11 @@ class Watched:
 
     @property
     def current(self) -> bool:
-        """Whether what decides over the end of a job was listed: that a job is not there means that it is gone."""
-        return all(self.watches.current(kind) for kind in (kinds.JOBS, kinds.PODS))
+        """Whether what decides over the end of a job was listed: that a job is not there means that it is gone.
+
+        Ask this first, and for the objects then: they are at least as new.
+        """
+        return self._current
 
     def close(self) -> None:
         """Ends the watches."""
@@ -81,7 +85,8 @@ class Watched:
         seen = -1
         while not self._closed:
             now = self.watches.wait(seen, _LOOK)
-            if now == seen:
+            current = all(self.watches.current(kind) for kind in (kinds.JOBS, kinds.PODS))
+            if now == seen and current == self._current:
                 continue
             seen = now
             known = {kind.plural: self.watches.objects(kind) for kind in _KINDS}
@@ -91,6 +96,8 @@ class Watched:
             with self._lock:
                 changed = {job for job in {*marks, *self._marks} if marks.get(job) != self._marks.get(job)}
                 self._objects, self._marks = found, marks
+                changed |= set(self._calls) if current != self._current else set()
+                self._current = current
                 calls = [self._calls[job] for job in changed if job in self._calls]
             for call in calls:
                 call.set()

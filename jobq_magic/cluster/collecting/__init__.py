@@ -7,7 +7,7 @@ The other end is `runtime.carrier`; what is said between them is in `runtime.fra
 
 from __future__ import annotations
 
-from jobq_magic.cluster.collecting.collector import Collector
+from jobq_magic.cluster.collecting.collector import Collector, collected
 from jobq_magic.cluster.collecting.state import Collected, Gap
 
-__all__ = ["Collected", "Collector", "Gap"]
+__all__ = ["Collected", "Collector", "Gap", "collected"]

@@ -17,7 +17,7 @@ from jobq_magic.run import AttemptPaths
 from jobq_magic.runtime import wire
 from jobq_magic.runtime.frames import Frame, token, unpacked
 
-__all__ = ["Collector"]
+__all__ = ["Collector", "collected"]
 
 _SLICE = 1 << 18
 """Bytes that are worked on at once: memory stays flat, whatever is fed."""
@@ -68,6 +68,10 @@ class Collector:
     def collected(self) -> Collected:
         """What came so far, as far as it is on disk."""
         return self._collected
+
+    def position(self) -> object:
+        """How far the log has been taken: another answer means that something new came."""
+        return self._state.seq, self._state.time, len(self._splitter.left())
 
     def since(self) -> float | None:
         """The time from which the log is to be read; None: from its beginning.
@@ -300,3 +304,8 @@ def told(gap: Gap) -> str:
     count = gap.lines or 1
     what = "display" if gap.stream == "displays.jsonl" else "line"
     return f"[{count} {what}{'' if count == 1 else 's'} lost by the cluster]"
+
+
+def collected(paths: AttemptPaths) -> Collected:
+    """What was collected of an attempt, or of a worker of it, by whoever did; nothing is changed."""
+    return State.load(paths.folder / "collected.json").collected(wire.read_events(paths.folder / "record.jsonl"))

@@ -44,6 +44,9 @@ class Numbers:
                 assert number == len(self.numbers), "a line is missing"
                 self.numbers.append(number)
 
+    def position(self):
+        return len(self.numbers)
+
     def since(self):
         self._rest = b""
         return BEGAN + (len(self.numbers) - 1) / 10 - 2 if self.numbers else None
