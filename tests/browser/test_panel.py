@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from jobq_magic.runs.store import Store
+from tests.support import eventually
 
 NUMBERS = itertools.count(1)
 
@@ -83,7 +84,7 @@ def test_a_run_is_paused_and_resumed_by_button_and_shows_its_place(lab, hold):
     assert run.paths.pause.read_text() == "pause"
     store.append(run, phase="paused", reason="")
     area.get_by_role("button", name="Resume").click()
-    assert run.paths.pause.read_text() == "resume"
+    eventually(lambda: run.paths.pause.read_text() == "resume")
     place = {"queue": "main", "cluster_queue": "blue", "position": 3, "waiting": 12, "ahead": ["ada/train: 4 cpus"]}
     quota = [{"resource": "cpu", "flavor": "small", "asked": 4, "free": 1, "most": 8}]
     each = [{"rank": 0, "phase": "starting", "node": "node-a"}, {"rank": 1, "phase": ""}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -277,3 +278,36 @@ def test_who_stops_a_run_that_cannot_be_started_yet_stops_it(backend, store, run
     thread.join(10)
     assert store.snapshot(run).phase == "cancelled"
     assert len(backend.settled) == 3
+
+
+def test_a_time_limit_counts_while_this_attempt_runs_and_not_while_it_waits(backend, store):
+    spec = {"mode": "there", "workers": None, "timeout": 100}
+    run = store.open(spec=spec, target={"backend": "there", "where": "there"}, name="cell")
+    store.set_handle(run, {"job": "there"})
+    now = time.time()
+    for phase, ago in (("submitting", 900), ("running", 800), ("queued", 700)):
+        store.append(run, phase=phase, at=now - ago)
+    backend.script = [Observation("queued", "preempted", attempt=2)]
+    thread = follow(store, run)
+    eventually(lambda: store.snapshot(run).attempt == 2)
+    backend.script = [Observation("running", at=now - 50, attempt=2)]
+    eventually(lambda: store.snapshot(run).phase == "running")
+    backend.script = [Observation("succeeded", attempt=2)]
+    thread.join(10)
+    assert (store.snapshot(run).phase, backend.asked) == ("succeeded", [])
+
+
+def test_who_does_not_follow_a_run_any_more_lets_go_of_it(backend, store, run):
+    backend.script = [Observation("running")]
+    thread = follow(store, run)
+    eventually(lambda: store.snapshot(run).phase == "running")
+    backend.script = [Observation("succeeded")]
+    thread.join(10)
+    assert backend.left == [run.id]
+
+
+def test_a_run_that_is_stopped_before_anybody_wrote_that_it_was_started_is_settled(backend, store, run):
+    store.request_stop(run)
+    follow(store, run).join(10)
+    assert store.snapshot(run).phase == "cancelled"
+    assert backend.settled

@@ -38,7 +38,7 @@ def test_what_was_too_large_is_named_with_the_way_out_and_the_rest_is_there(home
     found = outcome()
     assert found.names == {"small": 7}
     assert [entry["name"] for entry in found.skipped] == ["large", "_"]
-    assert found.skipped[0]["reason"].startswith("it takes 300 kB, and a log carries 262 kB. Run the cell again with --")
+    assert found.skipped[0]["reason"].startswith("it takes 300 kB, and a log carries 262 kB. Run the cell again with")
     assert (found.value, found.shown) == (None, ({"text/plain": "1"}, {}))
 
 

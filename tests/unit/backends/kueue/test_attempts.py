@@ -58,3 +58,17 @@ def test_it_is_the_same_for_who_comes_later(tmp_path):
     assert Attempts.load(tmp_path / "none") == Attempts()
     (tmp_path / "bad").write_text("{}")
     assert Attempts.load(tmp_path / "bad") == Attempts()
+
+
+def test_a_worker_that_has_done_its_part_belongs_to_the_next_attempt_too():
+    attempts = Attempts().with_pods([pod("a", 0), pod("b", 1)])
+    attempts = attempts.with_pods([pod("a", 0, phase="Succeeded"), pod("c", 1, at=9)])
+    assert [(one.uid, one.rank) for one in attempts.of(2)] == [("a", 0), ("c", 1)]
+    again = Attempts().with_pods([pod("a", 0), pod("b", 1)]).next({"a"})
+    assert [one.uid for one in again.with_pods([pod("d", 1, at=9)]).of(2)] == ["a", "d"]
+
+
+def test_an_index_that_is_none_is_the_first_and_does_no_harm():
+    odd = pod("a")
+    odd["metadata"]["annotations"]["batch.kubernetes.io/job-completion-index"] = "9" * 5000
+    assert placed(Attempts().with_pods([odd])) == [("a", 0, 1)]
