@@ -10,9 +10,11 @@ import time
 import pytest
 
 from jobq_magic.cluster import logs, pace
+from jobq_magic.cluster.collecting import Collector
 from jobq_magic.cluster.kinds import PODS
 from jobq_magic.cluster.logs import Log
 from jobq_magic.cluster.watching import Watches
+from jobq_magic.run import AttemptPaths
 from tests.support import eventually
 from tests.unit.cluster.apiserver import status
 
@@ -332,3 +334,20 @@ def test_threads_end_with_their_logs(server, sink, follow):
     log.finish()
     assert log.join(5)
     eventually(lambda: not [each for each in threading.enumerate() if each.name == "jobq-log-p"])
+
+
+def test_what_a_container_says_that_no_frame_vouches_for_is_kept(server, api, tmp_path):
+    def says(handler):
+        handler.begin()
+        handler.chunk(b"exec: python3: not found\n")
+        handler.end()
+
+    server.logs = [says] * 9
+    sink = Collector(AttemptPaths(tmp_path / "attempt"), key=b"k" * 32, run="r1", attempt=1)
+    log = Log(api, "p", sink, container="main")
+    log.start()
+    eventually(lambda: server.asked)
+    log.finish()
+    assert log.join(5)
+    sink.close(final=True)
+    assert (tmp_path / "attempt/stdout").read_bytes() == b"exec: python3: not found\n"
