@@ -6,6 +6,7 @@ One dispatcher for all runs of a namespace: a change wakes the one run that it c
 from __future__ import annotations
 
 import threading
+import traceback
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
@@ -89,18 +90,25 @@ class Watched:
             if now == seen and current == self._current:
                 continue
             seen = now
-            known = {kind.plural: self.watches.objects(kind) for kind in _KINDS}
-            found = _grouped(known)
-            self._waiting = frozenset(name for name, one in known["workloads"].items() if not _admitted(one))
-            marks = {job: _mark(objects) for job, objects in found.items()}
-            with self._lock:
-                changed = {job for job in {*marks, *self._marks} if marks.get(job) != self._marks.get(job)}
-                self._objects, self._marks = found, marks
-                changed |= set(self._calls) if current != self._current else set()
-                self._current = current
-                calls = [self._calls[job] for job in changed if job in self._calls]
-            for call in calls:
-                call.set()
+            try:
+                self._publish(current)
+            except Exception:  # noqa: BLE001 - an object that nobody foresaw must not leave all runs blind for ever
+                traceback.print_exc()
+
+    def _publish(self, current: bool) -> None:
+        """Makes known what there is, and calls whom it concerns."""
+        known = {kind.plural: self.watches.objects(kind) for kind in _KINDS}
+        found = _grouped(known)
+        self._waiting = frozenset(name for name, one in known["workloads"].items() if not _admitted(one))
+        marks = {job: _mark(objects) for job, objects in found.items()}
+        with self._lock:
+            changed = {job for job in {*marks, *self._marks} if marks.get(job) != self._marks.get(job)}
+            if current != self._current:
+                changed |= set(self._calls)
+            self._objects, self._marks, self._current = found, marks, current
+            calls = [self._calls[job] for job in changed if job in self._calls]
+        for call in calls:
+            call.set()
 
 
 def _grouped(known: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, Objects]:
@@ -110,13 +118,13 @@ def _grouped(known: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, 
     workloads: dict[str, Mapping[str, Any]] = {}
     for workload in known["workloads"].values():
         for owner in workload["metadata"].get("ownerReferences", ()):
-            if owner["kind"] == "Job" and owner["name"].startswith(names.PREFIX):
+            if owner["kind"] == "Job" and owner["name"].startswith(names.PREFIX) and _owns(jobs, owner):
                 workloads[owner["name"]] = workload
                 whose[workload["metadata"]["uid"]] = owner["name"]
     pods = defaultdict(list)
     for pod in known["pods"].values():
         for owner in pod["metadata"].get("ownerReferences", ()):
-            if owner["kind"] == "Job":
+            if owner["kind"] == "Job" and _owns(jobs, owner):
                 pods[owner["name"]].append(pod)
                 whose[pod["metadata"]["uid"]] = owner["name"]
     events = defaultdict(list)
@@ -129,6 +137,12 @@ def _grouped(known: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, 
         name: Objects(jobs.get(name), workloads.get(name), tuple(pods[name]), tuple(events[name]), everybody)
         for name in {*jobs, *workloads, *pods}
     }
+
+
+def _owns(jobs: Mapping[str, Mapping[str, Any]], owner: Mapping[str, Any]) -> bool:
+    """Whether a Job, while it is there, is the one that is named as an owner: another may have had its name."""
+    job = jobs.get(owner["name"])
+    return job is None or job["metadata"]["uid"] == owner.get("uid")
 
 
 def _admitted(workload: Mapping[str, Any]) -> bool:
