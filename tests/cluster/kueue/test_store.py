@@ -71,8 +71,9 @@ def test_without_a_store_five_megabytes_are_lost_and_one_setting_is_named(place)
     cell = place.run(LARGE, outs=("x",))
     assert cell.snapshot.phase == "succeeded"
     (note,) = cell.snapshot.notes
-    assert note.startswith("What came of it has 5.0 MiB, and a log carries 256 KiB")
+    assert note.startswith("5.0 MiB of what came of it are lost: a log carries 256 KiB")
     assert "--store s3://BUCKET/FOLDER" in note
+    assert [entry["name"] for entry in cell.outcome.skipped] == ["x"]
 
 
 def test_a_store_that_fails_is_told_and_the_cell_ends_as_it_would(place, s3):
