@@ -27,6 +27,8 @@ for n in range({lines}):
     print(f"rank {{rank}} says line {{n:06d}} of a calculation that takes long")
 """
 _LAST = f"line {LINES - 1:06d} "
+_BEHIND = 16384
+"""Bytes at the end of a log in which its last line lies: what the job leaves comes behind it, in frames."""
 
 
 def lines() -> list[Row]:
@@ -107,7 +109,7 @@ def _ends(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             file.seek(0, 2)
-            file.seek(max(0, file.tell() - 200))
+            file.seek(max(0, file.tell() - _BEHIND))
             return _LAST.encode() in file.read()
     except FileNotFoundError:
         return False
