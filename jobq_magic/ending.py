@@ -11,18 +11,10 @@ from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
 from jobq_magic.snapshot import Phase
 
-__all__ = ["Ending", "asked"]
+__all__ = ["Ending"]
 
 _RETURN = 30.0
 """Seconds after which a stop that a service did not follow is asked for again."""
-
-
-def asked(run: Run) -> str:
-    """The reason of the request to stop a run; "" where there is none."""
-    try:
-        return run.paths.stop.read_text().strip() or "stopped"
-    except FileNotFoundError:
-        return ""
 
 
 class Ending:
@@ -46,7 +38,7 @@ class Ending:
 
     def ask_where_wanted(self, attempt: int) -> bool:
         """Asks the place to end the job, where it is to end, which is the answer."""
-        cause = self._cause or asked(self._run) or self._overdue()
+        cause = self._cause or self._run.stop or self._overdue()
         if cause and time.monotonic() - self._asked > _RETURN:
             if not self._cause:
                 facts = self._facts(cause)

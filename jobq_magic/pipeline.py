@@ -17,7 +17,7 @@ from jobq_magic import building, handover, plugins
 from jobq_magic.bundle import Bundle
 from jobq_magic.capture import CaptureOptions, Source, capture, free
 from jobq_magic.config import Resolved, refuse_unhonoured
-from jobq_magic.ending import Ending, asked
+from jobq_magic.ending import Ending
 from jobq_magic.errors import BackendError, JobqError, StoreError
 from jobq_magic.figures import size
 from jobq_magic.image import Recipe
@@ -295,7 +295,7 @@ def _built(store: Store, run: Run, lock: Lock, mark: Mapping[str, Any]) -> bool:
         if not _beats(store, lock):
             making.stop()
             return False
-        if reason := asked(run):
+        if reason := run.stop:
             making.stop()
             store.append(run, phase=Phase.CANCELLED, reason=reason, **mark)
             return False
@@ -316,7 +316,7 @@ def _start(
     """Starts the job; what keeps its place from taking it for a moment is waited for."""
     deadline = time.monotonic() + _REFUSING
     while _beats(store, lock):
-        if reason := asked(run):
+        if reason := run.stop:
             store.append(run, phase=Phase.CANCELLED, reason=reason, **mark)
             _settle(store, run, lock, backend, {})  # another process may have started it, and not come to say so
             return None

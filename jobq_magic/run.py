@@ -178,6 +178,14 @@ class Run:
         return RunPaths(self.folder)
 
     @property
+    def stop(self) -> str:
+        """The reason of the request to stop it; "" where there is none."""
+        try:
+            return self.paths.stop.read_text().strip() or "stopped"
+        except FileNotFoundError:
+            return ""
+
+    @property
     def workers(self) -> int | None:
         """How many workers were asked for."""
         return self.spec.get("workers")

@@ -53,7 +53,6 @@ class Standing:
     each: tuple[WorkerTold, ...] = ()
     place: PlaceTold | None = None
     """While it waits for its turn."""
-    notes: tuple[str, ...] = ()
     over: bool = False
     """The Job is finished, failed, given up or gone: it will not go on by itself."""
     begun: bool = False

@@ -115,7 +115,7 @@ class KueueBackend:
         except JobqError as error:
             return Observation(notes=(str(error),))
         try:
-            seen = known.place.told(known.following.observe(_asked(run)))
+            seen = known.place.told(known.following.observe(run.stop))
         except OSError as error:  # the disk of the store, most likely: what is not written now is read again
             return Observation(notes=(f"What comes from the cluster cannot be written down: {error}",))
         seen = known.silence.told(seen, known.place.watches)
@@ -202,10 +202,3 @@ class KueueBackend:
         if (known := self._runs.pop(run.id, None)) is not None:
             known.following.close()
         self._forbidden.pop(run.id, None)
-
-
-def _asked(run: Run) -> str:
-    try:
-        return run.paths.stop.read_text().strip() or "stopped"
-    except FileNotFoundError:
-        return ""

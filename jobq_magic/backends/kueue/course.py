@@ -114,14 +114,14 @@ def _course(
         return Course(Observation(attempt=attempt))
     if standing.over:
         if not drained:
-            return Course(replace(_under_way(standing, told, each, attempt), notes=standing.notes))
+            return Course(_under_way(standing, told, each, attempt))
         return Course(_ended_for_the_cluster(standing, told, each, asked, attempt))
     if standing.phase in ("queued", "paused") and told:
         if not drained:  # it had to make room, and is still saying its last words
             return Course(Observation(each=each, attempt=attempt))
         return Course(
             Observation(
-                standing.phase, standing.reason, standing.facts, notes=standing.notes, attempt=attempt + 1,
+                standing.phase, standing.reason, standing.facts, attempt=attempt + 1,
                 place=standing.place, each=each,
             ),
             next_attempt=True,
@@ -157,11 +157,9 @@ def _end(told: Sequence[Told], workers: int, asked: str) -> Mapping[str, Any] | 
     return {**end, "facts": {**end.get("facts", {}), "rank": first}}
 
 
-def _seen(
-    event: Mapping[str, Any], each: tuple[WorkerTold, ...] | None, attempt: int, notes: tuple[str, ...] = ()
-) -> Observation:
+def _seen(event: Mapping[str, Any], each: tuple[WorkerTold, ...] | None, attempt: int) -> Observation:
     return Observation(
-        event["phase"], event.get("reason", ""), event.get("facts", {}), notes=notes, at=event.get("at"),
+        event["phase"], event.get("reason", ""), event.get("facts", {}), at=event.get("at"),
         attempt=attempt, each=each,
     )  # fmt: skip
 
@@ -173,16 +171,16 @@ def _under_way(
     words = [one.at_work for one in told if one.at_work]
     first = next((one.at_work for one in told if one.rank == 0), {})
     if first.get("phase") == "collecting":
-        return _seen(first, each, attempt, standing.notes)
+        return _seen(first, each, attempt)
     if words:
         running = min((word for word in words), key=lambda word: word.get("at", 0))
-        return _seen({**running, "phase": "running"}, each, attempt, standing.notes)
+        return _seen({**running, "phase": "running"}, each, attempt)
     # Its pods have ended: what they say of themselves is still to be read.
     unread = standing.phase == "collecting" and not all(one.drained for one in told)
     if standing.over or unread:
         return Observation(each=each, attempt=attempt)
     return Observation(
-        standing.phase, standing.reason, standing.facts, notes=standing.notes, attempt=attempt, place=standing.place,
+        standing.phase, standing.reason, standing.facts, attempt=attempt, place=standing.place,
         each=each,
     )  # fmt: skip
 
@@ -192,17 +190,15 @@ def _ended_for_the_cluster(
 ) -> Observation:
     """The job is over, and its pods did not say how: the cluster does."""
     if asked:
-        return Observation("cancelled", asked, each=each, attempt=attempt, notes=standing.notes)
+        return Observation("cancelled", asked, each=each, attempt=attempt)
     said = next((one.last for one in told if one.rank == 0 and one.last.get("phase") in _ENDS), None)
     if standing.phase == "succeeded" and said is not None:
-        return _seen(said, each, attempt, standing.notes)
+        return _seen(said, each, attempt)
     if standing.phase == "succeeded":  # all exit statuses say so, and no word of it came over
-        return Observation("succeeded", "log-lost", each=each, attempt=attempt, notes=standing.notes)
+        return Observation("succeeded", "log-lost", each=each, attempt=attempt)
     if said is not None and said.get("phase") == "failed" and not standing.reason:
-        return _seen(said, each, attempt, standing.notes)
-    return Observation(
-        standing.phase, standing.reason, standing.facts, notes=standing.notes, each=each, attempt=attempt
-    )
+        return _seen(said, each, attempt)
+    return Observation(standing.phase, standing.reason, standing.facts, each=each, attempt=attempt)
 
 
 def _removed(asked: str, each: tuple[WorkerTold, ...] | None, attempt: int) -> Observation:
