@@ -13,12 +13,12 @@ from typing import Any
 from jobq_magic.backends.kueue.attempts import Attempts, Placed
 from jobq_magic.backends.kueue.course import Course, Told, course
 from jobq_magic.backends.kueue.elsewhere import Elsewhere
+from jobq_magic.backends.kueue.reading import PATIENCE, Leavings, Reader
 from jobq_magic.backends.kueue.refusing import Refusing
-from jobq_magic.backends.kueue.stored import Bringing, Finding, lacks, unread, without
+from jobq_magic.backends.kueue.stored import Finding
 from jobq_magic.cluster import kinds, status
 from jobq_magic.cluster.client import Api, Missing
-from jobq_magic.cluster.collecting import Collected, Collector, collected
-from jobq_magic.cluster.logs import Log
+from jobq_magic.cluster.collecting import Collected, collected
 from jobq_magic.cluster.manifests import names
 from jobq_magic.cluster.manifests.pods import MAIN
 from jobq_magic.cluster.queue import lines
@@ -31,10 +31,6 @@ from jobq_magic.runtime.keeping import store_of
 __all__ = ["Following"]
 
 _BEGUN = ("Running", "Succeeded", "Failed")
-_PATIENCE = 60.0
-"""Seconds for which the log of a container that has ended is asked for in vain."""
-_AGAIN = 5.0
-"""Seconds until a log is read again that could not be written down."""
 _SWEEP = 2.0
 """Seconds between two looks at a run of which nothing is new: its place in the queue, its patience."""
 _EACH = 0.05
@@ -44,107 +40,6 @@ _LOOK, _RAREST = 0.02, 5.0
 _ASK = 2.0
 """Seconds between two questions for a Job that no watch shows."""
 _UNSEEN = "What it printed, if it was started, may be missing: its Job was gone before anybody looked"
-
-
-class _Reader:
-    """The log of one pod, on its way into the folder of its attempt."""
-
-    def __init__(self, watched: Elsewhere, run: Run, key: bytes, placed: Placed, call: threading.Event) -> None:
-        paths = run.paths.attempt(placed.attempt).worker(placed.rank)
-        paths.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.placed = placed
-        self._stored = _Stored(run, key, placed, call, watched.reading.api)
-        self._watches = watched.reading
-        self._call = call
-        self._last: float | None = None
-        self._tried = self._heard = time.monotonic()
-        self._collector = Collector(paths, key=key, run=run.id, attempt=placed.attempt)
-        self._log = self._opened()
-
-    def _opened(self) -> Log:
-        log = Log(self._watches.api, self.placed.name, self, container=MAIN, watches=self._watches)
-        log.start()
-        return log
-
-    # What a Log wants of whom it feeds.
-
-    def feed(self, data: bytes) -> None:
-        """More of the log."""
-        self._heard = time.monotonic()
-        self._collector.feed(data)
-        self._call.set()
-        if self._collector.collected.ended:
-            self._log.close()
-
-    def since(self) -> float | None:
-        """From when on the log is wanted."""
-        return self._collector.since()
-
-    def position(self) -> object:
-        """How far it has come."""
-        return self._collector.position()
-
-    def over(self) -> None:
-        """The container has ended, or is gone: what is there now is all."""
-        if self._last is None:
-            self._last = time.monotonic()
-        if not self._collector.collected.ended:
-            self._log.finish()
-
-    def told(self) -> Told:
-        """What came over so far."""
-        silent = self._last is not None and time.monotonic() - max(self._last, self._heard) > _PATIENCE
-        if silent and self._log.trouble is not None:
-            self._log.close()  # its node is gone, most likely, and the log with it
-        if self._log.failed is not None and not self._collector.collected.ended:
-            self._again()
-        elif self._log.ended:
-            self._collector.close(final=True)
-        known = self._collector.collected
-        drained = known.ended or (self._log.ended and self._log.failed is None)
-        return self._stored.told(known) if drained else Told(self.placed.rank, known.events)
-
-    def close(self) -> None:
-        """Ends the reading; another process may go on with it."""
-        self._log.close()
-        self._collector.close()
-
-    def _again(self) -> None:
-        """What it was fed to had no room, most likely: nothing is lost by that."""
-        if time.monotonic() - self._tried > _AGAIN:
-            self._tried = time.monotonic()
-            self._log = self._opened()
-            if self._last is not None:
-                self._log.finish()
-
-
-class _Stored:
-    """What there is of a pod whose log has ended: that, and what the store has beside it."""
-
-    def __init__(
-        self, run: Run, key: bytes, placed: Placed, call: threading.Event, api: Api, *, begun: bool = True
-    ) -> None:
-        self._asked = (run, key, placed, call, api)
-        self._rank = placed.rank
-        self._begun = begun
-        self._store = store_of(run.target)
-        self._bringing: Bringing | None = None
-
-    def told(self, known: Collected) -> Told:
-        """What came over, once nothing more will."""
-        notes = tuple(filter(None, [without(known)]))
-        missing = tuple(filter(None, [unread(known, self._asked[2].name, begun=self._begun)]))
-        if not self._store or not lacks(known, claim=self._store.startswith("pvc:")):
-            return Told(self._rank, known.events, known.ended, drained=True, notes=(*notes, *missing))
-        if self._bringing is None:
-            self._bringing = Bringing(*self._asked)
-        if not self._bringing.done:
-            return Told(self._rank, known.events)
-        if self._bringing.events is None:
-            notes = (*notes, *missing, *filter(None, [self._bringing.note]))
-            return Told(self._rank, known.events, known.ended, drained=True, notes=notes)
-        events = known.events if known.ended else self._bringing.events
-        return Told(self._rank, events, whole=True, drained=True, notes=notes)
 
 
 class Following:
@@ -163,13 +58,13 @@ class Following:
         self._workers = run.workers or 1
         self._file = run.folder / "pods.json"
         self._attempts = Attempts.load(self._file)
-        self._readers: dict[tuple[str, int], _Reader] = {}
+        self._readers: dict[tuple[str, int], Reader] = {}
         self._seen_job = bool(self._attempts.pods)
         self._unseen = False
         self._refusing = Refusing(watched.watches)
         self._gone = False
         self._asked_for_it = float("-inf")
-        self._stored: dict[tuple[str, int], _Stored] = {}
+        self._stored: dict[tuple[str, int], Leavings] = {}
         self._idle: set[str] = set()
         """Pods that were seen, and whose container was not started as far as that is known."""
         self._finding: Finding | None = None
@@ -288,7 +183,7 @@ class Following:
                 (self._idle.discard if _has_begun(pod) else self._idle.add)(placed.uid)
             reader = self._readers.get(key)
             if reader is None and pod is not None and _has_begun(pod):
-                reader = self._readers[key] = _Reader(self._watched, self._run, self._key, placed, self.call)
+                reader = self._readers[key] = Reader(self._watched, self._run, self._key, placed, self.call)
             if reader is not None and (pod is None or _has_ended(pod) or _is_left(pod)):
                 reader.over()
 
@@ -318,7 +213,7 @@ class Following:
         where = placed.uid, placed.attempt
         if where not in self._stored:
             begun = placed.uid not in self._idle
-            self._stored[where] = _Stored(self._run, self._key, placed, self.call, self._api, begun=begun)
+            self._stored[where] = Leavings(self._run, self._key, placed, self.call, self._api, begun=begun)
         return self._stored[where].told(known)
 
 
@@ -340,4 +235,4 @@ def _has_ended(pod: Mapping[str, Any]) -> bool:
 def _is_left(pod: Mapping[str, Any]) -> bool:
     """Whether it should have been gone for a while: nobody on its node says that it is."""
     told = pod["metadata"].get("deletionTimestamp")
-    return bool(told) and time.time() - datetime.fromisoformat(told).timestamp() > _PATIENCE
+    return bool(told) and time.time() - datetime.fromisoformat(told).timestamp() > PATIENCE
