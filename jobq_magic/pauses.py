@@ -85,20 +85,13 @@ def _live(store: Store, run: Run, wanted: str) -> Snapshot:
     return snapshot
 
 
-def _wished(run: Run) -> bool:
-    try:
-        return run.paths.pause.read_text() == "pause"
-    except FileNotFoundError:
-        return False
-
-
 def _until(store: Store, run: Run, wait: float, *, paused: bool) -> Snapshot:
     """Where it stands when it is so, or when the patience is at its end."""
     deadline = time.monotonic() + wait
     for snapshot in commands.looks(store, run):
         if (snapshot.phase is Phase.PAUSED) is paused or time.monotonic() >= deadline:
             break
-        if paused and not _wished(run):  # who follows it asked, was refused, and took the wish back
+        if paused and not run.pause:  # who follows it asked, was refused, and took the wish back
             raise BackendError("cannot-pause", f"{run.id} was not paused", why=" ".join(store.snapshot(run).notes[-1:]))
         time.sleep(commands.PERIOD)
     return snapshot

@@ -38,7 +38,7 @@ class Pausing:
 
     def ask_where_wanted(self, attempt: int) -> None:
         """Asks the place to pause the run or to resume it, where its user wants that."""
-        wanted = _wish(self._run)
+        wanted = self._run.pause
         if wanted is None or wanted is self._wanted or not isinstance(self._backend, Pauses):
             return
         if time.monotonic() - self._tried < _AGAIN:
@@ -54,11 +54,3 @@ class Pausing:
             return
         if done:
             self._wanted, self._tried = wanted, float("-inf")
-
-
-def _wish(run: Run) -> bool | None:
-    """Whether the run is to be paused; None where nobody said so."""
-    try:
-        return run.paths.pause.read_text() == "pause"
-    except FileNotFoundError:
-        return None

@@ -186,6 +186,14 @@ class Run:
             return ""
 
     @property
+    def pause(self) -> bool | None:
+        """Whether it is to be paused; None where nobody said so."""
+        try:
+            return self.paths.pause.read_text() == "pause"
+        except FileNotFoundError:
+            return None
+
+    @property
     def workers(self) -> int | None:
         """How many workers were asked for."""
         return self.spec.get("workers")
