@@ -19,7 +19,10 @@ import pytest
 import yaml
 
 from jobq_magic.runs.store import Store
-from tests.cluster.kueue.ground import FAULTS, Ground, Plan, Round, Witness, planned, play
+from tests.cluster.kueue.acts import FAULTS, planned
+from tests.cluster.kueue.ground import Ground, Plan
+from tests.cluster.kueue.parts import Witness
+from tests.cluster.kueue.rounds import Round, play
 from tests.cluster.relay import Relay
 
 EVIDENCE = Path(__file__).parents[3] / "docs/evidence/kueue-faults.json"
