@@ -102,8 +102,8 @@ def _without_lost(result: dict[str, Any], paths: AttemptPaths) -> dict[str, Any]
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return result
     lost = {
-        digest: int(many)
-        for name, many in sizes.items()
+        digest
+        for name in sizes
         if (digest := name.removeprefix("values/")) != name and not (paths.values / digest).exists()
     }
     if not lost:
@@ -111,19 +111,20 @@ def _without_lost(result: dict[str, Any], paths: AttemptPaths) -> dict[str, Any]
     done = {**result, "skipped": list(result["skipped"])}
     for part in ("names", "changed"):
         done[part] = {name: entry for name, entry in result[part].items() if entry["group"] not in lost}
-        gone = {name: entry["group"] for name, entry in result[part].items() if entry["group"] in lost}
-        done["skipped"] += [{"name": name, "reason": _too_large(lost[group])} for name, group in gone.items()]
+        gone = {name: entry for name, entry in result[part].items() if entry["group"] in lost}
+        done["skipped"] += [{"name": name, "reason": _too_large(entry)} for name, entry in gone.items()]
     if result["value"] is not None and result["value"]["group"] in lost:
         done["value"] = {**result["value"], "group": None}
-        done["skipped"].append({"name": "_", "reason": _too_large(lost[result["value"]["group"]])})
+        done["skipped"].append({"name": "_", "reason": _too_large(result["value"])})
     return done
 
 
-def _too_large(many: int) -> str:
-    return (
-        f"it takes {size(many)}, and a log carries {size(LIMIT)}. Run the cell again with --store s3://BUCKET/FOLDER "
-        "or --store pvc://CLAIM/FOLDER"
-    )
+def _too_large(entry: Mapping[str, Any]) -> str:
+    own, whole = entry.get("own", entry["size"]), entry["size"]
+    room = f"and a log carries {size(LIMIT)} of values"
+    if own <= LIMIT:
+        room += ", which what shares objects with it passes" if whole > LIMIT else ", which smaller ones have taken"
+    return f"it takes {size(own)}, {room}. Run the cell again with --store s3://BUCKET/FOLDER or --store pvc://CLAIM/FOLDER"
 
 
 class _Groups:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     Keep = Callable[[Job, Callable[[], object]], bool]
 
 LIMIT = 256 << 10
-"""Bytes of result and values together up to which they go through the log: it is kept by the machine of the pod, and
-read by the control plane of the cluster."""
+"""Bytes of values up to which they go through the log: it is kept by the machine of the pod, and read by the control
+plane of the cluster."""
 DISPLAY = 4 << 20
 """Bytes of one display beyond which it is only told of."""
 STREAMS = ("stdout", "stderr", "displays.jsonl")
@@ -222,12 +222,11 @@ class Carrier:
         folder = os.path.join(self._job.out, "values")
         names = sorted(filter(_DIGEST.fullmatch, os.listdir(folder))) if self._values and os.path.isdir(folder) else []
         sizes = {f"values/{name}": os.stat(os.path.join(folder, name)).st_size for name in names}
-        room = LIMIT - len(result)
-        for name in sorted(sizes, key=sizes.__getitem__):  # as many as there is room for come back, whatever does not
-            if sizes[name] > room:
-                break
-            room -= sizes.pop(name)
-            self._parted("put", {"to": name}, _content(os.path.join(self._job.out, name)) or b"")
+        room = LIMIT
+        for name in sorted(sizes, key=_place(result)):  # as many as there is room for come back, whatever does not
+            if sizes[name] <= room:
+                room -= sizes.pop(name)
+                self._parted("put", {"to": name}, _content(os.path.join(self._job.out, name)) or b"")
         if len(result) > _MOST:
             sizes["result.json"] = len(result)
         if sizes:
@@ -361,6 +360,13 @@ def _content(path: str) -> bytes | None:
             return file.read()
     except FileNotFoundError:
         return None
+
+
+def _place(result: bytes) -> Callable[[str], int]:
+    """Which of the values comes when, by its name: in the order that the result gives, the smallest first."""
+    groups = json.loads(result.partition(b"\n")[0]).get("groups", [])
+    order = {f"values/{group}": number for number, group in enumerate(groups)}
+    return lambda name: order.get(name, len(order))
 
 
 def _too_large(size: int) -> bytes:

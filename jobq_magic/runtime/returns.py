@@ -12,7 +12,7 @@ from .ours import stand_in
 from .reduce import reduced
 from .sharing import families, sharable
 from .spill import give_room
-from .wire import PROTOCOL, SHARED, TooLarge, head_size, pickle_group, read_group, write_group
+from .wire import PROTOCOL, TooLarge, head_size, pickle_group, read_group, write_group
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +26,11 @@ _PROVED = 64 << 20
 _PLAIN = (int, float, complex, bool, str, bytes, type(None))
 _SMALL = 1 << 17
 """Bytes of values that there is room for on a full disk, beside what was printed and the result."""
+_TOGETHER = 1 << 14
+"""Bytes of values that share nothing up to which they have a file together: it comes back whole or not at all, and the
+way back may be narrow (`carrier.LIMIT`)."""
+_NARROW = 1 << 16
+"""Bytes of all values up to which any way back takes them in one file."""
 
 
 def pickler_for(main: ModuleType, shipped: Iterable[str]) -> Callable[..., Any]:
@@ -76,6 +81,7 @@ class Returns:
     def __init__(self, folder: str, pickler: Callable[..., Any]) -> None:
         self._folder = os.path.join(folder, "values")
         self._pickler = pickler
+        self._sizes: dict[str, int] = {}
         self.skipped: list[dict[str, str]] = []
         os.makedirs(self._folder, exist_ok=True)
 
@@ -87,24 +93,22 @@ class Returns:
         return gone
 
     def _families(self, values: dict[str, Any]) -> list[list[str]]:
-        """Names whose values share objects together, and alone where they are large; all that is small in one group.
+        """Names whose values share objects together, what is small together, and the smallest first.
 
-        What is large has a file of its own so that it need not be sent again when a later cell takes it along.
+        What is large has a file of its own so that it need not be sent again when a later cell takes it along, and so
+        that what is smaller comes back where it does not.
         """
         looks = {name: _Look({name: value}, self._pickler) for name, value in values.items()}
-        if len(looks) < 2 or max(look.size for look in looks.values()) < SHARED:
+        self._sizes |= {name: look.size for name, look in looks.items()}
+        if len(looks) < 2 or sum(look.size for look in looks.values()) <= _NARROW:
             return [sorted(values)] if values else []
         inner = {name: look for name, look in looks.items() if type(values[name]) not in _PLAIN}
         if sum(look.in_band for look in inner.values()) > _PROVED:
             shared = [sorted(inner)]  # the memo of what is pickled in band takes more memory than that itself
         else:
             shared = families({name: look.shared() for name, look in inner.items()})
-        large: list[list[str]] = []
-        small: list[list[str]] = []
-        for names in [*shared, *([name] for name in looks if name not in inner)]:  # with a number, nothing is shared
-            (large if any(looks[name].size >= SHARED for name in names) else small).append(names)
-        rest = sorted(name for names in small for name in names)
-        return [*large, rest] if rest else large
+        alone = [[name] for name in looks if name not in inner]  # with a number, nothing is shared
+        return _packed({tuple(names): sum(looks[name].size for name in names) for names in [*shared, *alone]})
 
     def _group(self, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
         try:
@@ -138,7 +142,7 @@ class Returns:
                 digest, size = write_group(self._folder, values, pickler=self._pickler, limit=_SMALL)
             except TooLarge:
                 raise error from None
-        return {name: {"group": digest, "size": size} for name in values}
+        return {name: {"group": digest, "size": size, "own": self._sizes.get(name, size)} for name in values}
 
     def success(self, main: ModuleType, outs: list[str], watched: list[Watched], value: Any) -> dict[str, Any]:
         """The result of a cell that ended well."""
@@ -184,6 +188,7 @@ class Returns:
                 **{name: {**gone[other], "name": other} for name, other in rebound.items() if other in gone},
             },
             "same": same,
+            "groups": list(dict.fromkeys(entry["group"] for entry in gone.values())),
             "value": last,
             "skipped": self.skipped,
             "error": None,
@@ -278,6 +283,19 @@ def print_exception(kind: type[BaseException], error: BaseException, _: Tracebac
 
     told = without_frames_of_ours(traceback.TracebackException(kind, error, error.__traceback__))
     print("".join(told.format()), end="", file=sys.stderr)
+
+
+def _packed(sizes: dict[tuple[str, ...], int]) -> list[list[str]]:
+    """Families of names in ascending order of their bytes; small ones in one list as long as that is small, too."""
+    packed: list[list[str]] = []
+    room = 0
+    for names, size in sorted(sizes.items(), key=lambda one: one[1]):
+        if not packed or size > room:
+            packed.append([])
+            room = _TOGETHER
+        packed[-1] += names
+        room -= size
+    return [sorted(names) for names in packed]
 
 
 class _Look:

@@ -15,14 +15,18 @@ def outcome(*, kept: bool = False, removed: bool = True):
     run = store.open(spec=spec, target={"backend": "kueue", "where": "there"}, name="cell")
     paths = run.paths.attempt(1)
     paths.values.mkdir(parents=True)
-    large, many = wire.write_group(paths.values, {"large": "x" * 300_000, "_": 1})
+    large, many = wire.write_group(paths.values, {"large": "x" * 300_000, "part": "x", "_": 1})
     small, few = wire.write_group(paths.values, {"small": 7})
     result = {
         "run": run.id,
         "attempt": 1,
         "status": "ok",
         "error": None,
-        "names": {"large": {"group": large, "size": many}, "small": {"group": small, "size": few}},
+        "names": {
+            "large": {"group": large, "size": many, "own": 300_050},
+            "part": {"group": large, "size": many, "own": 50},
+            "small": {"group": small, "size": few, "own": few},
+        },
         "changed": {},
         "value": {"group": large, "size": many, "bundle": {"text/plain": "1"}, "metadata": {}},
         "skipped": [],
@@ -37,11 +41,14 @@ def outcome(*, kept: bool = False, removed: bool = True):
 def test_what_was_too_large_is_named_with_the_way_out_and_the_rest_is_there(home):
     found = outcome()
     assert found.names == {"small": 7}
-    assert [entry["name"] for entry in found.skipped] == ["large", "_"]
-    assert found.skipped[0]["reason"].startswith("it takes 300 kB, and a log carries 262 kB. Run the cell again with")
+    assert [entry["name"] for entry in found.skipped] == ["large", "part", "_"]
+    assert [entry["reason"].partition(". Run the cell again with --store ")[0] for entry in found.skipped[:2]] == [
+        "it takes 300 kB, and a log carries 262 kB of values",
+        "it takes 50 B, and a log carries 262 kB of values, which what shares objects with it passes",
+    ]
     assert (found.value, found.shown) == (None, ({"text/plain": "1"}, {}))
 
 
 def test_what_a_store_kept_and_gave_back_is_there(home):
     found = outcome(kept=True, removed=False)
-    assert (sorted(found.names), found.skipped, found.value) == (["large", "small"], (), 1)
+    assert (sorted(found.names), found.skipped, found.value) == (["large", "part", "small"], (), 1)

@@ -134,8 +134,50 @@ def test_what_fits_comes_back_whatever_does_not(tmp_path):
     assert wire.read_group(paths.values / names["small"]["group"]) == {"small": 7}
 
 
+SOME = """
+import os
+rows = {"large": os.urandom(220_000)}
+again = [rows]
+medium = os.urandom(100_000)
+parts = [os.urandom(15_000) for _ in range(9)]
+p0, p1, p2, p3, p4, p5, p6, p7, p8 = parts
+small, tiny = {"a": 7}, 1
+also = [small]
+"""
+NAMES = ("rows", "again", "medium", "small", "also", "tiny", *(f"p{number}" for number in range(9)))
+
+
+def test_a_small_value_comes_back_whatever_its_neighbours_take(tmp_path):
+    pod = Pod(tmp_path, SOME, outs=NAMES)
+    pod.through()
+    came = pod.collect().collected
+    paths = AttemptPaths(tmp_path / "collected")
+    names = wire.unseal(paths.result.read_bytes(), KEY, run="r1", attempt=1)["names"]
+    lost = {name for name, entry in names.items() if f"values/{entry['group']}" in came.beyond}
+    assert lost == {"rows", "again"}
+    assert names["rows"]["group"] == names["again"]["group"]
+    group = wire.read_group(paths.values / names["small"]["group"])
+    assert group["also"][0] is group["small"]
+    assert sum(path.stat().st_size for path in paths.values.iterdir()) <= carrier.LIMIT
+
+
+def test_many_small_values_have_few_files(tmp_path):
+    pod = Pod(tmp_path, "for n in range(500): globals()[f'v{n}'] = [n] * 200", outs=[f"v{n}" for n in range(500)])
+    pod.through()
+    assert pod.collect().collected.beyond == {}
+    assert len(os.listdir(tmp_path / "collected" / "values")) < 20
+
+
+def test_what_is_shown_of_a_result_takes_no_room_from_values(tmp_path):
+    shown = "class Shown:\n    def _repr_html_(self): return 'x' * 300_000\nsmall = 7\nShown()"
+    pod = Pod(tmp_path, shown, outs=("small",))
+    pod.through()
+    came = pod.collect().collected
+    assert (came.result, came.beyond) == (True, {})
+
+
 def test_values_that_fit_just_so_are_carried(tmp_path):
-    pod = Pod(tmp_path, f"import os; x = os.urandom({carrier.LIMIT - 1500})", outs=("x",))
+    pod = Pod(tmp_path, f"import os; x = os.urandom({carrier.LIMIT - 200})", outs=("x",))
     pod.through()
     came = pod.collect().collected
     assert came.beyond == {}
