@@ -189,7 +189,7 @@ def _built(run: Run, report: Callable[[Sequence[Progress]], None]) -> Image:
     from jobq_magic.images.ensure import ensure
 
     request = BuildRequest.from_json(json.loads(run.paths.request.read_bytes()))
-    environ = {**os.environ, **(handover.take(run.id) or Handover()).settings}
+    environ = handover.environment(run.id, os.environ)
     cache = Cache(cache_root() / "images")
     destination = _destination(request, environ, cache)
     try:

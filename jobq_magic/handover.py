@@ -15,14 +15,17 @@ from pathlib import Path
 from jobq_magic.errors import BackendError
 from jobq_magic.places import runtime_dir
 
-__all__ = ["Handover", "leave", "remove", "reveal", "secrets_in", "settings_in", "take"]
+__all__ = ["Handover", "environment", "leave", "remove", "reveal", "secrets_in", "settings_in", "take"]
 
 _SETTINGS = (
     "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "CURL_CA_BUNDLE", "NETRC", "REGISTRY_AUTH_FILE",
     "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE",
 )  # fmt: skip
-_FAMILIES = ("AWS_", "AZURE_", "BUILDKIT_", "BUILDX_", "DOCKER_", "FSSPEC_", "GOOGLE_", "PIP_", "UV_")
-"""Of indexes, registries, stores, and the helpers that know their passwords."""
+_FAMILIES = (
+    "AAD_", "ARM_", "AWS_", "AZURE_", "BUILDKIT_", "BUILDX_", "CLOUDSDK_", "DIGITALOCEAN_", "DOCKER_", "FSSPEC_",
+    "GOOGLE_", "OCI_", "OS_", "PIP_", "TELEPORT_", "UV_", "VAULT_",
+)  # fmt: skip
+"""Of indexes, registries, stores, clusters, and the helpers that know their passwords."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +33,13 @@ class Handover:
     """What is handed over. Not shown: it holds secrets."""
 
     settings: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Variables that say how registries, indexes and engines are reached."""
+    """Variables that say how registries, indexes, engines and clusters are reached, and as whom."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Variables that only the job is to have."""
 
 
 def settings_in(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables that say how registries, indexes and engines are reached."""
+    """The variables that say how registries, indexes, engines and clusters are reached, and as whom."""
     return {name: text for name, text in environ.items() if name.upper() in _SETTINGS or name.startswith(_FAMILIES)}
 
 
@@ -72,6 +75,19 @@ def take(run: str) -> Handover | None:
         return Handover(**json.loads(_path(run).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def environment(run: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """That of whoever advances a run, with the settings of who submitted it, and none of another's.
+
+    Args:
+        run: whose.
+        environ: of this process; as it is where nothing was handed over.
+    """
+    if (left := take(run)) is None:
+        return dict(environ)
+    others = settings_in(environ)
+    return {**{name: text for name, text in environ.items() if name not in others}, **left.settings}
 
 
 def reveal(run: str, *, mode: int = 0o600) -> Path | None:

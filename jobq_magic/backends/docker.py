@@ -169,8 +169,7 @@ class DockerBackend:
 
 def _environ(run: Run) -> dict[str, str]:
     """The environment that says where the engine is: as it was where the run was submitted."""
-    left = handover.take(run.id)
-    return {**os.environ, **(left.settings if left is not None else {})}
+    return handover.environment(run.id, os.environ)
 
 
 def _resumed(known: _Known) -> Observation:

@@ -143,15 +143,17 @@ def _bearer(token: bytes, until: float | None = None) -> Credentials:
 
 def _library(context: Context) -> Credentials:
     """By the `kubernetes` library: it asks an OIDC provider for another token, and writes it into the kubeconfig."""
-    from kubernetes import config
-    from kubernetes.client import Configuration
-
-    settings = Configuration()
     try:
+        from kubernetes import config
+        from kubernetes.client import Configuration
+
+        settings = Configuration()
         load: Any = config.load_kube_config  # without types
         load(os.pathsep.join(map(str, context.files)), context.name, settings)
-    except (config.ConfigException, OSError, ValueError, KeyError) as error:
-        raise _no_credentials(context, type(error).__name__) from error
+    except Exception as error:  # noqa: BLE001 - of oauthlib, requests, google-auth and whatever else it asks
+        # Not chained, and not quoted: what a provider answers may hold a token.
+        why = f"Its auth-provider could not be asked for a token ({type(error).__name__})"
+        raise _no_credentials(context, why) from None
     if not (found := settings.api_key.get("BearerToken", "")):
         raise _no_credentials(context, "Its auth-provider gives no token")
     return Credentials(found, until=time.time() + READ_AGAIN)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import threading
 from collections.abc import Mapping
@@ -13,6 +15,7 @@ from jobq_magic.cluster import access, kubeconfig
 from jobq_magic.cluster.access import Access
 from jobq_magic.cluster.transport import Server, Transport, proxy_for
 from jobq_magic.errors import BackendError
+from jobq_magic.handover import settings_in
 from jobq_magic.site import Site
 
 if TYPE_CHECKING:
@@ -22,6 +25,11 @@ __all__ = ["Place", "connect", "forget", "kept", "place"]
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds its service account's token, its namespace, and the authority of its cluster."""
+
+_MOST = 32
+"""Apis that are kept."""
+_READ = ("HOME", "PATH", "XDG_CONFIG_HOME")
+"""What plugins for credentials read, beside the settings of whoever submits (`handover.settings_in`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,8 @@ class _Found:
     place: Place
     server: Server
     access: Access
+    identity: str = ""
+    """Who we are there, as far as that can be known without asking: another digest is somebody else, perhaps."""
 
 
 def place(site: Site, environ: Mapping[str, str]) -> Place:
@@ -80,6 +90,9 @@ def connect(site: Site, environ: Mapping[str, str]) -> Api:
 def kept(site: Site, environ: Mapping[str, str]) -> Api:
     """The one Api of this process for what a site means; its connections are open already, most of the time.
 
+    Who comes with another environment for a plugin for credentials, or after somebody else has logged in, gets another
+    Api: nobody goes on as somebody else.
+
     Args:
         site: as for `connect`.
         environ: as for `connect`.
@@ -88,12 +101,14 @@ def kept(site: Site, environ: Mapping[str, str]) -> Api:
         BackendError: as `place`.
     """
     found = _found(site, environ)
-    key = (found.place, found.server, kubeconfig.files(site, environ))
+    key = (found.place, found.server, kubeconfig.files(site, environ), found.identity)
     with _lock:
         api = _kept.get(key)
         if api is None:
             from jobq_magic.cluster.client import Api
 
+            while len(_kept) >= _MOST:  # who has it uses it on
+                _kept.pop(next(iter(_kept)))
             api = _kept[key] = Api(found.place, Transport(found.server), found.access)
         return api
 
@@ -107,7 +122,7 @@ def forget() -> None:
 
 
 _lock = threading.Lock()
-_kept: dict[tuple[Place, Server, tuple[Path, ...]], Api] = {}
+_kept: dict[tuple[Place, Server, tuple[Path, ...], str], Api] = {}
 os.register_at_fork(after_in_child=_kept.clear)  # a connection that parent and child share is of use to neither
 
 
@@ -139,7 +154,21 @@ def _of_context(context: kubeconfig.Context, site: Site, environ: Mapping[str, s
         proxy,
     )
     namespace = site.namespace or context.namespace or "default"
-    return _Found(Place(context.name, namespace, address, inside=False), server, access.of_context(context, environ))
+    there = Place(context.name, namespace, address, inside=False)
+    return _Found(there, server, access.of_context(context, environ), _identity(context, environ))
+
+
+def _identity(context: kubeconfig.Context, environ: Mapping[str, str]) -> str:
+    """A digest of what makes us who we are: the user of the kubeconfig, and the environment that its plugin sees.
+
+    What an auth-provider is given is not among it: its tokens are renewed in the file, and are of the same person.
+    """
+    user = {name: told for name, told in context.user.items() if name != "auth-provider"}
+    seen: dict[str, str] = {}
+    if "exec" in user:
+        seen = settings_in(environ) | {name: environ[name] for name in _READ if name in environ}
+    told = json.dumps([user, seen], sort_keys=True, default=str)
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def _of_pod(site: Site, environ: Mapping[str, str]) -> _Found:

@@ -61,7 +61,7 @@ class KueueBackend:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._watched: dict[tuple[str, ...], Watched] = {}
+        self._watched: dict[Api, Watched] = {}
         self._runs: dict[str, _Known] = {}
         self._forbidden: dict[str, float] = {}
         self._unread: set[str] = set()
@@ -173,8 +173,7 @@ class KueueBackend:
         connection.forget()
 
     def _api(self, run: Run, context: str = "") -> Api:
-        left = handover.take(run.id)
-        environ = {**os.environ, **(left.settings if left is not None else {})}
+        environ = handover.environment(run.id, os.environ)
         site = Site.from_json(run.target["site"])
         return connection.kept(replace(site, context=context) if context else site, environ)
 
@@ -184,11 +183,19 @@ class KueueBackend:
         return self._watch(self._api(run, context)) if context else None
 
     def _watch(self, api: Api) -> Watched:
-        key = (api.place.server, api.place.context, api.place.namespace)
         with self._lock:
-            if key not in self._watched:
-                self._watched[key] = Watched(Watches(api))
-            return self._watched[key]
+            if api not in self._watched:
+                self._watched[api] = Watched(Watches(api))
+            return self._watched[api]
+
+    def _drop(self) -> None:
+        """Ends the watches that nobody needs, of a place to which we are somebody else by now."""
+        with self._lock:
+            newest = {api.place: api for api in self._watched}
+            old = [api for api, one in self._watched.items() if newest[api.place] is not api and not one.followed]
+            watched = [self._watched.pop(api) for api in old]
+        for one in watched:
+            one.close()
 
     def _known(self, run: Run) -> _Known:
         if (known := self._runs.get(run.id)) is None:
@@ -202,3 +209,4 @@ class KueueBackend:
         if (known := self._runs.pop(run.id, None)) is not None:
             known.following.close()
         self._forbidden.pop(run.id, None)
+        self._drop()

@@ -118,7 +118,7 @@ class _Asking:
                 yield store
             return
         left = handover.take(run.id)
-        environ = {**os.environ, **({**left.settings, **left.secrets} if left is not None else {})}
+        environ = {**handover.environment(run.id, os.environ), **(left.secrets if left is not None else {})}
         with contextlib.closing(open_store(url, environ)) as store:
             yield store
 

@@ -55,6 +55,11 @@ class Watched:
         with self._lock:
             self._calls.pop(job, None)
 
+    @property
+    def followed(self) -> bool:
+        """Whether somebody follows a run by it."""
+        return bool(self._calls)
+
     def objects(self, job: str) -> Objects:
         """What is known of a job."""
         with self._lock:

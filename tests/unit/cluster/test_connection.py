@@ -288,6 +288,26 @@ def test_a_token_of_openid_is_the_librarys_affair(server, environ):
     assert sent(server) == [f"Bearer {token}"]
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": "gcp", "config": {"cmd-path": "/none/gcloud", "cmd-args": "x"}},
+        {"name": "oidc", "config": {"id-token": "a.b.c", "client-id": "c", "idp-issuer-url": "http://127.0.0.1:9",
+                                    "refresh-token": "hunter2"}},
+        {"name": "oidc", "config": {"id-token": 7}},
+    ],
+    ids=["a program", "a provider that is away", "no token"],
+)  # fmt: skip
+def test_whatever_goes_wrong_in_the_library_is_one_sentence_without_its_words(server, environ, wrong):
+    environ.user(**{"auth-provider": wrong})
+    with pytest.raises(BackendError) as caught:
+        connection.connect(Site(), environ).get("/version")
+    assert "no credentials for the context here" in str(caught.value)
+    assert "auth-provider" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
 def test_what_is_kept_is_one_for_each_place(server, environ):
     try:
         one = connection.kept(Site(), environ)
@@ -295,6 +315,43 @@ def test_what_is_kept_is_one_for_each_place(server, environ):
         assert connection.kept(Site(namespace="other"), environ) is not one
     finally:
         connection.forget()
+
+
+@pytest.fixture
+def kept(environ):
+    """The Api that is kept for an environment."""
+    yield lambda **more: connection.kept(Site(), {**environ, **more})
+    connection.forget()
+
+
+def test_who_has_another_environment_for_a_plugin_is_somebody_else(server, environ, kept, tmp_path):
+    environ.user(**plugin(tmp_path, "print(json.dumps({'status': {'token': os.environ['AWS_PROFILE']}}))"))
+    server.always = (200, {})
+    for who in "ada", "bob", "ada":
+        kept(AWS_PROFILE=who).get("/version")
+    assert sent(server) == ["Bearer ada", "Bearer bob", "Bearer ada"]
+    assert asked(tmp_path) == 2
+    assert kept(AWS_PROFILE="ada", EDITOR="vi") is kept(AWS_PROFILE="ada")
+
+
+def test_where_no_plugin_reads_it_the_environment_makes_no_difference(environ, kept):
+    environ.user(token="t")
+    assert kept(AWS_PROFILE="ada") is kept(AWS_PROFILE="bob")
+
+
+def test_who_logs_in_as_somebody_else_is_that_at_once(server, environ, kept):
+    server.always = (200, {})
+    for who in "ada", "bob":
+        environ.user(token=who)
+        kept().get("/version")
+    assert sent(server) == ["Bearer ada", "Bearer bob"]
+
+
+def test_tokens_that_a_provider_renews_in_the_file_are_of_the_same_person(environ, kept):
+    environ.user(**{"auth-provider": {"name": "oidc", "config": {"id-token": "one"}}})
+    first = kept()
+    environ.user(**{"auth-provider": {"name": "oidc", "config": {"id-token": "two"}}})
+    assert kept() is first
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,62 @@
+"""What the backend keeps while runs come and go."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from jobq_magic import handover
+from jobq_magic.backends.kueue import KueueBackend
+from jobq_magic.handover import Handover
+from jobq_magic.run import Run
+from jobq_magic.runs.store import Store
+from tests.support import eventually
+from tests.unit.cluster.apiserver import ApiServer
+from tests.unit.cluster.test_connection import plugin
+
+
+@pytest.fixture
+def backend():
+    found = KueueBackend()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def submitted(environ, tmp_path, monkeypatch):
+    """A run of somebody, whose name a plugin for credentials reads."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    environ.user(**plugin(tmp_path, "print(json.dumps({'status': {'token': os.environ['AWS_PROFILE']}}))"))
+
+    def run(who: str) -> Run:
+        site = {"namespace": "team", "kubeconfig": environ["KUBECONFIG"], "context": "here"}
+        target = {"backend": "kueue", "where": "queue main of team", "site": site}
+        found = Store().open(spec={"mode": "kueue", "workers": None}, target=target, name=who)
+        handover.leave(found.id, Handover({"AWS_PROFILE": who}))
+        return found
+
+    return run
+
+
+def heard(server: ApiServer) -> set[str]:
+    return {headers.get("Authorization", "") for _, _, query, headers, _ in server.asked if query.get("watch")}
+
+
+def test_runs_of_two_people_are_followed_as_each_of_them(backend, server, submitted):
+    for who in "ada", "bob":
+        backend.observe(submitted(who), 1, {})
+    eventually(lambda: heard(server) == {"Bearer ada", "Bearer bob"})
+
+
+def test_who_we_are_no_more_is_not_watched_for_once_nobody_follows_a_run_by_it(backend, server, submitted):
+    first, second = submitted("ada"), submitted("bob")
+    backend.observe(first, 1, {})
+    backend.observe(second, 1, {})
+    assert len(backend._watched) == 2
+    backend.leave(second)
+    assert len(backend._watched) == 2
+    backend.leave(first)
+    [api] = backend._watched
+    assert api is backend._api(second)
