@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from jobq_magic.config import Resolved
 
-__all__ = ["BESIDE", "as_json", "doctor", "examine", "is_bad"]
+__all__ = ["BESIDE", "as_json", "doctor", "examine", "is_bad", "is_open"]
 
 BESIDE = ("registry", "registry-pull", "store")
 """Codes of what is looked at beside the place itself."""
@@ -35,30 +35,27 @@ def doctor(given: Sequence[str] = (), *, interactive: bool) -> Iterator[Finding]
 
 def examine(resolved: Resolved) -> Iterator[Finding]:
     """The same where the settings are known."""
+    target: Mapping[str, Any] = resolved.target
+    backend, refused = None, None
+    try:
+        backend = plugins.backend(target["backend"])
+        target = backend.locate(target) if isinstance(backend, Locates) else target
+    except JobqError as error:
+        refused = _problem("place" if backend else "mode", error)
     mode = resolved.spec.mode
-    yield Finding("settings", "ok", f"Cells go to {resolved.target['where']} (mode {mode}, {_because(resolved)})")
+    yield Finding("settings", "ok", f"Cells go to {target['where']} (mode {mode}, {_because(resolved)})")
     for note in resolved.notes:
         yield Finding("settings/note", "warning", note)
-    try:
-        backend = plugins.backend(resolved.target["backend"])
-    except JobqError as error:
-        yield _problem("mode", error)
+    if refused or backend is None:
+        yield from filter(None, [refused])
         return
-    yield from _of(backend, resolved)
+    yield from _of(backend, resolved.spec.model_dump(mode="json"), target)
 
 
-def _of(backend: Backend, resolved: Resolved) -> Iterator[Finding]:
-    spec: Mapping[str, Any] = resolved.spec.model_dump(mode="json")
-    target: Mapping[str, Any] = resolved.target
-    try:
-        if isinstance(backend, Locates):
-            target = backend.locate(target)
-    except JobqError as error:
-        yield _problem("place", error)
-        return
+def _of(backend: Backend, spec: Mapping[str, Any], target: Mapping[str, Any]) -> Iterator[Finding]:
     if isinstance(backend, Examines):
         yield from backend.examine(spec, target)
-        yield from _of_registry(target, resolved.spec.mode)
+        yield from _of_registry(target, spec["mode"])
         yield from _of_store(target)
         return
     # Others have nothing that could be looked at beside what they look at before each cell.
@@ -69,7 +66,7 @@ def _of(backend: Backend, resolved: Resolved) -> Iterator[Finding]:
         return
     for note in told or ():
         yield Finding("place/note", "warning", note)
-    yield Finding("place", "ok", f"Mode {resolved.spec.mode} needs nothing else")
+    yield Finding("place", "ok", f"Mode {spec['mode']} needs nothing else")
 
 
 def _of_registry(target: Mapping[str, Any], mode: str) -> Iterator[Finding]:
@@ -95,10 +92,16 @@ def is_bad(findings: Iterable[Finding]) -> bool:
     return any(one.level == "problem" for one in findings)
 
 
+def is_open(findings: Iterable[Finding]) -> bool:
+    """Whether it is not known that anything will run: something that a cell needs could not be looked at."""
+    return any(one.needed for one in findings)
+
+
 def as_json(findings: Sequence[Finding]) -> dict[str, Any]:
     """Findings for machines."""
     return {
-        "ok": not is_bad(findings),
+        "ok": not is_bad(findings) and not is_open(findings),
+        "unanswered": [one.code for one in findings if one.needed],
         "findings": [
             {"code": one.code, "level": one.level, "what": one.what, "advice": one.advice} for one in findings
         ],

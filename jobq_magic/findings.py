@@ -21,3 +21,5 @@ class Finding:
     """One sentence, without a full stop."""
     advice: str = ""
     """What to do about it, as an imperative, without a full stop; "" where there is nothing to do."""
+    needed: bool = False
+    """Of what is unknown: a cell that finds it otherwise than it should be does not run."""

@@ -13,7 +13,7 @@ from jobq_magic.errors import JobqError, OptionError, closest
 
 __all__ = ["main"]
 
-OK, JOB_FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+OK, JOB_FAILED, REFUSED, UNKNOWN, INTERRUPTED = 0, 1, 2, 3, 130
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
@@ -25,6 +25,7 @@ exit status:
   0    it worked; for doctor, cells will run; for status, logs -f, attach and result: the job ended well, or goes on
   1    the job failed, was stopped, or is lost; for doctor, there is a problem
   2    the command was refused; one or two lines on stderr say why
+  3    for doctor, something that cells need could not be looked at, and nothing else is in the way
   130  interrupted; jobs go on
 """
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from jobq_magic import commands, doctor, imaging, neighbours, pauses
 from jobq_magic.cli import tables
-from jobq_magic.cli.main import JOB_FAILED, OK
+from jobq_magic.cli.main import JOB_FAILED, OK, UNKNOWN
 from jobq_magic.errors import OptionError
 from jobq_magic.render import findings, nearby, text
 from jobq_magic.render.account import explained
@@ -289,7 +289,7 @@ def _doctor(parser: commands.Parser) -> Verb:
             _json(doctor.as_json(seen))
         else:
             print(f"\n{findings.summary(seen)}")
-        return JOB_FAILED if doctor.is_bad(seen) else OK
+        return JOB_FAILED if doctor.is_bad(seen) else UNKNOWN if doctor.is_open(seen) else OK
 
     return perform
 

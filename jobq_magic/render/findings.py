@@ -30,17 +30,26 @@ def lines(finding: Finding) -> Iterator[str]:
 
 
 def summary(findings: Sequence[Finding]) -> str:
-    """What they come to: `1 problem and 2 warnings among 14 findings: no cell will run until the problem is solved`."""
-    every = len(findings)
-    count = {level: sum(one.level == level for one in findings) for level in MARKS}
-    told = [_many(count["problem"], "problem"), _many(count["warning"], "warning")]
-    told.append(f"{count['unknown']} unknown" if count["unknown"] else "")
-    *first, last = filter(None, told) if any(told) else ("",)
-    if not last:
-        return f"All is well: {_many(every, 'finding')}"
+    """What they come to: `1 problem and 2 warnings among 14 findings: no cell will run there as it is`."""
+    every = _many(len(findings), "finding")
+    of = {level: [one for one in findings if one.level == level] for level in MARKS}
+    told = [_many(len(of["problem"]), "problem"), _many(len(of["warning"]), "warning")]
+    told.append(f"{len(of['unknown'])} not known" if of["unknown"] else "")
+    if not any(told):
+        return f"All is well: {every}"
+    *first, last = filter(None, told)
     words = f"{', '.join(first)} and {last}" if first else last
-    verdict = "cells will run" if not count["problem"] else "no cell will run there as it is"
-    return f"{words} among {_many(every, 'finding')}: {verdict}"
+    return f"{words} among {every}: {_verdict(of['problem'], of['unknown'])}"
+
+
+def _verdict(problems: Sequence[Finding], unknown: Sequence[Finding]) -> str:
+    if problems:
+        return "no cell will run there as it is"
+    if needed := [one.code for one in unknown if one.needed]:
+        return f"whether cells will run is not known without {', '.join(dict.fromkeys(needed))}"
+    if unknown:
+        return f"cells will run, as far as can be seen ({', '.join(dict.fromkeys(one.code for one in unknown))})"
+    return "cells will run"
 
 
 def drawn_html(findings: Sequence[Finding]) -> str:

@@ -77,6 +77,14 @@ def test_a_user_with_the_roles_that_we_ship_finds_all_well(kubeconfig: Path, que
     assert levels(looked(kubeconfig, cpus=0.1, memory="64Mi")) == {}
 
 
+def test_a_namespace_that_is_not_ones_own_is_one_problem_and_what_hangs_on_it_is_named(kubeconfig: Path, queue: str):
+    found = looked(kubeconfig, Site(namespace="nowhere"))
+    assert levels(found) == {"rbac": "problem", "not-looked-at": "unknown"}
+    assert found["rbac"].what == "You may do nothing in nowhere that a cell needs, if there is such a namespace"
+    with pytest.raises(BackendError, match="You may do nothing in nowhere"):
+        check({"queue": "main"}, Site(namespace="nowhere"), {"KUBECONFIG": str(kubeconfig)})
+
+
 @pytest.fixture(scope="module")
 def rights(admin: ApiClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Any], Path]]:
     """A user whose rights are those of the roles that we ship, without one: the kubeconfig."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Answer", "Answers", "given"]
+from jobq_magic.findings import Finding
+
+__all__ = ["Answer", "Answers", "Unanswered", "given", "heard", "unread"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +48,39 @@ Answers = Callable[[str], Answer]
 def given(known: Mapping[str, Answer]) -> Answers:
     """The answers that are there; of all others, nobody asked."""
     return lambda question: known.get(question, Answer("unasked"))
+
+
+class Unanswered(Exception):
+    """A question that somebody needs has no answer.
+
+    Args:
+        answer: what became of it.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.why)
+        self.answer = answer
+
+
+def heard(answer: Answer) -> Answer:
+    """The same; where the cluster was silent, nothing can be said that hangs on it.
+
+    Raises:
+        Unanswered: there is none.
+    """
+    if answer.how == "failed":
+        raise Unanswered(answer)
+    return answer
+
+
+def unread(code: str, what: str, answer: Answer, *, needed: bool = False) -> Iterator[Finding]:
+    """That something may not be read; nothing where nobody asked for it.
+
+    Args:
+        code: of the finding.
+        what: the sentence, up to the reason.
+        answer: the one that says so.
+        needed: a cell that finds it otherwise than it should be does not run.
+    """
+    if heard(answer).how != "unasked":
+        yield Finding(code, "unknown", f"{what}: {answer.why}", answer.do, needed=needed)

@@ -89,11 +89,6 @@ class Asking:
         threading.Thread(target=doing, name="jobq-preflight", daemon=True).start()
         return future
 
-    @property
-    def left(self) -> float:
-        """Seconds until all has to be answered."""
-        return max(self._until - time.monotonic(), 0)
-
     def _questions(self) -> dict[str, Callable[[], Answer]]:
         """Each in a few words; none comes before one that it builds on."""
         wanted, get = self._wanted, self._get

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import TimeoutError as Late
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from jobq_magic.cluster import connection
 from jobq_magic.cluster.preflight import limits, machines, queues, quota, reaching, references, rights, security
-from jobq_magic.cluster.preflight.answers import Answers
+from jobq_magic.cluster.preflight.answers import Answers, Unanswered
 from jobq_magic.cluster.preflight.asking import Asking
 from jobq_magic.cluster.preflight.making import wanted_of
 from jobq_magic.cluster.preflight.wanted import Wanted
@@ -45,26 +44,39 @@ CODES = (
     *(code for code in LOOKS if code != "references"),
     "quota-free",
     *("service-account", "pull-secret", "config-map", "runtime-class", "pod-priority"),
+    *("unanswered", "not-looked-at"),
     *(right.code for right in rights.RIGHTS),
+    *rights.PURPOSES,
 )
 """Every code that a finding of ours may have."""
+_OF_QUEUE = ("cluster-queue", "multikueue", "quota", "visibility")
+_OF_NAMESPACE = (
+    *("queue", *_OF_QUEUE),
+    *("pod-security", "limit-range", "resource-quota", "claim", "references", "job"),
+)
+_HANGS: Mapping[str, Sequence[str]] = {
+    "cluster": (),
+    "namespace": ("rbac", *_OF_NAMESPACE),
+    "rbac": _OF_NAMESPACE,
+    "kueue": ("queue", "priority", *_OF_QUEUE),
+    "queue": _OF_QUEUE,
+}
+"""What says nothing of its own where something else is not as it should be."""
+_SELDOM = frozenset({"multikueue", "priority", "claim", "references"})
+"""What most cells give no reason to look at."""
+_SPARED = frozenset({"rbac", "user", "visibility"})
+"""What no cell needs to know: of rights, the server will say it when it comes to it."""
 _NOTED = frozenset({"claim", "cluster-queue", "multikueue", "queue", "quota", "resource-quota"})
 """Warnings that concern the very run that is submitted."""
 
 
-def examine(
-    spec: Mapping[str, Any],
-    site: Site,
-    environ: Mapping[str, str] = os.environ,
-    also: Iterable[Callable[[], Finding]] = (),
-) -> Iterator[Finding]:
+def examine(spec: Mapping[str, Any], site: Site, environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
     """Everything that a run needs, looked at; good findings too. Raises nothing.
 
     Args:
         spec: what would be asked for.
         site: of its profile.
         environ: of this process.
-        also: looks of other rooms, which are made meanwhile and told last.
     """
     try:
         api = connection.kept(site, environ)
@@ -75,16 +87,7 @@ def examine(
     except Exception as error:  # noqa: BLE001 - who asks what is wrong must get an answer
         yield Finding("cluster", "problem", f"The cluster cannot be spoken to: {type(error).__name__}: {error}")
         return
-    answers = Asking(api, wanted, fresh=True)
-    others = [answers.run(look) for look in also]
-    yield from looked_at(answers, wanted)
-    for other in others:
-        try:
-            yield other.result(max(answers.left, 0.1))
-        except Late:
-            yield Finding("other", "unknown", "One more look took too long, and was given up")
-        except Exception as error:  # noqa: BLE001 - likewise
-            yield Finding("other", "unknown", f"One more look failed: {error}")
+    yield from looked_at(Asking(api, wanted, fresh=True), wanted)
 
 
 def check(spec: Mapping[str, Any], site: Site, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
@@ -114,15 +117,39 @@ def check(spec: Mapping[str, Any], site: Site, environ: Mapping[str, str] = os.e
 
 
 def looked_at(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
-    """What follows from the answers, look by look; nothing more where the cluster does not answer."""
+    """What follows from the answers, look by look.
+
+    One cause is one finding: what hangs on it is named, and not looked at; what the cluster was silent of is, too.
+    """
+    silent: dict[tuple[str, str], list[str]] = {}
+    skipped: list[str] = []
+    because = ""
     for code, look in LOOKS.items():
+        if code in skipped:
+            continue
+        found: list[Finding] = []
         try:
-            found = list(look(answers, wanted))
+            found += look(answers, wanted)
+        except Unanswered as error:
+            silent.setdefault((error.answer.why, error.answer.do), []).append(code)
         except Exception as error:  # noqa: BLE001 - objects of a cluster may be made as nobody thought of
-            found = [Finding(code, "unknown", f"{code} could not be looked at: {type(error).__name__}: {error}")]
+            what = f"{code} could not be looked at: {type(error).__name__}: {error}"
+            found = [Finding(code, "unknown", what, needed=True)]
         yield from found
-        if code == "cluster" and any(finding.level == "problem" for finding in found):
-            return
+        if any(one.code == code and one.level == "problem" for one in found) and code in _HANGS:
+            if code == "cluster":
+                return
+            because = because or code
+            skipped += _HANGS[code]
+    yield from (_unanswered(why, do, codes) for (why, do), codes in silent.items())
+    if told := [code for code in LOOKS if code in skipped and code not in _SELDOM]:
+        yield Finding("not-looked-at", "unknown", f"Not looked at, since {because} comes first: {', '.join(told)}")
+
+
+def _unanswered(why: str, do: str, codes: Sequence[str]) -> Finding:
+    needed = any(code not in _SPARED for code in codes)
+    (code,) = codes if len(codes) == 1 else ("unanswered",)
+    return Finding(code, "unknown", f"Not known: {', '.join(codes)}. {why.rstrip('.')}", do, needed=needed)
 
 
 def _concerns(finding: Finding, wanted: Wanted) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jobq_magic.cluster.preflight.answers import Answers
+from jobq_magic.cluster.preflight.answers import Answers, unread
 from jobq_magic.cluster.preflight.sizes import Amounts, amounts, shown, total
 from jobq_magic.cluster.preflight.wanted import Wanted
 from jobq_magic.findings import Finding
@@ -25,8 +25,7 @@ def limit_ranges(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
     """Whether each container, and the pod, is within the limits of the namespace."""
     listed = answers("limit-ranges")
     if not listed:
-        if listed.how == "forbidden":
-            yield Finding("limit-range", "unknown", f"What a container may ask for cannot be read: {listed.why}")
+        yield from unread("limit-range", "What a container may ask for cannot be read", listed)
         return
     if not wanted.pod:
         return
@@ -99,8 +98,7 @@ def resource_quotas(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
     """Whether what the namespace grants, and still has, is enough."""
     listed = answers("resource-quotas")
     if not listed:
-        if listed.how == "forbidden":
-            yield Finding("resource-quota", "unknown", f"What the namespace grants cannot be read: {listed.why}")
+        yield from unread("resource-quota", "What the namespace grants cannot be read", listed)
         return
     # Those with a scope are for some pods only.
     quotas = [one for one in listed.items if not _scoped(one)]

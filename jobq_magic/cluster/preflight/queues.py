@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jobq_magic.cluster.preflight.answers import Answer, Answers
+from jobq_magic.cluster.preflight.answers import Answer, Answers, unread
 from jobq_magic.cluster.preflight.wanted import Wanted
 from jobq_magic.errors import closest
 from jobq_magic.findings import Finding
@@ -25,7 +25,7 @@ def queue(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
     name = wanted.queue or DEFAULT
     found = queue_of(listed, single, name)
     if found is None:
-        yield _no_queue(listed, single, wanted)
+        yield from _no_queue(listed, single, wanted)
         return
     told = f"The queue {name} of {wanted.namespace}"
     condition = _condition(found, "Active")
@@ -39,12 +39,12 @@ def queue(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
         yield Finding("queue", "ok", f"{told} is there, and leads to the ClusterQueue {leads}")
 
 
-def _no_queue(listed: Answer, single: Answer, wanted: Wanted) -> Finding:
+def _no_queue(listed: Answer, single: Answer, wanted: Wanted) -> Iterator[Finding]:
     names = listed.names() if listed else ()
     if not wanted.queue and (listed or single.how == "missing"):
         do = f"Name one of {', '.join(names)}: --queue {names[0]}" if names else _ask_for_queue(wanted)
-        return Finding("queue", "problem", f"No queue is named, and {wanted.namespace} has none called {DEFAULT}", do)
-    if listed or single.how == "missing":
+        yield Finding("queue", "problem", f"No queue is named, and {wanted.namespace} has none called {DEFAULT}", do)
+    elif listed or single.how == "missing":
         what = f"There is no queue {wanted.queue} in {wanted.namespace}"
         do = (
             closest(wanted.queue, names)
@@ -55,9 +55,10 @@ def _no_queue(listed: Answer, single: Answer, wanted: Wanted) -> Finding:
         )
         if names and do.startswith("Did"):
             do = f"{do} There {'is' if len(names) == 1 else 'are'} {', '.join(names)}"
-        return Finding("queue", "problem", what, do)
-    why = listed.why or single.why
-    return Finding("queue", "unknown", f"Whether the queue {wanted.queue} exists cannot be read: {why}")
+        yield Finding("queue", "problem", what, do)
+    else:
+        unknown = f"Whether the queue {wanted.queue or DEFAULT} exists cannot be read"
+        yield from unread("queue", unknown, single if single.how == "failed" else listed, needed=True)
 
 
 def _ask_for_queue(wanted: Wanted) -> str:
@@ -92,9 +93,7 @@ def cluster_queue(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
         if inactive.get("reason") == "ClusterQueueIsInactive":
             yield Finding("cluster-queue", "problem", f"{told} takes no work", do)
         else:
-            yield Finding(
-                "cluster-queue", "unknown", f"{told} cannot be read, and what it has is not known: {found.why}"
-            )
+            yield from unread("cluster-queue", f"{told} cannot be read, and what it has is not known", found)
         return
     condition = _condition(found.value, "Active")
     spec = found.value.get("spec") or {}
@@ -124,7 +123,8 @@ def priority(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
         do = " ".join(part for part in (near, known) if part) or "Leave --priority out"
         yield Finding("priority", "problem", f"There is no priority {name}", do)
     else:
-        yield Finding("priority", "unknown", f"Whether the priority {name} exists cannot be read: {listed.why}")
+        answer = single if single.how == "failed" else listed
+        yield from unread("priority", f"Whether the priority {name} exists cannot be read", answer, needed=True)
 
 
 def multikueue(answers: Answers, wanted: Wanted) -> Iterator[Finding]:

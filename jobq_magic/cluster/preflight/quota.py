@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobq_magic.cluster.capacity import capacity_of
-from jobq_magic.cluster.preflight.answers import Answers
+from jobq_magic.cluster.preflight.answers import Answers, heard
 from jobq_magic.cluster.preflight.limits import requests
 from jobq_magic.cluster.preflight.queues import DEFAULT, cluster_queue_of
 from jobq_magic.cluster.preflight.sizes import Amounts, shown, told
@@ -36,7 +36,7 @@ class Room:
 
 def look(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
     """Whether the run ever fits, and whether it fits now."""
-    queue = answers("cluster-queue")
+    queue = heard(answers("cluster-queue"))
     name = wanted.queue or DEFAULT
     if not queue:
         if queue.how == "forbidden":

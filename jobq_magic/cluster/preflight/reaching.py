@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from jobq_magic.cluster import kinds
-from jobq_magic.cluster.preflight.answers import Answers
-from jobq_magic.cluster.preflight.rights import who
+from jobq_magic.cluster.preflight.answers import Answers, heard, unread
+from jobq_magic.cluster.preflight.rights import stranger, who
 from jobq_magic.cluster.preflight.wanted import Wanted
 from jobq_magic.findings import Finding
 
@@ -38,7 +38,7 @@ def user(answers: Answers, _: Wanted) -> Iterator[Finding]:
 
 def namespace(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
     """Whether it exists, and is not on its way out."""
-    found = answers("namespace")
+    found = heard(answers("namespace"))
     name = wanted.namespace
     if found.how == "missing":
         do = 'Name another one: namespace = "..." in the profile, or kubectl config set-context --current --namespace'
@@ -47,8 +47,8 @@ def namespace(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
         yield Finding("namespace", "problem", f"The namespace {name} is being deleted", "Name another one")
     elif found:
         yield Finding("namespace", "ok", f"The namespace {name} exists")
-    elif found.how != "unasked":
-        yield Finding("namespace", "unknown", f"Whether the namespace {name} exists cannot be read: {found.why}")
+    elif not stranger(answers, wanted):  # else what may be done in it says as much
+        yield from unread("namespace", f"Whether the namespace {name} exists cannot be read", found)
 
 
 def kueue(answers: Answers, _: Wanted) -> Iterator[Finding]:
@@ -59,7 +59,7 @@ def kueue(answers: Answers, _: Wanted) -> Iterator[Finding]:
         yield Finding("kueue", "problem", "Kueue is not installed on this cluster", do)
         return
     if not group:
-        yield Finding("kueue", "unknown", f"Whether Kueue is installed cannot be asked: {group.why}")
+        yield from unread("kueue", "Whether Kueue is installed cannot be asked", group, needed=True)
         return
     served = [str(one.get("version")) for one in group.value.get("versions") or ()]
     version = next((one for one in kinds.KNOWN if one in served), "")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobq_magic.cluster.kinds import Kind
-from jobq_magic.cluster.preflight.answers import Answers
+from jobq_magic.cluster.preflight.answers import Answers, heard, unread
 from jobq_magic.cluster.preflight.wanted import Wanted
 from jobq_magic.findings import Finding
 
@@ -79,10 +79,8 @@ def others(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
             yield Finding(one.code, "ok", f"{told} exists")
         elif answer.how == "missing" and one.name != "system-node-critical":
             yield Finding(one.code, "problem", f"{told} does not exist{where}", one.do)
-        elif answer.how == "forbidden":
+        elif heard(answer).how == "forbidden":
             yield Finding(one.code, "unknown", f"Whether {one.told} {one.name} exists may not be read")
-        elif answer.how == "failed":
-            yield Finding(one.code, "unknown", f"Whether {one.told} {one.name} exists cannot be asked: {answer.why}")
 
 
 def claims(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
@@ -98,8 +96,8 @@ def claims(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
             yield Finding("claim", "problem", f"There is no claim {name} in {wanted.namespace}", do)
         elif answer:
             yield _mounted(name, answer.value, wanted.workers, only_read=only_read)
-        elif answer.how != "unasked":
-            yield Finding("claim", "unknown", f"Whether the claim {name} exists cannot be read: {answer.why}")
+        else:
+            yield from unread("claim", f"Whether the claim {name} exists cannot be read", answer, needed=True)
 
 
 def _mounted(name: str, claim: Mapping[str, Any], workers: int, *, only_read: bool) -> Finding:

@@ -7,16 +7,18 @@ right that is not in the list is asked for by itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from jobq_magic.cluster.preflight.answers import Answer, Answers
+from jobq_magic.cluster.preflight.answers import Answer, Answers, unread
 from jobq_magic.cluster.preflight.wanted import Wanted
 from jobq_magic.findings import Finding
 
-__all__ = ["RIGHTS", "Right", "advice", "grants", "look", "who"]
+__all__ = ["PURPOSES", "RIGHTS", "Right", "advice", "grants", "look", "stranger", "who"]
 
+Level = Literal["ok", "warning", "problem"]
+_LEVELS: tuple[Level, ...] = ("problem", "warning", "ok")
 _NEEDED = {
     "jobs": "create get list watch delete",
     "pods": "list watch",
@@ -24,6 +26,23 @@ _NEEDED = {
     "secrets": "create",
 }
 """Without these nothing is submitted, or nothing comes back."""
+
+_OF_RAY = frozenset(
+    {
+        ("services", "get"),
+        *(("services/proxy", verb) for verb in ("get", "create", "update", "delete")),
+        *(("pods/portforward", verb) for verb in ("get", "create")),
+    }
+)
+_WITHOUT = {
+    "cells": "No cell can be submitted and followed",
+    "user": "What keeps a run waiting, and what is there to choose from, is told less exactly",
+    "viewer": "What queues have, and which there are, is told less exactly",
+    "ray": "--mode rayjob and Ray clusters of the namespace cannot be used, which a cell in a queue does not need",
+}
+"""What will not be without the rights that serve one purpose; no other purpose has more than a few."""
+_FEW = 3
+"""Missing rights of one purpose that are told one by one."""
 
 # Role, API group, resource: the verbs, and what each is for, as what will not be without it.
 _TABLE: tuple[tuple[str, str, str, Mapping[str, str]], ...] = (
@@ -246,9 +265,19 @@ class Right:
         return self.verb in _NEEDED.get(self.resource, "").split()
 
     @property
-    def level(self) -> Literal["ok", "warning", "problem"]:
-        """Of its finding where it is missing; what nobody needs is missing in order."""
-        return "problem" if self.needed else "ok" if self.role == "shell" else "warning"
+    def purpose(self) -> str:
+        """What it is for: `cells`, or what one can do without."""
+        return "cells" if self.needed else "ray" if self.of_ray else self.role
+
+    @property
+    def of_ray(self) -> bool:
+        """Whether nothing but Ray needs it."""
+        return self.group == "ray.io" or (self.resource, self.verb) in _OF_RAY
+
+    @property
+    def level(self) -> Level:
+        """Of its finding where it is missing; what a cell of --mode kueue never needs is missing in order."""
+        return "problem" if self.needed else "ok" if self.role == "shell" or self.of_ray else "warning"
 
     def attributes(self, namespace: str) -> dict[str, str]:
         """As a review of access asks for it."""
@@ -263,23 +292,62 @@ RIGHTS: tuple[Right, ...] = tuple(
     for verb, without in verbs.items()
 )
 
+PURPOSES = tuple(f"rbac/{purpose}" for purpose in _WITHOUT)
+"""Codes of findings that tell many rights together."""
+
 
 def look(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
     """What may not be done here, the worst first; or that all of it may."""
     rules = answers("rules")
     if not rules:
-        yield Finding("rbac", "unknown", f"What you may do in {wanted.namespace} cannot be asked: {rules.why}")
+        yield from unread("rbac", f"What you may do in {wanted.namespace} cannot be asked", rules)
         return
     asked = tuple(right for right in RIGHTS if right.group != "ray.io" or answers("ray").how != "missing")
     missing = [right for right in asked if not _granted(right, rules, answers, wanted)]
     you = who(answers("self"))
-    for right in sorted(missing, key=lambda right: ("problem", "warning", "ok").index(right.level)):
-        where = "on the cluster" if right.role == "viewer" else f"in {wanted.namespace}"
-        what = f"You may not {right.verb} {right.resource} {where}: {right.without}"
-        unneeded = right.level == "ok"
-        yield Finding(right.code, right.level, what, "" if unneeded else advice(right.role, wanted.namespace, you))
+    if _stranger(missing):
+        what = f"You may do nothing in {wanted.namespace} that a cell needs, if there is such a namespace"
+        do = f"Name the one that is yours, by --namespace or in the profile. {advice('user', wanted.namespace, you)}"
+        yield Finding("rbac", "problem", what, do)
+        return
+    groups: dict[tuple[int, str, Level], list[Right]] = {}
+    for right in missing:
+        groups.setdefault((_LEVELS.index(right.level), right.purpose, right.level), []).append(right)
+    for (_, purpose, level), rights in sorted(groups.items()):
+        if len(rights) > _FEW:
+            yield _together(purpose, level, rights, wanted.namespace, you)
+        else:
+            yield from (_alone(right, wanted.namespace, you) for right in rights)
     if not missing:
         yield Finding("rbac", "ok", f"You may do in {wanted.namespace} all that jobq-magic does, {len(asked)} rights")
+
+
+def stranger(answers: Answers, wanted: Wanted) -> bool:
+    """Whether we may do nothing in the namespace that a cell needs: then it is not ours, or is not there at all."""
+    rules = answers("rules")
+    return bool(rules) and _stranger([right for right in RIGHTS if not _granted(right, rules, answers, wanted)])
+
+
+def _stranger(missing: Sequence[Right]) -> bool:
+    return all(right in missing for right in RIGHTS if right.needed)
+
+
+def _alone(right: Right, namespace: str, you: str) -> Finding:
+    where = "on the cluster" if right.role == "viewer" else f"in {namespace}"
+    what = f"You may not {right.verb} {right.resource} {where}: {right.without}"
+    do = "" if right.role == "shell" else advice(right.role, namespace, you)
+    return Finding(right.code, right.level, what, do)
+
+
+def _together(purpose: str, level: Level, rights: Sequence[Right], namespace: str, you: str) -> Finding:
+    """Many that one role would bring: it is the role that is missing."""
+    where = "on the cluster" if rights[0].role == "viewer" else f"in {namespace}"
+    verbs: dict[str, list[str]] = {}
+    for right in rights:
+        verbs.setdefault(right.resource, []).append(right.verb)
+    named = "; ".join(f"{', '.join(each)} {resource}" for resource, each in verbs.items())
+    what = f"{_WITHOUT[purpose]}: you lack {len(rights)} rights {where} ({named})"
+    return Finding(f"rbac/{purpose}", level, what, advice(rights[0].role, namespace, you))
 
 
 def _granted(right: Right, rules: Answer, answers: Answers, wanted: Wanted) -> bool:

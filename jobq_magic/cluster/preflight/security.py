@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jobq_magic.cluster.preflight.answers import Answers
+from jobq_magic.cluster.preflight.answers import Answers, unread
 from jobq_magic.cluster.preflight.wanted import Wanted
 from jobq_magic.findings import Finding
 
@@ -68,8 +68,8 @@ def look(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
     """Whether the namespace will have the pods."""
     found = answers("namespace")
     if not found:
-        if found.how == "forbidden":
-            yield Finding("pod-security", "unknown", f"The level of Pod Security cannot be read: {found.why}")
+        if found.how != "missing":
+            yield from unread("pod-security", "The level of Pod Security cannot be read", found)
         return
     level = str((found.value["metadata"].get("labels") or {}).get(_LABEL, ""))
     told = f"{wanted.namespace} enforces {level}" if level else f"{wanted.namespace} names no level of Pod Security"

@@ -96,7 +96,7 @@ def test_findings_come_in_the_order_of_looking_with_a_summary_at_the_end(place, 
         "                         Ask for the role jobq-user",
         "? quota                  The quota may not be read",
         "",
-        "1 problem, 1 warning and 1 unknown among 5 findings: no cell will run there as it is",
+        "1 problem, 1 warning and 1 not known among 5 findings: no cell will run there as it is",
     ]
 
 
@@ -104,9 +104,23 @@ def test_without_a_problem_the_exit_status_is_good(place, capsys):
     place.findings = MIXED[2:]
     status, out = said([], capsys)
     assert status == 0
-    assert out.endswith("1 warning and 1 unknown among 3 findings: cells will run\n")
+    assert out.endswith("1 warning and 1 not known among 3 findings: cells will run, as far as can be seen (quota)\n")
+    place.findings = MIXED[2:3]
+    assert said([], capsys)[1].endswith("1 warning among 2 findings: cells will run\n")
     place.findings = MIXED[:1]
     assert said([], capsys)[1].endswith("All is well: 2 findings\n")
+
+
+def test_what_cells_need_and_nobody_can_say_has_a_status_of_its_own(place, capsys):
+    unheard = Finding("queue", "unknown", "Nobody answered", needed=True)
+    place.findings = (*MIXED[2:], unheard)
+    status, out = said([], capsys)
+    assert status == 3
+    assert out.endswith("2 not known among 4 findings: whether cells will run is not known without queue\n")
+    status, out = said(["--json"], capsys)
+    assert (status, json.loads(out)["ok"], json.loads(out)["unanswered"]) == (3, False, ["queue"])
+    place.findings = (*MIXED, unheard)
+    assert said([], capsys)[0] == 1
 
 
 def test_findings_are_json_too(place, capsys):

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
 
 import pytest
 
 from jobq_magic.cluster import connection
 from jobq_magic.cluster.preflight import CODES, asking, check, examine, remembered
+from jobq_magic.cluster.preflight.examining import looked_at
 from jobq_magic.errors import BackendError
 from jobq_magic.findings import Finding
 from jobq_magic.site import Site
 from tests.unit.cluster.apiserver import config
+
+from .support import Answer, given, listed, missing, named, there, wanted
 
 
 @pytest.fixture(autouse=True)
@@ -84,23 +86,60 @@ def test_a_server_that_talks_nonsense_raises_nothing(environ, server, body):
     assert list(examine({"queue": "main", "priority": "high"}, Site(), environ))
 
 
-def test_looks_of_others_are_made_meanwhile_and_told_last(environ, server):
-    server.always = (200, {})
-    made = threading.Event()
+WELL = {
+    "version": there(gitVersion="v1.36.3"),
+    "namespace": there(named("team-blue")),
+    "kueue": there(versions=[{"version": "v1beta2"}]),
+    "rules": there(status={"resourceRules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]}),
+    "queues": listed(named("main", spec={"clusterQueue": "blue"})),
+    "cluster-queue": there(named("blue", spec={"namespaceSelector": {}})),
+    "limit-ranges": listed(),
+    "resource-quotas": listed(),
+    "job": there(),
+}
+SILENT = Answer("failed", why="The cluster of blue does not answer in time", do="Check the network, the VPN")
 
-    def registry():
-        made.set()
-        return Finding("registry", "ok", "It is there")
 
-    def broken():
-        raise ValueError("no")
+def looked(**other):
+    """What is not well, where all is well but some answers."""
+    known = WELL | {question.replace("_", "-"): answer for question, answer in other.items()}
+    return [one for one in looked_at(given(known), wanted()) if one.level != "ok"]
 
-    findings = examine({"queue": "main"}, Site(), environ, also=(registry, broken))
-    next(findings)
-    assert made.wait(5)
-    *_, ours, theirs = findings
-    assert ours == Finding("registry", "ok", "It is there")
-    assert (theirs.level, theirs.what) == ("unknown", "One more look failed: no")
+
+def test_where_all_is_well_nothing_else_is_said():
+    assert looked() == []
+
+
+def test_one_question_that_nobody_answered_is_named_and_cells_hang_on_it():
+    (found,) = looked(limit_ranges=SILENT, resource_quotas=listed())
+    assert found == Finding("limit-range", "unknown", f"Not known: limit-range. {SILENT.why}", SILENT.do, needed=True)
+
+
+def test_a_cluster_that_falls_silent_in_the_middle_is_one_finding_that_names_what_is_not_known():
+    (found,) = looked(queues=SILENT, limit_ranges=SILENT, resource_quotas=SILENT)
+    assert (found.code, found.level, found.needed) == ("unanswered", "unknown", True)
+    assert found.what == f"Not known: queue, limit-range, resource-quota. {SILENT.why}"
+
+
+def test_what_no_cell_needs_to_know_is_unknown_and_no_more():
+    (found,) = looked(rules=SILENT)
+    assert (found.code, found.needed) == ("rbac", False)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "first", "left"),
+    [
+        ({"namespace": missing()}, "namespace", "rbac, queue, cluster-queue, quota, visibility, pod-security, "),
+        ({"rules": there(status={})}, "rbac", "queue, cluster-queue, quota, visibility, pod-security, limit-range, "),
+        ({"kueue": missing()}, "kueue", "queue, cluster-queue, quota, visibility"),
+        ({"queues": listed()}, "queue", "cluster-queue, quota, visibility"),
+    ],
+)
+def test_one_cause_is_one_finding_and_what_hangs_on_it_is_named(wrong, first, left):
+    cause, rest = looked(**wrong)
+    assert (cause.code, cause.level) == (first, "problem")
+    assert (rest.code, rest.level, rest.needed) == ("not-looked-at", "unknown", False)
+    assert rest.what.startswith(f"Not looked at, since {first} comes first: {left}")
 
 
 def test_what_rarely_changes_is_asked_once_a_minute_and_by_doctor_always(environ, server):

@@ -80,3 +80,8 @@ def test_a_job_that_the_cluster_would_not_take_is_told_in_its_words(answer, leve
     assert [level for _, level, _, _ in found] == levels
     if levels == ["problem"]:
         assert found[0][2] == "The cluster would not take the Job: Policy x says no"
+
+
+def test_a_namespace_in_which_nothing_may_be_done_is_told_of_once_among_the_rights():
+    nothing = there(status={"resourceRules": []})
+    assert told(reaching.namespace(answers(namespace=forbidden(), rules=nothing), wanted())) == []

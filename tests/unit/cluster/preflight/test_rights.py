@@ -8,7 +8,7 @@ import yaml
 from jobq_magic.cluster.preflight import rights
 from jobq_magic.cluster.preflight.rights import RIGHTS
 
-from .support import Answer, answers, given, missing, there, told, wanted
+from .support import answers, forbidden, given, missing, there, told, wanted
 
 RBAC = Path(__file__).parents[4] / "deploy" / "rbac"
 GRANTED = [
@@ -23,6 +23,13 @@ GRANTED = [
 NEEDED = {
     *(f"rbac/{verb}-jobs" for verb in ("create", "get", "list", "watch", "delete")),
     *("rbac/list-pods", "rbac/watch-pods", "rbac/get-pods-log", "rbac/create-secrets"),
+}
+
+RAY = {
+    *(f"rbac/{verb}-rayjobs" for verb in ("create", "get", "list", "watch", "delete")),
+    *(f"rbac/{verb}-rayclusters" for verb in ("get", "list", "watch")),
+    *(f"rbac/{verb}-services-proxy" for verb in ("create", "get", "update", "delete")),
+    *("rbac/get-services", "rbac/get-pods-portforward", "rbac/create-pods-portforward"),
 }
 
 
@@ -57,7 +64,7 @@ def test_a_verb_that_is_taken_away_is_told_with_what_will_be_missing_and_whom_to
     assert code == f"rbac/{verb}-{resource.replace('/', '-')}"
     assert what.startswith(f"You may not {verb} {resource} ")
     assert len(what.partition(": ")[2]) > 10
-    assert level == ("problem" if code in NEEDED else "ok" if role == "shell" else "warning")
+    assert level == ("problem" if code in NEEDED else "ok" if role == "shell" or code in RAY else "warning")
     if role != "shell":
         assert f"--clusterrole=jobq-{role} --user=ada" in do
 
@@ -68,10 +75,57 @@ def test_whoever_has_all_of_them_is_told_so_once():
     assert what == f"You may do in team-blue all that jobq-magic does, {len(RIGHTS)} rights"
 
 
+def granted(*, but):
+    """All that we use, but what `but` says of a right."""
+    return there(
+        status={
+            "resourceRules": [
+                {"apiGroups": [right.group], "resources": [right.resource], "verbs": [right.verb]}
+                for right in RIGHTS
+                if not but(right)
+            ]
+        }
+    )
+
+
+def seen(*, but):
+    return told(rights.look(answers(rules=granted(but=but), self=ADA), wanted()))
+
+
 def test_the_worst_is_told_first():
-    none = there(status={"resourceRules": []})
-    levels = [level for _, level, _, _ in told(rights.look(answers(rules=none, self=ADA), wanted()))]
+    found = seen(but=lambda right: right.verb != "create")
+    levels = [level for _, level, _, _ in found]
     assert levels == sorted(levels, key=("problem", "warning", "ok").index)
+    assert {*levels} == {"problem", "warning", "ok"}
+
+
+def test_who_may_do_nothing_in_a_namespace_is_told_once_that_it_may_be_another_ones():
+    ((code, level, what, do),) = seen(but=lambda right: right.role != "viewer")
+    assert (code, level) == ("rbac", "problem")
+    assert what == "You may do nothing in team-blue that a cell needs, if there is such a namespace"
+    assert do.startswith("Name the one that is yours, by --namespace or in the profile. Ask an administrator for")
+    assert do.endswith("--clusterrole=jobq-user --user=ada -n team-blue")
+
+
+def test_a_role_that_nobody_gave_is_one_finding_which_names_its_rights():
+    ((code, level, what, do),) = seen(but=lambda right: right.role == "viewer")
+    assert (code, level) == ("rbac/viewer", "warning")
+    assert "you lack 10 rights on the cluster (get, list workloadpriorityclasses; " in what
+    assert do.endswith("kubectl create clusterrolebinding jobq-viewer-ada --clusterrole=jobq-viewer --user=ada")
+
+
+def test_what_only_ray_needs_is_a_note_where_cells_go_to_a_queue():
+    ((code, level, what, _),) = seen(but=lambda right: right.code in RAY)
+    assert (code, level) == ("rbac/ray", "ok")
+    assert what.startswith(
+        "--mode rayjob and Ray clusters of the namespace cannot be used, which a cell in a queue does"
+    )
+
+
+def test_no_purpose_is_without_words_for_what_it_is():
+    many = {right.purpose for right in RIGHTS} - {"pause", "shell"}
+    assert {f"rbac/{purpose}" for purpose in many} == {*rights.PURPOSES}
+    assert all(sum(right.role == role for right in RIGHTS) < 3 for role in ("pause", "shell"))
 
 
 def test_rights_on_ray_are_of_no_account_where_there_is_no_ray():
@@ -101,10 +155,10 @@ def test_where_the_list_of_rights_is_not_whole_each_that_lacks_is_asked_for():
     assert [code for code, *_ in told(rights.look(refused, wanted()))] == ["rbac/create-jobs"]
 
 
-def test_rights_that_cannot_be_asked_for_are_unknown():
-    ((code, level, what, _),) = told(rights.look(answers(rules=Answer("failed", why="It fails")), wanted()))
+def test_rights_that_may_not_be_asked_for_are_unknown():
+    ((code, level, what, _),) = told(rights.look(answers(rules=forbidden("We may not ask")), wanted()))
     assert (code, level) == ("rbac", "unknown")
-    assert what.endswith("It fails")
+    assert what.endswith("We may not ask")
 
 
 @pytest.mark.parametrize(
