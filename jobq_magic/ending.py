@@ -1,18 +1,21 @@
-"""Why a run is to end before its own end: somebody asked for it, or its time is over."""
+"""Why a run is to end before its own end: somebody asked for it, its time is over, or it has waited for too long."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jobq_magic.protocols import Backend, Observation
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
-from jobq_magic.snapshot import Phase
+from jobq_magic.snapshot import FINAL, Phase, PhaseTime
+from jobq_magic.words import say
 
-__all__ = ["Ending"]
+__all__ = ["Ending", "waited"]
 
+_FAILS = ("deadline", "not-requeued", "waited")
+"""What ends a run by itself, and was not wished for."""
 _RETURN = 30.0
 """Seconds after which a stop that a service did not follow is asked for again."""
 
@@ -38,7 +41,7 @@ class Ending:
 
     def ask_where_wanted(self, attempt: int) -> bool:
         """Asks the place to end the job, where it is to end, which is the answer."""
-        cause = self._cause or self._run.stop or self._overdue()
+        cause = self._cause or self._run.stop or self._overdue() or self._has_waited()
         if cause and time.monotonic() - self._asked > _RETURN:
             if not self._cause:
                 facts = self._facts(cause)
@@ -48,17 +51,23 @@ class Ending:
         return bool(cause)
 
     def told(self, seen: Observation) -> Observation:
-        """What ended because we asked for it did not fail."""
-        if not self._cause or seen.phase in (Phase.SUCCEEDED, Phase.LOST) or seen.reason == "exception":
+        """What was seen, as it is to be told: what ended because we asked for it did not fail."""
+        if seen.phase == Phase.STOPPING and seen.reason in _FAILS:  # its place says that it is to end: we see to that
+            self._store.request_stop(self._run, seen.reason)
+        own = seen.phase in (Phase.SUCCEEDED, Phase.LOST) or seen.reason == "exception"
+        if not self._cause or seen.phase not in FINAL or own:
             return seen
-        phase = Phase.FAILED if self._cause == "deadline" else Phase.CANCELLED
+        phase = Phase.FAILED if self._cause in _FAILS else Phase.CANCELLED
         return Observation(phase, self._cause, self._facts(self._cause), seen.links, seen.notes)
 
     def _overdue(self) -> str:
         limit = self._run.spec.get("timeout")
         if limit is None:
             return ""
-        times = self._store.snapshot(self._run).times
+        now = self._store.snapshot(self._run)
+        if now.phase is Phase.STOPPING and now.reason == "deadline":  # who followed it before us has asked
+            return "deadline"
+        times = now.times
         if not times or times[-1].phase not in (Phase.RUNNING, Phase.COLLECTING):
             return ""  # it waits, and its time does not run
         # Since this attempt began to run; a process that went on after a stop of its own is still the same.
@@ -66,5 +75,35 @@ class Ending:
         began = next((one.at for one in times[max(pauses, default=0) :] if one.phase is Phase.RUNNING), None)
         return "deadline" if began is not None and time.time() - began > float(limit) else ""
 
+    def _has_waited(self) -> str:
+        limit = self._run.spec.get("max_wait")
+        if limit is None or "max_wait" not in self._backend.honours:
+            return ""
+        times = self._store.snapshot(self._run).times
+        if not times or times[-1].phase is not Phase.QUEUED or waited(times, time.time()) <= float(limit):
+            return ""
+        # Its place is to know why its job goes, and who follows the run after us that it is to go.
+        self._store.request_stop(self._run, "waited")
+        return self._run.stop
+
     def _facts(self, cause: str) -> dict[str, Any]:
-        return {"seconds": self._run.spec["timeout"]} if cause == "deadline" else {}
+        if cause == "deadline":
+            return {"seconds": self._run.spec["timeout"]}
+        now = self._store.snapshot(self._run)
+        if now.phase is Phase.STOPPING:
+            return dict(now.facts)
+        if cause != "waited":
+            return {}
+        return {"seconds": self._run.spec.get("max_wait"), "why": say(now).sentence}
+
+
+def waited(times: Sequence[PhaseTime], now: float) -> float:
+    """The seconds that a run was in a queue since it last ran, or was let go on; what its pods took is not counted."""
+    ends = [*(one.at for one in times[1:]), now]
+    total = 0.0
+    for one, end in zip(times, ends, strict=True):
+        if one.phase in (Phase.RUNNING, Phase.PAUSED):
+            total = 0.0
+        elif one.phase is Phase.QUEUED:
+            total += end - one.at
+    return total

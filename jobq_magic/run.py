@@ -134,7 +134,7 @@ class RunPaths:
 
     @property
     def stop(self) -> Path:
-        """The request to stop; holds its reason: `stopped` or `interrupted`."""
+        """The request to stop; holds its reason: `stopped`, `interrupted`, or `waited` (for too long)."""
         return self.folder / "stop"
 
     @property

@@ -113,6 +113,9 @@ REASONS: Mapping[str, Words] = {
     ),
     "signal": Words("killed ({signal})", "The log shows what it printed last"),
     "deadline": Words("Stopped after its time limit of {seconds}", "Give it more with --timeout"),
+    "waited": Words(
+        "Given up after {seconds} in the queue: {why}", "Let it wait for longer by --max-wait, or ask for less"
+    ),
     "stopped": Words("Stopped on request"),
     "stopped-hard": Words("Stopped on request (it ignored SIGTERM, and was killed)"),
     "interrupted": Words("Stopped, because the cell was interrupted"),

@@ -51,8 +51,8 @@ class KueueBackend:
 
     honours = frozenset(
         {"queue", "priority", "workers", "cpus", "gpus", "gpu_type", "memory", "shm", "env", "secret", "volume",
-         "files", "timeout", "requirement", "no_lock", "apt", "base", "image", "image_file", "platform", "builder",
-         "push", "pull", "build_only", "no_requeue", "context", "namespace", "store"}
+         "files", "timeout", "max_wait", "requirement", "no_lock", "apt", "base", "image", "image_file", "platform",
+         "builder", "push", "pull", "build_only", "no_requeue", "context", "namespace", "store"}
     )  # fmt: skip
     inherits_environment = False
     enlarge = "A store carries it: --store s3://BUCKET/FOLDER, or `store` of the profile"

@@ -60,6 +60,18 @@ def test_a_time_limit_is_kept_by_the_job_itself(place):
     assert cell.stdout == "up\n"
 
 
+def test_who_waits_for_too_long_is_removed_and_told_what_it_waited_for(place, jobs):
+    first = place.start(WAITS, cpus=0.8)
+    first.until("up")
+    second = place.start("1", cpus=0.8, max_wait=3)
+    assert (second.end().phase, second.snapshot.reason) == ("failed", "waited")
+    assert say(second.snapshot).sentence.startswith("Given up after 3.0 s in the queue: ")
+    assert "cpu" in say(second.snapshot).sentence
+    place.store.request_stop(first.run)
+    first.end()
+    eventually(lambda: jobs() == [], 30)
+
+
 def test_memory_that_is_out_is_told_with_its_limit(place):
     cell = place.run("x = bytearray(600 << 20)\nfor n in range(0, len(x), 4096): x[n] = 1", memory="100Mi")
     assert (cell.snapshot.phase, cell.snapshot.reason) == ("failed", "out-of-memory")
