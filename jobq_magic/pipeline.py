@@ -230,8 +230,8 @@ def _follow(store: Store, run: Run, lock: Lock, backend: Backend, attempt: int, 
     try:
         handle = store.handle(run) or _start(store, run, lock, attempt, backend, mark)
     except JobqError as error:
+        _settle(store, run, lock, backend, {}, mark)  # what was asked for in part, or without an answer
         record_refusal(store, run, error, **mark)
-        _settle(store, run, lock, backend, {})  # what was asked for in part, or without an answer
         return
     if handle is None:
         return
@@ -257,9 +257,9 @@ def _watch(
         seen = backend.observe(run, attempt, handle)
         attempt = seen.attempt or attempt
         final = seen.phase is not None and Phase(seen.phase) in FINAL
-        record(store, run, ending.told(seen) if final else seen, mark)
+        record(store, run, ending.told(seen), mark)
         if final:
-            _settle(store, run, lock, backend, handle)
+            _settle(store, run, lock, backend, handle, mark)
             return
         snapshot = store.snapshot(run)
         if snapshot.final:  # the job wrote it down itself: its place may let go of what it holds of it
@@ -277,12 +277,19 @@ def _wait(run: Run, backend: Backend, attempt: int, handle: Mapping[str, Any], *
     backend.wait(run, attempt, handle, _CALM if calm else _PERIOD)
 
 
-def _settle(store: Store, run: Run, lock: Lock, backend: Backend, handle: Mapping[str, Any]) -> None:
-    """Lets the place remove what it holds. What stays there nevertheless has an end of its own."""
+def _settle(
+    store: Store, run: Run, lock: Lock, backend: Backend, handle: Mapping[str, Any], mark: Mapping[str, Any]
+) -> None:
+    """Lets the place remove what it holds. What stays there nevertheless has an end of its own, most of the time."""
     if not isinstance(backend, Settles):
         return
     deadline = time.monotonic() + _SETTLING
-    while not backend.settle(run, handle) and time.monotonic() < deadline and _beats(store, lock):
+    while not backend.settle(run, handle):
+        if time.monotonic() > deadline:
+            store.append(run, note=f"Something of it may still be there: {run.target['where']}", **mark)
+            return
+        if not _beats(store, lock):
+            return
         time.sleep(_PERIOD)
 
 
@@ -317,8 +324,9 @@ def _start(
     deadline = time.monotonic() + _REFUSING
     while _beats(store, lock):
         if reason := run.stop:
+            store.append(run, phase=Phase.STOPPING, reason=reason, **mark)
+            _settle(store, run, lock, backend, {}, mark)  # another process may have started it, and not come to say so
             store.append(run, phase=Phase.CANCELLED, reason=reason, **mark)
-            _settle(store, run, lock, backend, {})  # another process may have started it, and not come to say so
             return None
         try:
             handle = backend.submit(run, attempt)
@@ -367,8 +375,7 @@ def _recipe(resolved: Resolved, backend: Backend) -> Recipe | None:
         return None
     from jobq_magic.recipes import recipe_of
 
-    weak = frozenset(name for name, origin in resolved.origins.items() if origin.kind == "default profile")
-    return recipe_of(resolved.spec, Path.cwd(), weak=weak)
+    return recipe_of(resolved.spec, Path.cwd(), weak=resolved.weak)
 
 
 def _capture_options(

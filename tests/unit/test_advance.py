@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from jobq_magic import config, pipeline, plugins
+from jobq_magic.ending import waited
 from jobq_magic.errors import BackendError
 from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
 from jobq_magic.runs.lock import Lock
 from jobq_magic.runs.store import Store
-from jobq_magic.snapshot import PlaceTold, WorkerTold
+from jobq_magic.snapshot import Phase, PhaseTime, PlaceTold, WorkerTold
+from jobq_magic.words import say
 from tests.support import eventually
 
 
@@ -311,3 +313,89 @@ def test_a_run_that_is_stopped_before_anybody_wrote_that_it_was_started_is_settl
     follow(store, run).join(10)
     assert store.snapshot(run).phase == "cancelled"
     assert backend.settled
+
+
+def test_what_may_have_been_made_is_gone_before_the_end_is_on_record(backend, store, run):
+    record = []
+    settle = backend.settle
+    backend.settle = lambda run, handle: record.append(store.snapshot(run).final) or settle(run, handle)
+    store.request_stop(run)
+    follow(store, run).join(10)
+    assert record == [False, False, False]
+    assert told(store, run)[-2:] == [("stopping", "stopped", 1), ("cancelled", "stopped", 1)]
+
+
+def test_what_a_place_does_not_let_go_of_is_told(backend, store, run, monkeypatch):
+    monkeypatch.setattr(pipeline, "_SETTLING", 0.0)
+    backend.settle = lambda run, handle: False
+    backend.script = [Observation("succeeded")]
+    follow(store, run).join(10)
+    assert store.snapshot(run).notes == ("Something of it may still be there: there",)
+
+
+def test_a_run_that_its_place_ends_has_ended_when_its_job_is_gone_whoever_follows_it(backend, store, run):
+    """Its job would be let go on, were it only said to have ended."""
+    to_end = Observation("stopping", "not-requeued", {"said": "Preempted"})
+    backend.script = [Observation("running"), to_end]
+    backend.stop = lambda *how: backend.asked.append(how[-1])
+    lock = Lock(run.paths.lock)
+    assert lock.acquire()
+    first = threading.Thread(target=pipeline.advance, args=(store, run, lock), daemon=True)
+    first.start()
+    eventually(lambda: backend.asked)
+    lock.release()
+    first.join(10)
+    assert (told(store, run)[-1][:2], run.stop) == (("stopping", "not-requeued"), "not-requeued")
+    backend.asked.clear()
+    backend.script = [Observation(), Observation(), Observation("cancelled", "not-requeued")]
+    follow(store, run).join(10)
+    snapshot = store.snapshot(run)
+    assert (snapshot.phase, snapshot.reason, snapshot.facts) == ("failed", "not-requeued", {"said": "Preempted"})
+    assert backend.asked == ["not-requeued"]
+
+
+class Queue(Scripted):
+    """One that knows how long somebody waits."""
+
+    honours = frozenset({"max_wait"})
+    cause = ""
+
+    def observe(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> Observation:
+        self.cause = run.stop
+        return Observation("cancelled", run.stop) if self.stopped.is_set() else super().observe(run, attempt, handle)
+
+
+@pytest.mark.parametrize("kind", [Queue, Scripted])
+def test_who_waits_for_too_long_is_given_up_and_told_what_it_waited_for(monkeypatch, store, kind):
+    backend = kind()
+    monkeypatch.setattr(plugins, "backend", lambda mode: backend)
+    waiting = store.open(
+        spec={"mode": "there", "workers": None, "timeout": None, "max_wait": 0.3},
+        target={"backend": "there", "where": "there"}, name="cell",
+    )  # fmt: skip
+    store.append(waiting, phase="submitting")
+    backend.script = [Observation("queued", "trying-again", {"error": "No cpus are free"})]
+    thread = follow(store, waiting)
+    if kind is Scripted:  # where nobody knows of queues, it is no limit
+        eventually(lambda: store.snapshot(waiting).phase == "queued")
+        thread.join(1)
+        assert backend.asked == []
+        store.request_stop(waiting)
+        return
+    thread.join(10)
+    snapshot = store.snapshot(waiting)
+    assert (snapshot.phase, snapshot.reason) == ("failed", "waited")
+    assert backend.asked == ["waited 1"]
+    assert backend.cause == "waited"  # its place knows that somebody wanted it, and so does who takes it up
+    assert say(snapshot).sentence == "Given up after 300 ms in the queue: No cpus are free; trying again"
+    assert "--max-wait" in say(snapshot).advice
+
+
+def test_waiting_begins_anew_when_it_ran_and_what_its_pods_take_is_not_counted():
+    def times(*phases: str) -> tuple[PhaseTime, ...]:
+        return tuple(PhaseTime(Phase(phase), 10.0 * number) for number, phase in enumerate(phases))
+
+    assert waited(times("submitting", "queued"), 15.0) == 5.0
+    assert waited(times("queued", "starting", "queued"), 25.0) == 15.0
+    assert waited(times("queued", "starting", "running", "queued"), 31.0) == 1.0
+    assert waited(times("queued", "paused", "queued"), 29.0) == 9.0

@@ -82,9 +82,13 @@ def course(
     """
     now = _course(standing, told, workers=workers, gone=gone, asked=asked, attempt=attempt)
     now = replace(now, seen=replace(now.seen, passed=_passed(told)))
+    if asked and now.next_attempt:  # it is to end, and begins nothing any more
+        return Course(Observation(each=now.seen.each, attempt=attempt))
     if not requeue and not asked and _gave_way(now, told):
         facts = {"said": now.seen.facts["said"]} if "said" in now.seen.facts else {}
-        now = Course(replace(now.seen, phase="failed", reason="not-requeued", facts=facts, attempt=attempt, place=None))
+        # Where its Job is not over, Kueue may let it go on: it has ended when the Job is gone, and not before.
+        phase = "stopping" if now.next_attempt else "failed"
+        now = Course(replace(now.seen, phase=phase, reason="not-requeued", facts=facts, attempt=attempt, place=None))
     if now.seen.phase not in _ENDS and not now.next_attempt:
         return now
     said = [note for one in told for note in (*one.notes, *(event["note"] for event in one.events if "note" in event))]

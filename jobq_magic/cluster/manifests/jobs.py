@@ -29,16 +29,13 @@ def made(facts: Facts) -> dict[str, Any]:
     spec, site = facts.spec, facts.site
     labels = pods.labels(facts)
     kueue = {QUEUE: spec.get("queue"), PRIORITY: spec.get("priority"), MAX_TIME: _max_time(spec)}
-    annotations = {**site.annotations, **facts.told}
-    if spec.get("no_requeue"):
-        annotations["jobq.requeue"] = "false"
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
             "name": names.name_of(facts.run),
             "labels": {**labels, **{key: str(text) for key, text in kueue.items() if text}},
-            "annotations": annotations,
+            "annotations": {**site.annotations, **facts.told},
         },
         "spec": {
             **_size(facts.workers),

@@ -128,15 +128,26 @@ def test_workers_are_told_as_they_say_of_themselves():
     assert [worker.phase for worker in found.each or ()] == ["running", "starting"]
 
 
-def test_a_run_that_is_not_to_be_queued_again_ends_where_it_gives_way():
+def test_a_run_that_is_not_to_be_queued_again_is_to_end_where_it_gives_way_and_has_ended_when_its_job_is_gone():
     standing = Standing("queued", "preempted", {"by": "ben/urgent", "said": "Preempted to accommodate"})
     words = [told(RUNNING, drained=True)]
     gives = course(standing, words, workers=1, gone=False, asked="", attempt=1, requeue=False)
     assert (gives.next_attempt, gives.seen.phase, gives.seen.reason, gives.seen.attempt) == (
-        False, "failed", "not-requeued", 1
+        False, "stopping", "not-requeued", 1
     )  # fmt: skip
+    asked = course(standing, words, workers=1, gone=False, asked="not-requeued", attempt=1, requeue=False)
+    assert (asked.next_attempt, asked.seen.phase, asked.seen.attempt) == (False, None, 1)
+    gone = course(None, words, workers=1, gone=True, asked="not-requeued", attempt=1, requeue=False)
+    assert (gone.seen.phase, gone.seen.reason) == ("cancelled", "not-requeued")
     paused = course(Standing("paused"), words, workers=1, gone=False, asked="", attempt=1, requeue=False)
     assert (paused.next_attempt, paused.seen.phase) == (True, "paused")
+
+
+def test_a_run_that_is_to_end_is_not_queued_once_more():
+    words = [told(RUNNING, drained=True)]
+    for phase in "queued", "paused":
+        seen = course(Standing(phase), words, workers=1, gone=False, asked="stopped", attempt=1)
+        assert (seen.next_attempt, seen.seen.phase, seen.seen.attempt) == (False, None, 1)
 
 
 def test_of_a_run_that_is_not_to_be_queued_again_the_job_may_be_over_already():
