@@ -66,6 +66,11 @@ class Resolved:
     site_origins: Mapping[str, Origin] = field(default_factory=dict)
     """Of the fields of it that a profile sets."""
 
+    @property
+    def weak(self) -> frozenset[str]:
+        """Fields of the spec that only the default profile sets: files of images count before it."""
+        return frozenset(name for name, origin in self.origins.items() if origin.kind == "default profile")
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobq_magic import neighbours, plugins
 from jobq_magic.errors import JobqError
 from jobq_magic.findings import Finding
-from jobq_magic.protocols import Backend, Examines, Locates
+from jobq_magic.protocols import Backend, Carries, Examines, Locates
 from jobq_magic.runtime.keeping import store_of
 from jobq_magic.targets import no_registry
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BESIDE", "as_json", "doctor", "examine", "is_bad", "is_open"]
 
-BESIDE = ("registry", "registry-pull", "store")
+BESIDE = ("base", "builder", "registry", "registry-pull", "store")
 """Codes of what is looked at beside the place itself."""
 
 
@@ -49,14 +50,17 @@ def examine(resolved: Resolved) -> Iterator[Finding]:
     if refused or backend is None:
         yield from filter(None, [refused])
         return
-    yield from _of(backend, resolved.spec.model_dump(mode="json"), target)
+    yield from _of(backend, resolved, target)
 
 
-def _of(backend: Backend, spec: Mapping[str, Any], target: Mapping[str, Any]) -> Iterator[Finding]:
+def _of(backend: Backend, resolved: Resolved, target: Mapping[str, Any]) -> Iterator[Finding]:
+    spec = resolved.spec.model_dump(mode="json")
     if isinstance(backend, Examines):
         yield from backend.examine(spec, target)
+        if backend.needs_image:
+            yield from _of_image(resolved)
         yield from _of_registry(target, spec["mode"])
-        yield from _of_store(target)
+        yield from _of_store(backend, target)
         return
     # Others have nothing that could be looked at beside what they look at before each cell.
     try:
@@ -69,22 +73,37 @@ def _of(backend: Backend, spec: Mapping[str, Any], target: Mapping[str, Any]) ->
     yield Finding("place", "ok", f"Mode {spec['mode']} needs nothing else")
 
 
+def _of_image(resolved: Resolved) -> Iterator[Finding]:
+    from jobq_magic import reaching
+    from jobq_magic.recipes import recipe_of
+
+    try:
+        recipe = recipe_of(resolved.spec, Path.cwd(), weak=resolved.weak)
+    except JobqError as error:
+        yield _problem("base", error)
+        return
+    yield from reaching.base(recipe, resolved.spec.platform or "", os.environ)
+
+
 def _of_registry(target: Mapping[str, Any], mode: str) -> Iterator[Finding]:
     if target.get("to") != "registry":
         return
     if not target.get("push"):
         yield _problem("registry", no_registry(f"--mode {mode}"))
         return
-    from jobq_magic.reaching import registry
+    from jobq_magic import reaching
 
-    yield from registry(target, os.environ)
+    yield from reaching.registry(target, os.environ)
 
 
-def _of_store(target: Mapping[str, Any]) -> Iterator[Finding]:
+def _of_store(backend: Backend, target: Mapping[str, Any]) -> Iterator[Finding]:
     if url := store_of(target):
         from jobq_magic.stores import check_store
 
         yield check_store(url, os.environ)
+    elif isinstance(backend, Carries) and (limit := backend.carries(target)):
+        what = f"No store is named: {limit >> 10} KiB of values come back through a log, and what is larger is lost"
+        yield Finding("store", "ok", what, backend.enlarge)
 
 
 def is_bad(findings: Iterable[Finding]) -> bool:

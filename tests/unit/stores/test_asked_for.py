@@ -26,8 +26,23 @@ def test_without_a_store_nothing_is_added():
     assert of_store({"site": {"store": "pvc://results/blue"}}, ()) == ()
 
 
+class Place:
+    """One where a log carries what fits into it."""
+
+    enlarge = "Name a store"
+
+    def carries(self, target):
+        return None if target.get("site") else 262144
+
+
 def test_doctor_tries_the_store(tmp_path):
-    (found,) = doctor._of_store({"site": {"store": f"file://{tmp_path}"}})
+    (found,) = doctor._of_store(Place(), {"site": {"store": f"file://{tmp_path}"}})
     assert (found.code, found.level) == ("store", "ok")
     assert list(tmp_path.iterdir()) == []
-    assert list(doctor._of_store({})) == []
+
+
+def test_where_no_store_is_named_doctor_says_how_much_comes_back_and_how_more_would():
+    (found,) = doctor._of_store(Place(), {})
+    assert (found.code, found.level, found.advice) == ("store", "ok", "Name a store")
+    assert found.what == "No store is named: 256 KiB of values come back through a log, and what is larger is lost"
+    assert list(doctor._of_store(object(), {})) == []
