@@ -134,8 +134,8 @@ def _follow(store: Store, calls: int, place: Path) -> None:
     last, patience = time.monotonic(), IDLE
     while True:
         at_work = {key: thread for key, thread in at_work.items() if thread.is_alive()}
-        for run in store.list(live=True):
-            if run.id in at_work or not _ours(store, run):
+        for run in store.list(live=True, beside=at_work):
+            if not _ours(store, run):
                 continue
             patience = IDLE_HEADLESS if run.headless else IDLE
             at_work[run.id] = threading.Thread(target=_advance, args=(store, run), name=run.id, daemon=True)

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import TypeVar
@@ -63,14 +63,18 @@ class Index:
             limit,
         )
 
-    def live(self) -> list[Run]:
-        """The runs that were not seen to end, newest first; some may have ended by now."""
+    def live(self, beside: Container[str] = ()) -> list[Run]:
+        """The runs that were not seen to end, newest first; some may have ended by now.
+
+        Args:
+            beside: ids of runs that are left out, and not looked at.
+        """
 
         def look(connection: sqlite3.Connection) -> list[Run]:
             rows = connection.execute(
                 "select id, identity from runs where ended = 0 order by created desc, id"
             ).fetchall()
-            runs = self._made(rows)
+            runs = self._made([row for row in rows if row[0] not in beside])
             over = {run.id for run in runs if picture(run).final}
             connection.executemany("update runs set ended = 1 where id = ?", [(identity,) for identity in over])
             return [run for run in runs if run.id not in over]

@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -43,7 +43,7 @@ _Runs: TypeAlias = list[Run]  # inside Store, `list` is its method
 _ID = re.compile(r"[a-z0-9][a-z0-9-]*")
 DAY = 86_400.0
 """Seconds between two prunes that nobody asked for."""
-_REMEMBERED = 256
+_REMEMBERED = 1024
 """Snapshots kept by a Store, so that a face that asks four times a second reads only what is new."""
 
 
@@ -184,18 +184,19 @@ class Store:
             )
         return found[0]
 
-    def list(self, *, live: bool = False, limit: int | None = None) -> _Runs:
+    def list(self, *, live: bool = False, limit: int | None = None, beside: Container[str] = ()) -> _Runs:
         """The runs, newest first.
 
         Args:
             live: only those that have not ended.
             limit: at most so many.
+            beside: ids of live runs that the caller has already; they are left out, and their records are not read.
         """
         with self.reading():
             index = self._index()
             if not live:
                 return index.newest(limit=limit)
-            runs = index.live()
+            runs = index.live(beside)
         return [run for run in runs if not self.snapshot(run).final][:limit]
 
     def snapshot(self, run: Run) -> Snapshot:

@@ -10,6 +10,7 @@ import pytest
 
 from jobq_magic.errors import StoreError
 from jobq_magic.run import Run
+from jobq_magic.runs import index, log
 from jobq_magic.runs.store import Store
 from jobq_magic.snapshot import ImageTold, Phase, Progress
 
@@ -64,6 +65,14 @@ def test_live_lists_only_what_has_not_ended(store, opened):
     assert store.list(live=True) == [third, first]
     store.append(third, phase="failed", reason="exit")
     assert store.list(live=True, limit=5) == [first]
+
+
+def test_of_runs_that_somebody_has_already_no_record_is_read(store, opened, monkeypatch):
+    had, new = opened("had"), opened("new")
+    read = []
+    monkeypatch.setattr(index, "picture", lambda run: read.append(run) or log.picture(run))
+    assert store.list(live=True, beside={had.id}) == [new]
+    assert read == [new]
 
 
 def test_a_run_that_only_an_overtaken_follower_calls_ended_stays_live(store, opened):
