@@ -16,6 +16,7 @@ from jobq_magic.backends.kueue.elsewhere import Elsewhere
 from jobq_magic.backends.kueue.following import Following
 from jobq_magic.backends.kueue.silence import Silence
 from jobq_magic.backends.kueue.watched import Watched
+from jobq_magic.backends.kueue.wishes import Wishes
 from jobq_magic.cluster import connection, kinds, kubeconfig, manifests, neighbours, preflight
 from jobq_magic.cluster.client import Api, Forbidden
 from jobq_magic.cluster.watching import Watches
@@ -63,6 +64,7 @@ class KueueBackend:
         self._lock = threading.Lock()
         self._watched: dict[Api, Watched] = {}
         self._runs: dict[str, _Known] = {}
+        self._wishes = Wishes()
         self._forbidden: dict[str, float] = {}
         self._unread: set[str] = set()
 
@@ -156,15 +158,18 @@ class KueueBackend:
 
     def pause(self, run: Run, attempt: int, handle: Mapping[str, Any], *, wanted: bool) -> bool:
         """By `spec.active` of the Workload, the one way that Kueue does not undo."""
-        workload = self._known(run).following.objects.workload
-        if workload is None:  # Kueue has not seen the Job yet
+        following = self._known(run).following
+        following.presses = True
+        if (workload := following.objects.workload) is None:  # Kueue has not seen the Job yet
             return False
         wanting.activate(self._api(run), workload, active=not wanted)
+        following.presses = False
         return True
 
     def close(self) -> None:
         """Ends watches and connections; they are made again when needed."""
-        for known in self._runs.values():
+        for identity, known in self._runs.items():
+            self._wishes.leave(identity)
             known.following.close()
         for watched in self._watched.values():
             watched.close()
@@ -202,10 +207,12 @@ class KueueBackend:
             api = self._api(run)
             place = Elsewhere(self._watch(api), run, lambda cluster: self._reached(run, cluster))
             known = self._runs[run.id] = _Known(Following(api, place, run, run.paths.key.read_bytes()), place)
+            self._wishes.join(run.id, run.folder, known.following.call)
         return known
 
     def leave(self, run: Run) -> None:
         """Its logs are not read on."""
+        self._wishes.leave(run.id)
         if (known := self._runs.pop(run.id, None)) is not None:
             known.following.close()
         self._forbidden.pop(run.id, None)

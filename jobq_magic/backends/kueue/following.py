@@ -35,8 +35,8 @@ _SWEEP = 2.0
 """Seconds between two looks at a run of which nothing is new: its place in the queue, its patience."""
 _EACH = 0.05
 """The same for each run that waits in the namespace: two hundred of them are one look every ten seconds each."""
-_LOOK, _RAREST = 0.02, 5.0
-"""Seconds between two looks of a run that waits, for each that does: whether it is to end or to pause; and at most."""
+_RARELY, _RAREST = 1.0, 10.0
+"""Seconds for which a run that nobody calls does nothing, and at most: meanwhile its lock wants a sign of life."""
 _ASK = 2.0
 """Seconds between two questions for a Job that no watch shows."""
 _UNSEEN = "What it printed, if it was started, may be missing: its Job was gone before anybody looked"
@@ -71,12 +71,17 @@ class Following:
         self._asked = ""
         self._due = 0.0
         self.call = threading.Event()
+        """Set when something of it is new: an object, its log, a wish."""
+        self.presses = False
+        """Something was wanted of it that could not be done yet."""
         watched.join(self._job, self.call)
 
     def wait(self, seconds: float) -> None:
-        """Returns when something changed, at the latest after some time; where many runs wait, they take turns."""
-        if self._watched.waits(self.objects.workload):
-            seconds = max(seconds, min(_RAREST, _LOOK * len(self._watched.waiting)))
+        """Returns when it is called, at the latest after some time; where many runs wait, they take turns."""
+        if not self.presses:
+            seconds = max(seconds, _RARELY)
+            if self._watched.waits(self.objects.workload):
+                seconds = max(seconds, min(_RAREST, _EACH * len(self._watched.waiting)))
         self.call.wait(seconds)
 
     @property

@@ -56,13 +56,19 @@ def test_a_job_that_is_over_is_not_judged_before_its_pods_are_listed(run):
 
 
 @pytest.mark.parametrize(
-    ("waits", "others", "seconds"), [(True, 1, 1.0), (True, 200, 4.0), (True, 5000, 5.0), (False, 200, 1.0)]
-)
-def test_where_many_runs_wait_each_of_them_looks_rarely(run, waits, others, seconds):
+    ("waits", "others", "presses", "seconds"),
+    [
+        (True, 1, False, 1.0), (True, 200, False, 10.0), (True, 5000, False, 10.0), (False, 200, False, 1.0),
+        (True, 200, True, 0.1),
+    ],
+)  # fmt: skip
+def test_where_many_runs_wait_each_of_them_looks_rarely_unless_something_is_wanted_of_it(
+    run, waits, others, presses, seconds
+):
     watched = Watched(Objects(None), current=True)
     watched.waiting, watched.waits = frozenset(range(others)), lambda workload: waits
     following = Following(SimpleNamespace(), watched, run, b"k" * 32)
     looked = []
-    following.call = SimpleNamespace(wait=looked.append)
-    following.wait(1.0)
+    following.call, following.presses = SimpleNamespace(wait=looked.append), presses
+    following.wait(0.1)
     assert looked == [seconds]
