@@ -19,6 +19,13 @@ _RECENT = 3600.0
 _FEWEST = 3
 """Admissions from which on one may speak of a rate."""
 _MOST_NAMED = 5
+_LENGTHS = (
+    *(10, 20, 30, 45),
+    *(60 * minutes for minutes in (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 45)),
+    *(3600 * hours for hours in (1, 1.5, 2, 3, 4, 6, 8, 12, 18)),
+    *(86_400 * days for days in (1, 1.5, 2, 3, 4, 5, 7, 10, 14, 21, 30)),
+)
+"""Seconds that are guessed: no guess is better than that, and one that grew all the time would be told all the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +171,9 @@ def _sized(workload: Object) -> str:
 
 
 def _guess(line: Line, name: str, admitted: Sequence[float], now: float) -> float | None:
-    """Its place among the runs of its own queue, by how fast these began lately; None where that says nothing."""
+    """About how long, by its place in its own queue and how fast others began lately; None where that says nothing."""
     if len(admitted) < _FEWEST or now - admitted[0] <= 0 or name not in line.names:
         return None
     seconds = (now - admitted[0]) / len(admitted)
-    return round((line.names.index(name) + 1) * seconds, 1)
+    guess = (line.names.index(name) + 1) * seconds
+    return float(min(_LENGTHS, key=lambda length: max(length, guess) / min(length, guess)))

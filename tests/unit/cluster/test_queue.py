@@ -214,6 +214,14 @@ def test_the_guess_is_the_place_by_how_fast_others_began():
     assert place_of(workload("b"), line=line, others=Others(began), now=NOW, hopeless=True).estimate is None
 
 
+def test_a_guess_that_only_gets_older_is_seldom_another_one():
+    line = Line("main", ("a", "b"), {"a": 1, "b": 2})
+    began = Others([workload(f"w{order}", reserved=NOW - 600) for order in range(4)])
+    guesses = [place_of(workload("b"), line=line, others=began, now=NOW + later).estimate for later in range(300)]
+    assert sorted(set(guesses)) == [300, 420]
+    assert place_of(workload("b"), line=line, others=began, now=NOW - 599.999).estimate == 10
+
+
 def test_two_others_are_no_rate_nor_are_those_of_yesterday_or_of_another_queue():
     line = Line("main", ("a",), {"a": 1})
     two = [workload(f"w{order}", reserved=NOW - 100) for order in range(2)]
