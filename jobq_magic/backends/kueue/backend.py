@@ -153,8 +153,8 @@ class KueueBackend:
         return True
 
     def check_pause(self, run: Run) -> None:
-        """Refuses where nobody let this user write to Workloads."""
-        wanting.check(self._api(run))
+        """Refuses where nobody let this user write to Workloads, and what is not to begin again."""
+        wanting.check(self._api(run), run)
 
     def pause(self, run: Run, attempt: int, handle: Mapping[str, Any], *, wanted: bool) -> bool:
         """By `spec.active` of the Workload, the one way that Kueue does not undo."""

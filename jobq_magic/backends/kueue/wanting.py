@@ -12,16 +12,23 @@ from typing import Any
 from jobq_magic.cluster import kinds
 from jobq_magic.cluster.client import Api, Forbidden, Missing
 from jobq_magic.errors import BackendError
+from jobq_magic.run import Run
 
 __all__ = ["activate", "check"]
 
 
-def check(api: Api) -> None:
-    """Refuses where this user may not write to Workloads.
+def check(api: Api, run: Run) -> None:
+    """Refuses where this user may not write to Workloads, or where the run could not go on.
 
     Raises:
         BackendError: one sentence.
     """
+    if run.spec.get("no_requeue"):
+        raise BackendError(
+            "pause-no-requeue",
+            f"{run.id} cannot be paused: --no-requeue ends it when it gives its place back",
+            do=f"End it by %jobq stop {run.id}; %jobq rerun {run.id} starts the same again",
+        )
     asked = {"namespace": api.place.namespace, "verb": "patch", "group": kinds.WORKLOADS.group, "resource": "workloads"}
     review = {
         "apiVersion": "authorization.k8s.io/v1",

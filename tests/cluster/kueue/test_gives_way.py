@@ -14,8 +14,10 @@ from kubernetes.client import ApiClient, ApiException
 
 from jobq_magic import follower
 from jobq_magic.results.decode import decode
+from jobq_magic.run import Run
 from jobq_magic.runs.tail import Chunk, Tail
 from jobq_magic.words import say
+from tests.cluster.kueue.conftest import Place
 from tests.support import eventually, followers
 
 _KUEUE = ("kueue.x-k8s.io", "v1beta2")
@@ -65,16 +67,31 @@ def test_a_run_that_is_not_to_be_queued_again_ends_when_it_is_preempted(place, u
     eventually(lambda: jobs() == [], 30)
 
 
-def test_a_run_outlives_all_its_clients(place, work, admin):
-    run = place.open(
-        "import time\nfor n in range(40): print('line', n, flush=True); time.sleep(0.05)\nback = list(range(5))\nn",
-        outs=("back",),
-    )
+def leave(place: Place, run: Run) -> None:
+    """Follows a run until it runs, and then nobody does."""
     follower.ensure(place.store)
     eventually(lambda: place.store.snapshot(run).phase == "running", 90)
     for pid in followers(place.store):
         os.kill(pid, signal.SIGKILL)
     eventually(lambda: followers(place.store) == [])
+
+
+def test_a_run_that_is_not_to_be_queued_again_is_not_where_nobody_follows_it(place, urgent, work):
+    run = place.open(WAITS, cpus=0.8, no_requeue=True)
+    leave(place, run)
+    assert place.start("1", cpus=0.8, priority=urgent).end().phase == "succeeded"
+    assert work.end(f"jobq-{run.id}") == "Failed"
+    cell = place.follow(run)
+    assert (cell.end().phase, cell.snapshot.reason, cell.snapshot.attempt) == ("failed", "not-requeued", 1)
+    assert cell.stdout == "up\n"
+
+
+def test_a_run_outlives_all_its_clients(place, work, admin):
+    run = place.open(
+        "import time\nfor n in range(40): print('line', n, flush=True); time.sleep(0.05)\nback = list(range(5))\nn",
+        outs=("back",),
+    )
+    leave(place, run)
 
     def completed() -> Any:
         return work.batch.read_namespaced_job(f"jobq-{run.id}", work.namespace).status.succeeded

@@ -8,6 +8,7 @@ import pytest
 
 from jobq_magic import handover
 from jobq_magic.backends.kueue import KueueBackend
+from jobq_magic.errors import BackendError
 from jobq_magic.handover import Handover
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
@@ -38,6 +39,15 @@ def submitted(environ, tmp_path, monkeypatch):
         return found
 
     return run
+
+
+def test_a_run_that_could_not_go_on_is_not_paused(backend, server, submitted):
+    run = submitted("ada")
+    server.always = (200, {"status": {"allowed": True}})
+    backend.check_pause(run)
+    run.spec["no_requeue"] = True
+    with pytest.raises(BackendError, match="cannot be paused: --no-requeue ends it"):
+        backend.check_pause(run)
 
 
 def heard(server: ApiServer) -> set[str]:
