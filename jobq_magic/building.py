@@ -27,7 +27,7 @@ from jobq_magic.image import BuildRequest, Image, Packages, Recipe
 from jobq_magic.places import cache_root
 from jobq_magic.run import Run
 from jobq_magic.runtime.keeping import store_of
-from jobq_magic.runtime.stores import packages_for, shown
+from jobq_magic.runtime.stores import needs, packages_for, shown
 from jobq_magic.runtime.wire import canonical, replace_file
 from jobq_magic.snapshot import Progress
 
@@ -75,8 +75,8 @@ def order(run: Run, resolved: Resolved, recipe: Recipe, bundle: Bundle) -> tuple
             how(own)  # else it is not the store that does not fit
             raise _unfit(resolved.target, of_its_store, error) from error
         packages, notes = Packages(locked.text, locked.build), locked.notes
-    elif wanted := packages_for(store_of(resolved.target)):
-        notes = (f"The image is used as it is: results are kept only where it has {' and '.join(wanted)}",)
+    elif packages_for(store := store_of(resolved.target)):
+        notes = (f"The image is used as it is: results are kept only where it has {needs(store)}",)
     request = BuildRequest(
         recipe=recipe,
         packages=packages,
@@ -100,10 +100,11 @@ def of_store(target: Mapping[str, Any], others: Sequence[Requirement]) -> tuple[
 
 
 def _unfit(target: Mapping[str, Any], wanted: Sequence[Requirement], error: CaptureError) -> CaptureError:
+    store = store_of(target)
     names = " and ".join(one.name for one in wanted)
     return CaptureError(
         "store-packages",
-        f"The store {shown(store_of(target))} needs {names}, which do not go with what is installed here",
+        f"The store {shown(store)} needs {needs(store)}, and {names} cannot go with what is installed here",
         why=error.what,
         do=f"Install {names} here, so that all versions agree, or keep results on a claim: --store pvc://CLAIM/FOLDER",
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 
-from .stores import Store, StoreFailed, checked, packages_for, protocol_of
+from .stores import Store, StoreFailed, checked, needs, protocol_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,8 +86,7 @@ class Bucket(Store):
 
                 kind = fsspec.get_filesystem_class(self._protocol)
             except ImportError as error:
-                wanted = " ".join(line.partition(">=")[0] for line in packages_for(store))
-                raise StoreFailed("packages", f"needs packages that are not there: {wanted}") from error
+                raise StoreFailed("packages", f"needs {needs(store)}, which are not all installed") from error
             except ValueError as error:
                 raise StoreFailed("name", f"begins with {self._protocol}://, which fsspec does not know") from error
             told = kind._get_kwargs_from_urls(store)
@@ -203,7 +202,7 @@ class _Told:
                 StoreFailed("absent", f"has no {self._of}") if self._of else StoreFailed("missing", f"is gone: {why}")
             )
         if isinstance(error, ImportError):
-            return StoreFailed("packages", f"needs a package that is not there: {why}")
+            return StoreFailed("packages", f"needs a package that is not installed: {why}")
         return StoreFailed("other", f"failed: {why}")
 
     def _shown(self, error: Exception) -> str:

@@ -201,6 +201,11 @@ def packages_for(store: str) -> tuple[str, ...]:
     return ("fsspec>=2024.6", *_PACKAGES.get(protocol, ()))
 
 
+def needs(store: str) -> str:
+    """The names of these packages, as sentences have them: `fsspec and s3fs`."""
+    return " and ".join(line.partition(">=")[0] for line in packages_for(store))
+
+
 def volume_of(store: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """The volume of a pod, and its mount, that a store on a claim needs; None for another store."""
     if protocol_of(store) != "pvc":

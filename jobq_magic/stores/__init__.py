@@ -28,7 +28,7 @@ _ADVICE = {
     "credentials": "Set its credentials here, and give them to jobs by --secret or a service account",
     "denied": "Ask who owns it for the right to read, write and delete there",
     "missing": "Make it, or name another one as the store of the profile",
-    "packages": "Install what it names, or pip install 'jobq-magic[store]'",
+    "packages": "Install them where the notebook runs: pip install {packages}. Images of jobs get them by themselves",
     "name": "Write an fsspec URL such as s3://BUCKET/FOLDER, or pvc://CLAIM/FOLDER",
     "unreachable": "Try again, or look whether this machine may reach it (HTTPS_PROXY, AWS_ENDPOINT_URL)",
     "full": "Make room there, or name another one as the store of the profile",
@@ -243,7 +243,7 @@ class ResultStore:
 
     def _refused(self, failed: StoreFailed) -> ResultError:
         what, _, why = failed.what.partition(": ")
-        do = _ADVICE.get(failed.kind, "")
+        do = _advice(failed, self.shown)
         return ResultError(f"store-{failed.kind}", f"The store {self.shown} {what}", why=why, do=do)
 
     def _damaged(self, run: str, why: str) -> ResultError:
@@ -255,6 +255,10 @@ class ResultStore:
 def _facts(path: Path) -> File:
     with path.open("rb") as file:
         return File(sha256=hashlib.file_digest(file, "sha256").hexdigest(), size=file.tell())
+
+
+def _advice(failed: StoreFailed, url: str) -> str:
+    return _ADVICE.get(failed.kind, "").format(packages=stores.needs(url).replace(" and ", " "))
 
 
 def open_store(url: str, environ: Mapping[str, str], *, login: tuple[str, str] | None = None) -> ResultStore:
@@ -289,6 +293,6 @@ def check_store(url: str, environ: Mapping[str, str], *, login: tuple[str, str] 
     except StoreFailed as failed:
         # Jobs may have what this machine lacks: their service account, the network of their cluster.
         ours = failed.kind in {"credentials", "unreachable", "packages"}
-        what, advice = f"The store {shown} {failed.what}", _ADVICE.get(failed.kind, "")
+        what, advice = f"The store {shown} {failed.what}", _advice(failed, shown)
         return Finding("store", "warning" if ours else "problem", what, advice)
     return Finding("store", "ok", f"The store {shown} is written, read and deleted from here")

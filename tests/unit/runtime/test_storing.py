@@ -101,7 +101,7 @@ def test_a_job_that_was_killed_has_its_log_kept(pod, server, tmp_path):
         ({"AWS_SECRET_ACCESS_KEY": "another-secret-word"}, "s3://results/blue", "does not know the credentials"),
         ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "s3://results/blue", "does not know the credentials"),
         ({}, "s3://no-such-bucket/blue", "is not there: no bucket of that name"),
-        ({}, "gs://results/blue", "needs packages that are not there: fsspec gcsfs"),
+        ({}, "gs://results/blue", "needs fsspec and gcsfs, which are not all installed"),
         ({}, "results/blue", "is no address"),
         ({}, "pvc://results/blue", "is not to be seen here"),
     ],

@@ -242,7 +242,10 @@ def test_what_is_no_address_is_refused(url):
 def test_a_protocol_without_its_package_says_what_to_install():
     error = refused(open_store, "gs://results/blue", {})
     assert error.code == "store-packages"
-    assert "fsspec gcsfs" in str(error)
+    assert error.what == "The store gs://results/blue needs fsspec and gcsfs, which are not all installed"
+    assert "pip install fsspec gcsfs" in error.do
+    found = check_store("gs://results/blue", {})
+    assert (found.level, found.what, found.advice) == ("warning", error.what, error.do)
 
 
 def test_a_password_in_an_address_is_not_told(s3):
