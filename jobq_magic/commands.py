@@ -41,6 +41,7 @@ __all__ = [
     "ray_stop",
     "rerun",
     "result",
+    "silence",
     "status",
     "stop",
     "watch",
@@ -146,6 +147,24 @@ def logs(store: Store, run: Run, *, follow: bool = False, worker: int | None = N
     """
     _check_worker(store, run, worker)
     return _logs(store, run, follow=follow, worker=worker)
+
+
+def silence(store: Store, run: Run, *, asked: str, following: bool = False) -> str:
+    """Why there is nothing that a run wrote; "" where there is something.
+
+    Args:
+        store: where it is.
+        run: which.
+        asked: how its output is asked for.
+        following: whether what is still to come will be seen.
+    """
+    if next(_logs(store, run, follow=False, worker=None), None) is not None:
+        return ""
+    snapshot = store.snapshot(run)
+    if snapshot.final:
+        return f"{run.id} printed nothing"
+    told = f"{run.id} has printed nothing yet: {say(snapshot).sentence}"
+    return told if following else f"{told}. {asked} {run.id} -f follows it"
 
 
 def _check_worker(store: Store, run: Run, worker: int | None) -> None:

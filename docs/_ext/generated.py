@@ -121,9 +121,10 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 class Generated(SphinxDirective):
-    """One of `TABLES`, in the place of the directive."""
+    """One of `TABLES`, in the place of the directive. What stands in it is for who reads the page without a site."""
 
     required_arguments = 1
+    has_content = True
 
     def run(self) -> list[nodes.Node]:
         """Its nodes; the page is made anew whenever the site is, since the code may have changed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from argparse import Namespace
+from argparse import SUPPRESS, Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeAlias
@@ -51,6 +51,8 @@ def _logs(parser: commands.Parser) -> Verb:
         asked = pages.wanted(args)
         store, run = _found(args)
         items = commands.logs(store, run, follow=args.follow, worker=args.worker)
+        if not args.json and (told := commands.silence(store, run, asked="jobq logs", following=args.follow)):
+            print(told, file=sys.stderr)
         if asked.everything:
             if args.json:
                 for item in items:
@@ -158,9 +160,13 @@ def _neighbours(args: Namespace) -> int:
 
 def _attach(parser: commands.Parser) -> Verb:
     _takes_run(parser)
+    parser.add_argument("--bind", action="store_true", help=SUPPRESS)
 
     def perform(args: Namespace) -> int:
         store, run = _found(args)
+        if args.bind:
+            do = f"Write %jobq attach {run.id} --bind in a notebook; jobq result {run.id} shows what came back"
+            raise OptionError("no-notebook", "--bind binds names in a notebook, and a terminal has none", do=do)
         items = commands.attach(store, run)
         if args.json:
             for item in items:

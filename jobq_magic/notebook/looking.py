@@ -203,6 +203,8 @@ def logs(session: Session, words: Sequence[str]) -> None:
     asked = pages.wanted(args)
     run = session.store.find(args.run)
     items = commands.logs(session.store, run, follow=args.follow, worker=args.worker)
+    if silence := commands.silence(session.store, run, asked="%jobq logs", following=args.follow):
+        print(silence)
     if args.follow:
         try:
             if asked.everything:

@@ -18,4 +18,4 @@ def test_each_finding_is_named_once_and_no_other():
 
 
 def test_those_of_rights_are_written_by_the_code_itself():
-    assert ":::{generated} rights\n:::" in PATH.read_text(encoding="utf-8")
+    assert ":::{generated} rights\n" in PATH.read_text(encoding="utf-8")

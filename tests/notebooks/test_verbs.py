@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -89,6 +90,11 @@ def test_a_short_log_is_shown_as_it_came(headless):
     reply = headless.run("%jobq logs shortlog")
     assert reply.stdout == "a\n"
     assert reply.displays[0]["text/html"] == "<b>"
+
+
+def test_a_log_in_which_there_is_nothing_says_so(headless):
+    headless.run("%%jobq --name quiet\n1")
+    assert re.fullmatch(r"quiet-\w+ printed nothing\n", headless.run("%jobq logs quiet").stdout)
 
 
 def test_a_long_log_is_shown_by_pages(headless, environment):

@@ -98,6 +98,24 @@ def test_a_run_is_shown_with_all_that_it_left(jobq, submit, store):
     assert "\x1b" not in jobq("list").stdout
 
 
+def test_a_log_in_which_there_is_nothing_says_why_beside_it(jobq, submit, store):
+    target = {"backend": "local", "where": "this machine"}
+    run = store.open(spec={"mode": "local", "workers": None}, target=target, name="cell")
+    logs = jobq("logs")
+    assert (logs.returncode, logs.stdout) == (0, "")
+    why = "Collecting what the cell needs"
+    assert logs.stderr == f"{run.id} has printed nothing yet: {why}. jobq logs {run.id} -f follows it\n"
+    assert jobq("logs", "--json").stderr == ""
+    store.append(run, phase="cancelled", reason="stopped")
+    for words in (["logs"], ["logs", "-f"]):
+        assert jobq(*words).stderr == f"{run.id} printed nothing\n"
+
+
+def test_names_are_bound_in_notebooks_only(jobq, submit):
+    submit(HELLO, outs=["x"])
+    refused(jobq("attach", "--bind"), "--bind binds names in a notebook, and a terminal has none", "%jobq attach")
+
+
 def test_everything_is_json_too(jobq, submit):
     run = submit(HELLO, outs=["x"])
     assert json.loads(jobq("status", "--json").stdout)["phase"] == "succeeded"
