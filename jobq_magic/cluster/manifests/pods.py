@@ -7,6 +7,7 @@ from typing import Any
 from jobq_magic.cluster.manifests import mounts, names, variables
 from jobq_magic.cluster.manifests.facts import Facts
 from jobq_magic.cluster.manifests.patch import patched
+from jobq_magic.cluster.manifests.writable import writable
 from jobq_magic.runtime.launch import pod_argv
 
 __all__ = ["GRACE", "MAIN", "labels", "template"]
@@ -39,7 +40,7 @@ def template(facts: Facts) -> dict[str, Any]:
         },
         "spec": _spec(facts),
     }
-    return patched(made, site.pod_template)
+    return writable(patched(made, site.pod_template), MAIN, variables.HOME)
 
 
 def _spec(facts: Facts) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from jobq_magic.cluster.manifests.names import label_value, name_of
 from jobq_magic.runtime import pod
 from jobq_magic.runtime.manifest import LABELS
 
-__all__ = ["environment"]
+__all__ = ["HOME", "environment"]
 
-_HOME = "/home/jobq"
+HOME = "/home/jobq"
 _PATH = "/opt/jobq/path"
 """Of images; `images.layout` says so too, and a test compares."""
 _INDEX = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
@@ -39,7 +39,7 @@ def _home(facts: Facts) -> dict[str, Any]:
         return {}
     # A number is unknown in the image, and programs that ask for a name should have one.
     name = label_value(facts.submitter) or "jobq"
-    return {"HOME": _HOME, "USER": name, "LOGNAME": name}
+    return {"HOME": HOME, "USER": name, "LOGNAME": name}
 
 
 def _site(facts: Facts) -> dict[str, Any]:

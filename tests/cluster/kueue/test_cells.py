@@ -117,3 +117,17 @@ def test_what_is_asked_for_is_what_the_pod_gets(place):
         env={"GIVEN": "a b=c"},
     )
     assert cell.value == (32 << 20, "a b=c", True, "/home/jobq")
+
+
+def test_where_the_root_is_read_only_a_cell_can_write_where_programs_do(place):
+    container = {"name": "main", "securityContext": {"readOnlyRootFilesystem": True}}
+    cell = place.run(
+        "import os, tempfile\n"
+        "with tempfile.TemporaryFile() as file: file.write(b'x')\n"
+        "with open(os.path.expanduser('~/.here'), 'w') as file: file.write('x')\n"
+        "try: open('/opt/here', 'w')\n"
+        "except OSError as error: told = error.strerror\n"
+        "told",
+        site={"pod_template": {"spec": {"containers": [container]}}},
+    )
+    assert cell.value == "Read-only file system", cell.told

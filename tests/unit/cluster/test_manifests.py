@@ -19,7 +19,7 @@ from jobq_magic.cluster.manifests.fetching import fetching
 from jobq_magic.cluster.manifests.jobs import MAX_TIME, made
 from jobq_magic.cluster.manifests.patch import patched
 from jobq_magic.cluster.manifests.secrets import EXPIRES
-from jobq_magic.cluster.manifests.variables import _HOME, _PATH
+from jobq_magic.cluster.manifests.variables import _PATH, HOME
 from jobq_magic.errors import BackendError
 from jobq_magic.image import BuildRequest, Packages, Recipe, User
 from jobq_magic.images import layout
@@ -283,7 +283,7 @@ def test_proxies_are_told_in_both_spellings_and_certificates_to_openssl_and_requ
 
 
 def test_where_things_lie_in_an_image_is_as_images_have_it():
-    assert (_HOME, _PATH) == (layout.HOME, layout.PATH)
+    assert (HOME, _PATH) == (layout.HOME, layout.PATH)
 
 
 # Who the cell is.
@@ -402,6 +402,37 @@ def test_the_folder_of_a_run_tells_who_what_and_where_from(run, monkeypatch):
     assert spec["securityContext"]["runAsUser"] == 5
     labels = next(one["value"] for one in spec["containers"][0]["env"] if one["name"] == "JOBQ_LABELS")
     assert json.loads(labels) == [["Cell [1]", 3], ["Cell [2]", 1]]
+
+
+def read_only(**container):
+    return {
+        "spec": {"containers": [{"name": "main", "securityContext": {"readOnlyRootFilesystem": True}, **container}]}
+    }
+
+
+def test_where_the_root_is_read_only_there_are_folders_to_write_to():
+    spec = job(site=Site(pod_template=read_only()))["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    told = {one["name"]: one.get("value") for one in container["env"]}
+    assert (told["TMPDIR"], told["HOME"]) == ("/tmp", HOME)
+    mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    empty = [volume["name"] for volume in spec["volumes"] if "emptyDir" in volume]
+    assert {mounts["/tmp"], mounts[HOME]} < set(empty)
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+
+
+def test_folders_that_the_profile_mounts_for_that_stay_as_they_are():
+    scratch = {"name": "scratch", "mountPath": "/scratch"}
+    env = [{"name": "TMPDIR", "value": "/scratch/tmp"}, {"name": "HOME", "value": "/scratch"}]
+    found = job(site=Site(pod_template=read_only(env=env, volumeMounts=[scratch])))["spec"]["template"]["spec"]
+    (container,) = found["containers"]
+    assert [mount["mountPath"] for mount in container["volumeMounts"] if "jobq" not in mount["name"]] == ["/scratch"]
+    assert [one["value"] for one in container["env"] if one["name"] == "HOME"] == ["/scratch"]
+
+
+def test_a_user_of_the_image_has_a_home_to_write_to_as_well():
+    assert "HOME" not in environment(user=User(uid=1234, gid=99))
+    assert environment(user=User(uid=1234, gid=99), site=Site(pod_template=read_only()))["HOME"] == HOME
 
 
 def test_on_a_hub_a_run_is_its_users(run, monkeypatch):
