@@ -404,7 +404,10 @@ def propose(words: Sequence[str]) -> Written:
     parser.add_argument("name", nargs="?", metavar="NAME")
     parser.add_argument("--context", default="", metavar="NAME")
     parser.add_argument("--namespace", default="", metavar="NAME")
-    args = parser.parse_args(list(words))
+    args, unknown = parser.parse_known_args(list(words))
+    if unknown:
+        do = "Write config --init [NAME] [--context NAME] [--namespace NAME]; all else is written into the profile"
+        raise OptionError("bad-command", f"config --init does not take {' '.join(unknown)}", do=do)
     first, *others = found(os.environ, context=args.context, namespace=args.namespace)
     written = proposal.write(replace(first, name=args.name or first.name), Path.cwd(), os.environ)
     return replace(written, others=tuple(str(one.values["context"]) for one in others))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import tempfile
 import tomllib
 from collections.abc import Mapping
@@ -31,7 +32,7 @@ class Proposal:
 
     name: str
     values: Mapping[str, Any]
-    """What it sets, in the order in which it is written; a table in it (`gpu_types`) comes last."""
+    """What it sets, in the order in which it is written."""
     remarks: Mapping[str, str] = field(default_factory=dict)
     """What is said beside a setting."""
     to_fill_in: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -54,13 +55,17 @@ class Written:
     others: tuple[str, ...] = ()
     """Contexts of other clusters that could have a profile, too."""
 
-    def __str__(self) -> str:
-        use = f"%%jobq --profile {self.profile} goes there; %jobq doctor --profile {self.profile} says whether it can."
+    def told(self, *, terminal: bool) -> str:
+        """What was done, and what to do next, in the words of a terminal or of a notebook."""
+        jobq, profile = "jobq" if terminal else "%jobq", shlex.quote(self.profile)
+        use = (
+            f"{jobq} doctor --profile {profile} says whether cells can go there; %%jobq --profile {profile} goes there."
+        )
         if self.unfinished:
             use = f"Write {' and '.join(self.unfinished)} into it, which could not be found. Then {use}"
         parts = [self.text, f"Written to {self.path}.", use]
         if self.others:
-            parts.append(f"config --init NAME --context CONTEXT does the same for {', '.join(self.others)}.")
+            parts.append(f"{jobq} config --init NAME --context CONTEXT does the same for {', '.join(self.others)}.")
         return "\n".join(parts)
 
 
@@ -71,29 +76,30 @@ def text(proposal: Proposal, table: str = "profiles") -> str:
         proposal: what it holds.
         table: what profiles are in: `profiles` of one's own file, `tool.jobq.profiles` of a project's.
     """
-    here = f"{table}.{_key(proposal.name)}"
-    lines = [*(f"# {line}" for line in proposal.found), f"[{here}]"]
+    lines = [*(f"# {line}" for line in proposal.found), f"[{table}.{_key(proposal.name)}]"]
     for name, value in proposal.values.items():
-        if not isinstance(value, Mapping):
-            remark = proposal.remarks.get(name)
-            lines.append(f"{_key(name)} = {_value(value)}" + (f"  # {remark}" if remark else ""))
+        remark = proposal.remarks.get(name)
+        lines += [line + (f"  # {remark}" if remark else "") for line in _settings(name, value)]
     for name, (example, what) in proposal.to_fill_in.items():
         lines += [f"# {what}:", f"# {_key(name)} = {_value(example)}"]
-    for name, value in proposal.values.items():
-        if isinstance(value, Mapping):
-            for kind, held in value.items():
-                lines += ["", f"[{here}.{_key(name)}.{_key(kind)}]"]
-                lines += [f"{_key(key)} = {_value(one)}" for key, one in held.items()]
     return "\n".join(lines) + "\n"
 
 
-def added(before: str, proposal: Proposal, *, project: bool) -> str:
+def _settings(name: str, value: Any) -> list[str]:
+    """A setting; a table is written key by key, so that what is written below it is in no table of its own."""
+    if not isinstance(value, Mapping):
+        return [f"{_key(name)} = {_value(value)}"]
+    return [f"{_key(name)}.{_key(key)} = {_value(one)}" for key, one in value.items()]
+
+
+def added(before: str, proposal: Proposal, *, project: bool, where: str = "its file") -> str:
     """A file of settings with the proposal in it, and all else as it was.
 
     Args:
         before: what the file holds.
         proposal: what is added.
         project: it is a pyproject.toml.
+        where: the file, as sentences name it.
 
     Raises:
         OptionError: it has such a profile already, or is written so that nothing can be added.
@@ -107,11 +113,7 @@ def added(before: str, proposal: Proposal, *, project: bool) -> str:
         for part in table.split("."):
             profiles = profiles.setdefault(part, {})
         if proposal.name in profiles:
-            raise OptionError(
-                "profile-exists",
-                f"There is a profile {proposal.name} already: {profiles[proposal.name]}",
-                do="Give another name: config --init NAME; or change it by hand",
-            )
+            raise _exists(proposal, profiles[proposal.name], where)
         profiles[proposal.name] = tomllib.loads(text(proposal))["profiles"][proposal.name]
     except (tomllib.TOMLDecodeError, AttributeError, TypeError) as error:
         raise OptionError(
@@ -132,6 +134,20 @@ def added(before: str, proposal: Proposal, *, project: bool) -> str:
     )
 
 
+def _exists(proposal: Proposal, known: Any, where: str) -> OptionError:
+    """That nothing is written over; with what would be other now."""
+    known = known if isinstance(known, Mapping) else {}
+    changed = [
+        line for name, value in proposal.values.items() if known.get(name) != value for line in _settings(name, value)
+    ]
+    return OptionError(
+        "profile-exists",
+        f"There is a profile {proposal.name} already, and nothing is changed in it",
+        why=f"What is found now, and it does not say: {', '.join(changed)}" if changed else "It says what is found now",
+        do=f"Change it by hand in {where}, or give another name: config --init NAME" if changed else "",
+    )
+
+
 def write(proposal: Proposal, cwd: Path, environ: Mapping[str, str]) -> Written:
     """Puts a proposal where settings are read from: the project's pyproject.toml where that is ours, else one's own.
 
@@ -147,7 +163,7 @@ def write(proposal: Proposal, cwd: Path, environ: Mapping[str, str]) -> Written:
     path = project or user_file(environ)
     try:
         before = path.read_bytes().decode() if path.exists() else ""
-        whole = added(before, proposal, project=project is not None)
+        whole = added(before, proposal, project=project is not None, where=str(path))
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, whole)
     except (OSError, UnicodeDecodeError) as error:

@@ -264,14 +264,16 @@ def _prune(parser: commands.Parser) -> Verb:
 
 
 def _config(parser: commands.Parser) -> Verb:
-    parser.usage = "jobq config [--json] [--init [NAME]] [options of a cell]"
+    parser.usage = (
+        "jobq config [--json] [options of a cell]\n       jobq config --init [NAME] [--context NAME] [--namespace NAME]"
+    )
 
     def perform(args: Namespace) -> int:
         if "--init" in args.others:
             written = commands.propose(args.others)
             if args.json:
                 return _json({"path": str(written.path), "added": written.text, "others": list(written.others)})
-            print(written)
+            print(written.told(terminal=True))
             return OK
         rows = commands.config(args.others, interactive=sys.stdin.isatty())
         if args.json:

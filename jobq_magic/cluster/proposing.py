@@ -18,6 +18,7 @@ from jobq_magic.cluster import connection, kinds, kubeconfig
 from jobq_magic.cluster.client import Api
 from jobq_magic.cluster.kinds import Kind, path
 from jobq_magic.cluster.preflight.sizes import amounts, told
+from jobq_magic.cluster.sharing import active
 from jobq_magic.errors import BackendError, JobqError
 from jobq_magic.proposal import Proposal
 from jobq_magic.site import Site
@@ -145,7 +146,7 @@ def of_queues(
     clusters = {one["metadata"]["name"]: one for one in wide}
     ranked = sorted(local, key=lambda one: _rank(one, clusters.get(one["spec"].get("clusterQueue", ""))))
     queue = ranked[0]["metadata"]["name"]
-    others = [one["metadata"]["name"] for one in ranked[1:]]
+    others = [_named(one, clusters.get(one["spec"].get("clusterQueue", ""))) for one in ranked[1:]]
     values: dict[str, Any] = {"mode": "kueue"}
     if context:
         values["context"] = context
@@ -164,17 +165,17 @@ def of_queues(
 
 def _rank(local: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> tuple[bool, bool, bool, str]:
     """Those that take work first, then those whose machines are not the rare ones, then those called as most are."""
-    stopped = any(
-        ((one or {}).get("spec") or {}).get("stopPolicy") in {"Hold", "HoldAndDrain"}
-        or any(
-            each.get("type") == "Active" and each.get("status") == "False"
-            for each in ((one or {}).get("status") or {}).get("conditions") or ()
-        )
-        for one in (local, cluster)
-    )
     devices = any("/" in resource for resource in _most(cluster or {}))
     name = str(local["metadata"]["name"])
-    return stopped, devices, name not in {"default", "main"}, name
+    return not _takes_work(local, cluster), devices, name not in {"default", "main"}, name
+
+
+def _takes_work(local: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> bool:
+    return active(local) and (cluster is None or active(cluster))
+
+
+def _named(local: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> str:
+    return str(local["metadata"]["name"]) + (" (takes no work now)" if not _takes_work(local, cluster) else "")
 
 
 def _most(cluster: Mapping[str, Any]) -> dict[str, float]:
@@ -232,9 +233,7 @@ def _with_registry(made: Proposal, environ: Mapping[str, str]) -> Proposal:
         for name in ("push", "pull", "base")
         if environ.get(f"JOBQ_{name.upper()}")
     }
-    tables = {name: value for name, value in made.values.items() if isinstance(value, Mapping)}
-    plain = {name: value for name, value in made.values.items() if name not in tables}
-    made = replace(made, values={**plain, **known, **tables})
+    made = replace(made, values={**made.values, **known})
     if "push" in known:
         return made
     hosts = _logged_in(environ)

@@ -94,7 +94,7 @@ def _prune(session: Session, words: Sequence[str]) -> None:
 def _config(session: Session, words: Sequence[str]) -> None:
     """[options | --init [NAME]]: every setting, its value, and where that came from; --init writes a profile."""
     if "--init" in words:
-        print(commands.propose(words))
+        print(commands.propose(words).told(terminal=False))
         return
     rows = config_table(session.resolve(options.parse(list(words)).options, submits=False))
     print(text.columns(("setting", "value", "origin"), [(row.setting, row.value, row.origin) for row in rows]))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,18 +27,20 @@ TEXT = """\
 [profiles.lab]
 mode = "kueue"
 queue = "main"  # others: gpu
+gpu_types.h100 = { node_selector = { "nvidia.com/gpu.product" = "NVIDIA-H100" }, queue = "gpu" }
 # Where images go:
 # push = "registry.example.org/team/jobq"
-
-[profiles.lab.gpu_types.h100]
-node_selector = { "nvidia.com/gpu.product" = "NVIDIA-H100" }
-queue = "gpu"
 """
 VALUES = tomllib.loads(TEXT)["profiles"]["lab"]
 
 
 def test_a_proposal_is_written_as_a_person_would():
     assert text(LAB) == TEXT
+
+
+def test_what_is_written_below_it_belongs_to_it():
+    profile = tomllib.loads(text(LAB) + 'push = "registry.lab/x"\n')["profiles"]["lab"]
+    assert profile == {**VALUES, "push": "registry.lab/x"}
 
 
 @pytest.mark.parametrize("name", ["lab 2", 'a"b', "übung", "a.b"])
@@ -121,7 +124,11 @@ def test_it_goes_to_the_project_that_is_ours_else_to_ones_own_file(tmp_path):
     written = write(LAB, below, environ)
     assert (written.path, written.text) == (tmp_path / "new" / "config.toml", TEXT)
     assert written.path.read_text() == TEXT
-    assert "push" in str(written)
+    assert written.told(terminal=True).endswith(
+        "Write push into it, which could not be found. Then jobq doctor --profile lab says whether cells can go there; "
+        "%%jobq --profile lab goes there."
+    )
+    assert "%jobq doctor" in written.told(terminal=False)
 
     project.write_bytes(b"[tool.jobq]\r\n")
     project.chmod(0o600)
@@ -146,3 +153,23 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path):
     with pytest.raises(OptionError) as refused:
         write(LAB, tmp_path, {**os.environ, "JOBQ_CONFIG": str(tmp_path / "file" / "config.toml")})
     assert refused.value.code == "unwritable-settings"
+
+
+def test_a_name_with_a_blank_is_quoted_where_it_is_to_be_typed(tmp_path):
+    environ = {**os.environ, "JOBQ_CONFIG": str(tmp_path / "config.toml")}
+    written = write(replace(LAB, name="my lab"), tmp_path, environ)
+    assert "%%jobq --profile 'my lab' goes there" in written.told(terminal=True)
+
+
+def test_a_profile_that_is_there_stays_and_what_is_found_anew_is_told():
+    before = text(LAB) + 'push = "registry.lab/x"\n'
+    with pytest.raises(OptionError) as same:
+        added(before, LAB, project=False)
+    assert same.value.lines() == [
+        "There is a profile lab already, and nothing is changed in it",
+        "It says what is found now.",
+    ]
+    with pytest.raises(OptionError) as other:
+        added(before.replace('"main"', '"old"'), LAB, project=False)
+    assert other.value.why == 'What is found now, and it does not say: queue = "main"'
+    assert "{" not in "".join(other.value.lines())

@@ -67,6 +67,7 @@ def test_a_profile_has_a_name_that_one_can_type(context):
 def test_the_queue_is_one_that_takes_work_and_has_no_rare_machines(queues, first):
     made = proposal(*queues)
     assert made.values["queue"] == first
+    assert ("takes no work now" in made.remarks["queue"]) == any("stopPolicy" in one["spec"] for one in queues)
     assert f"others: {next(one['metadata']['name'] for one in queues if one['metadata']['name'] != first)}" in str(
         made.remarks
     )
