@@ -19,7 +19,7 @@ def writable(template: Mapping[str, Any], container: str, home: str) -> dict[str
         home: where it has its HOME, where nothing else is said.
     """
     spec = template["spec"]
-    main = next((one for one in spec["containers"] if one["name"] == container), {})
+    main: dict[str, Any] = next((one for one in spec["containers"] if one["name"] == container), {})
     if not (main.get("securityContext") or {}).get("readOnlyRootFilesystem"):
         return dict(template)
     told = {one["name"]: one["value"] for one in main.get("env") or () if "value" in one}
