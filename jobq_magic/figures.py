@@ -33,6 +33,8 @@ def asked(resource: str, count: float | None = None) -> str:
         return "memory" if count is None else f"{binary(round(count))} of memory"
     if resource == "ephemeral-storage":
         return "disk" if count is None else f"{binary(round(count))} of disk"
+    if resource.startswith("hugepages-"):
+        return resource if count is None else f"{binary(round(count))} of {resource}"
     if resource.endswith("/gpu"):
         one, many = "GPU", "GPUs"
     else:

@@ -7,8 +7,12 @@ import re
 from collections.abc import Iterable, Mapping
 
 from jobq_magic.cluster.meaning.parts import Object, maps, number, section
+from jobq_magic.figures import asked
 
-__all__ = ["amount", "of_pod", "of_pod_sets", "total"]
+__all__ = ["Amounts", "amount", "amounts", "of_pod", "of_pod_sets", "told", "total"]
+
+Amounts = Mapping[str, float]
+"""By the name of the resource: cores, bytes, pieces."""
 
 _UNITS = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
 _UNITS |= {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60}
@@ -33,6 +37,18 @@ def amount(written: object) -> float | None:
     return round(value, 9) if math.isfinite(value) else None
 
 
+def amounts(written: Mapping[str, object]) -> dict[str, float]:
+    """What a list of resources means; what is no amount is left out."""
+    read = {str(name): amount(value) for name, value in written.items()}
+    return {name: count for name, count in read.items() if count is not None}
+
+
+def told(counted: Amounts) -> str:
+    """Several in words: `4 cpus, 8Gi of memory and 1 GPU`."""
+    words = [asked(name, counted[name]) for name in sorted(counted) if counted[name]]
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
 def total(of: Iterable[Mapping[str, float]]) -> dict[str, float]:
     """All together, by resource."""
     found: dict[str, float] = {}
@@ -50,17 +66,17 @@ def of_pod(spec: Object) -> dict[str, float]:
         if each not in sidecars:
             for resource, count in _of_container(each).items():
                 together[resource] = max(together.get(resource, 0), count)
-    return total((together, _amounts(section(spec, "overhead"))))
+    return total((together, amounts(section(spec, "overhead"))))
 
 
 def of_pod_sets(workload: Object) -> dict[str, float]:
     """What a Workload asks for in all: as Kueue counts it where it says so, else per worker times workers."""
     if granted := maps(workload, "status", "admission", "podSetAssignments"):
-        return total(_amounts(section(each, "resourceUsage")) for each in granted)
+        return total(amounts(section(each, "resourceUsage")) for each in granted)
     counted = maps(workload, "status", "resourceRequests")
     sets = maps(workload, "spec", "podSets")
     if counted:
-        return total(_amounts(section(each, "resources")) for each in counted)
+        return total(amounts(section(each, "resources")) for each in counted)
     found = []
     for each in sets:
         count = number(each, "count")
@@ -70,10 +86,5 @@ def of_pod_sets(workload: Object) -> dict[str, float]:
 
 
 def _of_container(container: Object) -> dict[str, float]:
-    limits, requests = (_amounts(section(container, "resources", kind)) for kind in ("limits", "requests"))
+    limits, requests = (amounts(section(container, "resources", kind)) for kind in ("limits", "requests"))
     return {**limits, **requests}
-
-
-def _amounts(found: Object) -> dict[str, float]:
-    read = {str(name): amount(written) for name, written in found.items()}
-    return {name: count for name, count in read.items() if count is not None}

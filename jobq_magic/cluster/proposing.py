@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from jobq_magic.cluster import connection, kinds, kubeconfig
+from jobq_magic.cluster.amounts import amounts, told
 from jobq_magic.cluster.client import Api
 from jobq_magic.cluster.kinds import Kind, path
-from jobq_magic.cluster.preflight.sizes import amounts, told
 from jobq_magic.cluster.sharing import active
 from jobq_magic.errors import BackendError, JobqError
 from jobq_magic.proposal import Proposal

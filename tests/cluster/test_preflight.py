@@ -182,15 +182,15 @@ def test_a_priority_that_is_not_there_is_answered_with_those_that_are(kubeconfig
 def test_what_never_fits_is_told_with_numbers(kubeconfig: Path, queue: str):
     found = looked(kubeconfig, cpus=1, workers=4)["quota"]
     assert found.level == "problem"
-    assert found.what == "The run asks for 4 CPUs in 4 workers, and the queue main never has more than 1 CPU"
-    assert found.advice == "Ask for at most 0.25 CPUs each: --cpus 0.25"
+    assert found.what == "The run asks for 4 cpus in 4 workers, and the queue main never has more than 1 cpu"
+    assert found.advice == "Ask for at most 0.25 cpus each: --cpus 0.25"
 
 
 def test_gpus_that_a_queue_does_not_have(kubeconfig: Path, queue: str):
     found = looked(kubeconfig, gpus=1)["quota"]
     assert (found.level, found.what) == (
         "problem",
-        "The queue main has no nvidia.com/gpu, and the run asks for 1 nvidia.com/gpu",
+        "The queue main has no nvidia.com/gpu, and the run asks for 1 GPU",
     )
 
 
@@ -209,7 +209,7 @@ def test_what_the_namespace_does_not_let_a_container_ask_for(
     client.CoreV1Api(admin).create_namespaced_limit_range(namespace, body)
     found = looked(kubeconfig, cpus=1)["limit-range"]
     assert found.level == "problem"
-    assert found.what == "The container main asks for 1 CPU, and may have 0.5 CPUs by the limit range small"
+    assert found.what == "The container main asks for 1 cpu, and may have 0.5 cpus by the limit range small"
     assert levels(looked(kubeconfig, cpus=0.5)) == {}
 
 
@@ -273,7 +273,7 @@ def test_a_profile_is_proposed_that_goes_where_the_queue_is(kubeconfig: Path, na
     (made,) = propose({"KUBECONFIG": str(kubeconfig), "HOME": str(kubeconfig.parent)})
     expected = {"mode": "kueue", "context": "test", "namespace": namespace, "queue": queue}
     assert made.values == expected
-    assert made.remarks["queue"] == "its own quota: 1 CPU and 4 GiB of memory"
+    assert made.remarks["queue"] == "its own quota: 1 cpu and 4Gi of memory"
 
 
 @pytest.mark.own_cluster

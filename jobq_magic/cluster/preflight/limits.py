@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from jobq_magic.cluster.amounts import Amounts, amounts, total
 from jobq_magic.cluster.preflight.answers import Answers, unread
-from jobq_magic.cluster.preflight.sizes import Amounts, amounts, shown, total
 from jobq_magic.cluster.preflight.wanted import Wanted
+from jobq_magic.figures import asked
 from jobq_magic.findings import Finding
 
 __all__ = ["limit_ranges", "requests", "resource_quotas"]
@@ -63,8 +64,8 @@ def _sizes(container: Mapping[str, Any], limit: Mapping[str, Any]) -> tuple[Amou
     resources = container.get("resources") or {}
     said, most = amounts(resources.get("requests") or {}), amounts(resources.get("limits") or {})
     default = amounts(limit.get("max") or {}) | amounts(limit.get("default") or {})
-    asked = amounts(limit.get("min") or {}) | default | amounts(limit.get("defaultRequest") or {})
-    return asked | most | said, default | most
+    least = amounts(limit.get("min") or {}) | default | amounts(limit.get("defaultRequest") or {})
+    return least | most | said, default | most
 
 
 def _compared(
@@ -74,20 +75,20 @@ def _compared(
     for resource, most in amounts(limit.get("max") or {}).items():
         has = max(limits.get(resource, 0), requests.get(resource, 0))
         if has > most:
-            yield f"{told} asks for {shown(resource, has)}, and may have {shown(resource, most)} {by}", _flag(resource)
+            yield f"{told} asks for {_told(resource, has)}, and may have {_told(resource, most)} {by}", _flag(resource)
     for resource, least in amounts(limit.get("min") or {}).items():
         has = requests.get(resource, 0)
         if has < least:
-            words = f"{told} asks for {shown(resource, has)}, and must ask for {shown(resource, least)} {by}"
+            words = f"{told} asks for {_told(resource, has)}, and must ask for {_told(resource, least)} {by}"
             yield words, _flag(resource)
     for resource, ratio in amounts(limit.get("maxLimitRequestRatio") or {}).items():
-        asked, has = requests.get(resource, 0), limits.get(resource, 0)
-        if asked and has / asked > ratio:
+        least, has = requests.get(resource, 0), limits.get(resource, 0)
+        if least and has / least > ratio:
             yield f"{told} is limited to more than {ratio:g} times the {resource} that it asks for, {by}", ""
     for resource, has in limits.items():
         if requests.get(resource, 0) > has:
-            words = shown(resource, requests[resource])
-            yield f"{told} asks for {words}, and is limited to {shown(resource, has)} {by}", _flag(resource)
+            words = _told(resource, requests[resource])
+            yield f"{told} asks for {words}, and is limited to {_told(resource, has)} {by}", _flag(resource)
 
 
 def _flag(resource: str) -> str:
@@ -119,19 +120,19 @@ def _exceeded(quota: Mapping[str, Any], wanted: Wanted, answers: Answers) -> Ite
     hard = amounts(status.get("hard") or (quota.get("spec") or {}).get("hard") or {})
     used = amounts(status.get("used") or {})
     name = quota["metadata"]["name"]
-    asked = _asked(wanted, answers)
+    wants = _asked(wanted, answers)
     for resource, most in hard.items():
         if (undemanded := _undemanded(resource, wanted, answers)) and most:
             what = f"The quota {name} counts {resource}, and the container {undemanded} says none"
             flag = _flag(resource.removeprefix("limits.").removeprefix("requests."))
             yield Finding("resource-quota", "problem", what, f"Say it: {flag}" if flag else "Say it in pod_template")
             continue
-        if resource not in asked:
+        if resource not in wants:
             continue
-        want, free = asked[resource], max(most - used.get(resource, 0), 0)
+        want, free = wants[resource], max(most - used.get(resource, 0), 0)
         if want > most:
             what = (
-                f"The quota {name} grants {shown(resource, most)} in all, and the run asks for {_short(resource, want)}"
+                f"The quota {name} grants {_told(resource, most)} in all, and the run asks for {_told(resource, want)}"
             )
             yield Finding("resource-quota", "problem", what, "Ask for less, or ask an administrator for more")
         elif want > free and resource in _COUNTS:
@@ -140,16 +141,16 @@ def _exceeded(quota: Mapping[str, Any], wanted: Wanted, answers: Answers) -> Ite
             yield Finding("resource-quota", "problem", what, do)
         elif want > free:
             what = (
-                f"The quota {name} has {shown(resource, free)} left of {_short(resource, most)}, and the run asks for"
-                f" {_short(resource, want)}: pods will wait until there is more"
+                f"The quota {name} has {_told(resource, free)} left of {_told(resource, most)}, and the run asks for"
+                f" {_told(resource, want)}: pods will wait until there is more"
             )
             yield Finding(
                 "resource-quota", "warning", what, "Ask for less, or wait until others of the team have ended"
             )
 
 
-def _short(resource: str, value: float) -> str:
-    return shown(resource, value).removesuffix(f" {resource.removeprefix('requests.')}")
+def _told(resource: str, value: float) -> str:
+    return asked(resource.removeprefix("requests.").removeprefix("limits."), value)
 
 
 def _asked(wanted: Wanted, answers: Answers) -> dict[str, float]:

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from jobq_magic.cluster.amounts import Amounts, told
 from jobq_magic.cluster.capacity import capacity_of
 from jobq_magic.cluster.preflight.answers import Answers, heard
 from jobq_magic.cluster.preflight.limits import requests
 from jobq_magic.cluster.preflight.queues import DEFAULT, cluster_queue_of
-from jobq_magic.cluster.preflight.sizes import Amounts, shown, told
 from jobq_magic.cluster.preflight.wanted import Wanted
+from jobq_magic.figures import asked as shown
+from jobq_magic.figures import binary
 from jobq_magic.findings import Finding
 
 __all__ = ["Room", "look", "rooms"]
@@ -167,18 +169,25 @@ def _never(name: str, short: Mapping[str, float], asked: Amounts, answers: Answe
         f"The run asks for {told({key: asked[key] for key in short})}{by},"
         f" and the queue {name} never has more than {told(dict(short)) or shown(resource, most)}"
     )
-    each = most / wanted.workers
+    each = _whole(resource, most / wanted.workers)
     less = f"Ask for at most {shown(resource, each)}{' each' * (wanted.workers > 1)}"
     flag = f": {_written(resource, each)}" if resource in _FLAGS else ""
     other = _elsewhere(answers, wanted, asked)
     return Finding("quota", "problem", what, f"{less}{flag}{', or u' + other[1:] if other else ''}")
 
 
+def _whole(resource: str, most: float) -> float:
+    """What one would write, and not more: thousandths of a core, MiB."""
+    step = {"cpu": 0.001, "memory": 2**20}.get(resource, 1)
+    return round(math.floor(round(most / step, 6)) * step, 9)
+
+
 def _written(resource: str, most: float) -> str:
     """As the option would be written."""
-    if resource == "memory":
-        return f"--memory {int(most / 2**20)}Mi"
-    return f"{_FLAGS[resource]} {math.floor(most * 1000) / 1000:g}"
+    if resource != "memory":
+        return f"{_FLAGS[resource]} {most:g}"
+    written = binary(int(most))
+    return f"--memory {f'{int(most / 2**20)}Mi' if ' ' in written else written}"
 
 
 def _elsewhere(answers: Answers, wanted: Wanted, asked: Amounts) -> str:

@@ -42,7 +42,7 @@ def test_a_profile_names_the_place_and_the_queue():
     made = proposal(local("main", "blue"))
     assert made.name == "lab"
     assert made.values == {"mode": "kueue", "context": "lab", "namespace": "team", "queue": "main"}
-    assert made.remarks == {"queue": "its own quota: 8 CPUs and 32 GiB of memory"}
+    assert made.remarks == {"queue": "its own quota: 8 cpus and 32Gi of memory"}
 
 
 def test_in_the_cluster_there_is_no_context_to_name():

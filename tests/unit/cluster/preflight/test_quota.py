@@ -45,33 +45,33 @@ def seen(queue, *others, flavors=()):
 def test_what_a_queue_can_grant_and_has_free_is_told():
     found = told(quota.look(seen(cluster_queue()), wanted(cpus=1, memory="1Gi", workers=2)))
     assert found == [
-        ("quota", "ok", "The run asks for 2 CPUs and 2 GiB of memory, which the queue main can grant", ""),
+        ("quota", "ok", "The run asks for 2 cpus and 2Gi of memory, which the queue main can grant", ""),
         ("quota-free", "ok", "The queue main has that much free now", ""),
     ]
 
 
 def test_who_asks_for_nothing_is_told_what_there_is():
     ((_, level, what, _),) = told(quota.look(seen(cluster_queue()), wanted()))
-    assert (level, what) == ("ok", "The queue main has at most 2 CPUs and 8 GiB of memory")
+    assert (level, what) == ("ok", "The queue main has at most 2 cpus and 8Gi of memory")
 
 
 def test_what_is_taken_now_lets_a_run_wait():
     queue = cluster_queue(held={"default": {"cpu": "1500m", "memory": "1Gi"}})
     *_, (code, level, what, _) = told(quota.look(seen(queue), wanted(cpus=1)))
-    assert (code, level, what) == ("quota-free", "ok", "It will wait in the queue main: 0.5 CPUs free now")
+    assert (code, level, what) == ("quota-free", "ok", "It will wait in the queue main: 0.5 cpus free now")
 
 
 def test_what_never_fits_is_refused_with_numbers_and_with_what_would():
     ((code, level, what, do),) = told(quota.look(seen(cluster_queue()), wanted(cpus=1, workers=4)))
     assert (code, level) == ("quota", "problem")
-    assert what == "The run asks for 4 CPUs in 4 workers, and the queue main never has more than 2 CPUs"
-    assert do == "Ask for at most 0.5 CPUs each: --cpus 0.5"
+    assert what == "The run asks for 4 cpus in 4 workers, and the queue main never has more than 2 cpus"
+    assert do == "Ask for at most 0.5 cpus each: --cpus 0.5"
 
 
 def test_a_queue_that_could_is_proposed():
     large = cluster_queue("large", {"default": {"cpu": "64", "memory": "256Gi"}})
     ((_, _, _, do),) = told(quota.look(seen(cluster_queue(), large), wanted(cpus=8)))
-    assert do.endswith("or use --queue to-large, which has 64 CPUs and 256 GiB of memory")
+    assert do.endswith("or use --queue to-large, which has 64 cpus and 256Gi of memory")
 
 
 def test_what_others_of_the_cohort_lend_counts():
@@ -83,15 +83,15 @@ def test_what_others_of_the_cohort_lend_counts():
 def test_a_pod_takes_one_flavor_and_two_halves_are_no_whole():
     queue = cluster_queue(flavors={"a": {"cpu": "2"}, "b": {"cpu": "3"}})
     ((_, level, what, _),) = told(quota.look(seen(queue), wanted(cpus=4)))
-    assert (level, what) == ("problem", "The run asks for 4 CPUs, and the queue main never has more than 3 CPUs")
+    assert (level, what) == ("problem", "The run asks for 4 cpus, and the queue main never has more than 3 cpus")
 
 
 def test_gpus_where_there_are_none_are_refused_and_where_some_are_is_told():
     gpu = cluster_queue("gpu", {"h100": {"cpu": "32", "nvidia.com/gpu": "4"}})
     ((_, level, what, do),) = told(quota.look(seen(cluster_queue(), gpu), wanted(gpus=1, cpus=1)))
     assert level == "problem"
-    assert what == "The queue main has no nvidia.com/gpu, and the run asks for 1 nvidia.com/gpu"
-    assert do == "Use --queue to-gpu, which has 32 CPUs and 4 nvidia.com/gpu"
+    assert what == "The queue main has no nvidia.com/gpu, and the run asks for 1 GPU"
+    assert do == "Use --queue to-gpu, which has 32 cpus and 4 GPUs"
 
 
 def test_the_flavor_must_be_of_the_machines_that_the_pods_want():
@@ -102,7 +102,7 @@ def test_the_flavor_must_be_of_the_machines_that_the_pods_want():
     ((_, level, what, _),) = told(quota.look(seen(cluster_queue(flavors=flavors), flavors=labels), asked))
     assert (level, what) == (
         "problem",
-        "The run asks for 2 nvidia.com/gpu, and the queue main never has more than 1 nvidia.com/gpu",
+        "The run asks for 2 GPUs, and the queue main never has more than 1 GPU",
     )
 
 
@@ -129,8 +129,8 @@ def test_a_quota_that_may_not_be_read_is_unknown():
 @pytest.mark.parametrize(
     ("asked", "do"),
     [
-        ({"memory": "16Gi"}, "Ask for at most 8 GiB of memory: --memory 8192Mi"),
-        ({"cpus": 1, "workers": 3}, "Ask for at most 0.667 CPUs each: --cpus 0.666"),
+        ({"memory": "16Gi"}, "Ask for at most 8Gi of memory: --memory 8Gi"),
+        ({"cpus": 1, "workers": 3}, "Ask for at most 0.666 cpus each: --cpus 0.666"),
     ],
 )
 def test_the_advice_is_written_as_the_option_is(asked, do):
@@ -145,4 +145,4 @@ def test_what_the_namespace_has_containers_ask_for_counts():
     asked = wanted(workers=4)
     found = told(quota.look(lambda question: ranges if question == "limit-ranges" else known(question), asked))
     assert [(code, level) for code, level, _, _ in found] == [("quota", "problem")]
-    assert found[0][2].startswith("The run asks for 4 CPUs in 4 workers")
+    assert found[0][2].startswith("The run asks for 4 cpus in 4 workers")
