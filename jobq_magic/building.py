@@ -26,7 +26,7 @@ from jobq_magic.handover import Handover
 from jobq_magic.image import BuildRequest, Image, Packages, Recipe
 from jobq_magic.places import cache_root
 from jobq_magic.run import Run
-from jobq_magic.runtime.keeping import store_of
+from jobq_magic.runtime.sites import store_of
 from jobq_magic.runtime.stores import needs, packages_for, shown
 from jobq_magic.runtime.wire import canonical, replace_file
 from jobq_magic.snapshot import Progress

@@ -11,7 +11,7 @@ from jobq_magic import neighbours, plugins
 from jobq_magic.errors import JobqError
 from jobq_magic.findings import Finding
 from jobq_magic.protocols import Backend, Carries, Examines, Locates
-from jobq_magic.runtime.keeping import store_of
+from jobq_magic.runtime.sites import store_of
 from jobq_magic.targets import no_registry
 
 if TYPE_CHECKING:

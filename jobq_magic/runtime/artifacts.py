@@ -43,17 +43,16 @@ class Artifacts(Store):
     Args:
         repository: `HOST/REPOSITORY`; plain http only where it begins with `http://`.
         environ: where Docker's configuration and proxies are found.
-        login: user and password, where they are known.
     """
 
-    def __init__(self, repository: str, environ: Mapping[str, str], login: tuple[str, str] | None = None) -> None:
+    def __init__(self, repository: str, environ: Mapping[str, str]) -> None:
         scheme, slashes, rest = repository.rpartition("://")
         self._host, _, self._name = rest.strip("/").partition("/")
         if not self._host or not self._name:
             raise StoreFailed("name", "is no repository of a registry: HOST/REPOSITORY is")
         self._base = f"{scheme if slashes else 'https'}://{self._host}/v2/{self._name}/"
         self._environ = environ
-        self._login = login or _login(self._host, environ)
+        self._login = _login(self._host, environ)
         self._authorization = ""
         self._put: dict[str, list[dict[str, Any]]] = {}
         self._kept: dict[str, dict[str, dict[str, Any]]] = {}

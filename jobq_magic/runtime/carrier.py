@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import select
 import time
-import zlib
+from binascii import crc32
 from collections import deque
 
 from .frames import PIECE, Writer
@@ -43,7 +42,6 @@ _WAIT = 0.05
 _SILENCE = 10.0
 _OFTEN = 1.0
 _MOST = 4 << 20
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def nowhere(_: Job, __: Callable[[], object]) -> bool:
@@ -179,7 +177,7 @@ class Carrier:
         cut = not data.endswith(b"\n")
         self._log.add(data + b"\n" if cut else data)
         where = {"at": stream.at, "size": len(data), "lines": stream.lines}
-        self._say("text", {"of": STREAMS[number], **where, "crc": zlib.crc32(data), "open": cut})
+        self._say("text", {"of": STREAMS[number], **where, "crc": crc32(data), "open": cut})
         stream.take(data)
 
     def _displays(self, upto: int) -> bool:
@@ -220,7 +218,7 @@ class Carrier:
         if result is None:
             return False
         folder = os.path.join(self._job.out, "values")
-        names = sorted(filter(_DIGEST.fullmatch, os.listdir(folder))) if self._values and os.path.isdir(folder) else []
+        names = sorted(filter(_is_digest, os.listdir(folder))) if self._values and os.path.isdir(folder) else []
         sizes = {f"values/{name}": os.stat(os.path.join(folder, name)).st_size for name in names}
         room = LIMIT
         for name in sorted(sizes, key=_place(result)):  # as many as there is room for come back, whatever does not
@@ -331,6 +329,10 @@ class _Log:
             except OSError:  # nobody will ever read it; the job ends as it would
                 self._left = memoryview(b"")
         return True
+
+
+def _is_digest(name: str) -> bool:
+    return len(name) == 64 and not name.strip("0123456789abcdef")
 
 
 def _is_text(data: bytes) -> bool:

@@ -12,9 +12,7 @@ is let go of before it is said to have changed, and what counts how often it was
 from __future__ import annotations
 
 import functools
-import hashlib
 import mmap
-from typing import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,40 +26,43 @@ _CACHE = "_cache"
 """Where objects of pandas keep what they have computed."""
 
 
-class Watched(NamedTuple):
+class Watched:
     """One shipped group: its names, the objects that they held, and how they looked when they were loaded."""
 
-    names: tuple[str, ...]
-    values: dict[str, Any]
-    path: str
-    print: _Print | None
+    def __init__(self, names: tuple[str, ...], values: dict[str, Any], path: str, seen: _Print | None) -> None:
+        self.names, self.values, self.path, self.print = names, values, path, seen
 
 
-class _Print(NamedTuple):
-    """How a group looks."""
+class _Print:
+    """How a group looks.
 
-    head: bytes
-    sizes: list[int]
-    data: bytes | None
-    """The digest of its buffers, where they are not those of the file."""
-    kept: dict[int, frozenset[str]]
-    """By the id of an object: what it had computed already."""
+    Args:
+        head: the digest of what is pickled in band.
+        sizes: of its buffers.
+        data: the digest of its buffers, where they are not those of the file.
+        kept: by the id of an object: what it had computed already.
+    """
+
+    def __init__(self, head: bytes, sizes: list[int], data: bytes | None, kept: dict[int, frozenset[str]]) -> None:
+        self.head, self.sizes, self.data, self.kept = head, sizes, data, kept
 
 
-class _Taken(NamedTuple):
-    head: bytes
-    buffers: list[memoryview]
-    met: list[Any]
+class _Taken:
+    def __init__(self, head: bytes, buffers: list[memoryview], met: list[Any]) -> None:
+        self.head, self.buffers, self.met = head, buffers, met
 
     @property
     def sizes(self) -> list[int]:
         return [buffer.nbytes for buffer in self.buffers]
 
 
-def watch(names: Iterable[str], values: dict[str, Any], path: str, pickler: Callable[..., Any]) -> Watched | None:
-    """Remembers a group as it is now; None where nothing in it can change."""
-    if all(isinstance(value, _FROZEN) for value in values.values()):
-        return None
+def can_change(values: dict[str, Any]) -> bool:
+    """Whether anything in a group can."""
+    return not all(isinstance(value, _FROZEN) for value in values.values())
+
+
+def watch(names: Iterable[str], values: dict[str, Any], path: str, pickler: Callable[..., Any]) -> Watched:
+    """Remembers a group as it is now."""
     taken = fingerprint(values, pickler)
     if taken is None:
         return Watched(tuple(names), values, path, None)
@@ -88,6 +89,8 @@ def changed(group: Watched, pickler: Callable[..., Any]) -> bool:
 def fingerprint(values: dict[str, Any], pickler: Callable[..., Any]) -> _Taken | None:
     """What tells later whether values have changed; None where they cannot be pickled."""
     buffers: list[memoryview] = []
+    import hashlib
+
     digest = hashlib.sha256()
 
     class Head:
@@ -194,6 +197,8 @@ def _always_has_one(kind: type) -> bool:
 
 
 def _digest(buffers: list[memoryview]) -> bytes:
+    import hashlib
+
     digest = hashlib.sha256()
     for buffer in buffers:
         digest.update(buffer)

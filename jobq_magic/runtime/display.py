@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import binascii
 import os
 import sys
 from operator import methodcaller
 
 from .afterimport import after_import
-from .ours import Named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,6 +61,8 @@ def bundle(value: object) -> tuple[dict[str, Any], dict[str, Any]]:
 def _jsonable(made: Any) -> Any:
     """What a representation holds, as JSON can hold it: bytes in base64, numbers of numpy as numbers, else its text."""
     if isinstance(made, bytes):
+        import binascii
+
         return binascii.b2a_base64(made, newline=False).decode()
     if isinstance(made, str):
         return made
@@ -138,6 +138,8 @@ class Handle:
         self.display_id = display_id or os.urandom(16).hex()
 
     def __reduce__(self) -> tuple[Any, ...]:
+        from .ours import Named
+
         # In the notebook it is IPython's own, which goes on with the same display.
         return methodcaller("DisplayHandle", self.display_id), (Named("IPython.display"),)
 

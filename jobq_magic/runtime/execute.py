@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import ast
-import linecache
+import _ast
+import sys
+
+from .afterimport import after_import
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +22,16 @@ def register(label: str, text: str, first: int) -> None:
     new = text.splitlines(keepends=True)
     lines += ["\n"] * (first - 1 + len(new) - len(lines))
     lines[first - 1 : first - 1 + len(new)] = new
+    # It is not imported for this: with all that it imports, it takes 2 ms.
+    if "linecache" in sys.modules:
+        _show(sys.modules["linecache"])
+    elif len(_lines) == 1:
+        after_import("linecache", _show)
+
+
+def _show(linecache: Any) -> None:
     # A modification time of None keeps `linecache.checkcache` from looking for a file.
-    linecache.cache[label] = (sum(map(len, lines)), None, lines, label)
+    linecache.cache |= {label: (sum(map(len, lines)), None, lines, label) for label, lines in _lines.items()}
 
 
 def execute(text: str, label: str, namespace: dict[str, Any], *, first: int = 1, flags: int = 0) -> Any:
@@ -37,12 +47,11 @@ def execute(text: str, label: str, namespace: dict[str, Any], *, first: int = 1,
     Returns:
         The value of the last statement where it is an expression without a semicolon after it, else None.
     """
-    flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    tree = compile(text, label, "exec", flags | ast.PyCF_ONLY_AST, dont_inherit=True)
-    ast.increment_lineno(tree, first - 1)
+    flags |= _ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    tree = compile("\n" * (first - 1) + text, label, "exec", flags | _ast.PyCF_ONLY_AST, dont_inherit=True)
     last = None
-    if tree.body and isinstance(tree.body[-1], ast.Expr) and not _silenced(text):
-        last = ast.Expression(tree.body.pop().value)
+    if tree.body and isinstance(tree.body[-1], _ast.Expr) and not _silenced(text):
+        last = _ast.Expression(tree.body.pop().value)
     code = compile(tree, label, "exec", flags, dont_inherit=True)
     tail = compile(last, label, "eval", flags, dont_inherit=True) if last is not None else None
     if any(part is not None and part.co_flags & _COROUTINE for part in (code, tail)):

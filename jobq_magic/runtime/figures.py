@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import os
 import sys
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 BACKEND = "module://_jobq_runtime.canvas"
 
@@ -20,6 +21,9 @@ def choose() -> None:
 
 def png(figure: Any) -> str:
     """A figure as base64 of a PNG, as IPython draws it: cropped, and whatever is set for files (`savefig.dpi`)."""
+    import base64
+    import io
+
     file = io.BytesIO()
     colours = {"facecolor": figure.get_facecolor(), "edgecolor": figure.get_edgecolor()}
     figure.canvas.print_figure(file, format="png", dpi=figure.dpi, bbox_inches="tight", **colours)

@@ -25,16 +25,15 @@ Of `data` (base64; deflated where `z`) each of `of` parts has a piece; the parts
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
-import re
-import zlib
-from typing import NamedTuple
+from binascii import b2a_base64, crc32
+from functools import cache
+
+from .wire import signature
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterator
     from typing import Any
 
@@ -50,20 +49,21 @@ _DATA = 7680
 """Characters of data in a frame: what is left is for the rest of it."""
 _TINY = 512
 """Bytes below which it is not worth deflating."""
-_LINE = re.compile(rb"\x1ejobq1 ([0-9a-f]{12}) ([a-z]+) (\d{1,15}) ([0-9a-f]{8}) (\{[ -~]*\})")
+_LINE = rb"\x1ejobq1 ([0-9a-f]{12}) ([a-z]+) (\d{1,15}) ([0-9a-f]{8}) (\{[ -~]*\})"
 
 
-class Frame(NamedTuple):
+class Frame:
     """One frame, as it was read."""
 
-    kind: str
-    seq: int
-    fields: dict[str, Any]
+    __slots__ = ("fields", "kind", "seq")
+
+    def __init__(self, kind: str, seq: int, fields: dict[str, Any]) -> None:
+        self.kind, self.seq, self.fields = kind, seq, fields
 
 
 def token(key: bytes) -> bytes:
     """What tells the frames of a run from any other line, by the run's key."""
-    return hmac.new(key, b"frames", hashlib.sha256).hexdigest()[:12].encode()
+    return signature(b"frames", key)[:12]
 
 
 class Writer:
@@ -87,20 +87,26 @@ class Writer:
         self._seq += 1
         name = b"%s%s %d " % (self._head, kind.encode(), self._seq)
         payload = json.dumps(fields, separators=(",", ":")).encode()
-        line = b"%s%s%08x %s\n" % (MARK, name, zlib.crc32(payload, zlib.crc32(name)), payload)
+        line = b"%s%s%08x %s\n" % (MARK, name, crc32(payload, crc32(name)), payload)
         if len(line) > LINE:
             raise ValueError(f"a frame of {len(line)} bytes")
         return line
 
     def parted(self, kind: str, fields: dict[str, Any], data: bytes) -> Iterator[bytes]:
         """The lines of a frame that has data."""
-        deflated = zlib.compress(data, 1) if len(data) >= _TINY else data
+        deflated = _deflated(data) if len(data) >= _TINY else data
         z = len(deflated) < len(data)
-        text = base64.b64encode(deflated if z else data).decode()
+        text = b2a_base64(deflated if z else data, newline=False).decode()
         count = -(-len(text) // _DATA) or 1
         for part in range(count):
             piece = text[part * _DATA : (part + 1) * _DATA]
             yield self.frame(kind, {**fields, "part": part, "of": count, "data": piece, "z": z})
+
+
+def _deflated(data: bytes) -> bytes:
+    import zlib
+
+    return zlib.compress(data, 1)
 
 
 def parse(line: bytes, token: bytes) -> Frame | None:
@@ -110,11 +116,11 @@ def parse(line: bytes, token: bytes) -> Frame | None:
         line: without its newline.
         token: of the run.
     """
-    found = _LINE.fullmatch(line)
+    found = _line().fullmatch(line)
     if found is None or found[1] != token:
         return None
     name = line[found.start(1) : found.start(4)]
-    if zlib.crc32(found[5], zlib.crc32(name)) != int(found[4], 16):
+    if crc32(found[5], crc32(name)) != int(found[4], 16):
         return None
     try:
         fields = json.loads(found[5])
@@ -123,8 +129,19 @@ def parse(line: bytes, token: bytes) -> Frame | None:
     return Frame(found[2].decode(), int(found[3]), fields)
 
 
+@cache
+def _line() -> re.Pattern[bytes]:
+    """Only who reads frames pays for it: a job waits for what its writer imports."""
+    import re
+
+    return re.compile(_LINE)
+
+
 def unpacked(text: str, z: bool) -> bytes | None:
     """The data whose parts were put together again; None where it is damaged, or larger than anything we carry."""
+    import base64
+    import zlib
+
     try:
         data = base64.b64decode(text, validate=True)
         if not z:

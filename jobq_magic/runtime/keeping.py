@@ -23,6 +23,7 @@ import time
 
 from . import wire
 from .main import Job
+from .sites import configured
 from .stores import Store, StoreFailed, open_store, shown
 
 TYPE_CHECKING = False
@@ -36,19 +37,12 @@ PATIENCE = 90.0
 _SLOWEST = 1 << 20
 """Bytes a second, and beside them ten minutes, below which a store holds the job's machine for nothing."""
 _LONGEST = 600.0
-_FILES = ("result.json", "stdout", "stderr", "order", "displays.jsonl", "usage.json", "progress.json")
+FILES = ("result.json", "stdout", "stderr", "order", "displays.jsonl", "usage.json", "progress.json")
+"""Of an attempt, beside its values, and the record."""
 _VALUE = re.compile(r"[0-9a-f]{64}")
 _TOLD_FROM = 8 << 20
 """Bytes from which it is worth saying how far it is."""
 _KIND = "complete"
-
-
-def store_of(target: Mapping[str, Any]) -> str:
-    """The address of the store of a run's target; "" where there is none."""
-    site = target.get("site") or {}
-    if site.get("store"):
-        return str(site["store"])
-    return f"oci://{site['artifacts']}" if site.get("artifacts") else ""
 
 
 def keep(
@@ -65,10 +59,10 @@ def keep(
     Returns:
         Whether it is kept, all of it. False also where there is no store.
     """
-    store = _configured(job)
+    store = configured(job)
     if not store:
         return False
-    command = [sys.executable, "-P", "-m", f"{__package__}.keeping", *job]
+    command = [sys.executable, "-P", "-m", f"{__package__}.keeping", job.run, job.folder, job.attempt, job.given]
     limit = time.monotonic() + _LONGEST + sum(os.path.getsize(path) for _, path in _left(job)) / _SLOWEST
     with tempfile.TemporaryFile() as answer:
         child = subprocess.Popen(
@@ -100,11 +94,6 @@ def _read(answer: bytes) -> str:
         return str(json.loads(answer.splitlines()[-1])["failed"])
     except (ValueError, LookupError, TypeError):
         return "could not be spoken to: the process that was to do it died"
-
-
-def _configured(job: Job) -> str:
-    with open(os.path.join(job.folder, "run.json"), encoding="utf-8") as file:
-        return store_of(json.load(file).get("target") or {})
 
 
 def _environ(secrets: str) -> dict[str, str]:
@@ -158,7 +147,7 @@ def put(job: Job, store: Store, pod: str, *, name: str = "", rank: int = 0, pati
 
 def _left(job: Job) -> Iterator[tuple[str, str]]:
     """Names and paths of what there is to keep; what shows it is changed while it is kept, so it goes first."""
-    paths = {name: os.path.join(job.out, name) for name in reversed(_FILES)}
+    paths = {name: os.path.join(job.out, name) for name in reversed(FILES)}
     paths["record.jsonl"] = job.record
     for name, path in paths.items():
         if os.path.exists(path):
@@ -266,7 +255,7 @@ def _main(run: str, folder: str, attempt: str, given: str = "") -> None:
     job = Job(run, folder, int(attempt), given)
     failed = ""
     try:
-        store = open_store(_configured(job), os.environ)
+        store = open_store(configured(job), os.environ)
         pod, name, rank = _pod()
         put(job, store, pod, name=name, rank=rank)
         store.close()

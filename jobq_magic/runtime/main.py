@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import importlib
 import os
 import sys
 import threading
 import time
 from types import ModuleType
-from typing import NamedTuple
 
-from . import again, children, display, figures, outputs, progress, returns, spill, workfiles
-from .changes import Watched, watch
+from . import children, display, figures, outputs, progress, spill, workfiles
 from .execute import execute, register
 from .manifest import read
 from .shell import Shell
@@ -22,19 +21,29 @@ from .wire import PROTOCOL, append_event, read_group, replace_file, seal
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import TracebackType
     from typing import Any
+
+    from .changes import Watched
+    from .returns import Returns
 
 ENDED_WELL, RAISED, UNFIT = 0, 1, 2
 
 
-class Job(NamedTuple):
-    """Where one attempt finds its parts."""
+class Job:
+    """Where one attempt finds its parts.
 
-    run: str
-    folder: str
-    attempt: int
-    given: str = ""
-    """Where the bundle is, where that is not in the run's folder: images have it in themselves."""
+    Args:
+        run: its id.
+        folder: the run's.
+        attempt: its number.
+        given: where the bundle is, where that is not in the run's folder: images have it in themselves.
+    """
+
+    __slots__ = ("attempt", "folder", "given", "run")
+
+    def __init__(self, run: str, folder: str, attempt: int, given: str = "") -> None:
+        self.run, self.folder, self.attempt, self.given = run, folder, attempt, given
 
     @property
     def bundle(self) -> str:
@@ -82,7 +91,7 @@ def run(job: Job, *, supervised: bool = False) -> int:
     progress.sink = progress.to_file(os.path.join(job.out, "progress.json"))
     figures.choose()
     _share_modules()
-    sys.excepthook = returns.print_exception
+    sys.excepthook = _print_exception
     with open(os.path.join(job.folder, "key"), "rb") as file:
         key = file.read()
     manifest = read(job.bundle)
@@ -111,13 +120,25 @@ def run(job: Job, *, supervised: bool = False) -> int:
 def _perform(job: Job, manifest: dict[str, Any], main: ModuleType) -> tuple[dict[str, Any], int]:
     cell = manifest["cell"]
     labels = {step["label"] for step in manifest["steps"] if step["kind"] == "source"} | {cell["label"]}
-    pickler = returns.pickler_for(main, definitions(manifest["steps"]))
-    back = returns.Returns(job.out, pickler)
+
+    @functools.cache
+    def pickler() -> Callable[..., Any]:
+        from .returns import pickler_for
+
+        return pickler_for(main, definitions(manifest["steps"]))
+
+    def back() -> Returns:
+        from .returns import Returns
+
+        return Returns(job.out, pickler)
+
     watched: list[Watched] = []
 
     def note(names: list[str], values: dict[str, Any], path: str) -> None:
-        if (seen := watch(names, values, path, pickler)) is not None:
-            watched.append(seen)
+        from .changes import can_change, watch
+
+        if can_change(values):
+            watched.append(watch(names, values, path, pickler()))
 
     try:
         with _on_ray(job, main) as loaded:
@@ -128,15 +149,15 @@ def _perform(job: Job, manifest: dict[str, Any], main: ModuleType) -> tuple[dict
             job.note(phase="running")
             value = _cell(job.bundle, cell, main)
             job.note(phase="collecting")
-            return back.success(main, cell["outs"], [] if cell["only"] else watched, value), ENDED_WELL
+            return back().success(main, cell["outs"], [] if cell["only"] else watched, value), ENDED_WELL
     except SystemExit as leaving:
         if leaving.code in (None, 0):
-            return back.success(main, cell["outs"], [] if cell["only"] else watched, None), ENDED_WELL
-        return back.failure(leaving, labels), RAISED
+            return back().success(main, cell["outs"], [] if cell["only"] else watched, None), ENDED_WELL
+        return back().failure(leaving, labels), RAISED
     except BaseException as error:  # whatever the user's code raises is the result
         if os.environ.get("JOBQ_RANK", "0") != "0":  # of the other workers nothing comes back but what they print
-            returns.print_exception(type(error), error)
-        return back.failure(error, labels), RAISED
+            _print_exception(type(error), error)
+        return back().failure(error, labels), RAISED
 
 
 def _cell(bundle: str, cell: dict[str, Any], main: ModuleType) -> Any:
@@ -156,10 +177,16 @@ def _cell(bundle: str, cell: dict[str, Any], main: ModuleType) -> Any:
         figures.at_end_of_cell()
 
 
+def _print_exception(kind: type[BaseException], error: BaseException, where: TracebackType | None = None) -> None:
+    from .returns import print_exception
+
+    print_exception(kind, error, where)
+
+
 def _end_fork(error: BaseException | None) -> None:
     """Where the cell forked, the child ends with the cell: the result is the parent's."""
     if error is not None and not isinstance(error, SystemExit):
-        returns.print_exception(type(error), error)
+        _print_exception(type(error), error)
     status = error.code if isinstance(error, SystemExit) else error is not None
     outputs.flush_stdout()
     os._exit(status if isinstance(status, int) else status is not None)
@@ -217,6 +244,8 @@ def load_steps(
             path = os.path.join(bundle, step["file"])
             values, turn = read_group(path), step.get("turn", "")
             if turn in ("again", "anew"):
+                from . import again, returns
+
                 pickler = returns.pickler_for(main, definitions(steps))
                 values = again.restored(main.__dict__, values, pickler, anew=turn == "anew")
             main.__dict__.update(values)
@@ -227,7 +256,7 @@ def load_steps(
             for part in step["of"].split("."):
                 owner = getattr(owner, part)
             for name, value in read_group(os.path.join(bundle, step["file"])).items():
-                if step.get("turn") != "fill" or not again.put_back(getattr(owner, name, None), value):
+                if step.get("turn") != "fill" or not _put_back(getattr(owner, name, None), value):
                     setattr(owner, name, value)
         elif step["kind"] == "state":
             from .state import apply
@@ -236,6 +265,12 @@ def load_steps(
             _put_first(modules)
         else:
             raise ValueError(f"a step of the unknown kind {step['kind']!r}")
+
+
+def _put_back(old: Any, new: Any) -> bool:
+    from .again import put_back
+
+    return put_back(old, new)
 
 
 def _put_first(folder: str) -> None:

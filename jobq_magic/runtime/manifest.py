@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 
@@ -28,6 +27,8 @@ def read(bundle: str) -> dict[str, Any]:
 
 def digest(bundle: str) -> str:
     """What tells a bundle apart among those on one machine."""
+    import hashlib
+
     with open(_file(bundle), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -11,12 +11,14 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
 
 from .progress import progress as tell_progress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Any
 
 __all__ = [
     "get_num_workers",
@@ -146,15 +148,20 @@ def get_total_cpus() -> int:
         return os.cpu_count() or 1
 
 
-@dataclass(frozen=True)
 class _Work:
-    func: Callable[..., Any]
-    kwargs: Mapping[str, Any]
-    num_cpus: float | None
-    num_gpus: float | None
-    max_concurrency: int | None
-    return_exceptions: bool
-    label: str | None
+    def __init__(
+        self,
+        func: Callable[..., Any],
+        kwargs: Mapping[str, Any],
+        num_cpus: float | None,
+        num_gpus: float | None,
+        max_concurrency: int | None,
+        return_exceptions: bool,
+        label: str | None,
+    ) -> None:
+        self.func, self.kwargs = func, kwargs
+        self.num_cpus, self.num_gpus, self.max_concurrency = num_cpus, num_gpus, max_concurrency
+        self.return_exceptions, self.label = return_exceptions, label
 
     def say(self, done: int, total: int | None) -> None:
         if self.label is not None:
@@ -306,16 +313,13 @@ def _task() -> Callable[..., Any]:
     return parallel_map
 
 
-@dataclass
 class _Batches:
     """Cuts the calls into batches that take about `BATCH_SECONDS`, and smaller ones near the end."""
 
-    calls: Iterator[tuple[Any, ...]]
-    total: int | None
-    slots: int
-    size: int = 1
-    cut: int = 0
-    returned: deque[tuple[int, tuple[Any, ...]]] = field(default_factory=deque)
+    def __init__(self, calls: Iterator[tuple[Any, ...]], total: int | None, slots: int) -> None:
+        self.calls, self.total, self.slots = calls, total, slots
+        self.size, self.cut = 1, 0
+        self.returned: deque[tuple[int, tuple[Any, ...]]] = deque()
 
     def next(self) -> list[tuple[int, tuple[Any, ...]]]:
         size = self.size
@@ -332,18 +336,14 @@ class _Batches:
         self.size = max(1, min(fits, self.size * GROWTH, LARGEST))
 
 
-@dataclass
 class _Flight:
     """One parallel call: batches on their way, results as they come back."""
 
-    ray: Any
-    work: _Work
-    remote: Any
-    shared: Any
-    batches: _Batches
-    total: int | None
-    results: dict[int, Any] = field(default_factory=dict)
-    flying: dict[Any, list[tuple[int, tuple[Any, ...]]]] = field(default_factory=dict)
+    def __init__(self, ray: Any, work: _Work, remote: Any, shared: Any, batches: _Batches, total: int | None) -> None:
+        self.ray, self.work, self.remote, self.shared = ray, work, remote, shared
+        self.batches, self.total = batches, total
+        self.results: dict[int, Any] = {}
+        self.flying: dict[Any, list[tuple[int, tuple[Any, ...]]]] = {}
 
     def land(self, window: int) -> list[Any]:
         try:

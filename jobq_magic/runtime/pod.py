@@ -9,15 +9,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import sys
 import time
-import traceback
 
 from . import contained, wire
 from .carrier import Carrier
 from .main import RAISED, Job
+from .sites import configured
 from .supervise import supervise
 
 TYPE_CHECKING = False
@@ -101,6 +100,8 @@ def main(
         if not carrier.finish(status, _late):
             status = UNCARRIED
     except Exception:
+        import traceback
+
         os.dup2(loud, 2)
         print("jobq: the supervisor of the job ended by an error of its own", file=sys.stderr)
         traceback.print_exc()
@@ -115,8 +116,11 @@ def _lay_out(job: Job, secret: str) -> tuple[bytes, dict[str, Any]]:
     os.makedirs(job.out, mode=0o700, exist_ok=True)
     for name in ("key", "run.json"):
         path = os.path.join(job.folder, name)
-        shutil.copyfile(os.path.join(secret, name), f"{path}.part")
-        os.chmod(f"{path}.part", 0o600)
+        with open(os.path.join(secret, name), "rb") as file:
+            content = file.read()
+        part = os.open(f"{path}.part", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.write(part, content)
+        os.close(part)
         os.replace(f"{path}.part", path)
     with open(os.path.join(job.folder, "starts"), "ab") as file:
         file.write(b".")
@@ -146,7 +150,9 @@ def _supervised(job: Job, carrier: Carrier, secret: str, files: tuple[int, ...])
 
 def _keeping(secret: str) -> Keep:
     def keep(job: Job, beat: Callable[[], object]) -> bool:
-        from . import keeping
+        if not configured(job):
+            return False
+        from . import keeping  # with what it imports, 10 ms
 
         secrets = os.path.join(secret, "secrets")
         return keeping.keep(job, secrets=secrets, beat=beat, late=lambda: _late(_TELLING))

@@ -6,14 +6,13 @@ import json
 import os
 import threading
 import time
-from typing import TypeVar, overload
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import Any
+    from typing import Any, TypeVar, overload
 
-T = TypeVar("T")
+    T = TypeVar("T")
 
 _PERIOD = 0.1
 """Seconds between two writes: faces draw four times a second."""
@@ -37,10 +36,14 @@ def to_file(path: str | os.PathLike[str]) -> Callable[[list[dict[str, Any]]], No
     return write
 
 
-@overload
-def progress(done: float, total: float | None = None, label: str = "") -> None: ...
-@overload
-def progress(done: Iterable[T], total: float | None = None, label: str = "") -> Iterator[T]: ...
+if TYPE_CHECKING:  # `typing` takes 2 ms to import
+
+    @overload
+    def progress(done: float, total: float | None = None, label: str = "") -> None: ...
+    @overload
+    def progress(done: Iterable[T], total: float | None = None, label: str = "") -> Iterator[T]: ...
+
+
 def progress(done: Any, total: float | None = None, label: str = "") -> Any:
     """Says how far the job is, or walks through an iterable and says so by itself.
 

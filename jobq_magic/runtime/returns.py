@@ -76,14 +76,23 @@ def pickler_for(main: ModuleType, shipped: Iterable[str]) -> Callable[..., Any]:
 
 
 class Returns:
-    """Writes the value groups of an attempt and gathers the result that names them."""
+    """Writes the value groups of an attempt and gathers the result that names them.
 
-    def __init__(self, folder: str, pickler: Callable[..., Any]) -> None:
+    Args:
+        folder: of the attempt.
+        pickler: gives the class that `pickler_for` makes; asked when there is something that needs it.
+    """
+
+    def __init__(self, folder: str, pickler: Callable[[], Callable[..., Any]]) -> None:
         self._folder = os.path.join(folder, "values")
-        self._pickler = pickler
+        self._made = pickler
         self._sizes: dict[str, int] = {}
         self.skipped: list[dict[str, str]] = []
         os.makedirs(self._folder, exist_ok=True)
+
+    def _pickler(self, *values: object) -> Callable[..., Any]:
+        """What pickles these: numbers and texts need not wait for the import of cloudpickle."""
+        return pickle.Pickler if all(type(value) in _PLAIN for value in values) else self._made()
 
     def group(self, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """All values, in groups; those that cannot go are in `skipped`."""
@@ -98,7 +107,7 @@ class Returns:
         What is large has a file of its own so that it need not be sent again when a later cell takes it along, and so
         that what is smaller comes back where it does not.
         """
-        looks = {name: _Look({name: value}, self._pickler) for name, value in values.items()}
+        looks = {name: _Look({name: value}, self._pickler(value)) for name, value in values.items()}
         self._sizes |= {name: look.size for name, look in looks.items()}
         if len(looks) < 2 or sum(look.size for look in looks.values()) <= _NARROW:
             return [sorted(values)] if values else []
@@ -135,11 +144,12 @@ class Returns:
 
     def _written(self, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
         try:
-            digest, size = write_group(self._folder, values, pickler=self._pickler)
+            digest, size = write_group(self._folder, values, pickler=self._pickler(*values.values()))
         except OSError as error:  # the disk is full: what is small goes into the room that was kept for the end
             give_room(os.path.dirname(self._folder))
             try:
-                digest, size = write_group(self._folder, values, pickler=self._pickler, limit=_SMALL)
+                pickler = self._pickler(*values.values())
+                digest, size = write_group(self._folder, values, pickler=pickler, limit=_SMALL)
             except TooLarge:
                 raise error from None
         return {name: {"group": digest, "size": size, "own": self._sizes.get(name, size)} for name in values}
@@ -155,7 +165,7 @@ class Returns:
         rebound: dict[str, str] = {}  # what changed, and lost its name to another value: under which name it goes
         sent: dict[int, str] = {}
         for group in watched:
-            if not changed(group, self._pickler):
+            if not changed(group, self._made()):
                 sent |= {id(held): name for name, held in group.values.items()}
                 continue
             for name, held in group.values.items():
@@ -218,7 +228,7 @@ class Returns:
 
     def _unfit(self, value: object) -> Exception | None:
         try:
-            pickle_group(value, pickler=self._pickler)
+            pickle_group(value, pickler=self._pickler(value))
         except Exception as error:
             return error
         return None

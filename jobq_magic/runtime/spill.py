@@ -99,7 +99,7 @@ class Spill:
         self._put: Callable[[Any], int] = self._map.write
         self._quiet = True
         self._woken = threading.Event()
-        self._restart()
+        self._begin()
         threading.Thread(target=self._drain_on, name="jobq-stdout", daemon=True).start()
         os.register_at_fork(before=self._try_to_drain, after_in_child=self._in_child)
         sys.addaudithook(self._before_children)
@@ -143,6 +143,9 @@ class Spill:
     def _restart(self) -> None:
         """Begins at the front again; all was drained."""
         self._map[_HEAD:] = bytes(_SIZE - _HEAD)
+        self._begin()
+
+    def _begin(self) -> None:
         self._mark.set(_HEAD)
         self._map.seek(_HEAD)
         self._drained = _HEAD

@@ -26,14 +26,17 @@ MOUNTED = "/run/jobq-store"
 """Where a claim is mounted in a pod."""
 _VOLUME = "jobq-store"
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
-_PACKAGES = {
-    "s3": ("s3fs>=2024.6",), "s3a": ("s3fs>=2024.6",), "gs": ("gcsfs>=2024.6",), "gcs": ("gcsfs>=2024.6",),
-    "az": ("adlfs>=2024.7",), "abfs": ("adlfs>=2024.7",), "abfss": ("adlfs>=2024.7",), "oss": ("ossfs>=2023.12",),
-    "sftp": ("paramiko>=3",), "ssh": ("paramiko>=3",), "smb": ("smbprotocol>=1.10",), "webhdfs": ("requests>=2.31",),
-    "hdfs": ("pyarrow>=15",), "hf": ("huggingface_hub>=0.23",),
-}  # fmt: skip
+_PACKAGES: Mapping[str, tuple[str, ...]] = {
+    "s3": ("s3fs>=2024.6",),
+    "gs": ("gcsfs>=2024.6",),
+    "az": ("adlfs>=2024.7",),
+    "abfs": ("adlfs>=2024.7",),
+    "memory": (),
+}
 """What fsspec needs for a protocol beside itself. Without a least version a resolver that meets a conflict goes back
 through all that there ever were, and builds the old ones to ask what they need."""
+SCHEMES = (*_PACKAGES, "pvc")
+"""What the address of a site's store may begin with."""
 _OF_FOLDERS = frozenset({"pvc", "file"})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -214,13 +217,12 @@ def volume_of(store: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
     return volume, {"name": _VOLUME, "mountPath": MOUNTED}
 
 
-def open_store(store: str, environ: Mapping[str, str], *, login: tuple[str, str] | None = None) -> Store:
+def open_store(store: str, environ: Mapping[str, str]) -> Store:
     """The place that an address names; nothing is asked of it yet.
 
     Args:
         store: its address.
         environ: where credentials are found.
-        login: user and password of a registry, where they are known; else those of Docker's configuration.
 
     Raises:
         StoreFailed: it is no address, or a package is missing.
@@ -233,7 +235,7 @@ def open_store(store: str, environ: Mapping[str, str], *, login: tuple[str, str]
     if protocol == "oci":
         from .artifacts import Artifacts
 
-        return Artifacts(store.partition("://")[2], environ, login)
+        return Artifacts(store.partition("://")[2], environ)
     if not protocol:
         raise StoreFailed("name", "is no address: s3://BUCKET/FOLDER and pvc://CLAIM/FOLDER are")
     from .buckets import Bucket

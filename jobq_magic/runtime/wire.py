@@ -13,26 +13,33 @@ of another attempt, passes.
 
 **Record**: one JSON object a line, written by one `write` to a file opened for appending. A reader ignores a last line
 without its end.
+
+What only results need is imported when there is one: a pod with a tenth of a core waits 10 ms for each that an import
+takes, before the first line of its cell.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
-import hmac
 import json
-import mmap
 import os
-import pickle
-import struct
 import time
-from typing import NamedTuple
+from _operator import _compare_digest  # `hmac.compare_digest`
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import pickle
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
+
+try:  # what `hashlib` has where there is no OpenSSL, by its name since Python 3.12, and by the one before
+    from _sha2 import sha256 as _sha256  # type: ignore[import-not-found]
+except ImportError:
+    try:
+        from _sha256 import sha256 as _sha256  # type: ignore[import-not-found]
+    except ImportError:  # some Pythons are built with OpenSSL's alone
+        from hashlib import sha256 as _sha256
 
 PROTOCOL = 1
 """Raised when a runtime of one version could misread a bundle of another."""
@@ -45,8 +52,10 @@ _MAGIC = b"JOBQVAL1"
 _ALIGN = 64
 _LARGE = 4 << 20
 """Bytes of buffers from which a second thread is worth its start."""
-_WORD = struct.Struct("<Q")
+_WORD = 8
 _CHUNK = 1 << 18
+_BLOCK = 64
+_INNER, _OUTER = (bytes(number ^ pad for number in range(256)) for pad in (0x36, 0x5C))
 
 
 class TooLarge(Exception):
@@ -81,11 +90,11 @@ class _Bounded:
             raise TooLarge(self.limit)
 
 
-class Pickled(NamedTuple):
+class Pickled:
     """A value group in the making: its head as it was pickled, and the buffers that it refers to, not copied."""
 
-    head: list[bytes]
-    buffers: list[memoryview]
+    def __init__(self, head: list[bytes], buffers: list[memoryview]) -> None:
+        self.head, self.buffers = head, buffers
 
     @property
     def size(self) -> int:
@@ -100,12 +109,12 @@ class Pickled(NamedTuple):
     def pieces(self) -> Iterator[bytes | memoryview]:
         """The file, piece by piece."""
         length = sum(map(len, self.head))
-        end = len(_MAGIC) + _WORD.size * (2 + 2 * len(self.buffers)) + length
-        index = [_MAGIC, _WORD.pack(length), _WORD.pack(len(self.buffers))]
+        end = len(_MAGIC) + _WORD * (2 + 2 * len(self.buffers)) + length
+        index = [_MAGIC, _word(length), _word(len(self.buffers))]
         body: list[bytes | memoryview] = []
         for buffer in self.buffers:
             gap = -end % _ALIGN
-            index += [_WORD.pack(end + gap), _WORD.pack(buffer.nbytes)]
+            index += [_word(end + gap), _word(buffer.nbytes)]
             body += [bytes(gap), buffer.cast("B")]
             end += gap + buffer.nbytes
         yield b"".join(index)
@@ -113,12 +122,16 @@ class Pickled(NamedTuple):
         yield from body
 
 
-def pickle_group(value: object, *, pickler: Callable[..., Any] = pickle.Pickler, limit: int | None = None) -> Pickled:
+def _word(number: int) -> bytes:
+    return number.to_bytes(_WORD, "little")
+
+
+def pickle_group(value: object, *, pickler: Callable[..., Any] | None = None, limit: int | None = None) -> Pickled:
     """Pickles `value` with its buffers out of band; nothing is written, and no buffer is read.
 
     Args:
         value: what to pickle.
-        pickler: called as `pickler(file, protocol=5, buffer_callback=...)`.
+        pickler: called as `pickler(file, protocol=5, buffer_callback=...)`; None: that of the standard library.
         limit: bytes of head and buffers together.
 
     Raises:
@@ -137,6 +150,10 @@ def pickle_group(value: object, *, pickler: Callable[..., Any] = pickle.Pickler,
         buffers.append(raw)
         return False
 
+    if pickler is None:
+        from pickle import Pickler
+
+        pickler = Pickler
     pickler(head, protocol=5, buffer_callback=keep).dump(value)
     return Pickled(head.parts, buffers)
 
@@ -147,6 +164,8 @@ def is_written(path: str | os.PathLike[str], group: Pickled) -> bool:
     Raises:
         OSError: it cannot be read.
     """
+    import mmap
+
     with open(path, "rb") as file:
         if not (size := os.fstat(file.fileno()).st_size) or size != group.size:
             return False
@@ -191,17 +210,23 @@ def put_group(folder: str | os.PathLike[str], group: Pickled) -> str:
 
 
 def _digest(pieces: Iterable[bytes | memoryview]) -> str:
-    digest = hashlib.sha256()
-    for piece in pieces:
-        digest.update(piece)
-    return digest.hexdigest()
+    parts = list(pieces)
+    if sum(memoryview(part).nbytes for part in parts) < SHARED:
+        digest = _sha256()
+    else:  # OpenSSL is four times as fast
+        import hashlib
+
+        digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return str(digest.hexdigest())
 
 
 def write_group(
     folder: str | os.PathLike[str],
     value: object,
     *,
-    pickler: Callable[..., Any] = pickle.Pickler,
+    pickler: Callable[..., Any] | None = None,
     limit: int | None = None,
 ) -> tuple[str, int]:
     """Pickles `value` into `folder`; see `pickle_group` and `put_group`.
@@ -214,24 +239,30 @@ def write_group(
 
 
 def read_group(
-    path: str | os.PathLike[str], *, loads: Callable[..., Any] = pickle.loads, digest: str | None = None
+    path: str | os.PathLike[str], *, loads: Callable[..., Any] | None = None, digest: str | None = None
 ) -> Any:
     """The value of a group; its buffers are private, writable mappings of the file.
 
     Args:
         path: the file.
-        loads: called as `loads(head, buffers=...)`.
+        loads: called as `loads(head, buffers=...)`; None: that of `pickle`.
         digest: the sha256 that the file must have; checked before anything is unpickled.
 
     Raises:
         Damaged: the file is not a value group, or not the one that `digest` names.
         OSError: it cannot be read.
     """
+    import mmap
+
+    if loads is None:
+        import pickle
+
+        loads = pickle.loads
     with open(path, "rb") as file:
-        if os.fstat(file.fileno()).st_size < len(_MAGIC) + 2 * _WORD.size:
+        if os.fstat(file.fileno()).st_size < len(_MAGIC) + 2 * _WORD:
             raise Damaged(f"{os.path.basename(path)} is cut short")
         view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
-    if digest is not None and hashlib.sha256(view).hexdigest() != digest:
+    if digest is not None and _digest([view]) != digest:
         raise Damaged(f"{os.path.basename(path)} does not have its digest")
     if view[: len(_MAGIC)] != _MAGIC:
         raise Damaged(f"{os.path.basename(path)} is not a value group")
@@ -243,13 +274,15 @@ def head_size(path: str | os.PathLike[str]) -> int:
     """How many bytes of a value group are pickled in band; they take as much memory, and more, when it is read."""
     with open(path, "rb") as file:
         file.seek(len(_MAGIC))
-        return int(_WORD.unpack(file.read(_WORD.size))[0])
+        return int.from_bytes(file.read(_WORD), "little")
 
 
 def spans(view: memoryview) -> tuple[tuple[int, int], list[tuple[int, int]]]:
     """Where the head and the buffers of a value group lie: offset and length of each, in bytes."""
+    import struct
+
     at = len(_MAGIC)
-    length, count = _WORD.unpack_from(view, at)[0], _WORD.unpack_from(view, at + 8)[0]
+    length, count = struct.unpack_from("<QQ", view, at)
     at += 16
     buffers = [struct.unpack_from("<QQ", view, at + 16 * number) for number in range(count)]
     return (at + 16 * count, length), [(offset, size) for offset, size in buffers]
@@ -285,7 +318,14 @@ def _put(path: str, pieces: Iterable[bytes | memoryview]) -> None:
 def seal(result: dict[str, Any], key: bytes) -> bytes:
     """`result` as the two lines of `result.json`."""
     line = canonical(result)
-    return line + b"\n" + hmac.new(key, line, hashlib.sha256).hexdigest().encode() + b"\n"
+    return line + b"\n" + signature(line, key) + b"\n"
+
+
+def signature(data: bytes, key: bytes) -> bytes:
+    """Its HMAC-SHA256 in hex, as RFC 2104 has it. `hmac` would load OpenSSL for that: 4 ms."""
+    block = (key if len(key) <= _BLOCK else _sha256(key).digest()).ljust(_BLOCK, b"\0")
+    inner = _sha256(block.translate(_INNER) + data)
+    return str(_sha256(block.translate(_OUTER) + inner.digest()).hexdigest()).encode()
 
 
 def unseal(data: bytes, key: bytes, *, run: str, attempt: int) -> dict[str, Any]:
@@ -295,7 +335,7 @@ def unseal(data: bytes, key: bytes, *, run: str, attempt: int) -> dict[str, Any]
         Damaged: the signature is not that of `key`, or the result is of another run or attempt.
     """
     line, _, mac = data.partition(b"\n")
-    if not hmac.compare_digest(hmac.new(key, line, hashlib.sha256).hexdigest().encode(), mac.strip()):
+    if not _compare_digest(signature(line, key), mac.strip()):
         raise Damaged("result.json does not carry this run's signature")
     result: dict[str, Any] = json.loads(line)
     if (result.get("run"), result.get("attempt")) != (run, attempt):

@@ -26,7 +26,7 @@ from jobq_magic.nearby import Neighbours
 from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
 from jobq_magic.runtime.carrier import LIMIT
-from jobq_magic.runtime.keeping import store_of
+from jobq_magic.runtime.sites import store_of
 from jobq_magic.site import Site
 from jobq_magic.targets import in_queue
 

@@ -26,7 +26,7 @@ from jobq_magic.cluster.status import Objects
 from jobq_magic.errors import BackendError
 from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
-from jobq_magic.runtime.keeping import store_of
+from jobq_magic.runtime.sites import store_of
 
 __all__ = ["Following"]
 

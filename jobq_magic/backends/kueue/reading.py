@@ -14,7 +14,7 @@ from jobq_magic.cluster.collecting import Collected, Collector
 from jobq_magic.cluster.logs import Log
 from jobq_magic.cluster.manifests.pods import MAIN
 from jobq_magic.run import Run
-from jobq_magic.runtime.keeping import store_of
+from jobq_magic.runtime.sites import store_of
 
 __all__ = ["PATIENCE", "Leavings", "Reader"]
 

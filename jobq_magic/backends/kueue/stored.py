@@ -22,7 +22,7 @@ from jobq_magic.cluster.collecting import Collected
 from jobq_magic.errors import JobqError
 from jobq_magic.run import Run
 from jobq_magic.runtime.carrier import LIMIT
-from jobq_magic.runtime.keeping import store_of
+from jobq_magic.runtime.sites import store_of
 from jobq_magic.runtime.stores import MOUNTED, protocol_of, shown
 from jobq_magic.stores import Kept, ResultStore, open_store
 

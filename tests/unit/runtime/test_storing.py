@@ -15,7 +15,7 @@ import pytest
 
 from jobq_magic.errors import ResultError
 from jobq_magic.run import AttemptPaths
-from jobq_magic.runtime import fetching, keeping, stores, wire
+from jobq_magic.runtime import fetching, keeping, sites, stores, wire
 from jobq_magic.runtime.stores import StoreFailed, packages_for, volume_of
 from jobq_magic.stores import open_store
 from jobq_magic.stores.claims import Coming
@@ -232,12 +232,12 @@ def test_a_claim_is_a_volume_of_the_pod():
 
 
 def test_where_a_site_keeps_what_it_keeps():
-    assert keeping.store_of({"site": SITE}) == "s3://results/blue"
+    assert sites.store_of({"site": SITE}) == "s3://results/blue"
     assert (
-        keeping.store_of({"site": {"artifacts": "registry.example.org/results"}})
+        sites.store_of({"site": {"artifacts": "registry.example.org/results"}})
         == "oci://registry.example.org/results"
     )
-    assert keeping.store_of({"backend": "docker"}) == ""
+    assert sites.store_of({"backend": "docker"}) == ""
 
 
 # The whole of a pod: its supervisor, its job, and what reads its log.
