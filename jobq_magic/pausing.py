@@ -33,13 +33,13 @@ class Pausing:
     ) -> None:
         self._store, self._run, self._backend = store, run, backend
         self._handle, self._mark = handle, mark
-        self._wanted: bool | None = None
+        self._followed = run.wish_followed
         self._tried = float("-inf")
 
     def ask_where_wanted(self, attempt: int) -> None:
         """Asks the place to pause the run or to resume it, where its user wants that."""
-        wanted = self._run.pause
-        if wanted is None or wanted is self._wanted or not isinstance(self._backend, Pauses):
+        wish, wanted = self._run.wish, self._run.pause
+        if not wish or wanted is None or wish == self._followed or not isinstance(self._backend, Pauses):
             return
         if time.monotonic() - self._tried < _AGAIN:
             return
@@ -53,4 +53,5 @@ class Pausing:
             self._store.request_pause(self._run, wanted=not wanted)
             return
         if done:
-            self._wanted, self._tried = wanted, float("-inf")
+            self._followed, self._tried = wish, float("-inf")
+            self._store.follow_pause(self._run, wish)

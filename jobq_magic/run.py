@@ -134,13 +134,18 @@ class RunPaths:
 
     @property
     def stop(self) -> Path:
-        """The request to stop; holds its reason: `stopped`, `interrupted`, or `waited` (for too long)."""
+        """The request to stop; holds its reason: `stopped`, `interrupted`, `waited` (for too long), `not-requeued`."""
         return self.folder / "stop"
 
     @property
     def pause(self) -> Path:
         """The last wish: `pause` or `resume`; missing where there was none."""
         return self.folder / "pause"
+
+    @property
+    def pause_followed(self) -> Path:
+        """Which wish to pause or to resume its place has followed last; see `Run.wish`."""
+        return self.folder / "pause-followed"
 
     @property
     def pool(self) -> Path:
@@ -192,6 +197,23 @@ class Run:
             return self.paths.pause.read_text() == "pause"
         except FileNotFoundError:
             return None
+
+    @property
+    def wish(self) -> str:
+        """What tells the last wish to pause or to resume from each other one, also of the same words; "": none."""
+        try:
+            status = self.paths.pause.stat()
+        except FileNotFoundError:
+            return ""
+        return f"{status.st_mtime_ns}-{status.st_ino}"
+
+    @property
+    def wish_followed(self) -> str:
+        """The one that its place has followed."""
+        try:
+            return self.paths.pause_followed.read_text()
+        except FileNotFoundError:
+            return ""
 
     @property
     def workers(self) -> int | None:

@@ -293,6 +293,11 @@ class Store:
         with self.writing():
             replace_file(run.paths.pause, b"pause" if wanted else b"resume")
 
+    def follow_pause(self, run: Run, wish: str) -> None:
+        """Writes down which wish its place has followed: whoever follows the run next does not say it again."""
+        with self.writing():
+            replace_file(run.paths.pause_followed, wish.encode())
+
     def discard(self, run: Run) -> None:
         """Removes a run; the caller has made sure that it has ended."""
         import shutil

@@ -236,6 +236,32 @@ def test_who_follows_next_takes_the_wish_up(backend, store, run):
     thread.join(10)
 
 
+def test_a_wish_that_was_followed_is_not_said_again_by_who_follows_next(backend, store, run):
+    """Somebody else may have let it go on since."""
+    lock = Lock(run.paths.lock)
+    assert lock.acquire()
+    first = threading.Thread(target=pipeline.advance, args=(store, run, lock), daemon=True)
+    first.start()
+    store.request_pause(run)
+    eventually(lambda: backend.paused == [True])
+    eventually(lambda: run.wish_followed)
+    lock.release()
+    first.join(10)
+    backend.script = [Observation("running"), *[Observation()] * 5, Observation("succeeded")]
+    follow(store, run).join(10)
+    assert backend.paused == [True]
+
+
+def test_the_same_wish_once_more_is_another_wish(backend, store, run):
+    backend.script = [Observation("running")]
+    thread = follow(store, run)
+    for times in 1, 2:
+        store.request_pause(run)
+        eventually(lambda times=times: backend.paused == [True] * times)
+    backend.script = [Observation("succeeded")]
+    thread.join(10)
+
+
 def test_what_is_too_large_to_come_back_is_told_beforehand(backend, store, home):
     from jobq_magic.capture import Source
 
