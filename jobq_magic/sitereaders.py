@@ -13,12 +13,10 @@ from typing import Any
 from jobq_magic import quantities, readers
 from jobq_magic.errors import closest
 from jobq_magic.quantities import Refusal
+from jobq_magic.runtime.stores import SCHEMES
 from jobq_magic.site import GpuType
 
-__all__ = ["KEYS", "STORES", "store"]
-
-STORES = ("s3", "gs", "az", "abfs", "memory", "pvc")
-"""Schemes of the address of a store."""
+__all__ = ["KEYS", "store"]
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?"
@@ -38,8 +36,8 @@ def store(value: Any) -> str:
         raise Refusal("is a folder of this machine, which no cluster sees", example)
     if not mark or not rest:
         raise Refusal("is not the address of a store", example)
-    if scheme not in STORES:
-        raise Refusal(f"names no kind of store by {scheme}://", f"Known: {', '.join(STORES)}")
+    if scheme not in SCHEMES:
+        raise Refusal(f"names no kind of store by {scheme}://", f"Known: {', '.join(SCHEMES)}")
     host, _, folder = rest.partition("/")
     # abfs://CONTAINER@ACCOUNT is how Azure writes a place; with a colon it is a password.
     if ":" in host or "?" in rest or ("@" in host and scheme != "abfs"):

@@ -32,7 +32,7 @@ _OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 """What the packages are told of the environment. Which one counts is an argument: they would read this process's."""
-_FAMILY = {"s3a": "s3", "gcs": "gs", "abfs": "az", "abfss": "az"}
+_FAMILY = {"abfs": "az"}
 _PART = 8 << 20
 """Bytes of one part of an upload: a few of them are in memory at a time, and it is the job's."""
 _PARTS = 9000

@@ -33,7 +33,6 @@ _ADVICE = {
     "unreachable": "Try again, or look whether this machine may reach it (HTTPS_PROXY, AWS_ENDPOINT_URL)",
     "full": "Make room there, or name another one as the store of the profile",
 }
-_RUN = ("result.json", "stdout", "stderr", "order", "displays.jsonl", "usage.json", "progress.json")
 _OFTEN = 0.2
 _TRIES = 20.0
 """Seconds for which a store that fails in passing is asked again."""
@@ -66,13 +65,12 @@ class ResultStore:
     Args:
         url: its address.
         environ: where credentials are found.
-        login: user and password of a registry, where they are known.
 
     Raises:
         ResultError: it cannot be used from here.
     """
 
-    def __init__(self, url: str, environ: Mapping[str, str], login: tuple[str, str] | None = None) -> None:
+    def __init__(self, url: str, environ: Mapping[str, str]) -> None:
         self.shown = stores.shown(url)
         if stores.protocol_of(url) == "pvc" and not Path(stores.MOUNTED).is_dir():
             raise ResultError(
@@ -82,7 +80,7 @@ class ResultStore:
                 do="Read it in a cell on that cluster: it is mounted there at " + stores.MOUNTED,
             )
         with self._told():
-            self._store = stores.open_store(url, environ, login=login)
+            self._store = stores.open_store(url, environ)
 
     def pods(self, run: str) -> list[str]:
         """The uids of the pods of a run of which something is kept, in no order.
@@ -170,7 +168,7 @@ class ResultStore:
         order = sorted(kept.files, key=lambda name: name == "result.json")  # last: who finds it finds the values
         for name in order:
             values = name.startswith("values/")
-            if name not in _RUN and not values:
+            if name not in keeping.FILES and not values:
                 continue
             to = paths.folder / name
             wanted = kept.files[name]
@@ -261,19 +259,19 @@ def _advice(failed: StoreFailed, url: str) -> str:
     return _ADVICE.get(failed.kind, "").format(packages=stores.needs(url).replace(" and ", " "))
 
 
-def open_store(url: str, environ: Mapping[str, str], *, login: tuple[str, str] | None = None) -> ResultStore:
+def open_store(url: str, environ: Mapping[str, str]) -> ResultStore:
     """The store of a site; see `ResultStore`. Nothing is asked of it yet."""
-    return ResultStore(url, environ, login)
+    return ResultStore(url, environ)
 
 
-def check_store(url: str, environ: Mapping[str, str], *, login: tuple[str, str] | None = None) -> Finding:
+def check_store(url: str, environ: Mapping[str, str]) -> Finding:
     """Whether a store can be written, read and deleted from here, by a small object; never raises."""
     shown = stores.shown(url)
     if stores.protocol_of(url) == "pvc" and not Path(stores.MOUNTED).is_dir():
         return Finding("store", "unknown", f"{shown} is seen by pods only, so it was not tried from here")
     run, pod = f"jobq-check-{uuid.uuid4().hex[:12]}", "pod"
     try:
-        store = stores.open_store(url, environ, login=login)
+        store = stores.open_store(url, environ)
         try:
             with tempfile.TemporaryDirectory(prefix="jobq-") as folder:
                 sent, back = Path(folder, "sent"), Path(folder, "back")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from kubernetes import client
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
 
 from jobq_magic import handover, pipeline, plugins
 from jobq_magic.backends.kueue import claimed
@@ -17,6 +20,7 @@ from jobq_magic.images.platforms import here
 from jobq_magic.runs.lock import Lock
 from jobq_magic.runtime.wire import canonical, replace_file
 from tests.cluster.kueue.conftest import PYTHON, Cell
+from tests.cluster.kueue.waits import profile
 from tests.cluster.layout import FIRST, REGISTRY_PUSH
 from tests.services.s3 import PACKAGES, S3
 from tests.services.s3 import s3 as running
@@ -65,6 +69,43 @@ def test_five_megabytes_come_back_by_a_bucket(place, s3):
     assert len(cell.outcome.names["x"]) == 5 << 20
     assert cell.stdout == "made\n"
     assert cell.snapshot.notes == ()
+
+
+CELLS = (
+    "%load_ext jobq_magic",
+    "%%jobq --profile cluster --store s3://results/notebook --memory 500Mi --name large {given}\n"
+    + LARGE
+    + "\nsmall = 7",
+    "len(x), small",
+)
+
+
+@pytest.mark.timeout(300)
+def test_a_cell_of_a_notebook_names_the_bucket_and_five_megabytes_are_bound(
+    server, kubeconfig, images, namespace, queue, tmp_path
+):
+    if server.process is None:
+        server.start()
+    (tmp_path / "config.toml").write_text(profile("cluster"))
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("JOBQ_")}
+    own = {
+        "PYTHONPATH": str(PACKAGES),  # what it needs, and tests of other things must not have
+        "KUBECONFIG": str(kubeconfig),
+        "JOBQ_CACHE": str(images),
+        "JOBQ_CONFIG": str(tmp_path / "config.toml"),
+        "JOBQ_HOME": str(tmp_path / "store"),
+        "JOBQ_RUNTIME_DIR": str(tmp_path / "r"),
+        "JOBQ_INTERACTIVE": "0",
+    }
+    given = " ".join(f"--{'secret' if 'KEY' in name else 'env'} {name}" for name in server.environ)
+    book = new_notebook(cells=[new_code_cell(cell.format(given=given)) for cell in CELLS])
+    NotebookClient(book, timeout=240, resources={"metadata": {"path": str(tmp_path)}}).execute(
+        env={**kept, **server.environ, **own}
+    )
+    (bound,) = book.cells[-1].outputs
+    assert bound.data["text/plain"] == f"({5 << 20}, 7)"
+    (folder,) = (server.folder / "buckets/results/notebook").glob("large-*/*")
+    assert {"complete.json", "result.json", "stdout", "values"} <= {path.name for path in folder.iterdir()}
 
 
 def test_without_a_store_five_megabytes_are_lost_and_one_setting_is_named(place):

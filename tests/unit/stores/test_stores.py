@@ -12,6 +12,7 @@ import pytest
 from jobq_magic.errors import ResultError
 from jobq_magic.run import AttemptPaths
 from jobq_magic.runtime import keeping, stores, wire
+from jobq_magic.runtime.main import Job
 from jobq_magic.stores import check_store, open_store
 from tests.services.kept import KEY, POD, RUN, left
 from tests.services.registry import free_port, registry
@@ -21,6 +22,14 @@ from tests.services.tokens import tokens
 
 pytestmark = pytest.mark.timeout(func_only=True)  # the gateway may have to be built first
 URL = "s3://results/team/blue"
+
+
+def logged_in(folder, host, word="of the tests"):
+    """The environment of somebody who has logged in to a registry."""
+    folder.mkdir(exist_ok=True)
+    auth = base64.b64encode(f"ada:{word}".encode()).decode()
+    (folder / "config.json").write_text(json.dumps({"auths": {host: {"auth": auth}}}))
+    return {"DOCKER_CONFIG": str(folder)}
 
 
 @pytest.fixture(params=["s3", "file", "oci"])
@@ -33,12 +42,7 @@ def place(request, tmp_path):
         yield f"file://{tmp_path}/store", {}
     else:
         with registry(tmp_path / "registry", users={"ada": "of the tests"}) as service:
-            yield f"oci://{service.address}/team/results", {}
-
-
-@pytest.fixture
-def login(place):
-    return ("ada", "of the tests") if place[0].startswith("oci") else None
+            yield f"oci://{service.address}/team/results", logged_in(tmp_path / "docker", service.host)
 
 
 @pytest.fixture
@@ -47,11 +51,11 @@ def ended(tmp_path):
 
 
 @pytest.fixture
-def kept(place, login, ended):
+def kept(place, ended):
     """The store, and what a job has kept in it."""
     url, environ = place
-    keeping.put(ended.job, stores.open_store(url, environ, login=login), POD, name="jobq-x-0", rank=0)
-    return open_store(url, environ, login=login)
+    keeping.put(ended.job, stores.open_store(url, environ), POD, name="jobq-x-0", rank=0)
+    return open_store(url, environ)
 
 
 def refused(do, *args):
@@ -101,12 +105,12 @@ def test_what_was_never_kept_is_none(kept):
     assert kept.complete("another-run-1", POD, KEY) is None
 
 
-def test_without_the_list_nothing_is_complete(place, login, ended, tmp_path):
+def test_without_the_list_nothing_is_complete(place, ended, tmp_path):
     url, environ = place
-    store = stores.open_store(url, environ, login=login)
+    store = stores.open_store(url, environ)
     store.put(f"{RUN}/{POD}/stdout", str(ended.paths.stdout))
     store.publish(RUN, POD)
-    assert open_store(url, environ, login=login).complete(RUN, POD, KEY) is None
+    assert open_store(url, environ).complete(RUN, POD, KEY) is None
 
 
 def test_what_is_deleted_is_gone(kept):
@@ -115,10 +119,10 @@ def test_what_is_deleted_is_gone(kept):
     assert kept.complete(RUN, POD, KEY) is None
 
 
-def test_only_the_run_that_is_named_is_deleted(kept, place, login, ended):
+def test_only_the_run_that_is_named_is_deleted(kept, place, ended):
     url, environ = place
-    other = ended.job._replace(run=f"{RUN}1")
-    keeping.put(other, stores.open_store(url, environ, login=login), POD)
+    other = Job(f"{RUN}1", ended.job.folder, ended.job.attempt)
+    keeping.put(other, stores.open_store(url, environ), POD)
     kept.delete(RUN)
     assert kept.complete(f"{RUN}1", POD, KEY) is not None
 
@@ -128,21 +132,21 @@ def test_a_list_that_another_run_has_signed_is_not_used(kept):
     assert (error.code, "complete.json" in error.why) == ("result-damaged", True)
 
 
-def test_a_list_of_another_pod_is_not_used(kept, place, login, tmp_path):
+def test_a_list_of_another_pod_is_not_used(kept, place, tmp_path):
     url, environ = place
-    store = stores.open_store(url, environ, login=login)
+    store = stores.open_store(url, environ)
     store.get(f"{RUN}/{POD}/complete.json", str(tmp_path / "list"))
     store.put(f"{RUN}/other/complete.json", str(tmp_path / "list"))
     store.publish(RUN, "other")
-    error = refused(open_store(url, environ, login=login).complete, RUN, "other", KEY)
+    error = refused(open_store(url, environ).complete, RUN, "other", KEY)
     assert (error.code, error.why) == ("result-damaged", "complete.json is of another pod")
 
 
-def test_a_store_can_be_tried(place, login):
+def test_a_store_can_be_tried(place):
     url, environ = place
-    found = check_store(url, environ, login=login)
+    found = check_store(url, environ)
     assert (found.code, found.level) == ("store", "ok"), found
-    assert stores.open_store(url, environ, login=login).pods("jobq-check") == []
+    assert stores.open_store(url, environ).pods("jobq-check") == []
 
 
 # Of S3 alone: what goes wrong.
@@ -269,11 +273,7 @@ def test_a_registry_that_wants_tokens_gets_them(tmp_path, ended):
         tokens(folder, users={"ada": "of the tests"}) as server,
         registry(folder / "registry", token=server.settings) as running,
     ):
-        config = tmp_path / "docker"
-        config.mkdir()
-        auth = base64.b64encode(b"ada:of the tests").decode()
-        (config / "config.json").write_text(json.dumps({"auths": {running.host: {"auth": auth}}}))
-        url, environ = f"oci://{running.address}/team/results", {"DOCKER_CONFIG": str(config)}
+        url, environ = f"oci://{running.address}/team/results", logged_in(tmp_path / "docker", running.host)
         keeping.put(ended.job, stores.open_store(url, environ), POD)
         store = open_store(url, environ)
         assert store.complete(RUN, POD, KEY) is not None
@@ -281,7 +281,7 @@ def test_a_registry_that_wants_tokens_gets_them(tmp_path, ended):
         assert open_store(url, environ).complete(RUN, POD, KEY) is None
         error = refused(open_store(url, {"HOME": str(tmp_path)}).complete, RUN, POD, KEY)
         assert error.code in {"store-credentials", "store-denied"}
-        other = open_store(url, {"HOME": str(tmp_path)}, login=("ada", "another secret word"))
+        other = open_store(url, logged_in(tmp_path / "other", running.host, "another secret word"))
         error = refused(other.complete, RUN, POD, KEY)
         assert error.code == "store-credentials"
         assert "another secret word" not in str(error)
