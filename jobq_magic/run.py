@@ -6,6 +6,7 @@ What does not change after the run was opened is in `run.json`; what happens is 
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -181,6 +182,13 @@ class Run:
     def paths(self) -> RunPaths:
         """Where its files are."""
         return RunPaths(self.folder)
+
+    @property
+    def generation(self) -> int:
+        """The newest number of those who have followed it: with another one nothing is written; see `runs.lock`."""
+        with contextlib.suppress(FileNotFoundError):
+            return max((int(entry.name) for entry in self.paths.lock.iterdir() if entry.name.isdigit()), default=0)
+        return 0
 
     @property
     def stop(self) -> str:

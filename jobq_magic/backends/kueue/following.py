@@ -54,6 +54,7 @@ class Following:
 
     def __init__(self, api: Api, watched: Elsewhere, run: Run, key: bytes) -> None:
         self._api, self._watched, self._run, self._key = api, watched, run, key
+        self._generation = run.generation
         self._job = names.name_of(run.id)
         self._workers = run.workers or 1
         self._file = run.folder / "pods.json"
@@ -95,6 +96,8 @@ class Following:
             self.call.clear()
         elif asked == self._asked and time.monotonic() < self._due:
             return Observation(attempt=self._attempts.current)
+        if not self._mine():  # another one follows it: this machine slept, most likely
+            return Observation(attempt=self._attempts.current)
         self._asked = asked
         self._due = time.monotonic() + max(_SWEEP, _EACH * len(self._watched.waiting))
         current = self._watched.current
@@ -128,6 +131,10 @@ class Following:
         if gone and self._unseen and not attempts.pods and now.seen.phase is not None:
             return replace(now.seen, notes=(*now.seen.notes, _UNSEEN))
         return now.seen
+
+    def _mine(self) -> bool:
+        """Whether nobody has begun to follow the run since we did."""
+        return self._run.generation == self._generation
 
     def close(self) -> None:
         """Nobody follows it any more, here."""
@@ -188,7 +195,7 @@ class Following:
                 (self._idle.discard if _has_begun(pod) else self._idle.add)(placed.uid)
             reader = self._readers.get(key)
             if reader is None and pod is not None and _has_begun(pod):
-                reader = self._readers[key] = Reader(self._watched, self._run, self._key, placed, self.call)
+                reader = self._readers[key] = Reader(self._watched, self._run, self._key, placed, self.call, self._mine)
             if reader is not None and (pod is None or _has_ended(pod) or _is_left(pod)):
                 reader.over()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from jobq_magic.backends.kueue.attempts import Placed
 from jobq_magic.backends.kueue.course import Told
@@ -25,9 +26,26 @@ _AGAIN = 5.0
 
 
 class Reader:
-    """The log of one pod, on its way into the folder of its attempt."""
+    """The log of one pod, on its way into the folder of its attempt.
 
-    def __init__(self, watched: Elsewhere, run: Run, key: bytes, placed: Placed, call: threading.Event) -> None:
+    Args:
+        watched: what is known of the run.
+        run: the run.
+        key: of the run.
+        placed: the pod.
+        call: is set when more came.
+        mine: whether it is ours to write still.
+    """
+
+    def __init__(
+        self,
+        watched: Elsewhere,
+        run: Run,
+        key: bytes,
+        placed: Placed,
+        call: threading.Event,
+        mine: Callable[[], bool],
+    ) -> None:
         paths = run.paths.attempt(placed.attempt).worker(placed.rank)
         paths.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.placed = placed
@@ -36,7 +54,7 @@ class Reader:
         self._call = call
         self._last: float | None = None
         self._tried = self._heard = time.monotonic()
-        self._collector = Collector(paths, key=key, run=run.id, attempt=placed.attempt)
+        self._collector = Collector(paths, key=key, run=run.id, attempt=placed.attempt, mine=mine)
         self._log = self._opened()
 
     def _opened(self) -> Log:

@@ -7,6 +7,7 @@ import json
 import re
 import threading
 import zlib
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -35,16 +36,20 @@ class Collector:
         key: of the run.
         run: its id.
         attempt: its number; the pod knows none.
+        mine: whether it is ours to write still; where it is not, another one does, and nothing is changed any more.
 
     Raises:
         OSError: the files cannot be written to.
     """
 
-    def __init__(self, paths: AttemptPaths, key: bytes, run: str, attempt: int) -> None:
+    def __init__(
+        self, paths: AttemptPaths, key: bytes, run: str, attempt: int, mine: Callable[[], bool] = lambda: True
+    ) -> None:
         self._paths = paths
         self._key = key
         self._run = run
         self._attempt = attempt
+        self._mine = mine
         self._path = paths.folder / "collected.json"
         self._lock = threading.RLock()
         self._load()
@@ -96,6 +101,8 @@ class Collector:
                 return
             try:
                 for start in range(0, len(data), _SLICE):
+                    if not self._mine():
+                        return
                     for text, frame in self._splitter.feed(data[start : start + _SLICE]):
                         self._take(text, frame)
                     self._save()
@@ -110,7 +117,7 @@ class Collector:
             final: nothing comes any more: a text that the pod could not vouch for any more is taken as it is.
         """
         with self._lock:
-            if not final or self._state.closed:
+            if not final or self._state.closed or not self._mine():
                 return
             if self._met and not self._state.ended and (text := self._splitter.left()):
                 self._files.append("stdout", text, self._state.time or 0.0)

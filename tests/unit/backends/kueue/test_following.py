@@ -6,8 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from jobq_magic.backends.kueue import following as module
 from jobq_magic.backends.kueue.following import Following
+from jobq_magic.cluster.place import Line
 from jobq_magic.cluster.status import Objects
+from jobq_magic.protocols import Observation
+from jobq_magic.runs.lock import Lock
 from jobq_magic.runs.store import Store
 
 TARGET = {"backend": "kueue", "where": "queue main of team", "site": {"namespace": "team"}}
@@ -55,6 +59,19 @@ def test_a_job_that_is_over_is_not_judged_before_its_pods_are_listed(run):
     assert (seen.phase, seen.reason) == ("succeeded", "log-lost")
 
 
+def test_who_was_overtaken_places_no_pods_and_reads_no_logs(run):
+    pod = {
+        "metadata": {"name": f"jobq-{run.id}-x", "uid": "p"},
+        "status": {"containerStatuses": [{"name": "main", "state": {"running": {}}}]},
+    }
+    watched = Watched(Objects({"metadata": {"name": f"jobq-{run.id}", "uid": "j"}}, None, (pod,)), current=True)
+    following = Following(SimpleNamespace(), watched, run, b"k" * 32)
+    assert Lock(run.paths.lock).acquire()
+    assert following.observe("") == Observation(attempt=1)
+    assert not (run.folder / "pods.json").exists()
+    assert not list(run.folder.glob("attempts/*"))
+
+
 @pytest.mark.parametrize(
     ("waits", "others", "presses", "seconds"),
     [
@@ -72,3 +89,72 @@ def test_where_many_runs_wait_each_of_them_looks_rarely_unless_something_is_want
     following.call, following.presses = SimpleNamespace(wait=looked.append), presses
     following.wait(0.1)
     assert looked == [seconds]
+
+
+class Clock:
+    """One that goes on when it is told to."""
+
+    now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+    time = monotonic
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    found = Clock()
+    monkeypatch.setattr(module, "time", found)
+    return found
+
+
+@pytest.fixture
+def queue(monkeypatch):
+    """What is told of the queue: the same, until a test puts another there."""
+    found = SimpleNamespace(told=Line("main", ("w", "mine"), {"w": 1, "mine": 2}))
+    told = SimpleNamespace(line=lambda *asked: found.told, capacity=lambda *asked: None)
+    monkeypatch.setattr(module, "lines", lambda api: told)
+    return found
+
+
+def waiting(run):
+    job = {"metadata": {"name": f"jobq-{run.id}", "uid": "j"}, "spec": {"suspend": True}}
+    return Objects(job, {"metadata": {"name": "mine", "uid": "w"}, "spec": {"queueName": "main"}})
+
+
+@pytest.mark.parametrize(("many", "looks"), [(1, [0, 2, 4, 6]), (200, [0, 30, 60])])
+def test_a_run_that_waits_looks_seldom_where_many_do_and_nothing_is_new(run, clock, queue, many, looks):
+    watched = Watched(waiting(run), current=True)
+    watched.waiting, watched.waits = frozenset(range(many)), lambda workload: True
+    following = Following(SimpleNamespace(place=SimpleNamespace(namespace="team")), watched, run, b"k" * 32)
+    looked, wrote = [], []
+    for clock.now in (1000.0 + second for second in range(looks[-1] + 1)):
+        if following.observe("").phase is not None:
+            looked.append(clock.now - 1000)
+        wrote += [path.name for path in run.folder.iterdir() if path.name == "pods.json"]
+    assert (looked, wrote) == (looks, [])
+
+
+@pytest.mark.parametrize("what", ["queue", "others", "object", "request"])
+def test_what_is_new_is_looked_at_in_its_turn_and_what_concerns_the_run_at_once(run, clock, queue, what):
+    watched = Watched(waiting(run), current=True)
+    watched.waiting, watched.waits = frozenset(range(200)), lambda workload: True
+    following = Following(SimpleNamespace(place=SimpleNamespace(namespace="team")), watched, run, b"k" * 32)
+    assert following.observe("").place.position == 2
+    clock.now += 1
+    asked = ""
+    if what == "queue":
+        queue.told = Line("main", ("mine",), {"mine": 1})
+    elif what == "request":
+        asked = "stopped"
+    else:
+        watched.found = waiting(run)  # equal, and not the same
+    if what == "object":
+        watched.call.set()
+    at_once = following.observe(asked).phase is not None
+    clock.now += 10
+    later = following.observe(asked)
+    assert at_once is (what in ("object", "request"))
+    if not at_once:
+        assert later.place.position == (1 if what == "queue" else 2)

@@ -60,8 +60,8 @@ class Log:
 
 @pytest.fixture
 def collector(tmp_path):
-    def make(attempt: int = 2):
-        return Collector(AttemptPaths(tmp_path / "attempt"), KEY, "r1", attempt)
+    def make(attempt: int = 2, **more):
+        return Collector(AttemptPaths(tmp_path / "attempt"), KEY, "r1", attempt, **more)
 
     return make
 
@@ -100,6 +100,25 @@ def test_what_is_missing_stands_in_the_output_at_its_place(collector, read):
     assert one.collected.gaps == (Gap("stdout", 10, 2, 4),)
     sizes = [line.split()[1:3] for line in read("order").splitlines()]
     assert sizes == [[b"4", b"0"], [b"4", b"30"], [b"9", b"30"], [b"9", b"32"]]
+
+
+def test_who_was_overtaken_writes_nothing_any_more(collector, read):
+    """A machine that slept: what was on its way meanwhile comes when another one follows the run."""
+    log = Log()
+    log.text("stdout", b"one\n")
+    holds = [True]
+    first = collector(mine=lambda: holds[0])
+    first.feed(log.data)
+    holds[0] = False
+    log.text("stdout", b"two\n")
+    other = collector()
+    other.feed(log.data)
+    log.text("stdout", b"three\n")
+    first.feed(log.data)
+    first.close(final=True)
+    assert read("stdout") == b"one\ntwo\n"
+    other.feed(log.data)
+    assert read("stdout") == b"one\ntwo\nthree\n"
 
 
 def test_what_is_missing_is_told_once_also_by_the_next_process(collector, read):
