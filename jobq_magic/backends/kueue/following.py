@@ -17,10 +17,12 @@ from jobq_magic.backends.kueue.reading import PATIENCE, Leavings, Reader
 from jobq_magic.backends.kueue.refusing import Refusing
 from jobq_magic.backends.kueue.stored import Finding
 from jobq_magic.cluster import kinds, status
+from jobq_magic.cluster.capacity import Capacity
 from jobq_magic.cluster.client import Api, Missing
 from jobq_magic.cluster.collecting import Collected, collected
 from jobq_magic.cluster.manifests import names
 from jobq_magic.cluster.manifests.pods import MAIN
+from jobq_magic.cluster.place import Line
 from jobq_magic.cluster.queue import lines
 from jobq_magic.cluster.status import Objects
 from jobq_magic.errors import BackendError
@@ -35,6 +37,8 @@ _SWEEP = 2.0
 """Seconds between two looks at a run of which nothing is new: its place in the queue, its patience."""
 _EACH = 0.05
 """The same for each run that waits in the namespace: two hundred of them are one look every ten seconds each."""
+_SAME = 0.15
+"""And where nothing is another than it was at its last look: only the clock can tell it anything."""
 _RARELY, _RAREST = 1.0, 10.0
 """Seconds for which a run that nobody calls does nothing, and at most: meanwhile its lock wants a sign of life."""
 _ASK = 2.0
@@ -70,7 +74,9 @@ class Following:
         """Pods that were seen, and whose container was not started as far as that is known."""
         self._finding: Finding | None = None
         self._asked = ""
-        self._due = 0.0
+        self._due = self._stale = 0.0
+        self._basis: tuple[Objects, Line, Capacity | None] | None = None
+        """What its last look was at, where it waits and has no pods."""
         self.call = threading.Event()
         """Set when something of it is new: an object, its log, a wish."""
         self.presses = False
@@ -92,14 +98,15 @@ class Following:
 
     def observe(self, asked: str) -> Observation:
         """How the run goes now; `asked` is the reason of a request to stop."""
+        clock, many = time.monotonic(), len(self._watched.waiting)
         if self.call.is_set():
             self.call.clear()
-        elif asked == self._asked and time.monotonic() < self._due:
+        elif asked == self._asked and (clock < self._due or (clock < self._stale and self._waits_as_before())):
             return Observation(attempt=self._attempts.current)
         if not self._mine():  # another one follows it: this machine slept, most likely
             return Observation(attempt=self._attempts.current)
-        self._asked = asked
-        self._due = time.monotonic() + max(_SWEEP, _EACH * len(self._watched.waiting))
+        self._asked, self._basis = asked, None
+        self._due, self._stale = clock + max(_SWEEP, _EACH * many), clock + max(_SWEEP, _SAME * many)
         current = self._watched.current
         objects = self._watched.objects(self._job)
         self._seen_job = self._seen_job or objects.job is not None
@@ -142,21 +149,34 @@ class Following:
         for reader in self._readers.values():
             reader.close()
 
+    def _waits_as_before(self) -> bool:
+        """Whether it waits, and all that says how is the very same as at its last look."""
+        if self._basis is None or not self._watched.current:
+            return False
+        objects = self.objects
+        basis = (objects, *self._told_of_queue(objects))
+        return all(one is other for one, other in zip(basis, self._basis, strict=True))
+
     def _standing(self, objects: Objects) -> status.Standing | None:
         if objects.job is None:
             return None
+        line, capacity = None, None
+        if self._queue(objects) and self._watched.waits(objects.workload):
+            line, capacity = self._told_of_queue(objects)
+            self._basis = None if self._attempts.pods else (objects, line, capacity)
         # Those of earlier attempts may still be leaving, and say nothing of this one.
         now = {placed.uid for placed in self._attempts.of(self._attempts.current)}
         pods = tuple(pod for pod in objects.pods if pod["metadata"]["uid"] in now)
         objects = replace(objects, pods=pods)
-        queue = str((objects.workload or {}).get("spec", {}).get("queueName") or self._run.spec.get("queue") or "")
-        if not queue or not self._watched.waits(objects.workload):
-            return status.read(objects, workers=self._workers, now=time.time())
-        # Who waits is told more: by questions, since neither queues nor quota can be watched.
-        known, namespace = lines(self._api), self._api.place.namespace
-        line = known.line(namespace, queue, self._watched.waiting)
-        capacity = known.capacity(namespace, queue)
         return status.read(objects, workers=self._workers, capacity=capacity, line=line, now=time.time())
+
+    def _queue(self, objects: Objects) -> str:
+        return str((objects.workload or {}).get("spec", {}).get("queueName") or self._run.spec.get("queue") or "")
+
+    def _told_of_queue(self, objects: Objects) -> tuple[Line, Capacity | None]:
+        """What is told to who waits, by questions: neither queues nor quota can be watched."""
+        known, namespace, queue = lines(self._api), self._api.place.namespace, self._queue(objects)
+        return known.line(namespace, queue, self._watched.waiting), known.capacity(namespace, queue)
 
     def _found(self) -> bool:
         """Whether the store was asked for pods that nobody has seen; it is worth that where there is no other way."""

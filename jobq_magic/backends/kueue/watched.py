@@ -9,6 +9,7 @@ import threading
 import traceback
 from collections import defaultdict
 from collections.abc import Mapping
+from operator import is_
 from typing import Any
 
 from jobq_magic.cluster import kinds
@@ -36,7 +37,8 @@ class Watched:
         self._lock = threading.Lock()
         self._calls: dict[str, threading.Event] = {}
         self._objects: dict[str, Objects] = {}
-        self._marks: dict[str, tuple[Any, ...]] = {}
+        self._workloads: Mapping[str, Mapping[str, Any]] = {}
+        self._others = Others()
         self._waiting: frozenset[str] = frozenset()
         self._current = False
         self._closed = False
@@ -61,7 +63,7 @@ class Watched:
         return bool(self._calls)
 
     def objects(self, job: str) -> Objects:
-        """What is known of a job."""
+        """What is known of a job: the very same objects until something of it, or somebody's Workload, is another."""
         with self._lock:
             return self._objects.get(job, Objects(None))
 
@@ -103,20 +105,27 @@ class Watched:
     def _publish(self, current: bool) -> None:
         """Makes known what there is, and calls whom it concerns."""
         known = {kind.plural: self.watches.objects(kind) for kind in _KINDS}
-        found = _grouped(known)
-        self._waiting = frozenset(name for name, one in known["workloads"].items() if not _admitted(one))
-        marks = {job: _mark(objects) for job, objects in found.items()}
+        if known["workloads"] is not self._workloads:
+            self._workloads = known["workloads"]
+            self._others = Others(tuple(self._workloads.values()))
+            waiting = frozenset(name for name, one in self._workloads.items() if not _admitted(one))
+            self._waiting = self._waiting if waiting == self._waiting else waiting
+        found = _grouped(known, self._others)
         with self._lock:
-            changed = {job for job in {*marks, *self._marks} if marks.get(job) != self._marks.get(job)}
+            had = self._objects
+            changed = {job for job in {*found, *had} if not _alike(found.get(job), had.get(job))}
+            for job in found.keys() - changed:
+                if had[job].others is self._others:
+                    found[job] = had[job]
             if current != self._current:
                 changed |= set(self._calls)
-            self._objects, self._marks, self._current = found, marks, current
+            self._objects, self._current = found, current
             calls = [self._calls[job] for job in changed if job in self._calls]
         for call in calls:
             call.set()
 
 
-def _grouped(known: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, Objects]:
+def _grouped(known: Mapping[str, Mapping[str, Mapping[str, Any]]], others: Others) -> dict[str, Objects]:
     """The objects of each job, by its name."""
     jobs = {name: job for name, job in known["jobs"].items() if name.startswith(names.PREFIX)}
     whose = {job["metadata"]["uid"]: name for name, job in jobs.items()}
@@ -137,9 +146,8 @@ def _grouped(known: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, 
         about = event.get("involvedObject") or event.get("regarding") or {}
         if about.get("uid") in whose:
             events[whose[about["uid"]]].append(event)
-    everybody = Others(tuple(known["workloads"].values()))
     return {
-        name: Objects(jobs.get(name), workloads.get(name), tuple(pods[name]), tuple(events[name]), everybody)
+        name: Objects(jobs.get(name), workloads.get(name), tuple(pods[name]), tuple(events[name]), others)
         for name in {*jobs, *workloads, *pods}
     }
 
@@ -154,7 +162,9 @@ def _admitted(workload: Mapping[str, Any]) -> bool:
     return bool((workload.get("status") or {}).get("admission"))
 
 
-def _mark(objects: Objects) -> tuple[Any, ...]:
-    """What tells one state of a job's objects from another."""
-    every = (objects.job, objects.workload, *objects.pods, *objects.events)
-    return tuple(one and (one["metadata"]["name"], one["metadata"].get("resourceVersion")) for one in every)
+def _alike(one: Objects | None, other: Objects | None) -> bool:
+    """Whether nothing of a job itself has changed: what is known of an object is never changed, but replaced."""
+    if one is None or other is None:
+        return one is other
+    parts, others = ((each.job, each.workload, *each.pods, *each.events) for each in (one, other))
+    return len(parts) == len(others) and all(map(is_, parts, others))

@@ -6,7 +6,6 @@ file was made has a new time: one thread asks for that, and who follows the run 
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from pathlib import Path
@@ -22,15 +21,15 @@ class Wishes:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._joined: dict[str, tuple[str, threading.Event]] = {}
+        self._joined: dict[str, tuple[Path, threading.Event]] = {}
         self._times: dict[str, int] = {}
         self._looks = False
 
     def join(self, identity: str, folder: Path, call: threading.Event) -> None:
         """Has `call` set whenever something is put into the folder of a run; what is there already is the caller's."""
         with self._lock:
-            self._joined[identity] = os.fspath(folder), call
-            self._times[identity] = _time(os.fspath(folder))
+            self._joined[identity] = folder, call
+            self._times[identity] = _time(folder)
             if not self._looks:
                 self._looks = True
                 threading.Thread(target=self._run, name="jobq-wishes", daemon=True).start()
@@ -63,8 +62,8 @@ class Wishes:
             self.look()
 
 
-def _time(folder: str) -> int:
+def _time(folder: Path) -> int:
     try:
-        return os.stat(folder).st_mtime_ns
+        return folder.stat().st_mtime_ns
     except OSError:
         return 0

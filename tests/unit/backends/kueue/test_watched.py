@@ -57,6 +57,43 @@ def test_what_is_known_is_whole_when_it_is_said_to_be():
     watched.close()
 
 
+def test_a_change_is_news_for_the_one_run_that_it_concerns():
+    watching = Watching()
+    watched = Watched(watching)  # type: ignore[arg-type]
+    watching.held["workloads"] = {}
+    jobs = [made("Job", f"jobq-{number}", str(number)) for number in range(200)]
+    watching.put("pods")
+    watching.put("jobs", *jobs)
+    eventually(
+        lambda: watched.current and len([1 for job in jobs if watched.objects(job["metadata"]["name"]).job]) == 200
+    )
+    calls = {job["metadata"]["name"]: threading.Event() for job in jobs}
+    for name, call in calls.items():
+        watched.join(name, call)
+        call.clear()
+    before = {name: watched.objects(name) for name in calls}
+    watching.put("pods", made("Pod", "jobq-7-x", "p", of=("jobq-7", "7")))
+    eventually(calls["jobq-7"].is_set)
+    assert [name for name, call in calls.items() if call.is_set()] == ["jobq-7"]
+    assert [name for name in calls if watched.objects(name) is not before[name]] == ["jobq-7"]
+    watched.close()
+
+
+def test_another_workload_calls_nobody_and_is_seen_by_all_who_look():
+    watching = Watching()
+    watched = Watched(watching)  # type: ignore[arg-type]
+    call = threading.Event()
+    watching.put("pods")
+    watching.put("jobs", made("Job", "jobq-a", "1"))
+    eventually(lambda: watched.current and watched.objects("jobq-a").job)
+    watched.join("jobq-a", call)
+    call.clear()
+    watching.put("workloads", {**made("Workload", "other", "o"), "status": {}})
+    eventually(lambda: [one["metadata"]["name"] for one in watched.objects("jobq-a").others] == ["other"])
+    assert (watched.waiting, call.is_set()) == ({"other"}, False)
+    watched.close()
+
+
 def test_a_pod_that_only_says_so_belongs_to_no_run():
     watching = Watching()
     watched = Watched(watching)  # type: ignore[arg-type]
