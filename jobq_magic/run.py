@@ -6,14 +6,13 @@ What does not change after the run was opened is in `run.json`; what happens is 
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["AttemptPaths", "Run", "RunPaths"]
+__all__ = ["AttemptPaths", "Run", "RunPaths", "newest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +185,7 @@ class Run:
     @property
     def generation(self) -> int:
         """The newest number of those who have followed it: with another one nothing is written; see `runs.lock`."""
-        with contextlib.suppress(FileNotFoundError):
-            return max((int(entry.name) for entry in self.paths.lock.iterdir() if entry.name.isdigit()), default=0)
-        return 0
+        return newest(self.paths.lock) or 0
 
     @property
     def stop(self) -> str:
@@ -256,3 +253,11 @@ class Run:
             return cls(**json.loads(RunPaths(folder).identity.read_text(encoding="utf-8")), folder=folder)
         except TypeError as error:
             raise ValueError(f"{folder.name} holds no run of this version") from error
+
+
+def newest(lock: Path) -> int | None:
+    """The newest number in the folder of a lock; None where there never was one."""
+    try:
+        return max((int(entry.name) for entry in lock.iterdir() if entry.name.isdigit()), default=None)
+    except FileNotFoundError:
+        return None

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jobq_magic.run import newest
 from jobq_magic.runtime.process import alive, identify
 
 __all__ = ["LEASE", "Holder", "Lock", "holder"]
@@ -54,7 +55,7 @@ class Holder:
 
 def holder(path: Path) -> Holder | None:
     """The newest holder of the lock at `path`; None where there never was one."""
-    while (generation := _newest(path)) is not None:
+    while (generation := newest(path)) is not None:
         try:
             with (path / str(generation)).open("rb") as file:
                 text, beat = file.read(), os.fstat(file.fileno()).st_mtime
@@ -114,7 +115,7 @@ class Lock:
                 return False
         finally:
             claim.unlink(missing_ok=True)
-        if _newest(self.path) != generation:  # ours was taken over, and its number swept, before we came to link it
+        if newest(self.path) != generation:  # ours was taken over, and its number swept, before we came to link it
             (self.path / str(generation)).unlink(missing_ok=True)
             return False
         self._generation, self._held, self._last_beat = generation, True, time.monotonic()
@@ -133,7 +134,7 @@ class Lock:
             self._held = False
             return False
         self._last_beat = time.monotonic()
-        self._held = _newest(self.path) == self._generation
+        self._held = newest(self.path) == self._generation
         return self._held
 
     def release(self) -> None:
@@ -164,10 +165,3 @@ def _create(path: Path, claim: Path) -> bool:
         except FileExistsError:
             return False
     return True
-
-
-def _newest(path: Path) -> int | None:
-    try:
-        return max((int(entry.name) for entry in path.iterdir() if entry.name.isdigit()), default=None)
-    except FileNotFoundError:
-        return None
