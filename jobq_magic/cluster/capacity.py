@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,8 @@ class Quota:
     """Of its ClusterQueue; where that is not readable, of the LocalQueue's own runs."""
     free: float | None = None
     """What there is now without taking anything back from others."""
+    group: int = 0
+    """Of which group of resources its flavor is: each group gives one flavor to a pod."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +69,37 @@ class Capacity:
         known = [each for each in found if each is not None]
         return max(known) if len(known) == len(found) else None
 
+    def lacking(self, asked: Mapping[str, float], *, now: bool = False) -> dict[str, float]:
+        """What does not suffice for a run, and how much of it there is; what is not known is taken to be enough.
+
+        Of each group of resources a pod gets one flavor: that which comes nearest is told.
+
+        Args:
+            asked: in all, by resource.
+            now: whether what is free counts, and not what there is when nobody else has anything.
+        """
+        groups: dict[int, dict[str, dict[str, float]]] = {}
+        for each in self.quotas:
+            has = each.most if not now or each.free is None else each.free
+            flavors = groups.setdefault(each.group, {})
+            flavors.setdefault(each.flavor, {})[each.resource] = _ENOUGH if has is None else has
+        short: dict[str, float] = {}
+        for flavors in groups.values():
+            lacks: list[dict[str, float]] = [
+                {name: count for name, count in has.items() if asked.get(name, 0) > count + _NOTHING}
+                for has in flavors.values()
+            ]
+            nearest: dict[str, float] = min(lacks, key=_far)
+            short |= nearest
+        never = {name: 0.0 for name, count in asked.items() if count > 0 and self.whole and not self.of(name)}
+        return short | never
+
     @property
     def plain(self) -> bool:
         """It has nothing special, like GPUs: whoever does not need that leaves it to others."""
         return not any("/" in each.resource and each.most for each in self.quotas)
 
-    def better(self, resource: str, asked: float | None, beside: dict[str, float] | None = None) -> Capacity | None:
+    def better(self, resource: str, asked: float | None, beside: Mapping[str, float] | None = None) -> Capacity | None:
         """Another queue of the namespace that could take a run: that which has most, without GPUs where none are asked.
 
         Args:
@@ -80,15 +107,19 @@ class Capacity:
             asked: how much is asked; None: not known.
             beside: what else is asked.
         """
-        found = []
-        for each in self.others:
-            most = each.most(resource)
-            if not each.open or not most or (asked is not None and most < asked):
-                continue
-            others = ((name, count) for name, count in (beside or {}).items() if name != resource)
-            if all((limit := each.most(name)) is None or limit >= count for name, count in others):
-                found.append((each.plain or "/" in resource, most, each))
-        return max(found, key=lambda one: one[:2])[2] if found else None
+        wanted = {**(beside or {}), resource: asked or 0.0}
+        found = [each for each in self.others if each.open and each.most(resource) and not each.lacking(wanted)]
+        return max(found, key=lambda one: (one.plain or "/" in resource, one.most(resource) or 0.0), default=None)
+
+
+_ENOUGH = float("inf")
+_NOTHING = 1e-9
+"""What sums of amounts may be off."""
+
+
+def _far(lacking: Mapping[str, float]) -> tuple[int, float]:
+    """How far a flavor is from what is asked for."""
+    return len(lacking), -sum(lacking.values())
 
 
 def capacity_of(
@@ -119,6 +150,11 @@ def capacity_of(
     all_known = not shares or (queues is not None and cohorts is not None)
     node = tree(cluster, queues or () if shares else (), cohorts or () if shares else ())
     taken = used(cluster)
+    groups = {
+        text(flavor, "name"): order
+        for order, group in enumerate(maps(cluster, "spec", "resourceGroups"))
+        for flavor in maps(group, "flavors")
+    }
 
     def quota(key: Key) -> Quota:
         own = there[key]
@@ -127,7 +163,8 @@ def capacity_of(
         own_free = max(0.0, own.nominal - taken.get(key, 0.0))
         free = max(0.0, node.free(key)) if all_known else own_free if alone and own.lend == 0 else None
         most, free = (None if each is None else round(each, 9) for each in (most, free))
-        return Quota(*key, own.nominal, own.borrow if shares else 0.0, most, taken.get(key, 0.0), free)
+        borrowing = own.borrow if shares else 0.0
+        return Quota(*key, own.nominal, borrowing, most, taken.get(key, 0.0), free, groups.get(key[1], 0))
 
     waits = number(cluster, "status", "pendingWorkloads")
     return Capacity(

@@ -22,11 +22,9 @@ def judged(asked: Mapping[str, float], capacity: Capacity) -> Reason:
         capacity: of its queue.
     """
     wanted = {resource: count for resource, count in asked.items() if count > 0}
-    for resource, count in wanted.items():
-        most = capacity.most(resource)
-        if most is not None and most < count:
-            code = "too-large" if capacity.of(resource) else "resource-unknown"
-            return Reason(code, {"resource": resource, "asked": count, "most": most})
+    for resource, most in capacity.lacking(wanted).items():
+        code = "too-large" if capacity.of(resource) else "resource-unknown"
+        return Reason(code, {"resource": resource, "asked": wanted[resource], "most": most})
     for resource, count in wanted.items():
         free = {each.flavor: each.free for each in capacity.of(resource) if each.free is not None}
         if free and len(free) == len(capacity.of(resource)) and max(free.values()) < count:

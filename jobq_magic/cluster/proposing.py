@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +16,10 @@ from typing import Any
 
 from jobq_magic.cluster import connection, kinds, kubeconfig
 from jobq_magic.cluster.amounts import amounts, told
+from jobq_magic.cluster.choosing import by_name, ranked, takes_work
 from jobq_magic.cluster.client import Api
 from jobq_magic.cluster.kinds import Kind, path
-from jobq_magic.cluster.sharing import active
+from jobq_magic.cluster.meaning.parts import name_of
 from jobq_magic.errors import BackendError, JobqError
 from jobq_magic.proposal import Proposal
 from jobq_magic.site import Site
@@ -143,39 +144,25 @@ def of_queues(
         context: of the kubeconfig; "": the cluster that we run in.
         namespace: of the queues.
     """
-    clusters = {one["metadata"]["name"]: one for one in wide}
-    ranked = sorted(local, key=lambda one: _rank(one, clusters.get(one["spec"].get("clusterQueue", ""))))
-    queue = ranked[0]["metadata"]["name"]
-    others = [_named(one, clusters.get(one["spec"].get("clusterQueue", ""))) for one in ranked[1:]]
+    clusters = by_name(wide)
+    queues = ranked(local, clusters)
+    first, *rest = queues
+    queue = first["metadata"]["name"]
+    others = [name_of(one) + " (takes no work now)" * (not takes_work(one, clusters)) for one in rest]
     values: dict[str, Any] = {"mode": "kueue"}
     if context:
         values["context"] = context
     values |= {"namespace": namespace, "queue": queue}
-    quota = told(_most(clusters.get(ranked[0]["spec"].get("clusterQueue", ""), {})))
+    quota = told(_most(clusters.get(first["spec"].get("clusterQueue", ""), {})))
     remark = "; ".join(
         part
         for part in (f"its own quota: {quota}" if quota else "", f"others: {', '.join(others)}" if others else "")
         if part
     )
-    if types := gpu_types(ranked, clusters, {one["metadata"]["name"]: one for one in flavors}):
+    if types := gpu_types(queues, clusters, {one["metadata"]["name"]: one for one in flavors}):
         values["gpu_types"] = types
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", context.rpartition("/")[2].rpartition("@")[2]).strip("-") or "cluster"
     return Proposal(name, values, {"queue": remark} if remark else {})
-
-
-def _rank(local: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> tuple[bool, bool, bool, str]:
-    """Those that take work first, then those whose machines are not the rare ones, then those called as most are."""
-    devices = any("/" in resource for resource in _most(cluster or {}))
-    name = str(local["metadata"]["name"])
-    return not _takes_work(local, cluster), devices, name not in {"default", "main"}, name
-
-
-def _takes_work(local: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> bool:
-    return active(local) and (cluster is None or active(cluster))
-
-
-def _named(local: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> str:
-    return str(local["metadata"]["name"]) + (" (takes no work now)" if not _takes_work(local, cluster) else "")
 
 
 def _most(cluster: Mapping[str, Any]) -> dict[str, float]:
@@ -194,7 +181,7 @@ def _flavors_of(cluster: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any
 
 
 def gpu_types(
-    local: list[dict[str, Any]], clusters: Mapping[str, Any], flavors: Mapping[str, Any]
+    local: Sequence[Mapping[str, Any]], clusters: Mapping[str, Any], flavors: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
     """The types of GPU that the queues lead to: a word for each, and what it means.
 

@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from jobq_magic.cluster.amounts import Amounts, told
-from jobq_magic.cluster.capacity import capacity_of
+from jobq_magic.cluster.capacity import Capacity, capacity_of
+from jobq_magic.cluster.choosing import by_name
+from jobq_magic.cluster.meaning.parts import Object, maps, name_of, section, text
 from jobq_magic.cluster.preflight.answers import Answers, heard
 from jobq_magic.cluster.preflight.limits import requests
-from jobq_magic.cluster.preflight.queues import DEFAULT, cluster_queue_of
+from jobq_magic.cluster.preflight.queues import DEFAULT, queue_of
 from jobq_magic.cluster.preflight.wanted import Wanted
 from jobq_magic.figures import asked as shown
 from jobq_magic.figures import binary
 from jobq_magic.findings import Finding
 
-__all__ = ["Room", "look", "rooms"]
+__all__ = ["look"]
 
-_UNKNOWN = float("inf")
 _FLAGS = {"cpu": "--cpus", "memory": "--memory"}
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """What one flavor of a ClusterQueue has of the resources that are taken from it together."""
-
-    group: int
-    """Of which group of resources: each group gives one flavor to a pod."""
-    flavor: str
-    most: Amounts
-    """Its own and what it may borrow, by resource; never more."""
-    free: Amounts
-    """Of that, what nobody holds now."""
 
 
 def look(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
@@ -45,16 +32,16 @@ def look(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
             yield Finding("quota", "unknown", f"The quota of the queue {name} may not be read")
         return
     asked = requests(answers, wanted)
-    found = _rooms(queue.value, answers, wanted)
-    uncovered = {resource: value for resource, value in asked.items() if not any(resource in one.most for one in found)}
+    has = _capacity(answers, wanted)
     # Kueue may be told to overlook resources, which nobody but its administrator can read; devices hardly ever are.
-    devices = {resource: value for resource, value in uncovered.items() if "/" in resource}
-    if devices:
+    uncovered = {resource: value for resource, value in asked.items() if not has.of(resource)}
+    if devices := {resource: value for resource, value in uncovered.items() if "/" in resource}:
         what = f"The queue {name} has no {' and no '.join(sorted(devices))}, and the run asks for {told(devices)}"
-        yield Finding("quota", "problem", what, _elsewhere(answers, wanted, asked) or "Ask which queue has some")
+        do = _elsewhere(has, asked, min(devices)) or "Ask which queue has some"
+        yield Finding("quota", "problem", what, do)
         return
     if not asked:
-        most = told(_best(found, lambda one: one.most))
+        most = told(_most(has))
         yield Finding(
             "quota", "ok", f"The queue {name} has at most {most}" if most else f"The queue {name} has no quota"
         )
@@ -62,70 +49,58 @@ def look(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
     if uncovered:
         what = f"The queue {name} grants no {' and no '.join(sorted(uncovered))}, and may not admit what asks for some"
         yield Finding("quota", "warning", what, "Ask an administrator whether Kueue overlooks it")
-    short = _short(found, asked, lambda one: one.most)
-    if short:
-        yield _never(name, short, asked, answers, wanted)
+    covered = {resource: value for resource, value in asked.items() if resource not in uncovered}
+    if short := has.lacking(covered):
+        yield _never(has, name, short, asked, wanted.workers)
         return
     if not uncovered:
         yield Finding("quota", "ok", f"The run asks for {told(asked)}, which the queue {name} can grant")
-    lacking = _short(found, asked, lambda one: one.free)
-    if lacking:
-        has = " and ".join(f"{shown(resource, max(free, 0))}" for resource, free in sorted(lacking.items()))
-        yield Finding("quota-free", "ok", f"It will wait in the queue {name}: {has} free now")
+    if lacking := has.lacking(covered, now=True):
+        free = " and ".join(shown(resource, max(free, 0)) for resource, free in sorted(lacking.items()))
+        yield Finding("quota-free", "ok", f"It will wait in the queue {name}: {free} free now")
     else:
         yield Finding("quota-free", "ok", f"The queue {name} has that much free now")
 
 
-def rooms(
-    queue: Mapping[str, Any],
-    all_queues: Iterable[Mapping[str, Any]] | None = None,
-    cohorts: Iterable[Mapping[str, Any]] | None = None,
-) -> list[Room]:
-    """What a ClusterQueue has, flavor by flavor; what is not known is taken to be enough.
+def _capacity(answers: Answers, wanted: Wanted) -> Capacity:
+    """What the queue has, and the namespace's others: of flavors that the pods may go to."""
+    every, cohorts, flavors = answers("cluster-queues"), answers("cohorts"), answers("flavors")
+    clusters = by_name((*every.items, answers("cluster-queue").value))
+    specs = {name_of(one): section(one, "spec") for one in flavors.items}
+    known = {label for spec in specs.values() for label in section(spec, "nodeLabels")}
+    selector = {key: value for key, value in section(wanted.pod, "nodeSelector").items() if key in known}
+    tolerations = maps(wanted.pod, "tolerations")
 
-    Args:
-        queue: the ClusterQueue.
-        all_queues: all of them; None: not readable.
-        cohorts: all of them; None: not readable.
-    """
-    local = {"metadata": {"name": ""}, "spec": {"clusterQueue": queue["metadata"]["name"]}}
-    found = {
-        (each.resource, each.flavor): each
-        for each in capacity_of(local, queue, queues=all_queues, cohorts=cohorts).quotas
-    }
-    told = []
-    for number, group in enumerate((queue.get("spec") or {}).get("resourceGroups") or ()):
-        for flavor in group.get("flavors") or ():
-            has = {one["name"]: found[one["name"], flavor["name"]] for one in flavor.get("resources") or ()}
-            most = {name: _UNKNOWN if each.most is None else each.most for name, each in has.items()}
-            free = {name: most[name] if each.free is None else each.free for name, each in has.items()}
-            told.append(Room(number, str(flavor["name"]), most, free))
-    return told
+    def one(local: Object, others: Sequence[Capacity] = ()) -> Capacity:
+        found = capacity_of(
+            local,
+            clusters.get(text(local, "spec", "clusterQueue")),
+            queues=every.items if every else None,
+            cohorts=cohorts.items if cohorts else None,
+            others=others,
+        )
+        suits = (each for each in found.quotas if _takes(specs.get(each.flavor, {}), selector, tolerations))
+        return replace(found, quotas=tuple(suits))
 
-
-def _rooms(queue: Mapping[str, Any], answers: Answers, wanted: Wanted) -> list[Room]:
-    """Those that the pods may go to, by the labels that they want and the taints that they bear."""
-    queues, cohorts = answers("cluster-queues"), answers("cohorts")
-    found = rooms(queue, queues.items if queues else None, cohorts.items if cohorts else None)
-    flavors = answers("flavors")
-    specs = {one.flavor: (flavors.named(one.flavor) or {}).get("spec") or {} for one in found}
-    known = {label for spec in specs.values() for label in spec.get("nodeLabels") or {}}
-    selector = {key: value for key, value in (wanted.pod.get("nodeSelector") or {}).items() if key in known}
-    return [one for one in found if _takes(specs[one.flavor], selector, wanted.pod.get("tolerations") or ())]
+    name = wanted.queue or DEFAULT
+    own = queue_of(answers("queues"), answers("queue"), name) or {}
+    own = own or {"metadata": {"name": name}, "spec": {"clusterQueue": name_of(answers("cluster-queue").value)}}
+    return one(own, [one(local) for local in answers("queues").items if name_of(local) != name])
 
 
-def _takes(spec: Mapping[str, Any], selector: Mapping[str, str], tolerations: Iterable[Mapping[str, Any]]) -> bool:
-    labels = spec.get("nodeLabels") or {}
+def _takes(spec: Object, selector: Mapping[str, str], tolerations: Iterable[Object]) -> bool:
+    """Whether a flavor is for the labels that pods want, and has no taint that they do not bear."""
+    labels = section(spec, "nodeLabels")
     if any(labels.get(key) != value for key, value in selector.items()):
         return False
-    borne = [*tolerations, *(spec.get("tolerations") or ())]
+    borne = [*tolerations, *maps(spec, "tolerations")]
     return all(
         taint.get("effect") == "PreferNoSchedule" or any(_bears(one, taint) for one in borne)
-        for taint in spec.get("nodeTaints") or ()
+        for taint in maps(spec, "nodeTaints")
     )
 
 
-def _bears(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
+def _bears(toleration: Object, taint: Object) -> bool:
     if toleration.get("effect") and toleration["effect"] != taint.get("effect"):
         return False
     if toleration.get("operator") == "Exists":
@@ -133,46 +108,23 @@ def _bears(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
     return bool(toleration.get("key") == taint["key"] and toleration.get("value", "") == taint.get("value", ""))
 
 
-def _short(found: Iterable[Room], asked: Amounts, of: Any) -> dict[str, float]:
-    """What does not suffice, and how much of it there is; empty where all of it fits."""
-    groups: dict[int, list[Room]] = {}
-    for one in found:
-        groups.setdefault(one.group, []).append(one)
-    short: dict[str, float] = {}
-    for group in groups.values():
-        lacks = [
-            {name: of(one)[name] for name in of(one) if asked.get(name, 0) > of(one)[name] + 1e-9} for one in group
-        ]
-        nearest: dict[str, float] = min(lacks, key=_far)
-        short |= nearest
-    return short
+def _most(has: Capacity) -> dict[str, float]:
+    """What one run can have of each resource, as far as it is known."""
+    found = {resource: has.most(resource) for resource in dict.fromkeys(each.resource for each in has.quotas)}
+    return {resource: most for resource, most in found.items() if most is not None}
 
 
-def _far(lacking: Mapping[str, float]) -> tuple[int, float]:
-    """How far a flavor is from what is asked for: the one that comes nearest says it best."""
-    return len(lacking), -sum(lacking.values())
-
-
-def _best(found: Iterable[Room], of: Any) -> dict[str, float]:
-    best: dict[str, float] = {}
-    for one in found:
-        for name, value in of(one).items():
-            if value < _UNKNOWN:
-                best[name] = max(best.get(name, 0), value)
-    return best
-
-
-def _never(name: str, short: Mapping[str, float], asked: Amounts, answers: Answers, wanted: Wanted) -> Finding:
+def _never(has: Capacity, name: str, short: Mapping[str, float], asked: Amounts, workers: int) -> Finding:
     resource, most = next(iter(sorted(short.items())))
-    by = f" in {wanted.workers} workers" if wanted.workers > 1 else ""
+    by = f" in {workers} workers" if workers > 1 else ""
     what = (
         f"The run asks for {told({key: asked[key] for key in short})}{by},"
-        f" and the queue {name} never has more than {told(dict(short)) or shown(resource, most)}"
+        f" and the queue {name} never has more than {told(short) or shown(resource, most)}"
     )
-    each = _whole(resource, most / wanted.workers)
-    less = f"Ask for at most {shown(resource, each)}{' each' * (wanted.workers > 1)}"
+    each = _whole(resource, most / workers)
+    less = f"Ask for at most {shown(resource, each)}{' each' * (workers > 1)}"
     flag = f": {_written(resource, each)}" if resource in _FLAGS else ""
-    other = _elsewhere(answers, wanted, asked)
+    other = _elsewhere(has, asked, resource)
     return Finding("quota", "problem", what, f"{less}{flag}{', or u' + other[1:] if other else ''}")
 
 
@@ -190,16 +142,7 @@ def _written(resource: str, most: float) -> str:
     return f"--memory {f'{int(most / 2**20)}Mi' if ' ' in written else written}"
 
 
-def _elsewhere(answers: Answers, wanted: Wanted, asked: Amounts) -> str:
+def _elsewhere(has: Capacity, asked: Amounts, resource: str) -> str:
     """A queue of the namespace that the run would fit into."""
-    here = cluster_queue_of(answers, wanted)
-    for local in answers("queues").items:
-        leads = (local.get("spec") or {}).get("clusterQueue", "")
-        queue = answers("cluster-queues").named(leads)
-        if queue is None or leads == here or (queue.get("spec") or {}).get("stopPolicy") in {"Hold", "HoldAndDrain"}:
-            continue
-        found = _rooms(queue, answers, wanted)
-        covered = all(any(resource in one.most for one in found) for resource in asked)
-        if covered and not _short(found, asked, lambda one: one.most):
-            return f"Use --queue {local['metadata']['name']}, which has {told(_best(found, lambda one: one.most))}"
-    return ""
+    other = has.better(resource, asked[resource], asked)
+    return f"Use --queue {other.queue}, which has {told(_most(other))}" if other else ""

@@ -235,3 +235,17 @@ JSON = st.recursive(
 def test_nothing_that_an_api_server_sends_raises(one, other):
     one, other = (each if isinstance(each, dict) else {} for each in (one, other))
     capacity_of(one, other, queues=[other], cohorts=[one])
+
+
+def test_what_does_not_suffice_is_that_of_the_flavor_which_comes_nearest_in_each_group():
+    quotas = (
+        *(Quota("cpu", "a", most=2, free=1), Quota("memory", "a", most=8)),
+        *(Quota("cpu", "b", most=3, free=0), Quota("memory", "b", most=1)),
+        Quota("nvidia.com/gpu", "c", most=1, group=1),
+    )
+    has = Capacity("main", quotas=quotas, whole=True)
+    assert has.lacking({"cpu": 2, "memory": 8, "nvidia.com/gpu": 1}) == {}
+    assert has.lacking({"cpu": 4, "memory": 8, "nvidia.com/gpu": 2}) == {"cpu": 2, "nvidia.com/gpu": 1}
+    assert has.lacking({"cpu": 2}, now=True) == {"cpu": 1}
+    assert has.lacking({"disk": 1}) == {"disk": 0}
+    assert Capacity("main", quotas=(Quota("cpu", "a"),)).lacking({"cpu": 99, "disk": 1}) == {}
