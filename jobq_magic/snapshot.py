@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from jobq_magic.runtime import wire
+
 __all__ = [
     "FINAL",
     "TRANSITIONS",
@@ -48,9 +50,9 @@ class Phase(StrEnum):
     LOST = "lost"
 
 
-FINAL = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED, Phase.LOST})
+FINAL = frozenset(map(Phase, wire.FINAL))
 _THERE, _AWAY = frozenset({Phase.STARTING, Phase.RUNNING}), frozenset({Phase.QUEUED, Phase.PAUSED})
-_BAD_ENDS = frozenset({Phase.FAILED, Phase.CANCELLED, Phase.LOST})
+_BAD_ENDS = FINAL - {Phase.SUCCEEDED}
 
 _P = Phase
 # From each phase, the phases that may follow. What is not here is ignored when a record is folded: a late word of a

@@ -34,15 +34,21 @@ def main(job: Job) -> int:
     if not os.path.exists(os.path.join(job.folder, "run.json")):
         print(f"jobq: the folder of {job.run} is not what is mounted at {job.folder}", file=sys.stderr)
         return UNSEEN
+    if not fits(job):
+        return 0
+    listen()
+    supervise.supervise(job, asked=asked, begin=begin)
+    return 0
+
+
+def fits(job: Job) -> bool:
+    """Whether the image has the Python that the bundle wants; else that is on record."""
     with open(os.path.join(job.bundle, "manifest.json"), encoding="utf-8") as file:
         wanted = json.load(file)["python"]
     found = f"{sys.version_info.major}.{sys.version_info.minor}"
     if wanted != found:
         job.note(phase="failed", reason="other-python", facts={"wanted": wanted, "found": found})
-        return 0
-    listen()
-    supervise.supervise(job, asked=asked, begin=begin)
-    return 0
+    return bool(wanted == found)
 
 
 def listen() -> None:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 OUT_OF_MEMORY = frozenset({"out-of-memory", "machine-out-of-memory"})
 """The reasons that say that the kernel ended the job, since memory was out: over a limit, or all of it."""
-_ENDS = frozenset({"succeeded", "failed", "cancelled", "lost"})
 
 
 def asked(job: Job) -> str:
@@ -31,7 +30,7 @@ def asked(job: Job) -> str:
 
 def recorded(job: Job) -> bool:
     """Whether its end is on record."""
-    return any(event.get("phase") in _ENDS for event in wire.read_events(job.record))
+    return any(event.get("phase") in wire.FINAL for event in wire.read_events(job.record))
 
 
 def recover(job: Job) -> None:

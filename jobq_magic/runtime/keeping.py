@@ -22,7 +22,7 @@ import tempfile
 import time
 
 from . import wire
-from .main import Job
+from .main import Job, rank
 from .sites import configured
 from .stores import Store, StoreFailed, open_store, shown
 
@@ -104,12 +104,12 @@ def _environ(secrets: str) -> dict[str, str]:
         return dict(os.environ)
 
 
-def _pod() -> tuple[str, str, int]:
-    """Of the pod that we are in: its uid, or where nobody tells it its name; its name; and its rank."""
-    from .pod import COMPLETION, POD, POD_UID, RANK
+def _pod() -> tuple[str, str]:
+    """Of the pod that we are in: its uid, or where nobody tells it its name; and its name."""
+    from .pod import POD, POD_UID
 
     name = os.environ.get(POD) or os.environ.get("HOSTNAME") or "pod"
-    return os.environ.get(POD_UID) or name, name, int(os.environ.get(RANK) or os.environ.get(COMPLETION) or 0)
+    return os.environ.get(POD_UID) or name, name
 
 
 def put(job: Job, store: Store, pod: str, *, name: str = "", rank: int = 0, patience: float = PATIENCE) -> None:
@@ -256,8 +256,8 @@ def _main(run: str, folder: str, attempt: str, given: str = "") -> None:
     failed = ""
     try:
         store = open_store(configured(job), os.environ)
-        pod, name, rank = _pod()
-        put(job, store, pod, name=name, rank=rank)
+        pod, name = _pod()
+        put(job, store, pod, name=name, rank=rank())
         store.close()
     except StoreFailed as error:
         failed = error.what

@@ -28,6 +28,13 @@ if TYPE_CHECKING:
     from .returns import Returns
 
 ENDED_WELL, RAISED, UNFIT = 0, 1, 2
+RANK, COMPLETION = "JOBQ_RANK", "JOB_COMPLETION_INDEX"
+"""Variables with the number of this worker, from 0: ours, and that of an Indexed Job."""
+
+
+def rank() -> int:
+    """Which worker this is, from 0."""
+    return int(os.environ.get(RANK) or os.environ.get(COMPLETION) or 0)
 
 
 class Job:
@@ -155,7 +162,7 @@ def _perform(job: Job, manifest: dict[str, Any], main: ModuleType) -> tuple[dict
             return back().success(main, cell["outs"], [] if cell["only"] else watched, None), ENDED_WELL
         return back().failure(leaving, labels), RAISED
     except BaseException as error:  # whatever the user's code raises is the result
-        if os.environ.get("JOBQ_RANK", "0") != "0":  # of the other workers nothing comes back but what they print
+        if rank():  # of the other workers nothing comes back but what they print
             _print_exception(type(error), error)
         return back().failure(error, labels), RAISED
 

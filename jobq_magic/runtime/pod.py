@@ -7,7 +7,6 @@ What is secret comes as files of a Secret. The run's folder is a volume that is 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import sys
@@ -15,7 +14,7 @@ import time
 
 from . import contained, wire
 from .carrier import Carrier
-from .main import RAISED, Job
+from .main import RAISED, Job, rank
 from .sites import configured
 from .supervise import supervise
 
@@ -32,8 +31,6 @@ FOLDER = "/run/jobq"
 """The volume in which the run's folder is made."""
 BUNDLE = "/opt/jobq/bundle"
 """Of the image; `images.layout` says so too, and a test compares."""
-RANK, COMPLETION = "JOBQ_RANK", "JOB_COMPLETION_INDEX"
-"""Variables with the number of this worker, from 0: ours, and that of an Indexed Job."""
 POD, POD_UID = "JOBQ_POD", "JOBQ_POD_UID"
 """Variables with the name and the uid of the pod."""
 GRACE = "JOBQ_GRACE"
@@ -125,18 +122,13 @@ def _lay_out(job: Job, secret: str) -> tuple[bytes, dict[str, Any]]:
     with open(os.path.join(job.folder, "starts"), "ab") as file:
         file.write(b".")
         start = file.tell()
-    rank = os.environ.get(RANK) or os.environ.get(COMPLETION) or "0"
     pod = {"name": os.environ.get(POD, ""), "uid": os.environ.get(POD_UID, "")}
     # The volume outlives a container: a second one finds the job that is over, and carries what it left.
-    return key, {"rank": int(rank), "pod": pod, "start": start, "again": start > 1}
+    return key, {"rank": rank(), "pod": pod, "start": start, "again": start > 1}
 
 
 def _supervised(job: Job, carrier: Carrier, secret: str, files: tuple[int, ...]) -> int:
-    with open(os.path.join(job.bundle, "manifest.json"), encoding="utf-8") as file:
-        wanted = json.load(file)["python"]
-    found = f"{sys.version_info.major}.{sys.version_info.minor}"
-    if wanted != found:
-        job.note(phase="failed", reason="other-python", facts={"wanted": wanted, "found": found})
+    if not contained.fits(job):
         return OTHER_PYTHON
 
     def begin() -> None:

@@ -48,6 +48,9 @@ EAGER = 64 << 20
 SHARED = 1 << 20
 """Bytes of a value group from which it is worth finding again: below, writing it costs less than the question."""
 
+FINAL = frozenset({"succeeded", "failed", "cancelled", "lost"})
+"""The phases in which a run has ended."""
+
 _MAGIC = b"JOBQVAL1"
 _ALIGN = 64
 _LARGE = 4 << 20

@@ -12,11 +12,10 @@ from typing import Any
 
 from jobq_magic.cluster.status import GONE, Standing
 from jobq_magic.protocols import Observation
-from jobq_magic.snapshot import WorkerTold
+from jobq_magic.snapshot import FINAL, WorkerTold
 
 __all__ = ["Course", "Told", "course"]
 
-_ENDS = ("succeeded", "failed", "cancelled", "lost")
 _RANKS = ("failed", "lost", "cancelled", "succeeded")
 """Which end of a worker is the run's, where they differ."""
 
@@ -48,7 +47,7 @@ class Told:
     @property
     def end(self) -> Mapping[str, Any] | None:
         """How it ended, where that is known for sure."""
-        return self.last if self.whole and self.last.get("phase") in _ENDS else None
+        return self.last if self.whole and self.last.get("phase") in FINAL else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,7 @@ def course(
         # Where its Job is not over, Kueue may let it go on: it has ended when the Job is gone, and not before.
         phase = "stopping" if now.next_attempt else "failed"
         now = Course(replace(now.seen, phase=phase, reason="not-requeued", facts=facts, attempt=attempt, place=None))
-    if now.seen.phase not in _ENDS and not now.next_attempt:
+    if now.seen.phase not in FINAL and not now.next_attempt:
         return now
     said = [note for one in told for note in (*one.notes, *(event["note"] for event in one.events if "note" in event))]
     return replace(now, seen=replace(now.seen, notes=tuple(dict.fromkeys((*now.seen.notes, *said)))))
@@ -195,7 +194,7 @@ def _ended_for_the_cluster(
     """The job is over, and its pods did not say how: the cluster does."""
     if asked:
         return Observation("cancelled", asked, each=each, attempt=attempt)
-    said = next((one.last for one in told if one.rank == 0 and one.last.get("phase") in _ENDS), None)
+    said = next((one.last for one in told if one.rank == 0 and one.last.get("phase") in FINAL), None)
     if standing.phase == "succeeded" and said is not None:
         return _seen(said, each, attempt)
     if standing.phase == "succeeded":  # all exit statuses say so, and no word of it came over
@@ -217,6 +216,6 @@ def _each(standing: Standing, told: Sequence[Told]) -> tuple[WorkerTold, ...]:
     done = []
     for worker in standing.each:
         word = says.get(worker.rank, {}).get("phase")
-        near = word in (*_ENDS, "running", "collecting") and not (word == "cancelled" and worker.reason)
+        near = word in FINAL | {"running", "collecting"} and not (word == "cancelled" and worker.reason)
         done.append(replace(worker, phase=str(word)) if near and worker.phase != "failed" else worker)
     return tuple(done)

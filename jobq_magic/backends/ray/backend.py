@@ -32,6 +32,7 @@ from jobq_magic.runtime import ends, process, spill
 from jobq_magic.runtime.launch import NAME, job_argv, runtime_folder
 from jobq_magic.runtime.main import Job
 from jobq_magic.runtime.marks import end_marked, environment_of, mark
+from jobq_magic.snapshot import FINAL
 
 __all__ = ["RayBackend"]
 
@@ -92,7 +93,7 @@ class RayBackend:
         """What the files, the cluster and the API say, in this order."""
         known = self._jobs.setdefault(handle["submission"], _Known())
         seen = self._seen(run, attempt, handle, known)
-        if seen.phase in ("succeeded", "failed", "cancelled", "lost"):
+        if seen.phase in FINAL:
             self._jobs.pop(handle["submission"], None)
             if (cluster := _cluster(handle)) is not None:
                 cluster.release(run.id)

@@ -12,7 +12,7 @@ from typing import Any
 from jobq_magic.cluster.manifests import mounts
 from jobq_magic.cluster.manifests.facts import Facts
 from jobq_magic.cluster.manifests.names import label_value, name_of
-from jobq_magic.runtime import pod
+from jobq_magic.runtime import main, pod
 from jobq_magic.runtime.manifest import LABELS
 
 __all__ = ["HOME", "environment"]
@@ -87,7 +87,7 @@ def _ours(facts: Facts, grace: int) -> dict[str, Any]:
         "JOBQ_WORKERS": str(facts.workers or 1),
     }
     if facts.workers is not None:
-        known |= {pod.RANK: {"fieldPath": _INDEX}, "JOBQ_WORLD_SIZE": str(facts.workers)}
+        known |= {main.RANK: {"fieldPath": _INDEX}, "JOBQ_WORLD_SIZE": str(facts.workers)}
     if cpus := spec.get("cpus"):
         known["JOBQ_WORKER_CPUS"] = str(cpus)
     if gpus := spec.get("gpus"):
