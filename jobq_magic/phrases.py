@@ -12,7 +12,7 @@ from typing import Any
 
 from jobq_magic.figures import asked
 
-__all__ = ["CLUSTER", "HOPELESS", "spoken"]
+__all__ = ["CLUSTER", "HOPELESS", "NOTES", "note", "spoken"]
 
 _AGAIN = "Run it again with %jobq rerun {run}"
 _BY_ITSELF = "It begins anew by itself when it is its turn; --no-requeue would end it instead"
@@ -362,6 +362,26 @@ _ENDS: Mapping[str, tuple[str, str]] = {
 CLUSTER: Mapping[str, tuple[str, str]] = {**_QUEUE, **_STARTING, **_ENDS}
 """Sentence and advice, by the code of the reason."""
 
+_STORE = "A store takes it: --store s3://BUCKET/FOLDER or pvc://CLAIM/FOLDER, or `store` of the profile"
+
+NOTES: Mapping[str, str] = {
+    # Of a cluster that is not the one that was submitted to.
+    "cluster-unreached": "The cluster {cluster} is not reached: {error}",
+    "output-elsewhere": (
+        "It was on the cluster {cluster}, which no context of the profile reaches: its output is there"
+    ),
+    "secret-lacking": "Its pods on the cluster {cluster} lack their Secret: {error}",
+    # Of one that does not tell.
+    "refused": "The cluster does not tell of its Job any more: {error}",
+    "may-be-there": "Its Job may still be there, and what it printed last may be missing",
+    # Of what did not come over.
+    "values-lost": "{size:.1f} MiB of what came of it are lost: a log carries {most} KiB. " + _STORE,
+    "last-unread": "What {pod} printed last may be missing: it was gone before all of it was read",
+    "unread": "What {pod} printed may be missing: it was gone before anything of it was read",
+    "store-unwritten": "What the store has could not be written here: {error}",
+}
+"""What is told beside where a run stands, by a code."""
+
 HOPELESS = frozenset(
     {
         *("too-large", "resource-unknown", "flavor-taint", "flavor-selector", "flavor-none", "flavor-missing"),
@@ -371,6 +391,11 @@ HOPELESS = frozenset(
     }
 )
 """Reasons for which a run waits until somebody changes something: there is no time to guess."""
+
+
+def note(code: str, **facts: object) -> str:
+    """One of `NOTES`, with its facts."""
+    return NOTES[code].format_map(facts)
 
 
 def spoken(facts: Mapping[str, Any]) -> dict[str, str]:

@@ -95,21 +95,17 @@ class Api:
         """
         return self.ask("PATCH", path, body=body, content=_MERGE)
 
-    def delete(self, path: str, *, propagation: str = "Background", grace: int | None = None) -> None:
-        """Deletes an object; one that is gone is fine.
+    def delete(self, path: str) -> None:
+        """Deletes an object, and in time what it owns; one that is gone is fine.
 
         Args:
             path: of the object.
-            propagation: what becomes of what it owns.
-            grace: seconds that its pods have to end.
 
         Raises:
             Forbidden, Refused: it cannot be deleted.
             Unreachable: no answer came.
         """
-        options: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
-        if grace is not None:
-            options["gracePeriodSeconds"] = grace
+        options: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
         try:
             self.ask("DELETE", path, body=options)
         except Missing:

@@ -17,6 +17,7 @@ from jobq_magic.backends.kueue.watched import Watched
 from jobq_magic.cluster.status import Objects
 from jobq_magic.cluster.watching import Watches
 from jobq_magic.errors import JobqError
+from jobq_magic.phrases import note
 from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
 
@@ -98,10 +99,7 @@ class Elsewhere:
         if self._trouble:
             return replace(seen, notes=(*seen.notes, self._trouble))
         if self._cluster and self._there is None and seen.phase in ("succeeded", "failed"):
-            note = (
-                f"It was on the cluster {self._cluster}, which no context of the profile reaches: its output is there"
-            )
-            return replace(seen, notes=(*seen.notes, note))
+            return replace(seen, notes=(*seen.notes, note("output-elsewhere", cluster=self._cluster)))
         return seen
 
     def _go(self, job: str, cluster: str) -> None:
@@ -113,7 +111,7 @@ class Elsewhere:
         try:
             self._there = self._reach(cluster) if cluster else None
         except JobqError as error:  # its context is not there any more, for example
-            self._there, self._trouble = None, f"The cluster {cluster} is not reached: {error}"
+            self._there, self._trouble = None, note("cluster-unreached", cluster=cluster, error=error)
         if self._there is not None and self._call is not None:
             self._there.join(job, self._call)
 
@@ -126,6 +124,6 @@ class Elsewhere:
         try:
             making.furnish(self.reading.api, self._run, uid)
         except JobqError as error:
-            self._trouble = f"Its pods on the cluster {self._cluster} lack their Secret: {error}"
+            self._trouble = note("secret-lacking", cluster=self._cluster, error=error)
             return
         self._given, self._trouble = uid, ""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from jobq_magic.cluster import kinds
 from jobq_magic.cluster.watching import Watches
 from jobq_magic.errors import BackendError
+from jobq_magic.phrases import note
 from jobq_magic.protocols import Observation
 
 __all__ = ["Refusing"]
@@ -17,7 +18,6 @@ _PATIENCE = 10.0
 """Seconds for which a cluster may refuse to tell of Jobs before that is told."""
 _GIVEN_UP = 300.0
 """The same before a run is given up; it takes a while where somebody sets up the rights anew."""
-_THERE = "Its Job may still be there, and what it printed last may be missing"
 
 
 class Refusing:
@@ -49,11 +49,13 @@ class Refusing:
         self._since = now if self._since is None else self._since
         if now - self._since < _PATIENCE:
             return None
-        notes = (f"The cluster does not tell of its Job any more: {error.what}",)
+        notes = (note("refused", error=error.what),)
         if asked:
-            return Observation("cancelled", asked, notes=(*notes, _THERE), attempt=attempt)
+            return Observation("cancelled", asked, notes=(*notes, note("may-be-there")), attempt=attempt)
         if error.code != _CREDENTIALS and now - self._since > _GIVEN_UP:
-            return Observation("lost", "out-of-reach", {"error": error.what}, notes=(_THERE,), attempt=attempt)
+            return Observation(
+                "lost", "out-of-reach", {"error": error.what}, notes=(note("may-be-there"),), attempt=attempt
+            )
         return Observation(notes=notes, attempt=attempt)
 
     def _error(self) -> BackendError | None:

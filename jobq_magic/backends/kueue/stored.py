@@ -20,6 +20,7 @@ from jobq_magic.backends.kueue.claimed import fetch
 from jobq_magic.cluster.client import Api
 from jobq_magic.cluster.collecting import Collected
 from jobq_magic.errors import JobqError
+from jobq_magic.phrases import note
 from jobq_magic.run import Run
 from jobq_magic.runtime.carrier import LIMIT
 from jobq_magic.runtime.sites import store_of
@@ -45,10 +46,7 @@ def without(known: Collected) -> str:
     if not known.beyond or known.kept:
         return ""
     size = (sum(values) or sum(known.beyond.values())) / (1 << 20)
-    return (
-        f"{size:.1f} MiB of what came of it are lost: a log carries {LIMIT >> 10} KiB. "
-        "A store takes it: --store s3://BUCKET/FOLDER or pvc://CLAIM/FOLDER, or `store` of the profile"
-    )
+    return note("values-lost", size=size, most=LIMIT >> 10)
 
 
 def unread(known: Collected, pod: str, *, begun: bool = True) -> str:
@@ -62,8 +60,8 @@ def unread(known: Collected, pod: str, *, begun: bool = True) -> str:
     if known.ended or not (known.begun or begun):
         return ""
     if known.begun:
-        return f"What {pod} printed last may be missing: it was gone before all of it was read"
-    return f"What {pod} printed may be missing: it was gone before anything of it was read"
+        return note("last-unread", pod=pod)
+    return note("unread", pod=pod)
 
 
 class _Asking:
@@ -99,7 +97,7 @@ class _Asking:
         except JobqError as error:
             self.note = ". ".join(error.lines())
         except OSError as error:
-            self.note = f"What the store has could not be written here: {error.strerror or error}"
+            self.note = note("store-unwritten", error=error.strerror or error)
         finally:
             self._done.set()
             self._call.set()

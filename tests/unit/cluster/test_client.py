@@ -82,12 +82,11 @@ def test_queries_leave_out_what_is_none(server, api):
 def test_a_patch_is_a_merge_patch_and_delete_says_what_becomes_of_what_is_owned(server, api):
     server.always = (200, {})
     api.patch(POD, {"a": None})
-    api.delete(POD, propagation="Foreground", grace=0)
+    api.delete(POD)
     (_, _, _, headers, body), (_, _, _, _, options) = server.asked
     assert headers["Content-Type"] == "application/merge-patch+json"
     assert json.loads(body) == {"a": None}
-    told = json.loads(options)
-    assert (told["propagationPolicy"], told["gracePeriodSeconds"]) == ("Foreground", 0)
+    assert json.loads(options)["propagationPolicy"] == "Background"
 
 
 def test_what_is_gone_can_be_deleted(server, api):
