@@ -378,6 +378,8 @@ NOTES: Mapping[str, str] = {
     "values-lost": "{size:.1f} MiB of what came of it are lost: a log carries {most} KiB. " + _STORE,
     "last-unread": "What {pod} printed last may be missing: it was gone before all of it was read",
     "unread": "What {pod} printed may be missing: it was gone before anything of it was read",
+    "unseen": "What it printed, if it was started, may be missing: its Job was gone before anybody looked",
+    "unwritten": "What comes from the cluster cannot be written down: {error}",
     "store-unwritten": "What the store has could not be written here: {error}",
 }
 """What is told beside where a run stands, by a code."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
@@ -31,15 +30,12 @@ class Known:
     Args:
         about: what an object is about; "" leaves it out, and of what is about one thing the newest `EACH` are kept.
             None: all objects are kept.
-        clock: of the wall.
     """
 
-    def __init__(self, about: Callable[[Object], str] | None = None, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, about: Callable[[Object], str] | None = None) -> None:
         self._about = about
-        self._clock = clock
         self._lock = threading.Lock()
         self._objects: dict[str, Object] = {}
-        self._seen: dict[str, float] = {}
         self._gone: OrderedDict[str, Object] = OrderedDict()
         self._each: dict[str, OrderedDict[str, None]] = {}
         self._view: Mapping[str, Object] | None = None
@@ -60,11 +56,6 @@ class Known:
         """Whether an object was there, and is there no more."""
         with self._lock:
             return name not in self._objects and name in self._gone
-
-    def seen(self, name: str) -> float | None:
-        """When an object was last told of (time.time)."""
-        with self._lock:
-            return self._seen.get(name)
 
     def replace(self, found: Iterable[Object]) -> bool:
         """All that there is, as it was listed; whether that is news."""
@@ -94,7 +85,6 @@ class Known:
         if old is not None and old["metadata"].get("resourceVersion") == meta.get("resourceVersion"):
             return False
         self._objects[name] = item
-        self._seen[name] = self._clock()
         self._gone.pop(name, None)
         self._view = None
         if about:
@@ -117,15 +107,11 @@ class Known:
             of.pop(name, None)
             if not of:
                 self._each.pop(about, None)
-            self._seen.pop(name, None)
             return True
-        self._seen[name] = self._clock()
         self._gone[name] = item
         self._gone.move_to_end(name)
         while len(self._gone) > GONE:
-            oldest, _ = self._gone.popitem(last=False)
-            if oldest not in self._objects:
-                self._seen.pop(oldest, None)
+            self._gone.popitem(last=False)
         return True
 
 

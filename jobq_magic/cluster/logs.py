@@ -54,7 +54,6 @@ class Log:
         sink: where the bytes go, in the thread of this log.
         container: its name; "" for the only one.
         namespace: "" for that of the api's place.
-        previous: the log of the container before the one that was started last; it is read once.
         watches: of the namespace: a container that has not started is not asked before it has.
     """
 
@@ -66,7 +65,6 @@ class Log:
         *,
         container: str = "",
         namespace: str = "",
-        previous: bool = False,
         watches: Watches | None = None,
     ) -> None:
         self.pod = pod
@@ -82,13 +80,12 @@ class Log:
         self._sink = sink
         self._container = container
         self._namespace = namespace or api.place.namespace
-        self._previous = previous
         self._watches = watches
         self._again = watches.again if watches is not None else Again()
         self._pace = Pace(LONGEST)
         self._lock = threading.Lock()
         self._stream: Stream | None = None
-        self._finish = previous
+        self._finish = False
         self._reached: object = None
         self._closed = False
         self._asked = False
@@ -163,7 +160,7 @@ class Log:
         except Refused as error:
             if error.status != HTTPStatus.BAD_REQUEST or (last and (since is not None or self._ran())):
                 self._troubled(error, begun)
-            elif last:  # it never started, or there is none before this one: there is nothing to read
+            elif last:  # it never started: there is nothing to read
                 self.trouble, self._closed = error, True
             else:
                 self._await_start()
@@ -187,7 +184,6 @@ class Log:
             silence=SILENCE,
             container=self._container or None,
             follow=follow or None,
-            previous=self._previous or None,
             sinceTime=_time(since),
         )
         with self._lock:
@@ -259,7 +255,7 @@ class Log:
 
     def _ran(self) -> bool:
         """Whether the container is known to have been started."""
-        return not self._previous and bool(self._status().get("containerID"))
+        return bool(self._status().get("containerID"))
 
     def _status(self) -> dict[str, Any]:
         pod = (self._watches.last(PODS, self.pod) if self._watches is not None else None) or {}

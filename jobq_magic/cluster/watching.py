@@ -83,10 +83,6 @@ class Watches:
         """Whether an object was seen, and is there no more."""
         return self._watch(kind).known.deleted(name)
 
-    def seen(self, kind: Kind, name: str) -> float | None:
-        """When an object was last told of (time.time), its end included."""
-        return self._watch(kind).known.seen(name)
-
     def wait(self, seen: int, seconds: float) -> int:
         """Returns when something is news.
 
@@ -149,7 +145,7 @@ class Watches:
             found = self._watches.get(kind)
             if found is not None:
                 return found
-            known = Known(of_ours if kind == EVENTS else None, self._clock)
+            known = Known(of_ours if kind == EVENTS else None)
             selector = _SELECTORS.get(kind, "")
             found = Watch(self.api, kind, self.namespace, selector, known, self.wake, self.again)
             self._watches[kind] = found

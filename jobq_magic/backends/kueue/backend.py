@@ -23,6 +23,7 @@ from jobq_magic.cluster.watching import Watches
 from jobq_magic.errors import BackendError, JobqError
 from jobq_magic.findings import Finding
 from jobq_magic.nearby import Neighbours
+from jobq_magic.phrases import note
 from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
 from jobq_magic.runtime.carrier import LIMIT
@@ -119,7 +120,7 @@ class KueueBackend:
         try:
             seen = known.place.told(known.following.observe(run.stop))
         except OSError as error:  # the disk of the store, most likely: what is not written now is read again
-            return Observation(notes=(f"What comes from the cluster cannot be written down: {error}",))
+            return Observation(notes=(note("unwritten", error=error),))
         seen = known.silence.told(seen, known.place.watches)
         if seen.reason == "log-lost":
             self._unread.add(run.id)

@@ -26,6 +26,7 @@ from jobq_magic.cluster.place import Line
 from jobq_magic.cluster.queue import lines
 from jobq_magic.cluster.status import Objects
 from jobq_magic.errors import BackendError
+from jobq_magic.phrases import note
 from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
 from jobq_magic.runtime.sites import store_of
@@ -43,7 +44,6 @@ _RARELY, _RAREST = 1.0, 10.0
 """Seconds for which a run that nobody calls does nothing, and at most: meanwhile its lock wants a sign of life."""
 _ASK = 2.0
 """Seconds between two questions for a Job that no watch shows."""
-_UNSEEN = "What it printed, if it was started, may be missing: its Job was gone before anybody looked"
 
 
 class Following:
@@ -136,7 +136,7 @@ class Following:
         if now.next_attempt:
             self._keep(attempts.next(done.uid for done in attempts.of(attempts.current) if self._is_done(done)))
         if gone and self._unseen and not attempts.pods and now.seen.phase is not None:
-            return replace(now.seen, notes=(*now.seen.notes, _UNSEEN))
+            return replace(now.seen, notes=(*now.seen.notes, note("unseen")))
         return now.seen
 
     def _mine(self) -> bool:

@@ -229,15 +229,6 @@ def test_what_never_started_has_no_log_at_its_end(server, sink, follow):
     assert not sink.numbers
 
 
-def test_the_container_before_is_read_once_and_is_not_waited_for(server, sink, follow):
-    server.logs = [ends(30)]
-    log = follow(previous=True)
-    assert log.join(5)
-    have(sink, 30)
-    assert server.asked[0][2] == {"container": "main", "previous": "true"}
-    assert not log.gone
-
-
 def test_who_takes_the_bytes_and_fails_is_told(server, follow, sink):
     server.logs = [ends(10)]
     sink.feed = lambda data: (_ for _ in ()).throw(OSError(28, "No space left on device"))
