@@ -155,6 +155,22 @@ def test_garbage_lists_again(server, watched, garbage):
     eventually(lambda: watched.current(PODS))
 
 
+def test_whatever_goes_wrong_with_an_object_its_watch_goes_on(server, watched, monkeypatch):
+    """A watch whose thread has ended would be taken for one that has nothing to tell."""
+    apply = Known.apply
+
+    def fails(known, how, item):
+        monkeypatch.setattr(Known, "apply", apply)
+        raise RecursionError("maximum recursion depth exceeded")
+
+    monkeypatch.setattr(Known, "apply", fails)
+    server.put("b")
+    eventually(lambda: names(watched) == ["a", "b"])
+    server.put("c")
+    eventually(lambda: names(watched) == ["a", "b", "c"])
+    assert watched.current(PODS)
+
+
 def test_a_line_that_comes_in_pieces_is_one_line(server, watched):
     item = {"metadata": {"name": "ü", "resourceVersion": "99"}}
     line = json.dumps({"type": "ADDED", "object": item}, ensure_ascii=False).encode() + b"\n"

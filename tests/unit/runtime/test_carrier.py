@@ -256,6 +256,24 @@ def test_a_pod_that_nobody_reads_from_any_more_ends_its_job_all_the_same(tmp_pat
     assert container.wait(30) == 0
 
 
+def test_where_nothing_can_be_kept_the_end_is_told_all_the_same(tmp_path):
+    """A process that would keep it cannot be started, or there is no room for what it says."""
+    job = Job("r1", str(tmp_path), 1)
+    os.makedirs(job.out)
+
+    def nowhere(job, beat):
+        raise OSError("Cannot allocate memory")
+
+    out, into = os.pipe()
+    made = carrier.Carrier(job, KEY, into, keep=nowhere)
+    assert made.finish(0)
+    os.close(into)
+    with os.fdopen(out, "rb") as log:
+        assert kinds(log.read())[-1] == "end"
+    (note,) = [event["note"] for event in wire.read_events(job.record)]
+    assert note == "What came of it could not be kept: Cannot allocate memory"
+
+
 def test_silence_is_broken_by_a_sign_of_life(tmp_path, monkeypatch):
     monkeypatch.setattr(carrier, "_SILENCE", 0.0)
     job = Job("r1", str(tmp_path), 1)

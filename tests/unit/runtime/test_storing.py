@@ -129,6 +129,11 @@ def test_a_package_that_breaks_breaks_nothing_else(pod, tmp_path, monkeypatch):
     assert ended.notes[0].endswith("the process that was to do it died")
 
 
+@pytest.mark.parametrize("said", [b"", b'{"fail', b"Traceback"], ids=["nothing", "cut off", "something else"])
+def test_a_process_that_dies_while_it_keeps_has_not_kept(said):
+    assert "the process that was to do it died" in keeping._read(said)
+
+
 def test_a_server_that_is_away_for_a_moment_is_waited_for(pod, server, tmp_path):
     ended = left(tmp_path / "runs", SITE)
     server.kill()
@@ -234,8 +239,7 @@ def test_a_claim_is_a_volume_of_the_pod():
 def test_where_a_site_keeps_what_it_keeps():
     assert sites.store_of({"site": SITE}) == "s3://results/blue"
     assert (
-        sites.store_of({"site": {"artifacts": "registry.example.org/results"}})
-        == "oci://registry.example.org/results"
+        sites.store_of({"site": {"artifacts": "registry.example.org/results"}}) == "oci://registry.example.org/results"
     )
     assert sites.store_of({"backend": "docker"}) == ""
 

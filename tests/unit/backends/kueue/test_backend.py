@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 import pytest
@@ -10,6 +11,7 @@ from jobq_magic import handover
 from jobq_magic.backends.kueue import KueueBackend
 from jobq_magic.errors import BackendError
 from jobq_magic.handover import Handover
+from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
 from tests.support import eventually
@@ -70,3 +72,32 @@ def test_who_we_are_no_more_is_not_watched_for_once_nobody_follows_a_run_by_it(b
     backend.leave(first)
     [api] = backend._watched
     assert api is backend._api(second)
+
+
+def test_a_disk_that_is_full_is_told_and_the_run_is_looked_at_again(backend, server, submitted, monkeypatch):
+    run = submitted("ada")
+    backend.observe(run, 1, {})
+    found = [OSError(errno.ENOSPC, "No space left on device"), Observation("running")]
+
+    def observe(asked: str) -> Observation:
+        if isinstance(now := found.pop(0), OSError):
+            raise now
+        return now
+
+    monkeypatch.setattr(backend._runs[run.id].following, "observe", observe)
+    seen = backend.observe(run, 1, {})
+    assert (seen.phase, "cannot be written down: [Errno 28] No space left" in seen.notes[0]) == (None, True)
+    assert backend.observe(run, 1, {}).phase == "running"
+
+
+def test_a_job_whose_log_nobody_could_read_stays_where_it_may_be_read_still(backend, server, submitted, monkeypatch):
+    run = submitted("ada")
+    backend.observe(run, 1, {})
+    following = backend._runs[run.id].following
+    for reason, kept in ("log-lost", True), ("", False):
+        monkeypatch.setattr(following, "observe", lambda asked, reason=reason: Observation("succeeded", reason))
+        backend.observe(run, 1, {})
+        before = len([method for method, *_ in server.asked if method == "DELETE"])
+        assert backend.settle(run, {"job": "x"})
+        deleted = len([method for method, *_ in server.asked if method == "DELETE"]) - before
+        assert (deleted == 0) is kept

@@ -105,6 +105,19 @@ def test_a_pod_that_only_says_so_belongs_to_no_run():
     watched.close()
 
 
+def test_a_workload_that_only_says_so_belongs_to_no_run():
+    watching = Watching()
+    watched = Watched(watching)  # type: ignore[arg-type]
+    watching.put("jobs", made("Job", "jobq-a", "1"))
+    own, forged = made("Workload", "own", "w", of=("jobq-a", "1")), made("Workload", "z", "f", of=("jobq-a", "another"))
+    watching.put("workloads", own, forged)
+    watching.put("pods")
+    eventually(lambda: watched.current)
+    eventually(lambda: watched.objects("jobq-a").workload)
+    assert watched.objects("jobq-a").workload["metadata"]["uid"] == "w"  # type: ignore[index]
+    watched.close()
+
+
 def test_one_object_that_nobody_foresaw_does_not_leave_all_blind(capfd):
     watching = Watching()
     watched = Watched(watching)  # type: ignore[arg-type]
