@@ -47,6 +47,8 @@ _REMEMBERED = 1024
 """Snapshots kept by a Store, so that a face that asks four times a second reads only what is new."""
 
 
+_BEFORE = frozenset({Phase.CAPTURING, Phase.SUBMITTING, Phase.QUEUED})
+"""Phases in which there is neither progress nor usage: many runs wait, and each is looked at again and again."""
 _MANY, _FRESH = 8, 0.5
 """What more workers than this use is read anew only after so many seconds: each has a file of its own."""
 
@@ -218,6 +220,8 @@ class Store:
                     while len(self._pictures) >= _REMEMBERED:
                         self._pictures.pop(next(iter(self._pictures)))
                     self._pictures[run.id] = (record, picture)
+            if picture.phase in _BEFORE:
+                return picture
             paths = run.paths.attempt(picture.attempt)
             building = picture.phase is Phase.BUILDING
             progress = readings.progress(run.paths.building if building else paths.progress)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 __all__ = ["Wishes"]
 
-_LOOK, _EACH = 0.1, 0.001
-"""Seconds between two looks, and for each of many runs: five looks a second at two hundred of them."""
+_LOOK, _EACH = 0.1, 0.002
+"""Seconds between two looks, and for each of many runs: one every 0.4 s at two hundred of them."""
 
 
 class Wishes:

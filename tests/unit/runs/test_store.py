@@ -129,6 +129,17 @@ def test_events_amount_to_a_snapshot_with_progress(store, opened):
     assert store.snapshot(run).final
 
 
+def test_a_run_that_had_to_make_room_tells_no_progress_while_it_waits(store, opened):
+    run = opened()
+    for phase in ("submitting", "running"):
+        store.append(run, phase=phase)
+    run.paths.attempt(1).folder.mkdir(parents=True)
+    run.paths.attempt(1).progress.write_text(json.dumps([{"label": "fit", "done": 3, "total": None}]))
+    assert store.snapshot(run).progress
+    store.append(run, phase="queued", reason="preempted")
+    assert store.snapshot(run).progress == ()
+
+
 def test_a_record_with_damaged_and_newer_lines_can_be_read(store, opened):
     run = opened()
     with run.paths.record.open("ab") as file:
