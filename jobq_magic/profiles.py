@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -152,8 +152,17 @@ def _checked(
             mistakes.append(OptionError("misplaced-setting", what, do="Give it as an option of that cell"))
         else:
             near = closest(name, [*known, *KEYS] if profile else known)
+            if name in _of_images():
+                near = f"It is a key of images: write {word} into [tool.jobq.image]"
             mistakes.append(OptionError("unknown-setting", f"There is no setting {word} in {where}", do=near))
     return Table(values, site, place)
+
+
+def _of_images() -> Collection[str]:
+    """The keys of images, which profiles do not have."""
+    from jobq_magic.recipes.imagefiles import KNOWN  # for a mistake alone
+
+    return KNOWN
 
 
 def _key(written: str) -> str:

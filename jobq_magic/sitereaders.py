@@ -121,7 +121,13 @@ def _gpu_types(value: Any) -> dict[str, GpuType]:
 def _gpu_type(name: str, value: Any) -> GpuType:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise Refusal(f"holds {name!r}, which cannot stand in --gpus {name}:1", "Write for example a100")
-    known = _table(value, ("resource", "node_selector", "tolerations", "queue"), name)
+    keys = ("resource", "node_selector", "tolerations", "queue")
+    if isinstance(value, Mapping) and (lost := [key for key in value if key not in keys and _of_profile(key)]):
+        raise Refusal(
+            f"holds {name}.{lost[0]}, which is a setting of the profile",
+            f"Write it above the line [... .gpu_types.{name}]: what follows that belongs to {name}",
+        )
+    known = _table(value, keys, name)
     resource = known.get("resource", GpuType().resource)
     if not isinstance(resource, str) or not re.fullmatch(rf"{_DOMAIN}/{_NAME}", resource):
         raise Refusal(f"holds {name}.resource = {resource}, which no node offers", "Write for example nvidia.com/gpu")
@@ -134,6 +140,12 @@ def _gpu_type(name: str, value: Any) -> GpuType:
         tolerations=_tolerations(known.get("tolerations", []), f"{name}.tolerations"),
         queue=str(queue),
     )
+
+
+def _of_profile(key: str) -> bool:
+    from jobq_magic.spec import declared  # which reads by us
+
+    return key in KEYS or (key in declared() and declared()[key].setting)
 
 
 def _affinity(value: Any) -> dict[str, Any]:
@@ -201,6 +213,13 @@ def _kubeconfig(value: Any) -> str:
     return os.pathsep.join(os.path.expanduser(part) for part in parts)  # noqa: PTH111 - several, joined again
 
 
+def _ttl(value: Any) -> float:
+    """How long something stays: days as a rule, so that a number alone is more likely a mistake than seconds."""
+    if re.fullmatch(r"\d+(?:\.\d+)?", written := str(value).strip()) and not isinstance(value, bool):
+        raise Refusal("has no unit", f'Write "{written}d" for days, or "{written}h" for hours')
+    return quantities.seconds(value)
+
+
 KEYS: Mapping[str, Callable[[Any], Any]] = {
     "kubeconfig": _kubeconfig,
     "artifacts": readers.repository,
@@ -215,7 +234,7 @@ KEYS: Mapping[str, Callable[[Any], Any]] = {
     "pod_priority": readers.object_name,
     "proxies": _proxies,
     "ca": _ca,
-    "ttl": quantities.seconds,
+    "ttl": _ttl,
     "annotations": _annotations,
     "labels": _labels,
     "pod_template": _pod_template,

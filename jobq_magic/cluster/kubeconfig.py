@@ -36,6 +36,8 @@ class Context:
     cluster_folder: Path
     """What paths of the cluster are relative to."""
     user_folder: Path
+    who: str = ""
+    """What the user is called there."""
 
     def content(self, where: str, key: str) -> bytes:
         """The content of `key`-data, or of the file that `key` names; nothing where neither is there.
@@ -137,7 +139,7 @@ def context_of(paths: tuple[Path, ...], name: str = "") -> Context:
         )
     user, of = found["users"].get(who, ({}, paths[0]))
     space = str(context.get("namespace") or "")
-    return Context(name, space, cluster, user, paths, at.parent.absolute(), of.parent.absolute())
+    return Context(name, space, cluster, user, paths, at.parent.absolute(), of.parent.absolute(), who)
 
 
 _Named = dict[str, tuple[dict[str, Any], Path]]

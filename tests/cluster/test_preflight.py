@@ -168,8 +168,7 @@ def test_a_queue_that_is_stopped_lets_a_run_wait_and_says_so(
         others.patch_cluster_custom_object(*_KUEUE, kind, namespace, held)
     code = "queue" if kind == "localqueues" else "cluster-queue"
     assert levels(looked(kubeconfig)) == {code: "warning"}
-    (note,) = check({"queue": "main"}, Site(), {"KUBECONFIG": str(kubeconfig)})
-    assert note.endswith("is stopped: what is submitted waits until somebody opens it")
+    assert check({"queue": "main"}, Site(), {"KUBECONFIG": str(kubeconfig)}) == (), "the run says itself why it waits"
 
 
 def test_a_priority_that_is_not_there_is_answered_with_those_that_are(kubeconfig: Path, queue: str):
@@ -210,7 +209,10 @@ def test_what_the_namespace_does_not_let_a_container_ask_for(
     found = looked(kubeconfig, cpus=1)["limit-range"]
     assert found.level == "problem"
     assert found.what == "The container main asks for 1 cpu, and may have 0.5 cpus by the limit range small"
-    assert levels(looked(kubeconfig, cpus=0.5)) == {}
+    found = looked(kubeconfig, cpus=0.5)
+    assert levels(found) == {}
+    assert found["limit-range"].what == f"The pods are within the limits of {namespace}"
+    assert "A cell that does not say gets at most 0.5 cpus" in looked(kubeconfig)["limit-range"].what
 
 
 def test_what_the_namespace_does_not_grant(kubeconfig: Path, admin: ApiClient, namespace: str, queue: str):
@@ -240,6 +242,11 @@ def test_what_may_not_be_read_is_unknown_and_stops_nobody(kubeconfig: Path, queu
     site = Site(service_account="runner", pull_secrets=("registry",))
     assert levels(looked(kubeconfig, site)) == {"service-account": "unknown", "pull-secret": "unknown"}
     assert check({"queue": "main"}, site, {"KUBECONFIG": str(kubeconfig)}) == ()
+
+
+def test_machines_that_have_no_topology_bring_no_workers_together(kubeconfig: Path, queue: str):
+    found = looked(kubeconfig, Site(topology={"preferred": "example.org/rack"}), workers=2)["topology"]
+    assert (found.level, "have no topology" in found.what) == ("problem", True)
 
 
 def test_a_namespace_without_queues_is_told_whom_to_ask(kubeconfig: Path, namespace: str):

@@ -12,11 +12,16 @@ from typing import Any
 
 from jobq_magic._version import __version__
 from jobq_magic.bundle import neutral
+from jobq_magic.cluster import kubeconfig
+from jobq_magic.errors import JobqError
 from jobq_magic.image import BuildRequest, User
 from jobq_magic.run import Run
 from jobq_magic.site import GpuType, Site
 
-__all__ = ["Facts"]
+__all__ = ["Facts", "submitter"]
+
+_EVERYBODY = frozenset({"", "root", "jovyan", "user", "app", "nobody"})
+"""Names of users that images bring, whoever works in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ class Facts:
             image=image,
             spec=run.spec,
             site=site,
-            submitter=os.environ.get("JUPYTERHUB_USER") or provenance.get("jobq.user") or _login(),
+            submitter=submitter(provenance.get("jobq.user") or _login(), site),
             user=request.recipe.user if request else None,
             told={key: str(text) for key, text in told.items() if text},
             labels=json.dumps(neutral(bundle)[1], separators=(",", ":")),
@@ -74,6 +79,18 @@ class Facts:
     def gpu(self) -> GpuType | None:
         """What GPUs are here, where some were asked for."""
         return self.site.gpu(self.spec.get("gpu_type")) if self.spec.get("gpus") else None
+
+
+def submitter(login: str, site: Site) -> str:
+    """Whose the run is, as colleagues would say it; a name that every container has says nobody's."""
+    if hub := os.environ.get("JUPYTERHUB_USER"):
+        return hub
+    if login not in _EVERYBODY:
+        return login
+    with contextlib.suppress(JobqError):
+        if paths := kubeconfig.files(site, os.environ):
+            return kubeconfig.context_of(paths, site.context).who or login
+    return login
 
 
 def _login() -> str:

@@ -38,6 +38,7 @@ _REVIEW = Kind("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubject
 _RULES = Kind("authorization.k8s.io", "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview")
 _COHORTS = Kind(kinds.KUEUE, "", "cohorts", "Cohort")
 _FLAVORS = Kind(kinds.KUEUE, "", "resourceflavors", "ResourceFlavor")
+_TOPOLOGIES = Kind(kinds.KUEUE, "", "topologies", "Topology")
 _CHECKS = Kind(kinds.KUEUE, "", "admissionchecks", "AdmissionCheck")
 
 
@@ -115,6 +116,8 @@ class Asking:
         }
         if wanted.job:
             found["job"] = self._shown
+        if wanted.site.topology:
+            found["topologies"] = lambda: self._kueue(_TOPOLOGIES, everywhere=True)
         if wanted.priority:
             found["priorities"] = lambda: self._kueue(kinds.PRIORITY_CLASSES, everywhere=True)
             found["priority"] = self._single_priority

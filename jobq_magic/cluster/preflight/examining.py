@@ -38,6 +38,7 @@ LOOKS: Mapping[str, Look] = {
     "claim": references.claims,
     "references": references.others,
     "platform": machines.look,
+    "topology": machines.topology,
     "job": reaching.job,
 }
 CODES = (
@@ -62,12 +63,12 @@ _HANGS: Mapping[str, Sequence[str]] = {
     "queue": _OF_QUEUE,
 }
 """What says nothing of its own where something else is not as it should be."""
-_SELDOM = frozenset({"multikueue", "priority", "claim", "references"})
+_SELDOM = frozenset({"multikueue", "priority", "claim", "references", "topology"})
 """What most cells give no reason to look at."""
 _SPARED = frozenset({"rbac", "user", "visibility"})
 """What no cell needs to know: of rights, the server will say it when it comes to it."""
-_NOTED = frozenset({"claim", "cluster-queue", "multikueue", "queue", "quota", "resource-quota"})
-"""Warnings that concern the very run that is submitted."""
+_NOTED = frozenset({"claim", "multikueue", "quota", "resource-quota"})
+"""Warnings that concern the very run that is submitted; of a queue that is stopped the run says itself why it waits."""
 
 
 def examine(spec: Mapping[str, Any], site: Site, environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jobq_magic.cluster.amounts import Amounts, amounts, total
+from jobq_magic.cluster.amounts import Amounts, amounts, told, total
 from jobq_magic.cluster.preflight.answers import Answers, unread
 from jobq_magic.cluster.preflight.wanted import Wanted
 from jobq_magic.figures import asked
@@ -17,6 +17,7 @@ from jobq_magic.findings import Finding
 __all__ = ["limit_ranges", "requests", "resource_quotas"]
 
 _FLAGS = {"cpu": "--cpus", "memory": "--memory", "nvidia.com/gpu": "--gpus"}
+_MORE = "Ask for what the cell needs, by --cpus and --memory, or cpus and memory of the profile"
 _COUNTS = {"count/jobs.batch": 1, "count/secrets": 1, "secrets": 1}
 """What one run makes of each, beside its pods."""
 _COUNTED = {"count/jobs.batch": "Jobs", "count/secrets": "Secrets", "secrets": "Secrets"}
@@ -40,12 +41,25 @@ def limit_ranges(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
         what = (
             f"The pods are within the limits of {wanted.namespace}" if listed.items else "The namespace limits no pod"
         )
-        yield Finding("limit-range", "ok", what)
+        given = _given(_defaults(answers), wanted)
+        yield Finding("limit-range", "ok", what + given, _MORE if given else "")
         return
     flag = broken[0][1]
     do = f"Ask for another amount: {flag}" if flag else "Change it in pod_template of the profile"
     words = "; ".join(dict.fromkeys(told for told, _ in broken))
     yield Finding("limit-range", "problem", f"{words[0].upper()}{words[1:]}", do)
+
+
+def _given(limit: Mapping[str, Any], wanted: Wanted) -> str:
+    """What the namespace makes of a cell that does not say how much it needs."""
+    main = next(iter(wanted.containers(all_of_them=False)), {})
+    said = amounts((main.get("resources") or {}).get("limits") or {})
+    requests, limits = _sizes(main, limit)
+    has = {name: value for name, value in limits.items() if name not in said}
+    least = {name: value for name, value in requests.items() if name not in said and value != has.get(name)}
+    words = [f"{told(least)} for certain" if least else "", f"at most {told(has)}" if has else ""]
+    found = ", and ".join(filter(None, words))
+    return f". A cell that does not say gets {found}" if found else ""
 
 
 def _broken(name: str, limit: Mapping[str, Any], wanted: Wanted) -> Iterator[tuple[str, str]]:

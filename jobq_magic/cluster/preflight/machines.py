@@ -1,4 +1,4 @@
-"""The machines behind the queue: whether the image is made for their processors.
+"""The machines behind the queue: whether the image is made for their processors, and how they are told apart.
 
 Nodes are not read, for which our roles give no right; flavors may be, and where a cluster has several kinds of
 processors it is flavors that tell them apart.
@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jobq_magic.cluster.preflight.answers import Answers
+from jobq_magic.cluster.meaning.parts import Object, maps, name_of, text
+from jobq_magic.cluster.preflight.answers import Answers, unread
 from jobq_magic.cluster.preflight.wanted import Wanted
+from jobq_magic.errors import closest
 from jobq_magic.findings import Finding
 
-__all__ = ["flavors_of", "look"]
+__all__ = ["flavors_of", "look", "topology"]
 
 _LABELS = ("kubernetes.io/arch", "beta.kubernetes.io/arch")
 
@@ -40,6 +42,38 @@ def look(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
         yield Finding("platform", "ok", f"{told}, which the machines are")
     elif wanted.platform:
         yield Finding("platform", "unknown", f"{told}; what the machines are is not told")
+
+
+def topology(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
+    """Whether the queue's machines are told apart as the profile asks: without, Kueue lets the run wait for ever."""
+    queue, listed = answers("cluster-queue"), answers("flavors")
+    for how, label in wanted.site.topology.items():
+        told = f"The profile has the workers together by {label} ({how})"
+        if not queue or not listed:
+            yield from unread(
+                "topology", f"{told}, and what the machines are cannot be read", listed if queue else queue
+            )
+            return
+        known = [one for one in map(listed.named, flavors_of(queue.value)) if one is not None]
+        named = {text(one, "spec", "topologyName") for one in known} - {""}
+        if not named:
+            do = "Leave topology out of the profile, or ask an administrator for one of the queue's flavors"
+            yield Finding("topology", "problem", f"{told}, and the queue's machines have no topology", do)
+            return
+        every = answers("topologies")
+        if not every:
+            yield from unread("topology", f"{told}; whether {' or '.join(sorted(named))} has such a level", every)
+            return
+        levels = [text(level, "nodeLabel") for one in every.items if name_of(one) in named for level in _levels(one)]
+        if label in levels:
+            yield Finding("topology", "ok", f"{told}, which the queue's machines are told apart by")
+        else:
+            do = closest(label, levels) if levels else "Ask an administrator which there are"
+            yield Finding("topology", "problem", f"{told}, and the queue's topology has no such level", do)
+
+
+def _levels(found: Object) -> list[Object]:
+    return maps(found, "spec", "levels")
 
 
 def flavors_of(cluster_queue: Mapping[str, Any]) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from jobq_magic.cluster.choosing import by_name, ranked, takes_work
+from jobq_magic.cluster.meaning.parts import Object, condition, name_of, section, text, words
 from jobq_magic.cluster.preflight.answers import Answer, Answers, unread
 from jobq_magic.cluster.preflight.wanted import Wanted
 from jobq_magic.errors import closest
@@ -25,36 +27,35 @@ def queue(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
     name = wanted.queue or DEFAULT
     found = queue_of(listed, single, name)
     if found is None:
-        yield from _no_queue(listed, single, wanted)
+        yield from _no_queue(answers, wanted)
         return
     told = f"The queue {name} of {wanted.namespace}"
-    condition = _condition(found, "Active")
-    if (found.get("spec") or {}).get("stopPolicy") in _HELD:
-        yield Finding("queue", "warning", f"{told} {_STOPPED}", _others(listed, name))
-    elif condition.get("status") == "False" and condition.get("reason") != "ClusterQueueIsInactive":
-        message = str(condition.get("message") or condition.get("reason") or "it says no reason").rstrip(".")
-        yield Finding("queue", "problem", f"{told} takes no work: {message}", _others(listed, name))
+    state = condition(found, "Active")
+    if text(found, "spec", "stopPolicy") in _HELD:
+        yield Finding("queue", "warning", f"{told} {_STOPPED}", _others(answers, name))
+    elif state.get("status") == "False" and state.get("reason") != "ClusterQueueIsInactive":
+        yield Finding("queue", "problem", f"{told} takes no work: {_why(state)}", _others(answers, name))
     else:
-        leads = (found.get("spec") or {}).get("clusterQueue", "")
+        leads = text(found, "spec", "clusterQueue")
         yield Finding("queue", "ok", f"{told} is there, and leads to the ClusterQueue {leads}")
 
 
-def _no_queue(listed: Answer, single: Answer, wanted: Wanted) -> Iterator[Finding]:
-    names = listed.names() if listed else ()
+def _no_queue(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
+    listed, single = answers("queues"), answers("queue")
+    clusters = by_name(answers("cluster-queues").items)
+    names = [name_of(one) for one in ranked(listed.items, clusters)]
     if not wanted.queue and (listed or single.how == "missing"):
         do = f"Name one of {', '.join(names)}: --queue {names[0]}" if names else _ask_for_queue(wanted)
         yield Finding("queue", "problem", f"No queue is named, and {wanted.namespace} has none called {DEFAULT}", do)
     elif listed or single.how == "missing":
         what = f"There is no queue {wanted.queue} in {wanted.namespace}"
-        do = (
-            closest(wanted.queue, names)
-            if names
-            else _ask_for_queue(wanted)
-            if listed
-            else "Ask which queues there are"
-        )
-        if names and do.startswith("Did"):
-            do = f"{do} There {'is' if len(names) == 1 else 'are'} {', '.join(names)}"
+        near = closest(wanted.queue, names) if names else ""
+        if near.startswith("Did"):
+            do = f"{near} There {'is' if len(names) == 1 else 'are'} {', '.join(names)}"
+        elif names:
+            do = f"Known: {', '.join(names)}"
+        else:
+            do = _ask_for_queue(wanted) if listed else "Ask which queues there are"
         yield Finding("queue", "problem", what, do)
     else:
         unknown = f"Whether the queue {wanted.queue or DEFAULT} exists cannot be read"
@@ -73,7 +74,7 @@ def queue_of(listed: Answer, single: Answer, name: str) -> Mapping[str, Any] | N
 def cluster_queue_of(answers: Answers, wanted: Wanted) -> str:
     """The name of the ClusterQueue that the queue leads to; "" where that is not known."""
     found = queue_of(answers("queues"), answers("queue"), wanted.queue or DEFAULT)
-    return str(((found or {}).get("spec") or {}).get("clusterQueue", ""))
+    return text(found, "spec", "clusterQueue")
 
 
 def cluster_queue(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
@@ -83,25 +84,24 @@ def cluster_queue(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
     if not name or found.how == "unasked":
         return
     told = f"The ClusterQueue {name}"
-    do = _others(answers("queues"), wanted.queue or DEFAULT)
+    do = _others(answers, wanted.queue or DEFAULT)
     if found.how == "missing":
         yield Finding("cluster-queue", "problem", f"{told} does not exist, which the queue leads to", do)
         return
     if not found:
         local = queue_of(answers("queues"), answers("queue"), wanted.queue or DEFAULT)
-        inactive = _condition(local or {}, "Active")
+        inactive = condition(local, "Active")
         if inactive.get("reason") == "ClusterQueueIsInactive":
             yield Finding("cluster-queue", "problem", f"{told} takes no work", do)
         else:
             yield from unread("cluster-queue", f"{told} cannot be read, and what it has is not known", found)
         return
-    condition = _condition(found.value, "Active")
-    spec = found.value.get("spec") or {}
+    state = condition(found.value, "Active")
+    spec = section(found.value, "spec")
     if spec.get("stopPolicy") in _HELD:
         yield Finding("cluster-queue", "warning", f"{told} {_STOPPED}", do)
-    elif condition.get("status") == "False":
-        message = str(condition.get("message") or condition.get("reason") or "it says no reason").rstrip(".")
-        yield Finding("cluster-queue", "problem", f"{told} takes no work: {message}", do)
+    elif state.get("status") == "False":
+        yield Finding("cluster-queue", "problem", f"{told} takes no work: {_why(state)}", do)
     elif (labels := _labels(answers("namespace"))) is not None and not _selects(spec.get("namespaceSelector"), labels):
         what = f"{told} takes nothing from {wanted.namespace}: its namespaceSelector is for others"
         yield Finding("cluster-queue", "problem", what, do or "Ask an administrator to let the namespace in")
@@ -169,26 +169,21 @@ def _checks(spec: Mapping[str, Any]) -> list[str]:
     return [str(one) for one in spec.get("admissionChecks") or ()] + [str(one["name"]) for one in strategy]
 
 
-def _others(listed: Answer, name: str) -> str:
-    """Queues of the namespace that take work."""
-    open_ones = [
-        one["metadata"]["name"]
-        for one in listed.items
-        if one["metadata"]["name"] != name
-        and (one.get("spec") or {}).get("stopPolicy") not in _HELD
-        and _condition(one, "Active").get("status") != "False"
-    ]
+def _why(state: Object) -> str:
+    return (text(state, "message") or text(state, "reason") or "it says no reason").rstrip(".")
+
+
+def _others(answers: Answers, name: str) -> str:
+    """Queues of the namespace that take work, the best first."""
+    clusters = by_name(answers("cluster-queues").items)
+    others = [one for one in ranked(answers("queues").items, clusters) if name_of(one) != name]
+    open_ones = [name_of(one) for one in others if takes_work(one, clusters)]
     asking = "Ask an administrator when it will take work"
-    return f"Use another queue: {', '.join(sorted(open_ones))}. {asking}" if open_ones else asking
-
-
-def _condition(found: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
-    conditions = (found.get("status") or {}).get("conditions") or ()
-    return next((one for one in conditions if one.get("type") == kind), {})
+    return f"Use another queue: {', '.join(open_ones)}. {asking}" if open_ones else asking
 
 
 def _labels(namespace: Answer) -> Mapping[str, str] | None:
-    return namespace.value["metadata"].get("labels") or {} if namespace else None
+    return words(namespace.value, "metadata", "labels") if namespace else None
 
 
 def _selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:

@@ -88,31 +88,29 @@ def claims(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
     for name, only_read in wanted.claims().items():
         answer = answers(f"claim/{name}")
         if answer.how == "missing":
-            do = (
-                "Correct --volume, or ask for it: kubectl get pvc -n "
-                + wanted.namespace
-                + " lists those that there are"
-            )
+            do = f"Correct {wanted.names_claim(name)}: kubectl get pvc -n {wanted.namespace} lists those that there are"
             yield Finding("claim", "problem", f"There is no claim {name} in {wanted.namespace}", do)
         elif answer:
-            yield _mounted(name, answer.value, wanted.workers, only_read=only_read)
+            by = wanted.names_claim(name)
+            yield _mounted(name, answer.value, wanted.workers, by, only_read=only_read)
         else:
             yield from unread("claim", f"Whether the claim {name} exists cannot be read", answer, needed=True)
 
 
-def _mounted(name: str, claim: Mapping[str, Any], workers: int, *, only_read: bool) -> Finding:
+def _mounted(name: str, claim: Mapping[str, Any], workers: int, by: str, *, only_read: bool) -> Finding:
     phase = (claim.get("status") or {}).get("phase")
     modes = {*((claim.get("status") or {}).get("accessModes") or (claim.get("spec") or {}).get("accessModes") or ())}
     if phase == "Lost":
         do = "Ask an administrator what became of its volume"
         return Finding("claim", "problem", f"The claim {name} has lost its volume", do)
     if claim["metadata"].get("deletionTimestamp"):
-        return Finding("claim", "problem", f"The claim {name} is being deleted", "Name another one with --volume")
+        return Finding("claim", "problem", f"The claim {name} is being deleted", f"Name another one by {by}")
     if workers > 1 and modes == {"ReadWriteOncePod"}:
         what = f"The claim {name} may be mounted by a single pod, and {workers} workers ask for it"
         return Finding("claim", "problem", what, "Ask for one worker, or for a claim with ReadWriteMany")
     if not only_read and modes == {"ReadOnlyMany"}:
-        do = f"Mount it to be read: --volume {name}:/PATH:ro"
+        read = by == "--volume"
+        do = f"Mount it to be read: --volume {name}:/PATH:ro" if read else f"Name one that can be written by {by}"
         return Finding("claim", "problem", f"The claim {name} can only be read, and is mounted to be written", do)
     if workers > 1 and modes <= {"ReadWriteOnce", "ReadWriteOncePod"}:
         what = f"The claim {name} is mounted on one node at a time: the workers run only where all fit on one"

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from jobq_magic.cluster.amounts import of_pod
+from jobq_magic.cluster.meaning.parts import maps, section, text
+from jobq_magic.runtime.stores import protocol_of
 from jobq_magic.site import Site
 
 __all__ = ["Wanted"]
@@ -47,6 +50,15 @@ class Wanted:
     def requests(self) -> Mapping[str, float]:
         """What one pod asks for, as the scheduler and Kueue count it."""
         return of_pod(self.pod)
+
+    def names_claim(self, name: str) -> str:
+        """What asks for a claim, as it is written."""
+        if protocol_of(self.site.store) == "pvc" and urlsplit(self.site.store).netloc == name:
+            return "store of the profile, or --store"
+        patched = section(self.site.pod_template, "spec")
+        if any(text(each, "persistentVolumeClaim", "claimName") == name for each in maps(patched, "volumes")):
+            return "pod_template of the profile"
+        return "--volume"
 
     def claims(self) -> Mapping[str, bool]:
         """The claims that the pods mount, and whether each is only read."""

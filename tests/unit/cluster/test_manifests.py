@@ -12,14 +12,15 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobq_magic import container
 from jobq_magic.cluster import manifests
 from jobq_magic.cluster.manifests import names
-from jobq_magic.cluster.manifests.facts import Facts
+from jobq_magic.cluster.manifests.facts import Facts, submitter
 from jobq_magic.cluster.manifests.fetching import fetching
 from jobq_magic.cluster.manifests.jobs import MAX_TIME, made
 from jobq_magic.cluster.manifests.patch import patched
 from jobq_magic.cluster.manifests.secrets import EXPIRES
-from jobq_magic.cluster.manifests.variables import _PATH, HOME
+from jobq_magic.cluster.manifests.variables import HOME
 from jobq_magic.errors import BackendError
 from jobq_magic.image import BuildRequest, Packages, Recipe, User
 from jobq_magic.images import layout
@@ -283,7 +284,7 @@ def test_proxies_are_told_in_both_spellings_and_certificates_to_openssl_and_requ
 
 
 def test_where_things_lie_in_an_image_is_as_images_have_it():
-    assert (HOME, _PATH) == (layout.HOME, layout.PATH)
+    assert (HOME, container.PATH) == (layout.HOME, layout.PATH)
 
 
 # Who the cell is.
@@ -516,3 +517,23 @@ def test_whatever_anybody_may_ask_for_is_a_job_that_kubernetes_can_take(options,
     for number in ("parallelism", "completions", "ttlSecondsAfterFinished"):
         assert 0 < made["spec"][number] < 2**31
     assert 0 < made["spec"].get("activeDeadlineSeconds", 1) < 2**31
+
+
+@pytest.mark.parametrize(
+    ("login", "hub", "whose"),
+    [("ada", "", "ada"), ("root", "", "ada@lab"), ("jovyan", "grace", "grace"), ("jovyan", "", "ada@lab")],
+)
+def test_a_run_is_that_of_a_person_whatever_the_container_calls_everybody(tmp_path, monkeypatch, login, hub, whose):
+    path = tmp_path / "config"
+    known = {
+        "current-context": "lab",
+        "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "ada@lab"}}],
+        "clusters": [{"name": "lab", "cluster": {"server": "https://127.0.0.1"}}],
+        "users": [{"name": "ada@lab", "user": {}}],
+    }
+    path.write_text(json.dumps(known))
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    monkeypatch.setenv("JUPYTERHUB_USER", hub)
+    assert submitter(login, Site()) == whose
+    path.write_text("")
+    assert submitter("root", Site()) == (hub or "root")

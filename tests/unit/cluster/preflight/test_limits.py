@@ -58,6 +58,23 @@ def test_who_asks_for_nothing_has_what_the_namespace_gives_and_the_ratio_of_that
     assert "more than 2 times the cpu" in what
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({}, "0.1 cpus for certain, and at most 1 cpu and 512Mi of memory"),
+        ({"cpus": 2}, "at most 512Mi of memory"),
+        ({"cpus": 2, "memory": "1Gi"}, ""),
+    ],
+)
+def test_what_the_namespace_makes_of_a_cell_that_asks_for_nothing_is_said(asked, said):
+    seen = ranges(default={"cpu": "1", "memory": "512Mi"}, defaultRequest={"cpu": "100m", "memory": "512Mi"})
+    ((_, level, what, do),) = told(limits.limit_ranges(seen, wanted(**asked)))
+    assert level == "ok"
+    default = f". A cell that does not say gets {said}" if said else ""
+    assert what == f"The pods are within the limits of team-blue{default}"
+    assert bool(do) == bool(said)
+
+
 def quota(hard, used=None, limit_ranges=None, **spec):
     found = named("team", spec={"hard": hard, **spec}, status={"hard": hard, "used": used or {}})
     return answers(resource_quotas=listed(found), limit_ranges=limit_ranges or listed())

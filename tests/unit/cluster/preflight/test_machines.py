@@ -53,3 +53,31 @@ def test_images_are_made_for_this_machine_unless_one_is_named(monkeypatch):
     place = Place("lab", "team", "https://lab", inside=False)
     assert wanted_of({"queue": "main"}, Site(), place).machine == "linux/arm64"
     assert wanted_of({"image": "python:3.11"}, Site(), place).machine == ""
+
+
+RACK = Site(topology={"preferred": "example.org/rack"})
+
+
+def racks(*levels, of="racks"):
+    flavor = named("f0", spec={"topologyName": of} if of else {})
+    queue = named("blue", spec={"resourceGroups": [{"flavors": [{"name": "f0"}]}]})
+    known = named("racks", spec={"levels": [{"nodeLabel": level} for level in levels]})
+    return given({"flavors": listed(flavor), "cluster-queue": there(queue), "topologies": listed(known)})
+
+
+@pytest.mark.parametrize(
+    ("found", "level", "do"),
+    [
+        (racks("example.org/rack", "kubernetes.io/hostname"), "ok", ""),
+        (racks("example.org/racks"), "problem", "Did you mean example.org/racks?"),
+        (racks(of=""), "problem", "Leave topology out of the profile"),
+    ],
+)
+def test_workers_are_together_by_a_label_that_the_machines_of_the_queue_are_told_apart_by(found, level, do):
+    ((code, said, _, advice),) = told(machines.topology(found, wanted(RACK)))
+    assert (code, said) == ("topology", level)
+    assert advice.startswith(do)
+
+
+def test_who_asks_for_no_topology_hears_of_none():
+    assert told(machines.topology(racks(of=""), wanted())) == []

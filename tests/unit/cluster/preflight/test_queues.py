@@ -24,8 +24,8 @@ def test_a_queue_that_is_there_is_told_with_where_it_leads():
 @pytest.mark.parametrize(
     ("asked", "there_are", "what", "do"),
     [
-        ("mian", ["main", "gpu"], "There is no queue mian in team-blue", "Did you mean main? There are gpu, main"),
-        ("x", ["main", "gpu"], "There is no queue x in team-blue", "Known: gpu, main"),
+        ("mian", ["main", "gpu"], "There is no queue mian in team-blue", "Did you mean main? There are main, gpu"),
+        ("x", ["main", "gpu"], "There is no queue x in team-blue", "Known: main, gpu"),
         (
             "x",
             [],
@@ -38,6 +38,17 @@ def test_a_queue_that_is_there_is_told_with_where_it_leads():
 def test_a_queue_that_is_not_there_is_answered_with_those_that_are(asked, there_are, what, do):
     seen = answers(queues=listed(*map(local, there_are)))
     assert told(queues.queue(seen, wanted(queue=asked))) == [("queue", "problem", what, do)]
+
+
+def test_queues_are_proposed_with_the_best_first():
+    rare = named("rare", spec={"resourceGroups": [{"flavors": [{"name": "h100", "resources": [
+        {"name": "nvidia.com/gpu", "nominalQuota": "8"}]}]}]})  # fmt: skip
+    there_are = [local("a", leads="rare"), local("b", stopPolicy="Hold"), local("c"), local("main")]
+    seen = answers(queues=listed(*there_are), cluster_queues=listed(rare, named("blue")))
+    ((_, _, _, do),) = told(queues.queue(seen, wanted(queue="zzz")))
+    assert do == "Known: main, c, a, b"
+    ((_, _, _, do),) = told(queues.queue(seen, wanted(queue="b")))
+    assert do.startswith("Use another queue: main, c, a. ")
 
 
 def test_where_none_is_named_kueue_takes_the_default():

@@ -44,6 +44,24 @@ def test_a_claim_exists_and_can_be_mounted_as_it_is_asked_for(found, asked, leve
     assert (code, said, sentence) == ("claim", level, what)
 
 
+@pytest.mark.parametrize(
+    ("site", "asked", "do"),
+    [
+        (Site(), {"volume": ("data:/data",)}, "Correct --volume: kubectl get pvc -n team-blue"),
+        (Site(store="pvc://data/runs"), {}, "Correct store of the profile, or --store: kubectl get pvc"),
+        (
+            Site(pod_template={"spec": {"volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "data"}}]}}),
+            {},
+            "Correct pod_template of the profile: kubectl get pvc",
+        ),
+    ],
+)
+def test_what_names_a_claim_that_is_not_there_is_told(site, asked, do):
+    ((_, level, _, advice),) = told(references.claims(given({"claim/data": missing()}), wanted(site, **asked)))
+    assert level == "problem"
+    assert advice.startswith(do)
+
+
 SITE = Site(
     service_account="runner",
     pull_secrets=("registry",),
