@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import json
-import math
 import os
 import posixpath
 import stat
@@ -12,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jobq_magic import handover
+from jobq_magic import container, handover
 from jobq_magic.bundle import neutral
 from jobq_magic.engine.client import Engine, Refused
 from jobq_magic.engine.containers import Mount, Wanted
@@ -31,18 +30,12 @@ LABEL = "jobq.run"
 FOLDER = "jobq.folder"
 """Labels of our containers."""
 _BUNDLE = "/opt/jobq/bundle"
-_PATH = "/opt/jobq/path"
-"""Where images have the bundle and the runtime; `images.layout` says so too, and a test compares."""
+"""Where images have the bundle; `images.layout` says so too, and a test compares."""
 _RUNS = "/run/jobq"
-_OURS = ("/opt/jobq/", f"{_RUNS}/", "/proc/", "/sys/")
 _LEAST = 6 << 20
 """Bytes of memory below which the engine makes no container."""
 _LEAST_CPUS = 0.01
 """CPUs below which the kernel takes no quota."""
-_HIDES = frozenset(
-    {"/", "/bin", "/dev", "/lib", "/lib64", "/opt", "/proc", "/sys", "/usr", "/usr/bin", "/usr/lib", "/usr/local"}
-)
-"""Where a volume hides what starts the cell, or the engine refuses it."""
 
 
 def name_of(run: Run, attempt: int) -> str:
@@ -75,18 +68,7 @@ def check(engine: Engine, spec: Mapping[str, Any]) -> None:
     taken: set[str] = set()
     for volume in spec.get("volume") or ():
         _check_volume(engine, volume)
-        target = posixpath.normpath(_mount(volume).target)
-        if target in _HIDES or f"{target}/".startswith(_OURS):
-            raise BackendError(
-                "volume",
-                f"--volume {volume}: a volume at {target} would hide what runs the cell",
-                do="Choose a folder of its own, for example /data",
-            )
-        if target in taken:
-            raise BackendError(
-                "volume", f"--volume {volume}: there is another one at {target}", do="Choose two folders"
-            )
-        taken.add(target)
+        container.place(volume, taken)
 
 
 def wanted(engine: Engine, run: Run, attempt: int, image: str) -> Wanted:
@@ -171,11 +153,10 @@ def _check_volume(engine: Engine, volume: str) -> None:
 
 def _mount(volume: str) -> Mount:
     """`/data:/data:ro`, or a volume of the engine by its name; other folders were made whole where they were read."""
-    source, _, rest = volume.partition(":")
-    target, _, mode = rest.partition(":")
-    if source.startswith("/"):
-        return Mount(posixpath.normpath(source), target, mode == "ro")
-    return Mount(source, target, mode == "ro", "volume")
+    told = container.Volume(volume)
+    if told.source.startswith("/"):
+        return Mount(posixpath.normpath(told.source), told.target, told.read_only)
+    return Mount(told.source, told.target, told.read_only, "volume")
 
 
 def _submitter(engine: Engine) -> str:
@@ -221,13 +202,7 @@ def _open_to_others(run: Run, attempt: int) -> None:
 def _environment(run: Run, own_user: bool) -> dict[str, str]:
     """What the container's processes have in their environment, beside what the image and the secrets say."""
     manifest = json.loads((run.paths.bundle / "manifest.json").read_bytes())
-    environment = {name: value for name, value in (run.spec.get("env") or {}).items() if value is not None}
-    if "PYTHONPATH" in environment:
-        environment["PYTHONPATH"] = f"{_PATH}:{environment['PYTHONPATH']}"
-    if cpus := run.spec.get("cpus"):
-        # A share of the CPUs hides none of them: libraries would start a thread for each, which block each other.
-        threads = str(max(1, math.ceil(cpus)))
-        environment = {"OMP_NUM_THREADS": threads, "PYTHON_CPU_COUNT": threads, **environment}
+    environment = {**container.threads(run.spec), **container.environment(run.spec)}
     if not own_user:  # whoever submits is unknown in the image, and programs that ask for a name should have one
         environment = {"USER": _name(), "LOGNAME": _name(), **environment}
     return {

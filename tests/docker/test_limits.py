@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from jobq_magic import container
 from jobq_magic.backends import dockerrun
 from jobq_magic.backends.docker import DockerBackend
 from jobq_magic.engine import containers
@@ -195,7 +196,7 @@ def test_another_folder_in_the_place_of_the_runs_is_told(place, tmp_path, monkey
 
 
 def test_the_paths_in_the_command_are_those_of_images():
-    assert (dockerrun._BUNDLE, dockerrun._PATH) == (layout.BUNDLE, layout.PATH)
+    assert (dockerrun._BUNDLE, container.PATH) == (layout.BUNDLE, layout.PATH)
     assert contained._HOME == layout.HOME
 
 

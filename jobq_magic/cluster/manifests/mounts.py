@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from jobq_magic.cluster.manifests.facts import Facts
 from jobq_magic.cluster.manifests.names import name_of
+from jobq_magic.container import Volume
 from jobq_magic.runtime.artifacts import DOCKER
 from jobq_magic.runtime.pod import FOLDER, SECRET
 from jobq_magic.runtime.stores import volume_of
@@ -44,10 +45,9 @@ def mounted(facts: Facts) -> list[Mounted]:
 
 def claim_of(volume: str) -> tuple[str, str, str, bool]:
     """What `CLAIM/FOLDER:/WHERE:ro` names: claim, folder in it, where it is mounted, and whether for reading alone."""
-    source, _, rest = volume.partition(":")
-    target, _, mode = rest.partition(":")
-    claim, _, folder = source.partition("/")
-    return claim, folder.strip("/"), target, mode == "ro"
+    told = Volume(volume)
+    claim, _, folder = told.source.partition("/")
+    return claim, folder.strip("/"), told.target, told.read_only
 
 
 def _claims(facts: Facts) -> list[Mounted]:

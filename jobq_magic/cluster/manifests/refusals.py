@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from jobq_magic import container
 from jobq_magic.cluster.manifests.mounts import claim_of
 from jobq_magic.errors import BackendError
 
 __all__ = ["refuse"]
 
 _DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
-_HIDES = frozenset(
-    {"/", "/bin", "/dev", "/etc", "/lib", "/lib64", "/opt", "/proc", "/run", "/sys", "/usr", "/usr/bin", "/usr/lib",
-     "/usr/local", "/var", "/var/run"}
-)  # fmt: skip
-"""Where a volume hides what starts the cell."""
-_OURS = re.compile(r"(?:/opt/jobq|/run/jobq[^/]*|/proc|/sys|/var/run/secrets)(?:/.*)?")
 _LABELS = re.compile(r"jobq\..*|(?:kueue\.x-k8s\.io|batch\.kubernetes\.io)/.*|job-name|controller-uid|.*/managed-by")
 """Labels that somebody reads something from: ours, Kueue's, the Job controller's."""
 
@@ -40,7 +34,7 @@ def refuse(spec: Mapping[str, Any]) -> None:
 
 
 def _volume(volume: str, taken: set[str]) -> None:
-    claim, folder, target, _ = claim_of(volume)
+    claim, folder, _, _ = claim_of(volume)
     told = f"--volume {volume}"
     if not claim:
         what = f"{told}: a folder of this machine is not on the cluster"
@@ -51,10 +45,4 @@ def _volume(volume: str, taken: set[str]) -> None:
         raise BackendError("volume", what, do="Small letters, digits, '-' and '.' may be in it")
     if ".." in folder.split("/"):
         raise BackendError("volume", f"{told}: {folder} leads out of the claim", do="Name a folder in it")
-    path = posixpath.normpath(target)
-    if path in _HIDES or _OURS.fullmatch(path):
-        what = f"{told}: a volume at {path} would hide what runs the cell"
-        raise BackendError("volume", what, do="Choose a folder of its own, for example /data")
-    if path in taken:
-        raise BackendError("volume", f"{told}: there is another one at {path}", do="Choose two folders")
-    taken.add(path)
+    container.place(volume, taken)

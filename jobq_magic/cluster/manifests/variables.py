@@ -5,10 +5,10 @@ Secrets are not among it: a manifest can be read by whoever may look at Jobs.
 
 from __future__ import annotations
 
-import math
 import posixpath
 from typing import Any
 
+from jobq_magic import container
 from jobq_magic.cluster.manifests import mounts
 from jobq_magic.cluster.manifests.facts import Facts
 from jobq_magic.cluster.manifests.names import label_value, name_of
@@ -18,7 +18,6 @@ from jobq_magic.runtime.manifest import LABELS
 __all__ = ["HOME", "environment"]
 
 HOME = "/home/jobq"
-_PATH = "/opt/jobq/path"
 """Of images; `images.layout` says so too, and a test compares."""
 _INDEX = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
 _PORT = "29500"
@@ -27,10 +26,8 @@ _PORT = "29500"
 
 def environment(facts: Facts, grace: int) -> list[dict[str, Any]]:
     """The variables in their order: what the site needs, what workers are told, what was asked for, ours."""
-    asked = {name: text for name, text in (facts.spec.get("env") or {}).items() if text is not None}
-    if "PYTHONPATH" in asked:
-        asked["PYTHONPATH"] = f"{_PATH}:{asked['PYTHONPATH']}"
-    common = {**_home(facts), **_site(facts), **_threads(facts), **_rendezvous(facts), **asked}
+    asked = container.environment(facts.spec)
+    common = {**_home(facts), **_site(facts), **container.threads(facts.spec), **_rendezvous(facts), **asked}
     return [_variable(name, value) for name, value in {**common, **_ours(facts, grace)}.items()]
 
 
@@ -51,14 +48,6 @@ def _site(facts: Facts) -> dict[str, Any]:
         path = posixpath.join(mounts.CERTIFICATES, facts.site.ca.partition("/")[2])
         known |= {"SSL_CERT_FILE": path, "REQUESTS_CA_BUNDLE": path}
     return known
-
-
-def _threads(facts: Facts) -> dict[str, Any]:
-    """A share of the CPUs hides none of them: libraries would start a thread for each, which block each other."""
-    if not (cpus := facts.spec.get("cpus")):
-        return {}
-    threads = str(max(1, math.ceil(cpus)))
-    return {"OMP_NUM_THREADS": threads, "PYTHON_CPU_COUNT": threads}
 
 
 def _rendezvous(facts: Facts) -> dict[str, Any]:
