@@ -91,7 +91,7 @@ def run(job: Job, *, supervised: bool = False) -> int:
         0 where the cell ended well, 1 where it raised, 2 where it could not be started.
     """
     os.makedirs(job.out, exist_ok=True)
-    order = outputs.take_over(job.out)
+    order = outputs.take_over(job.out, outputs.caller(os.getppid()) if supervised else outputs.nobody)
     if not supervised:
         outputs.sample_in_background(order)
     display.install(order.display)

@@ -8,14 +8,18 @@ is killed (`spill`). Beside them `order` says how the streams and the displays l
 which says that at that time the three files were that long. Where only one of them grew between two samples their
 order is exact; that is so for everything that goes through `sys.stdout`, `sys.stderr` and displays. What is written
 past them (child processes, C code) is placed by the samples that `sample` takes every 50 ms.
+
+What comes after a quiet moment is not to wait for the next of these looks: the supervisor is called.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -24,15 +28,48 @@ from .spill import Spill, keep_room
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 SAMPLE_PERIOD = 0.05
 
 
-class Order:
-    """Writes the samples. Any number of processes may hold one on the same attempt."""
+def nobody() -> None:
+    """Calls nobody."""
 
-    def __init__(self, folder: str) -> None:
+
+def caller(supervisor: int) -> Callable[[], None]:
+    """What has the supervisor look at once: it waits for the end of a child, and this looks like one.
+
+    At most once a period, so that a job that says much is looked at as often as any other.
+
+    Args:
+        supervisor: the parent of this process. Where it is that no more, nobody is called.
+    """
+    due = 0.0
+
+    def call() -> None:
+        nonlocal due
+        now = time.monotonic()
+        if now < due or os.getppid() != supervisor:
+            return
+        due = now + SAMPLE_PERIOD
+        with contextlib.suppress(OSError):
+            os.kill(supervisor, signal.SIGCHLD)
+
+    return call
+
+
+class Order:
+    """Writes the samples. Any number of processes may hold one on the same attempt.
+
+    Args:
+        folder: of the attempt.
+        call: called after each sample.
+    """
+
+    def __init__(self, folder: str, call: Callable[[], None] = nobody) -> None:
+        self._call = call
         append = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         names = ("stdout", "stderr", "displays.jsonl")
         self._files = [os.open(os.path.join(folder, name), append, 0o600) for name in names]
@@ -60,6 +97,7 @@ class Order:
                 except OSError:
                     return
                 self._last = sizes
+                self._call()
 
     def display(self, message: dict[str, Any]) -> None:
         """Adds one display at its place."""
@@ -124,16 +162,22 @@ def flush_stdout() -> None:
         return
 
 
-def take_over(folder: str) -> Order:
-    """Makes the files of an attempt this process' standard streams, for itself and for all its children."""
-    order = Order(folder)
+def take_over(folder: str, call: Callable[[], None] = nobody) -> Order:
+    """Makes the files of an attempt this process' standard streams, for itself and for all its children.
+
+    Args:
+        folder: of the attempt.
+        call: called when there is something to look at, after a quiet moment.
+    """
+    order = Order(folder, call)
     keep_room(folder)
     with open(os.devnull) as nothing:
         os.dup2(nothing.fileno(), 0)
     for number in (1, 2):
         os.dup2(order._files[number - 1], number)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115 - it stays open
-    sys.stdout = io.TextIOWrapper(_buffer(folder), encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    buffer = _buffer(folder, call)
+    sys.stdout = io.TextIOWrapper(buffer, encoding="utf-8", errors="backslashreplace", line_buffering=True)
     unbuffered = _Whole(2, "wb", closefd=False)
     stderr = _Stderr(unbuffered, encoding="utf-8", errors="backslashreplace", write_through=True)
     stderr.order = order
@@ -142,9 +186,9 @@ def take_over(folder: str) -> Order:
     return order
 
 
-def _buffer(folder: str) -> Any:
+def _buffer(folder: str, call: Callable[[], None]) -> Any:
     try:
-        return Spill(os.path.join(folder, "spill"), 1)
+        return Spill(os.path.join(folder, "spill"), 1, call)
     except OSError:  # no room, or no mappings on this file system: a write a line, then
         return io.BufferedWriter(_Whole(1, "wb", closefd=False), 1 << 16)
 

@@ -72,6 +72,7 @@ class Spill:
     Args:
         path: of the small file; made, and refused where there is no room for it.
         file: where it drains to; opened for appending.
+        call: called when it was drained after a quiet moment.
 
     Raises:
         OSError: the file cannot be made.
@@ -83,7 +84,7 @@ class Spill:
     _drained: int
     """Up to where the mapping is drained."""
 
-    def __init__(self, path: str, file: int) -> None:
+    def __init__(self, path: str, file: int, call: Callable[[], None] = lambda: None) -> None:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             # Room is taken now: a mapping of a file that the disk has no room for ends the process with SIGBUS.
@@ -93,6 +94,7 @@ class Spill:
             os.close(handle)
         self._mark = _Mark(self._map)
         self._file = file
+        self._call = call
         self._stdout = os.path.join(os.path.dirname(path), "stdout")
         self._lock = threading.RLock()
         self._draining = self._full = self._forked = False
@@ -176,6 +178,7 @@ class Spill:
         self._quiet = False
         self._woken.set()
         self._try_to_drain()
+        self._call()
 
     def _try_to_drain(self, *_: Any) -> None:
         try:
