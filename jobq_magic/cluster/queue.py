@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING
 
 from jobq_magic.cluster.capacity import Capacity, capacity
 from jobq_magic.cluster.kinds import VISIBILITY, kueue_version, visible
-from jobq_magic.cluster.place import Line, line_of, place_of
+from jobq_magic.cluster.place import Line, line_of
 from jobq_magic.cluster.refusals import Answered, Forbidden, Missing
 from jobq_magic.errors import BackendError
-from jobq_magic.snapshot import PlaceTold
 
 if TYPE_CHECKING:
     from jobq_magic.cluster.client import Api
 
-__all__ = ["Lines", "asked", "lines", "position"]
+__all__ = ["Lines", "asked", "lines"]
 
 FIRST = 2.0
 """Seconds between two questions of one queue, while its answers change."""
@@ -195,17 +194,3 @@ def lines(api: Api) -> Lines:
         if found is None:
             found = _KEPT[api] = Lines(api)
         return found
-
-
-def position(api: Api, namespace: str, queue: str, workload: str, changed: Hashable = None) -> PlaceTold:
-    """Where a Workload stands, by the visibility API alone; `status.read` with its line tells more.
-
-    Args:
-        api: the cluster.
-        namespace: of the queue.
-        queue: its name.
-        workload: the name of the Workload.
-        changed: as for `Lines.line`.
-    """
-    line = lines(api).line(namespace, queue, changed)
-    return place_of({"metadata": {"name": workload}, "spec": {"queueName": queue}}, line=line)

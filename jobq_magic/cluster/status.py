@@ -55,8 +55,6 @@ class Standing:
     """While it waits for its turn."""
     over: bool = False
     """The Job is finished, failed, given up or gone: it will not go on by itself."""
-    begun: bool = False
-    """The container of its first worker runs, or has run: there is a log."""
 
 
 def read(
@@ -79,32 +77,31 @@ def read(
     newest = _newest(objects.pods)
     each = [pods.read(newest[rank], objects.events) if rank in newest else None for rank in range(max(1, workers))]
     told = tuple(_told(rank, newest.get(rank), one) for rank, one in enumerate(each))
-    begun = bool(each[0] and each[0].begun)
     job, workload = objects.job, objects.workload
     if job is not None and jobs.held(job):  # that its pods leave is told once, by the run's own reason
         told = tuple(replace(one, reason="", facts={}) if one.reason == "pod-deleted" else one for one in told)
     if job is None:
-        return _standing(Phase.LOST, Reason(GONE), told, over=True, begun=begun)
+        return _standing(Phase.LOST, Reason(GONE), told, over=True)
     if end := jobs.end(job):
         phase = Phase.SUCCEEDED if end.good else Phase.FAILED
-        return _standing(phase, _how(end, each), told, over=True, begun=begun)
+        return _standing(phase, _how(end, each), told, over=True)
     if text(job, "metadata", "deletionTimestamp"):
-        return _standing(Phase.STOPPING, Reason(GONE), told, begun=begun)
+        return _standing(Phase.STOPPING, Reason(GONE), told)
     if end := jobs.ending(job):
-        return _standing(Phase.COLLECTING, NOTHING if end.good else _how(end, each), told, begun=begun)
+        return _standing(Phase.COLLECTING, NOTHING if end.good else _how(end, each), told)
     if workload is not None and not workloads.replaced(workload):
         verdict = workloads.read(workload, objects.others, now)
         if verdict.state == "waits":
-            return _waiting(objects, verdict.reason, told, capacity, line, now, begun)
+            return _waiting(objects, verdict.reason, told, capacity, line, now)
         if verdict.state in ("paused", "given-up"):
-            return _inactive(verdict, told, each, begun)
+            return _inactive(verdict, told, each)
         if verdict.state == "elsewhere" and not objects.pods:
-            return _standing(Phase.STARTING, verdict.reason, told, begun=begun)
+            return _standing(Phase.STARTING, verdict.reason, told)
         if jobs.held(job) and not any(each):
             return _standing(Phase.STARTING, _held(workload, now), told)
     elif jobs.held(job):
-        return _standing(Phase.QUEUED, jobs.unheard(job, objects.events, now), told, begun=begun)
-    return _with_pods(objects, each, told, workers, begun)
+        return _standing(Phase.QUEUED, jobs.unheard(job, objects.events, now), told)
+    return _with_pods(objects, each, told, workers)
 
 
 def _standing(
@@ -114,9 +111,8 @@ def _standing(
     *,
     place: PlaceTold | None = None,
     over: bool = False,
-    begun: bool = False,
 ) -> Standing:
-    return Standing(phase.value, reason.code, dict(reason.facts), each, place, over=over, begun=begun)
+    return Standing(phase.value, reason.code, dict(reason.facts), each, place, over=over)
 
 
 def _waiting(
@@ -126,7 +122,6 @@ def _waiting(
     capacity: Capacity | None,
     line: Line | None,
     now: float,
-    begun: bool,
 ) -> Standing:
     workload = objects.workload or {}
     hopeless = reason.code in HOPELESS
@@ -137,7 +132,7 @@ def _waiting(
     if not reason.code and place.position is not None and place.position > 1:
         reason = Reason("in-line")  # Kueue says nothing of whoever is not at the head of its queue
     reason = _advised(reason, workload, capacity)
-    return _standing(Phase.QUEUED, reason, each, place=place, begun=begun)
+    return _standing(Phase.QUEUED, reason, each, place=place)
 
 
 def _waited(workload: Object, now: float) -> bool:
@@ -168,14 +163,12 @@ def _advised(reason: Reason, workload: Object, capacity: Capacity | None) -> Rea
     return reason
 
 
-def _inactive(
-    verdict: workloads.Verdict, told: tuple[WorkerTold, ...], each: Sequence[pods.Pod | None], begun: bool
-) -> Standing:
+def _inactive(verdict: workloads.Verdict, told: tuple[WorkerTold, ...], each: Sequence[pods.Pod | None]) -> Standing:
     leaving = any(one and one.state in ("running", "leaving") for one in each)
     if verdict.state == "paused":
-        return _standing(Phase.PAUSED, Reason("pausing") if leaving else verdict.reason, told, begun=begun)
+        return _standing(Phase.PAUSED, Reason("pausing") if leaving else verdict.reason, told)
     phase = Phase.COLLECTING if leaving else Phase.FAILED
-    return _standing(phase, verdict.reason, told, over=not leaving, begun=begun)
+    return _standing(phase, verdict.reason, told, over=not leaving)
 
 
 def _held(workload: Object, now: float) -> Reason:
@@ -189,23 +182,20 @@ def _with_pods(
     each: Sequence[pods.Pod | None],
     told: tuple[WorkerTold, ...],
     workers: int,
-    begun: bool,
 ) -> Standing:
     job = objects.job or {}
     there = [one for one in each if one]
     if len(there) < workers:
         made = [when for pod in objects.pods if (when := moment(pod, "metadata", "creationTimestamp")) is not None]
         if refused := jobs.refusal(job, objects.events, max(made, default=None)):
-            return _standing(Phase.STARTING, refused, told, begun=begun)
+            return _standing(Phase.STARTING, refused, told)
     if there and len(there) == workers and all(one.state == "succeeded" for one in there):
-        return _standing(Phase.COLLECTING, NOTHING, told, begun=begun)
+        return _standing(Phase.COLLECTING, NOTHING, told)
     reason = _worst(each, told, workers)
     if any(one.state == "failed" and not one.disrupted for one in there):
         phase = Phase.STARTING if jobs.tries_again(job, _failures(objects)) else Phase.COLLECTING
-        return _standing(
-            phase, Reason("tried-again", reason.facts) if phase is Phase.STARTING else reason, told, begun=begun
-        )
-    return _standing(Phase.STARTING, reason, told, begun=begun)
+        return _standing(phase, Reason("tried-again", reason.facts) if phase is Phase.STARTING else reason, told)
+    return _standing(Phase.STARTING, reason, told)
 
 
 def _failures(objects: Objects) -> list[Object]:

@@ -25,8 +25,6 @@ class Pod:
     state: str
     """`waiting`, `running`, `succeeded`, `failed`, or `leaving`: it is being removed while it runs."""
     reason: Reason = NOTHING
-    begun: bool = False
-    """Its main container runs, or has run."""
     disrupted: bool = False
     """Its end is not the cell's: somebody else took its place or its node, and the Job makes another."""
 
@@ -68,21 +66,20 @@ def read(pod: Object, events: Sequence[Object] = ()) -> Pod:
     main = _main(pod)
     state = section(main, "state")
     runs = state.get("running") is not None  # what is beside it may be empty
-    begun = runs or bool(section(state, "terminated")) or _restarts(main)
     disruption = _disruption(pod)
     ended = section(state, "terminated")
     if phase == "Succeeded" or (ended and ended.get("exitCode") == 0 and phase != "Failed"):
-        return Pod("succeeded", begun=begun)
+        return Pod("succeeded")
     if leaving and (phase == "Failed" or ended) and not disruption:
-        return Pod("leaving", Reason("pod-deleted").but(node=node(pod)), begun, disrupted=True)
+        return Pod("leaving", Reason("pod-deleted").but(node=node(pod)), disrupted=True)
     if phase == "Failed" or ended:
         reason = _end(pod, main, disruption)
-        return Pod("failed", reason.but(node=node(pod)), begun, disrupted=bool(disruption))
+        return Pod("failed", reason.but(node=node(pod)), disrupted=bool(disruption))
     if disruption or leaving:
-        return Pod("leaving", (disruption or Reason("pod-deleted")).but(node=node(pod)), begun, disrupted=True)
+        return Pod("leaving", (disruption or Reason("pod-deleted")).but(node=node(pod)), disrupted=True)
     if runs:
-        return Pod("running", _silent(pod, told), begun=True)
-    return Pod("waiting", _why_it_waits(pod, main, told), begun)
+        return Pod("running", _silent(pod, told))
+    return Pod("waiting", _why_it_waits(pod, main, told))
 
 
 def _main(pod: Object) -> Object:
@@ -90,10 +87,6 @@ def _main(pod: Object) -> Object:
     first = next((text(each, "name") for each in maps(pod, "spec", "containers")), "")
     statuses = maps(pod, "status", "containerStatuses")
     return next((each for each in statuses if text(each, "name") == first), statuses[0] if statuses else {})
-
-
-def _restarts(main: Object) -> bool:
-    return bool(number(main, "restartCount"))
 
 
 _DISRUPTIONS = {
