@@ -46,6 +46,7 @@ def counted() -> list[Row]:
         took, cpu = time.monotonic() - began, _used(process) - used
         asked = list(seen)
         cluster, ours = _cluster(here), _phases(here)
+        has = f"{process.num_threads()} threads, {process.memory_info().rss / 2**20:.0f} MiB"
         process.terminate()
     plain = [path for path in asked if b"watch=true" not in path and b"follow=true" not in path]
     streams = len(asked) - len(plain)
@@ -54,7 +55,7 @@ def counted() -> list[Row]:
     what = f"{RUNS} runs queued, quota for {QUOTA}"
     return [
         Row(f"{what}: requests beyond watches", rate, 0.0, 0.0, "<= 1/s", rate <= 1, "/s", f"{streams} streams opened"),
-        Row("the same: follower, of one core", share * 100, 0.0, 0.0, "<= 5 %", share <= _CPU, "%", f"in {took:.0f} s"),
+        Row("the same: follower, of one core", share * 100, 0.0, 0.0, "<= 5 %", share <= _CPU, "%", has),
         Row("the same: phases that are wrong", wrong, 0.0, 0.0, "0", not wrong, "", str(dict(Counter(ours.values())))),
     ]
 
