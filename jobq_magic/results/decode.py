@@ -121,7 +121,7 @@ def _without_lost(result: dict[str, Any], paths: AttemptPaths) -> dict[str, Any]
 
 def _too_large(entry: Mapping[str, Any]) -> str:
     own, whole = entry.get("own", entry["size"]), entry["size"]
-    room = f"and a log carries {size(LIMIT)} of values"
+    room = f"and a log carries {LIMIT >> 10} KiB of values"
     if own <= LIMIT:
         room += ", which what shares objects with it passes" if whole > LIMIT else ", which smaller ones have taken"
     return f"it takes {size(own)}, {room}. Run the cell again with --store s3://BUCKET/FOLDER or --store pvc://CLAIM/FOLDER"
