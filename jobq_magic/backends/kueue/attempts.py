@@ -35,6 +35,8 @@ class Attempts:
 
     current: int = 1
     pods: tuple[Placed, ...] = ()
+    evictions: int = 0
+    """How often the run had lost its place before; see `missed`."""
 
     def of(self, attempt: int) -> tuple[Placed, ...]:
         """The newest pod of each rank of an attempt, by rank."""
@@ -75,7 +77,7 @@ class Attempts:
         """What was written down; nothing where nothing was."""
         try:
             known = json.loads(path.read_bytes())
-            return cls(known["current"], tuple(Placed(**pod) for pod in known["pods"]))
+            return cls(known["current"], tuple(Placed(**pod) for pod in known["pods"]), known.get("evictions", 0))
         except (OSError, ValueError, KeyError, TypeError):
             return cls()
 

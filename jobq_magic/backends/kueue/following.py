@@ -13,6 +13,7 @@ from typing import Any
 from jobq_magic.backends.kueue.attempts import Attempts, Placed
 from jobq_magic.backends.kueue.course import Course, Told, course
 from jobq_magic.backends.kueue.elsewhere import Elsewhere
+from jobq_magic.backends.kueue.missed import Missed
 from jobq_magic.backends.kueue.reading import PATIENCE, Leavings, Reader
 from jobq_magic.backends.kueue.refusing import Refusing
 from jobq_magic.backends.kueue.stored import Finding
@@ -30,6 +31,7 @@ from jobq_magic.phrases import note
 from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
 from jobq_magic.runtime.sites import store_of
+from jobq_magic.runtime.stores import shown
 
 __all__ = ["Following"]
 
@@ -63,6 +65,7 @@ class Following:
         self._workers = run.workers or 1
         self._file = run.folder / "pods.json"
         self._attempts = Attempts.load(self._file)
+        self._missed = Missed(again=run.generation > 1, store=shown(store_of(run.target)))
         self._readers: dict[tuple[str, int], Reader] = {}
         self._seen_job = bool(self._attempts.pods)
         self._unseen = False
@@ -110,11 +113,14 @@ class Following:
         current = self._watched.current
         objects = self._watched.objects(self._job)
         self._seen_job = self._seen_job or objects.job is not None
-        attempts = self._attempts.with_pods(objects.pods)
+        unclear = self._missed.unclear(objects, current=current)
+        attempts = self._attempts if unclear else self._missed.placed(self._attempts, objects)
         self._keep(attempts)
         self._read(objects)
         if (refused := self._refusing.told(asked, attempts.current)) is not None:
             return refused
+        if unclear:
+            return Observation(attempt=attempts.current)
         standing = self._standing(objects)
         if not current and (standing is None or standing.over):  # its pods may be there, and are not listed yet
             return Observation(attempt=attempts.current)
@@ -134,7 +140,11 @@ class Following:
             requeue=not self._run.spec.get("no_requeue"),
         )
         if now.next_attempt:
-            self._keep(attempts.next(done.uid for done in attempts.of(attempts.current) if self._is_done(done)))
+            after = attempts.next(done.uid for done in attempts.of(attempts.current) if self._is_done(done))
+            self._keep(self._missed.after(after))
+            now = replace(now, seen=replace(now.seen, attempt=self._attempts.current))
+        if self._missed.notes and now.seen.phase is not None:
+            now = replace(now, seen=replace(now.seen, notes=(*self._missed.notes, *now.seen.notes)))
         if gone and self._unseen and not attempts.pods and now.seen.phase is not None:
             return replace(now.seen, notes=(*now.seen.notes, note("unseen")))
         return now.seen

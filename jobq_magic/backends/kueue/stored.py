@@ -10,6 +10,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -165,7 +166,7 @@ class Finding(_Asking):
             if any(pod.rank == kept.rank for pod in attempts.of(attempts.current)):
                 attempts = attempts.next()
             pod = Placed(kept.pod, kept.name, kept.rank, attempts.current)
-            attempts = Attempts(attempts.current, (*attempts.pods, pod))
+            attempts = replace(attempts, pods=(*attempts.pods, pod))
         return attempts
 
     def _answer(self) -> None:

@@ -29,7 +29,7 @@ from jobq_magic.cluster.meaning.parts import (
     words,
 )
 
-__all__ = ["Verdict", "owner", "read", "replaced", "user"]
+__all__ = ["Verdict", "evictions", "holds", "owner", "read", "replaced", "user"]
 
 # What Kueue's newer reasons mean where no message says more.
 _REASONS = {
@@ -84,6 +84,17 @@ def user(workload: Object) -> str:
 def replaced(workload: Object) -> bool:
     """Whether it ended only since another Workload went on with the same Job."""
     return text(condition(workload, "Finished"), "reason") == "WorkloadSliceReplaced"
+
+
+def holds(workload: Object | None) -> bool:
+    """Whether it has its place: admitted, and not told to give way."""
+    return bool(section(workload, "status").get("admission")) and condition(workload, "Evicted").get("status") != "True"
+
+
+def evictions(workload: Object) -> int:
+    """How often it has lost its place."""
+    counts = (number(one, "count") for one in maps(workload, "status", "schedulingStats", "evictions"))
+    return sum(int(count) for count in counts if count is not None)
 
 
 def read(workload: Object, others: Iterable[Object] = (), now: float = 0.0) -> Verdict:

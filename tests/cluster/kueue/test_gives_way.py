@@ -86,6 +86,30 @@ def test_a_run_that_is_not_to_be_queued_again_is_not_where_nobody_follows_it(pla
     assert cell.stdout == "up\n"
 
 
+def test_an_attempt_that_nobody_saw_is_told(place, urgent, work):
+    run = place.open(WAITS, cpus=0.8)
+    leave(place, run)
+
+    def pods() -> set[str]:
+        found = work.core.list_namespaced_pod(work.namespace, label_selector=f"jobq.run={run.id}").items
+        return {pod.metadata.uid for pod in found if pod.status.phase == "Running"}
+
+    known = pods()
+    for _ in range(2):
+        assert place.start("1", cpus=0.8, priority=urgent).end().phase == "succeeded"
+        eventually(lambda known=known: pods() - known, 60)
+        known = known | pods()
+    cell = place.follow(run)
+    cell.until("up", attempt=3)
+    assert cell.snapshot.attempt == 3
+    assert [note for note in cell.snapshot.notes if "nobody" in note] == [
+        "Attempt 2 began and gave way while nobody followed it: what it printed is lost"
+    ]
+    place.store.request_stop(run)
+    assert cell.end().phase == "cancelled"
+    assert cell.stdout == "up\n"
+
+
 def test_a_run_outlives_all_its_clients(place, work, admin):
     run = place.open(
         "import time\nfor n in range(40): print('line', n, flush=True); time.sleep(0.05)\nback = list(range(5))\nn",
