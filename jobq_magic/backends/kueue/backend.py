@@ -46,6 +46,8 @@ class _Known:
     silence: Silence = field(default_factory=Silence)
     overdue: bool = False
     """It was asked to end by itself, since its time is over."""
+    removed: str = ""
+    """Why its Job was removed by us, where nobody asked for that."""
 
 
 class KueueBackend:
@@ -118,7 +120,7 @@ class KueueBackend:
         except JobqError as error:
             return Observation(notes=(str(error),))
         try:
-            seen = known.place.told(known.following.observe(run.stop))
+            seen = known.place.told(known.following.observe(run.stop or known.removed))
         except OSError as error:  # the disk of the store, most likely: what is not written now is read again
             return Observation(notes=(note("unwritten", error=error),))
         seen = known.silence.told(seen, known.place.watches)
@@ -136,9 +138,11 @@ class KueueBackend:
 
     def stop(self, run: Run, attempt: int, handle: Mapping[str, Any], reason: str) -> None:
         """Removes the Job: its pods get SIGTERM, and the grace to say their last words."""
-        if reason == "deadline" and (known := self._runs.get(run.id)) is not None and not known.overdue:
-            known.overdue = True
-            return  # the job ends itself, and tells it; who asks again has it removed
+        if reason == "deadline" and (known := self._runs.get(run.id)) is not None:
+            if not known.overdue:
+                known.overdue = True
+                return  # the job ends itself, and tells it; who asks again has it removed
+            known.removed = reason
         with contextlib.suppress(BackendError):
             making.remove(self._api(run), run)
 

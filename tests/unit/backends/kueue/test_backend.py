@@ -90,6 +90,20 @@ def test_a_disk_that_is_full_is_told_and_the_run_is_looked_at_again(backend, ser
     assert backend.observe(run, 1, {}).phase == "running"
 
 
+def test_a_run_whose_time_is_over_and_that_does_not_end_is_removed_and_that_is_known(
+    backend, server, submitted, monkeypatch
+):
+    run = submitted("ada")
+    backend.observe(run, 1, {})
+    reasons = []
+    following = backend._runs[run.id].following
+    monkeypatch.setattr(following, "observe", lambda asked: reasons.append(asked) or Observation())
+    for _ in range(2):
+        backend.stop(run, 1, {}, "deadline")
+        backend.observe(run, 1, {})
+    assert reasons == ["", "deadline"]  # so that a Job which is gone then was not taken away by somebody else
+
+
 def test_a_job_whose_log_nobody_could_read_stays_where_it_may_be_read_still(backend, server, submitted, monkeypatch):
     run = submitted("ada")
     backend.observe(run, 1, {})
