@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from jobq_magic.cluster.meaning.parts import words
 from jobq_magic.cluster.preflight.answers import Answers, unread
 from jobq_magic.cluster.preflight.wanted import Wanted
 from jobq_magic.findings import Finding
@@ -71,7 +72,7 @@ def look(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
         if found.how != "missing":
             yield from unread("pod-security", "The level of Pod Security cannot be read", found)
         return
-    level = str((found.value["metadata"].get("labels") or {}).get(_LABEL, ""))
+    level = words(found.value, "metadata", "labels").get(_LABEL, "")
     told = f"{wanted.namespace} enforces {level}" if level else f"{wanted.namespace} names no level of Pod Security"
     if not (broken := list(breaches(level, wanted))):
         yield Finding("pod-security", "ok", f"{told}, which the pods keep to" if level else told)

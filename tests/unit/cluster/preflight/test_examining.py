@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 
 import pytest
@@ -140,6 +141,34 @@ def test_one_cause_is_one_finding_and_what_hangs_on_it_is_named(wrong, first, le
     assert (cause.code, cause.level) == (first, "problem")
     assert (rest.code, rest.level, rest.needed) == ("not-looked-at", "unknown", False)
     assert rest.what.startswith(f"Not looked at, since {first} comes first: {left}")
+
+
+def test_a_server_that_answers_first_and_then_no_more_is_one_finding_on_which_cells_hang(environ, server, monkeypatch):
+    monkeypatch.setattr(asking, "TOTAL", 1.0)
+    over = threading.Event()
+
+    def answer(handler):
+        if "/namespaces/team/" in handler.path:
+            over.wait(10)
+            return
+        every = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
+        known = {"versions": [{"version": "v1beta2"}], "status": {"resourceRules": [every]}}
+        data = json.dumps(known).encode()
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(data)))
+        handler.end_headers()
+        handler.wfile.write(data)
+
+    server.always = answer
+    try:
+        found = {one.code: one for one in examine({"queue": "main", "priority": "high"}, Site(), environ)}
+    finally:
+        over.set()
+    unknown = found["unanswered"]
+    assert (unknown.level, unknown.needed) == ("unknown", True)
+    assert unknown.what.startswith("Not known: queue, ")
+    assert unknown.what.endswith("does not answer in time")
+    assert [code for code, one in found.items() if one.needed] == ["unanswered"]
 
 
 def test_what_rarely_changes_is_asked_once_a_minute_and_by_doctor_always(environ, server):
