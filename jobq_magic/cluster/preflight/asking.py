@@ -94,7 +94,9 @@ class Asking:
         """Each in a few words; none comes before one that it builds on."""
         wanted, get = self._wanted, self._get
         here = wanted.namespace
-        found: dict[str, Callable[[], Answer]] = {
+        # What takes longest begins first.
+        found: dict[str, Callable[[], Answer]] = {"job": self._shown} if wanted.job else {}
+        found |= {
             "kueue": lambda: get(f"/apis/{kinds.KUEUE}"),
             "version": lambda: get("/version"),
             "rules": self._rules,
@@ -114,8 +116,6 @@ class Asking:
             "limit-ranges": lambda: get(path(kinds.LIMIT_RANGES, here)),
             "resource-quotas": lambda: get(path(kinds.QUOTAS, here)),
         }
-        if wanted.job:
-            found["job"] = self._shown
         if wanted.site.topology:
             found["topologies"] = lambda: self._kueue(_TOPOLOGIES, everywhere=True)
         if wanted.priority:
