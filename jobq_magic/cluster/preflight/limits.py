@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jobq_magic.cluster.amounts import Amounts, amounts, told, total
+from jobq_magic.cluster.meaning.parts import list_of, maps, name_of, section
 from jobq_magic.cluster.preflight.answers import Answers, unread
 from jobq_magic.cluster.preflight.wanted import Wanted
 from jobq_magic.figures import asked
@@ -34,8 +35,8 @@ def limit_ranges(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
     broken = [
         told
         for one in listed.items
-        for limit in (one.get("spec") or {}).get("limits") or ()
-        for told in _broken(one["metadata"]["name"], limit, wanted)
+        for limit in maps(one, "spec", "limits")
+        for told in _broken(name_of(one), limit, wanted)
     ]
     if not broken:
         what = (
@@ -53,7 +54,7 @@ def limit_ranges(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
 def _given(limit: Mapping[str, Any], wanted: Wanted) -> str:
     """What the namespace makes of a cell that does not say how much it needs."""
     main = next(iter(wanted.containers(all_of_them=False)), {})
-    said = amounts((main.get("resources") or {}).get("limits") or {})
+    said = amounts(section(main, "resources", "limits"))
     requests, limits = _sizes(main, limit)
     has = {name: value for name, value in limits.items() if name not in said}
     least = {name: value for name, value in requests.items() if name not in said and value != has.get(name)}
@@ -75,10 +76,9 @@ def _broken(name: str, limit: Mapping[str, Any], wanted: Wanted) -> Iterator[tup
 
 def _sizes(container: Mapping[str, Any], limit: Mapping[str, Any]) -> tuple[Amounts, Amounts]:
     """Requests and limits of a container, with what the limit range adds where nothing is said."""
-    resources = container.get("resources") or {}
-    said, most = amounts(resources.get("requests") or {}), amounts(resources.get("limits") or {})
-    default = amounts(limit.get("max") or {}) | amounts(limit.get("default") or {})
-    least = amounts(limit.get("min") or {}) | default | amounts(limit.get("defaultRequest") or {})
+    said, most = (amounts(section(container, "resources", kind)) for kind in ("requests", "limits"))
+    default = amounts(section(limit, "max")) | amounts(section(limit, "default"))
+    least = amounts(section(limit, "min")) | default | amounts(section(limit, "defaultRequest"))
     return least | most | said, default | most
 
 
@@ -86,16 +86,16 @@ def _compared(
     told: str, name: str, limit: Mapping[str, Any], requests: Amounts, limits: Amounts
 ) -> Iterator[tuple[str, str]]:
     by = f"by the limit range {name}"
-    for resource, most in amounts(limit.get("max") or {}).items():
+    for resource, most in amounts(section(limit, "max")).items():
         has = max(limits.get(resource, 0), requests.get(resource, 0))
         if has > most:
             yield f"{told} asks for {_told(resource, has)}, and may have {_told(resource, most)} {by}", _flag(resource)
-    for resource, least in amounts(limit.get("min") or {}).items():
+    for resource, least in amounts(section(limit, "min")).items():
         has = requests.get(resource, 0)
         if has < least:
             words = f"{told} asks for {_told(resource, has)}, and must ask for {_told(resource, least)} {by}"
             yield words, _flag(resource)
-    for resource, ratio in amounts(limit.get("maxLimitRequestRatio") or {}).items():
+    for resource, ratio in amounts(section(limit, "maxLimitRequestRatio")).items():
         least, has = requests.get(resource, 0), limits.get(resource, 0)
         if least and has / least > ratio:
             yield f"{told} is limited to more than {ratio:g} times the {resource} that it asks for, {by}", ""
@@ -125,15 +125,12 @@ def resource_quotas(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
 
 
 def _scoped(quota: Mapping[str, Any]) -> bool:
-    spec = quota.get("spec") or {}
-    return bool(spec.get("scopes") or spec.get("scopeSelector"))
+    return bool(list_of(quota, "spec", "scopes") or section(quota, "spec", "scopeSelector"))
 
 
 def _exceeded(quota: Mapping[str, Any], wanted: Wanted, answers: Answers) -> Iterator[Finding]:
-    status = quota.get("status") or {}
-    hard = amounts(status.get("hard") or (quota.get("spec") or {}).get("hard") or {})
-    used = amounts(status.get("used") or {})
-    name = quota["metadata"]["name"]
+    hard = amounts(section(quota, "status", "hard") or section(quota, "spec", "hard"))
+    used, name = amounts(section(quota, "status", "used")), name_of(quota)
     wants = _asked(wanted, answers)
     for resource, most in hard.items():
         if (undemanded := _undemanded(resource, wanted, answers)) and most:
@@ -209,7 +206,7 @@ def _defaults(answers: Answers) -> Mapping[str, Any]:
         (
             limit
             for one in answers("limit-ranges").items
-            for limit in (one.get("spec") or {}).get("limits") or ()
+            for limit in maps(one, "spec", "limits")
             if limit.get("type") == "Container"
         ),
         {},

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jobq_magic.cluster.meaning.parts import Object, maps, name_of, text
+from jobq_magic.cluster.meaning.parts import Object, maps, name_of, section, text
 from jobq_magic.cluster.preflight.answers import Answers, unread
 from jobq_magic.cluster.preflight.wanted import Wanted
 from jobq_magic.errors import closest
@@ -28,13 +28,13 @@ def look(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
     arch = platform.split("/")[1] if "/" in platform else platform
     told = f"The image is made for {platform}"
     do = "Name the platform of the machines: --platform linux/" + ("arm64" if arch == "amd64" else "amd64")
-    chosen = _arch(wanted.pod.get("nodeSelector") or {})
+    chosen = _arch(section(wanted.pod, "nodeSelector"))
     if chosen and chosen != arch:
         yield Finding("platform", "problem", f"{told}, and the pods ask for machines with {chosen}", do)
         return
     listed = answers("flavors")
     known = [one for one in map(listed.named, flavors_of(answers("cluster-queue").value)) if one is not None]
-    labelled = [_arch((one.get("spec") or {}).get("nodeLabels") or {}) for one in known]
+    labelled = [_arch(section(one, "spec", "nodeLabels")) for one in known]
     if known and all(labelled) and arch not in labelled:
         there = " and ".join(sorted({*labelled}))
         yield Finding("platform", "problem", f"{told}, and the queue has machines with {there} only", do)
@@ -78,8 +78,8 @@ def _levels(found: Object) -> list[Object]:
 
 def flavors_of(cluster_queue: Mapping[str, Any]) -> tuple[str, ...]:
     """The names of a ClusterQueue's flavors."""
-    groups = (cluster_queue.get("spec") or {}).get("resourceGroups") or ()
-    return tuple(dict.fromkeys(str(one["name"]) for group in groups for one in group.get("flavors") or ()))
+    groups = maps(cluster_queue, "spec", "resourceGroups")
+    return tuple(dict.fromkeys(text(one, "name") for group in groups for one in maps(group, "flavors")))
 
 
 def _arch(labels: Mapping[str, Any]) -> str:

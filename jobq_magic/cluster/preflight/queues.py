@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jobq_magic.cluster.choosing import by_name, ranked, takes_work
-from jobq_magic.cluster.meaning.parts import Object, condition, name_of, section, text, words
+from jobq_magic.cluster.meaning.parts import Object, condition, list_of, maps, name_of, section, text, words
 from jobq_magic.cluster.preflight.answers import Answer, Answers, unread
 from jobq_magic.cluster.preflight.wanted import Wanted
 from jobq_magic.errors import closest
@@ -129,9 +129,9 @@ def priority(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
 
 def multikueue(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
     """Whether the pods will run on another cluster, where they need a Secret of ours, and logs are out of sight."""
-    for name in _checks(answers("cluster-queue").value.get("spec") or {}):
+    for name in _checks(section(answers("cluster-queue").value, "spec")):
         check = answers(f"check/{name}")
-        known = (check.value.get("spec") or {}).get("controllerName") == _MULTIKUEUE
+        known = text(check.value, "spec", "controllerName") == _MULTIKUEUE
         if not known and (check or "multikueue" not in name.lower()):
             continue
         if wanted.site.clusters:
@@ -165,8 +165,8 @@ def visibility(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
 
 
 def _checks(spec: Mapping[str, Any]) -> list[str]:
-    strategy = (spec.get("admissionChecksStrategy") or {}).get("admissionChecks") or ()
-    return [str(one) for one in spec.get("admissionChecks") or ()] + [str(one["name"]) for one in strategy]
+    strategy = maps(spec, "admissionChecksStrategy", "admissionChecks")
+    return [*map(str, list_of(spec, "admissionChecks")), *(text(one, "name") for one in strategy)]
 
 
 def _why(state: Object) -> str:

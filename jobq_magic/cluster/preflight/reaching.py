@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from jobq_magic.cluster import kinds
+from jobq_magic.cluster.meaning.parts import text
 from jobq_magic.cluster.preflight.answers import Answers, heard, unread
 from jobq_magic.cluster.preflight.rights import stranger, who
 from jobq_magic.cluster.preflight.wanted import Wanted
@@ -43,7 +44,7 @@ def namespace(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
     if found.how == "missing":
         do = 'Name another one: namespace = "..." in the profile, or kubectl config set-context --current --namespace'
         yield Finding("namespace", "problem", f"There is no namespace {name}", do)
-    elif (found.value.get("status") or {}).get("phase") == "Terminating":
+    elif text(found.value, "status", "phase") == "Terminating":
         yield Finding("namespace", "problem", f"The namespace {name} is being deleted", "Name another one")
     elif found:
         yield Finding("namespace", "ok", f"The namespace {name} exists")

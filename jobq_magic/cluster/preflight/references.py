@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobq_magic.cluster.kinds import Kind
+from jobq_magic.cluster.meaning.parts import list_of, text
 from jobq_magic.cluster.preflight.answers import Answers, heard, unread
 from jobq_magic.cluster.preflight.wanted import Wanted
 from jobq_magic.findings import Finding
@@ -98,12 +99,11 @@ def claims(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
 
 
 def _mounted(name: str, claim: Mapping[str, Any], workers: int, by: str, *, only_read: bool) -> Finding:
-    phase = (claim.get("status") or {}).get("phase")
-    modes = {*((claim.get("status") or {}).get("accessModes") or (claim.get("spec") or {}).get("accessModes") or ())}
-    if phase == "Lost":
+    modes = {*(list_of(claim, "status", "accessModes") or list_of(claim, "spec", "accessModes"))}
+    if text(claim, "status", "phase") == "Lost":
         do = "Ask an administrator what became of its volume"
         return Finding("claim", "problem", f"The claim {name} has lost its volume", do)
-    if claim["metadata"].get("deletionTimestamp"):
+    if text(claim, "metadata", "deletionTimestamp"):
         return Finding("claim", "problem", f"The claim {name} is being deleted", f"Name another one by {by}")
     if workers > 1 and modes == {"ReadWriteOncePod"}:
         what = f"The claim {name} may be mounted by a single pod, and {workers} workers ask for it"

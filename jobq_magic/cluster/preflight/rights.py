@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from jobq_magic.cluster.meaning.parts import maps, section, text
 from jobq_magic.cluster.preflight.answers import Answer, Answers, unread
 from jobq_magic.cluster.preflight.wanted import Wanted
 from jobq_magic.findings import Finding
@@ -352,14 +353,14 @@ def _together(purpose: str, level: Level, rights: Sequence[Right], namespace: st
 
 def _granted(right: Right, rules: Answer, answers: Answers, wanted: Wanted) -> bool:
     names = {"namespaces": wanted.namespace, "localqueues": wanted.queue}
-    status = rules.value.get("status") or {}
-    if grants(status.get("resourceRules") or (), right, names.get(right.resource, "")):
+    status = section(rules.value, "status")
+    if grants(maps(status, "resourceRules"), right, names.get(right.resource, "")):
         return True
     if not status.get("incomplete"):
         return False
     review = answers(right.code)
     # Where even that cannot be asked, the server will say it when it comes to it.
-    return not review or bool((review.value.get("status") or {}).get("allowed"))
+    return not review or bool(section(review.value, "status").get("allowed"))
 
 
 def grants(rules: Iterable[Mapping[str, Any]], right: Right, name: str = "") -> bool:
@@ -377,8 +378,7 @@ def grants(rules: Iterable[Mapping[str, Any]], right: Right, name: str = "") -> 
 
 def who(answer: Answer) -> str:
     """The name that the API server knows us by; "" where it does not say."""
-    info = (answer.value.get("status") or {}).get("userInfo") or {}
-    return str(info.get("username", ""))
+    return text(answer.value, "status", "userInfo", "username")
 
 
 def advice(role: str, namespace: str, you: str) -> str:

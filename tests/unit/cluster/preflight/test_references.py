@@ -9,7 +9,7 @@ from .support import answers, forbidden, given, listed, missing, named, there, t
 
 
 def claim(*modes, phase="Bound", **metadata):
-    return there({"metadata": {"name": "data", **metadata}, "status": {"phase": phase, "accessModes": modes}})
+    return there({"metadata": {"name": "data", **metadata}, "status": {"phase": phase, "accessModes": [*modes]}})
 
 
 @pytest.mark.parametrize(
