@@ -12,6 +12,7 @@ from typing import Any
 
 from jobq_magic.cluster.status import GONE, Standing
 from jobq_magic.protocols import Observation
+from jobq_magic.runtime.pod import CALLED
 from jobq_magic.snapshot import FINAL, WorkerTold
 
 __all__ = ["Course", "Told", "course"]
@@ -98,8 +99,10 @@ def _gave_way(now: Course, told: Sequence[Told]) -> bool:
     """Whether it had to make room: it is to be queued again, or its Job counts the pod that was told to end."""
     if now.next_attempt:
         return now.seen.phase == "queued"
-    called = any(one.last.get("phase") == "cancelled" for one in told)
-    return called and now.seen.phase == "failed" and now.seen.reason != "exception"
+    said = {one.last.get("phase") for one in told}
+    # Where nobody read its last word: its Job knows the status of who was told to end, which no cell ends with.
+    exited = now.seen.reason == "exit" and now.seen.facts.get("exit_code") == CALLED and "failed" not in said
+    return now.seen.phase == "failed" and now.seen.reason != "exception" and (exited or "cancelled" in said)
 
 
 def _course(
