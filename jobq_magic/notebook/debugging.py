@@ -94,7 +94,7 @@ def _perform(shell: Any, run: Run, bundle: Bundle, environ: Mapping[str, str | N
     Raises:
         Exception: what the cell raised.
     """
-    from jobq_magic.runtime.changes import Watched, watch
+    from jobq_magic.runtime.changes import Watched, can_change, watch
     from jobq_magic.runtime.execute import execute
     from jobq_magic.runtime.main import definitions
     from jobq_magic.runtime.returns import Returns, pickler_for
@@ -105,11 +105,11 @@ def _perform(shell: Any, run: Run, bundle: Bundle, environ: Mapping[str, str | N
     watched: list[Watched] = []
     with _as_in_a_job(environ, shell) as main:
         pickler = pickler_for(main, definitions([dict(step) for step in bundle.steps]))
-        back = Returns(str(run.paths.attempt(1).folder), pickler)
+        back = Returns(str(run.paths.attempt(1).folder), lambda: pickler)
 
         def note(held: list[str], values: dict[str, Any], path: str) -> None:
-            if (seen := watch(held, values, path, pickler)) is not None:
-                watched.append(seen)
+            if can_change(values):
+                watched.append(watch(held, values, path, pickler))
 
         text = (bundle.folder / bundle.cell["file"]).read_text(encoding="utf-8", errors="surrogatepass")
         try:

@@ -22,7 +22,7 @@ import tempfile
 import time
 
 from . import wire
-from .main import Job, rank
+from .main import POD, POD_UID, Job, rank
 from .sites import configured
 from .stores import Store, StoreFailed, open_store, shown
 
@@ -106,8 +106,6 @@ def _environ(secrets: str) -> dict[str, str]:
 
 def _pod() -> tuple[str, str]:
     """Of the pod that we are in: its uid, or where nobody tells it its name; and its name."""
-    from .pod import POD, POD_UID
-
     name = os.environ.get(POD) or os.environ.get("HOSTNAME") or "pod"
     return os.environ.get(POD_UID) or name, name
 

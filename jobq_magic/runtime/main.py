@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 ENDED_WELL, RAISED, UNFIT = 0, 1, 2
 RANK, COMPLETION = "JOBQ_RANK", "JOB_COMPLETION_INDEX"
 """Variables with the number of this worker, from 0: ours, and that of an Indexed Job."""
+POD, POD_UID = "JOBQ_POD", "JOBQ_POD_UID"
+"""Variables with the name and the uid of the pod."""
 
 
 def rank() -> int:
@@ -137,7 +139,7 @@ def _perform(job: Job, manifest: dict[str, Any], main: ModuleType) -> tuple[dict
     def back() -> Returns:
         from .returns import Returns
 
-        return Returns(job.out, pickler)
+        return Returns(job.out, pickler, narrow=POD in os.environ)
 
     watched: list[Watched] = []
 

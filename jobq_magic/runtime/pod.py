@@ -14,7 +14,7 @@ import time
 
 from . import contained, wire
 from .carrier import Carrier
-from .main import RAISED, Job, rank
+from .main import POD, POD_UID, RAISED, Job, rank
 from .sites import configured
 from .supervise import supervise
 
@@ -31,8 +31,6 @@ FOLDER = "/run/jobq"
 """The volume in which the run's folder is made."""
 BUNDLE = "/opt/jobq/bundle"
 """Of the image; `images.layout` says so too, and a test compares."""
-POD, POD_UID = "JOBQ_POD", "JOBQ_POD_UID"
-"""Variables with the name and the uid of the pod."""
 GRACE = "JOBQ_GRACE"
 """The variable with the seconds that the pod has from SIGTERM to SIGKILL."""
 

@@ -12,7 +12,7 @@ from .ours import stand_in
 from .reduce import reduced
 from .sharing import families, sharable
 from .spill import give_room
-from .wire import PROTOCOL, TooLarge, head_size, pickle_group, read_group, write_group
+from .wire import PROTOCOL, SHARED, TooLarge, head_size, pickle_group, read_group, write_group
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _TOGETHER = 1 << 14
 """Bytes of values that share nothing up to which they have a file together: it comes back whole or not at all, and the
 way back may be narrow (`carrier.LIMIT`)."""
 _NARROW = 1 << 16
-"""Bytes of all values up to which any way back takes them in one file."""
+"""Bytes of all values up to which such a way takes them in one file."""
 
 
 def pickler_for(main: ModuleType, shipped: Iterable[str]) -> Callable[..., Any]:
@@ -81,11 +81,13 @@ class Returns:
     Args:
         folder: of the attempt.
         pickler: gives the class that `pickler_for` makes; asked when there is something that needs it.
+        narrow: files come back one by one, as many as there is room for.
     """
 
-    def __init__(self, folder: str, pickler: Callable[[], Callable[..., Any]]) -> None:
+    def __init__(self, folder: str, pickler: Callable[[], Callable[..., Any]], *, narrow: bool = False) -> None:
         self._folder = os.path.join(folder, "values")
         self._made = pickler
+        self._narrow = narrow
         self._sizes: dict[str, int] = {}
         self.skipped: list[dict[str, str]] = []
         os.makedirs(self._folder, exist_ok=True)
@@ -109,7 +111,8 @@ class Returns:
         """
         looks = {name: _Look({name: value}, self._pickler(value)) for name, value in values.items()}
         self._sizes |= {name: look.size for name, look in looks.items()}
-        if len(looks) < 2 or sum(look.size for look in looks.values()) <= _NARROW:
+        sizes = [look.size for look in looks.values()]
+        if len(sizes) < 2 or (sum(sizes) <= _NARROW if self._narrow else max(sizes) < SHARED):
             return [sorted(values)] if values else []
         inner = {name: look for name, look in looks.items() if type(values[name]) not in _PLAIN}
         if sum(look.in_band for look in inner.values()) > _PROVED:
@@ -117,7 +120,8 @@ class Returns:
         else:
             shared = families({name: look.shared() for name, look in inner.items()})
         alone = [[name] for name in looks if name not in inner]  # with a number, nothing is shared
-        return _packed({tuple(names): sum(looks[name].size for name in names) for names in [*shared, *alone]})
+        together = {tuple(names): sum(looks[name].size for name in names) for names in [*shared, *alone]}
+        return _packed(together, _TOGETHER if self._narrow else SHARED, limited=self._narrow)
 
     def _group(self, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
         try:
@@ -295,16 +299,22 @@ def print_exception(kind: type[BaseException], error: BaseException, _: Tracebac
     print("".join(told.format()), end="", file=sys.stderr)
 
 
-def _packed(sizes: dict[tuple[str, ...], int]) -> list[list[str]]:
-    """Families of names in ascending order of their bytes; small ones in one list as long as that is small, too."""
+def _packed(sizes: dict[tuple[str, ...], int], large: int, *, limited: bool) -> list[list[str]]:
+    """Families of names in ascending order of their bytes: those that are large alone, and the others together.
+
+    Args:
+        sizes: the bytes of each family.
+        large: bytes from which one is.
+        limited: those that are together are large themselves when they have so much.
+    """
     packed: list[list[str]] = []
-    room = 0
+    filled = 0
     for names, size in sorted(sizes.items(), key=lambda one: one[1]):
-        if not packed or size > room:
+        if not packed or size >= large or (limited and filled + size > large):
             packed.append([])
-            room = _TOGETHER
+            filled = 0
         packed[-1] += names
-        room -= size
+        filled += size
     return [sorted(names) for names in packed]
 
 

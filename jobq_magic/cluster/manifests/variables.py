@@ -70,8 +70,8 @@ def _ours(facts: Facts, grace: int) -> dict[str, Any]:
     spec = facts.spec
     known: dict[str, Any] = {
         "JOBQ_RUN": facts.run,
-        pod.POD: {"fieldPath": "metadata.name"},
-        pod.POD_UID: {"fieldPath": "metadata.uid"},
+        main.POD: {"fieldPath": "metadata.name"},
+        main.POD_UID: {"fieldPath": "metadata.uid"},
         pod.GRACE: str(grace),
         "JOBQ_WORKERS": str(facts.workers or 1),
     }

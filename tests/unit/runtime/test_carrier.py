@@ -149,7 +149,7 @@ NAMES = ("rows", "again", "medium", "small", "also", "tiny", *(f"p{number}" for 
 
 
 def test_a_small_value_comes_back_whatever_its_neighbours_take(tmp_path):
-    pod = Pod(tmp_path, SOME, outs=NAMES)
+    pod = Pod(tmp_path, SOME, outs=NAMES, JOBQ_POD="pod-1")
     pod.through()
     came = pod.collect().collected
     paths = AttemptPaths(tmp_path / "collected")
@@ -163,7 +163,12 @@ def test_a_small_value_comes_back_whatever_its_neighbours_take(tmp_path):
 
 
 def test_many_small_values_have_few_files(tmp_path):
-    pod = Pod(tmp_path, "for n in range(500): globals()[f'v{n}'] = [n] * 200", outs=[f"v{n}" for n in range(500)])
+    pod = Pod(
+        tmp_path,
+        "for n in range(500): globals()[f'v{n}'] = [n] * 200",
+        outs=[f"v{n}" for n in range(500)],
+        JOBQ_POD="pod-1",
+    )
     pod.through()
     assert pod.collect().collected.beyond == {}
     assert len(os.listdir(tmp_path / "collected" / "values")) < 20
