@@ -189,9 +189,13 @@ def test_what_starts_the_driver_is_no_worker(monkeypatch):
 
 @pytest.fixture
 def run():
-    return Store().open(
+    store = Store()
+    found = store.open(
         spec={"mode": "local", "workers": None}, target={"backend": "local", "where": "here"}, name="cell"
     )
+    for phase in ("submitting", "running"):
+        store.append(found, phase=phase)
+    return found
 
 
 def test_a_snapshot_has_what_was_told(run):
