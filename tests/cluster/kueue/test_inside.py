@@ -151,6 +151,7 @@ import io, json, os, pathlib, contextlib
 from jobq_magic.cli.main import main
 os.chdir(os.environ["HOME"])
 os.environ["JOBQ_CONFIG"] = "/home/jovyan/config.toml"
+os.environ["JOBQ_BASE"] = "host"
 assert main(["config", "--init", "lab"]) == 0
 print("PROFILE", json.dumps(pathlib.Path("/home/jovyan/config.toml").read_text()))
 told = io.StringIO()
