@@ -131,3 +131,10 @@ def test_nothing_of_ours_is_among_the_statuses_of_a_cell():
     ours = {pod.UNSEEN, pod.CRASHED, pod.UNCARRIED, pod.OTHER_PYTHON, pod.OVERDUE, pod.NO_RESULT}
     assert min(ours) >= pod.FIRST
     assert len(ours) == 6
+
+
+def test_a_cell_that_only_prints_waits_for_nothing_that_only_results_need(tmp_path):
+    late = {"ast", "cloudpickle", "dataclasses", "hashlib", "linecache", "pickle", "shutil", "subprocess", "traceback"}
+    made = Pod(tmp_path, f"import sys; print('there:', sorted({late!r} & set(sys.modules)))")
+    assert made.through() == 0
+    assert b"there: []\n" in made.log.read_bytes()
