@@ -84,6 +84,9 @@ def course(
     now = replace(now, seen=replace(now.seen, passed=_passed(told)))
     if asked and now.next_attempt:  # it is to end, and begins nothing any more
         return Course(Observation(each=now.seen.each, attempt=attempt))
+    if not requeue and not asked and attempt > 1 and now.seen.phase in ("queued", "starting", "running", "collecting"):
+        # It was begun again while nobody followed it: its Job does not see each pod that was told to end.
+        return Course(Observation("stopping", "not-requeued", each=now.seen.each, attempt=attempt))
     if not requeue and not asked and _gave_way(now, told):
         facts = {"said": now.seen.facts["said"]} if "said" in now.seen.facts else {}
         # Where its Job is not over, Kueue may let it go on: it has ended when the Job is gone, and not before.

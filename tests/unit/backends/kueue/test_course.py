@@ -144,6 +144,15 @@ def test_a_run_that_is_not_to_be_queued_again_is_to_end_where_it_gives_way_and_h
     assert (paused.next_attempt, paused.seen.phase) == (True, "paused")
 
 
+@pytest.mark.parametrize("phase", ["queued", "starting", "running"])
+def test_a_run_that_was_queued_again_against_the_will_of_its_user_is_to_end(phase):
+    again = course(Standing(phase), [], workers=1, gone=False, asked="", attempt=2, requeue=False)
+    assert (again.seen.phase, again.seen.reason, again.next_attempt) == ("stopping", "not-requeued", False)
+    over = course(Standing("succeeded", over=True), [told(WELL, whole=True)], workers=1, gone=False, asked="",
+                  attempt=2, requeue=False)  # fmt: skip
+    assert over.seen.phase == "succeeded"
+
+
 def test_a_run_that_is_to_end_is_not_queued_once_more():
     words = [told(RUNNING, drained=True)]
     for phase in "queued", "paused":
