@@ -104,8 +104,9 @@ def _gave_way(now: Course, told: Sequence[Told]) -> bool:
         return now.seen.phase == "queued"
     said = {one.last.get("phase") for one in told}
     # Where nobody read its last word: its Job knows the status of who was told to end, which no cell ends with.
-    exited = now.seen.reason == "exit" and now.seen.facts.get("exit_code") == CALLED and "failed" not in said
-    return now.seen.phase == "failed" and now.seen.reason != "exception" and (exited or "cancelled" in said)
+    exited = now.seen.reason == "exit" and now.seen.facts.get("exit_code") == CALLED
+    taken = (exited or now.seen.reason == "pod-deleted") and "failed" not in said
+    return now.seen.phase == "failed" and now.seen.reason != "exception" and (taken or "cancelled" in said)
 
 
 def _course(

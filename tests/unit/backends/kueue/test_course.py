@@ -165,9 +165,10 @@ def test_of_a_run_that_is_not_to_be_queued_again_the_job_may_be_over_already():
     over = Standing("failed", "pod-deleted", {"said": "Container main failed with exit code 92"}, over=True)
     ends = course(over, called, workers=1, gone=False, asked="", attempt=1, requeue=False)
     assert (ends.seen.phase, ends.seen.reason, ends.next_attempt) == ("failed", "not-requeued", False)
-    unread = Standing("failed", "exit", {"exit_code": CALLED}, over=True)
-    ends = course(unread, [told(RUNNING, drained=True)], workers=1, gone=False, asked="", attempt=1, requeue=False)
-    assert (ends.seen.phase, ends.seen.reason, ends.seen.facts) == ("failed", "not-requeued", {})
+    for why, facts in ("exit", {"exit_code": CALLED}), ("pod-deleted", {}):
+        unread = Standing("failed", why, facts, over=True)
+        ends = course(unread, [told(RUNNING, drained=True)], workers=1, gone=False, asked="", attempt=1, requeue=False)
+        assert (ends.seen.phase, ends.seen.reason, ends.seen.facts) == ("failed", "not-requeued", {})
     itself = Standing("failed", "exit", {"exit_code": 3}, over=True)
     ends = course(itself, [told(RUNNING, drained=True)], workers=1, gone=False, asked="", attempt=1, requeue=False)
     assert (ends.seen.phase, ends.seen.reason) == ("failed", "exit")
