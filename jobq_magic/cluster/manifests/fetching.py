@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from jobq_magic.cluster.manifests import names, pods
+from jobq_magic.cluster.manifests import names, pods, variables
 from jobq_magic.cluster.manifests.facts import Facts
 from jobq_magic.cluster.manifests.jobs import QUEUE
+from jobq_magic.cluster.manifests.writable import writable
 from jobq_magic.runtime.stores import volume_of
 
 __all__ = ["fetching"]
@@ -39,6 +40,7 @@ def fetching(facts: Facts, command: Sequence[str]) -> dict[str, Any]:
     container["env"] = [one for one in container["env"] if "value" in one]
     template["spec"] |= {"containers": [container], "volumes": [volume]}
     template["spec"].pop("initContainers", None)
+    template = writable(template, pods.MAIN, variables.HOME)
     # No label of the run: who follows it must not take this for one of its pods.
     template["metadata"]["labels"].pop(names.RUN, None)
     word = hashlib.sha256(" ".join(command).encode()).hexdigest()[:12]

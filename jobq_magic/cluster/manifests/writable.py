@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,12 +25,14 @@ def writable(template: Mapping[str, Any], container: str, home: str) -> dict[str
         return dict(template)
     told = {one["name"]: one["value"] for one in main.get("env") or () if "value" in one}
     wanted = {"TMPDIR": told.get("TMPDIR", _TMP), "HOME": told.get("HOME", home)}
-    mounted = [mount["mountPath"].rstrip("/") for mount in main.get("volumeMounts") or ()]
-    new = {
-        name: path
-        for name, path in wanted.items()
-        if not any(path == mount or path.startswith(f"{mount}/") for mount in mounted)
-    }
+    mounted = [_plain(mount["mountPath"]) for mount in main.get("volumeMounts") or ()]
+    new: dict[str, str] = {}
+    for name, said in wanted.items():
+        path = _plain(said)
+        if name == "HOME" and path == "/":  # the runtime reads it so, too
+            path = home
+        if _can_be(path) and path not in new.values() and not any(_within(path, mount) for mount in mounted):
+            new[name] = path
     env = [{"name": name, "value": path} for name, path in wanted.items() if name not in told]
     volumes = [{"name": f"jobq-{name.lower()}", "emptyDir": {}} for name in new]
     mounts = [{"name": f"jobq-{name.lower()}", "mountPath": path} for name, path in new.items()]
@@ -40,3 +43,17 @@ def writable(template: Mapping[str, Any], container: str, home: str) -> dict[str
     }
     containers = [changed if one is main else one for one in spec["containers"]]
     return {**template, "spec": {**spec, "containers": containers, "volumes": [*(spec.get("volumes") or ()), *volumes]}}
+
+
+def _plain(path: str) -> str:
+    """A path in the one way of writing it; what is no path from the root stays what it is."""
+    return posixpath.normpath("/" + path.lstrip("/")) if path.startswith("/") else path
+
+
+def _can_be(path: str) -> bool:
+    """Whether something can be mounted there."""
+    return path.startswith("/") and path != "/" and ":" not in path
+
+
+def _within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder.rstrip('/')}/")

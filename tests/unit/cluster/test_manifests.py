@@ -431,6 +431,36 @@ def test_folders_that_the_profile_mounts_for_that_stay_as_they_are():
     assert [one["value"] for one in container["env"] if one["name"] == "HOME"] == ["/scratch"]
 
 
+@pytest.mark.parametrize(
+    ("told", "new"),
+    [
+        ({"HOME": "/tmp"}, ["/tmp"]),
+        ({"HOME": "/tmp/"}, ["/tmp"]),
+        ({"HOME": "/tmp/ada"}, ["/tmp", "/tmp/ada"]),
+        ({"HOME": "//work/./ada"}, ["/tmp", "/work/ada"]),
+        ({"TMPDIR": HOME}, [HOME]),
+        ({"HOME": "/"}, ["/tmp", HOME]),
+        ({"TMPDIR": "/"}, [HOME]),
+        ({"TMPDIR": "scratch", "HOME": ""}, []),
+        ({"TMPDIR": "/run/jobq/../jobq/tmp"}, [HOME]),
+    ],
+)
+def test_a_place_is_mounted_once_however_it_is_written_and_never_the_root(told, new):
+    spec = job(site=Site(pod_template=read_only()), env=told)["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    assert [
+        mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] in ("jobq-tmpdir", "jobq-home")
+    ] == new
+
+
+def test_what_reads_a_claim_can_write_where_programs_do_too():
+    site = dataclasses.replace(EVERYTHING, pod_template=read_only())
+    spec = fetching(facts(queue="main", site=site), ["python3", "token"])["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    assert {"/tmp", HOME} < {mount["mountPath"] for mount in container["volumeMounts"]}
+    assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in spec["volumes"]}
+
+
 def test_a_user_of_the_image_has_a_home_to_write_to_as_well():
     assert "HOME" not in environment(user=User(uid=1234, gid=99))
     assert environment(user=User(uid=1234, gid=99), site=Site(pod_template=read_only()))["HOME"] == HOME
