@@ -46,6 +46,11 @@ class Told:
         return next((event for event in reversed(self.events) if event.get("phase") in ("running", "collecting")), {})
 
     @property
+    def said(self) -> tuple[str, ...]:
+        """What there is to say of it, to people."""
+        return (*self.notes, *(event["note"] for event in self.events if "note" in event))
+
+    @property
     def end(self) -> Mapping[str, Any] | None:
         """How it ended, where that is known for sure."""
         return self.last if self.whole and self.last.get("phase") in FINAL else None
@@ -94,7 +99,7 @@ def course(
         now = Course(replace(now.seen, phase=phase, reason="not-requeued", facts=facts, attempt=attempt, place=None))
     if now.seen.phase not in FINAL and not now.next_attempt:
         return now
-    said = [note for one in told for note in (*one.notes, *(event["note"] for event in one.events if "note" in event))]
+    said = (note for one in told for note in one.said)
     return replace(now, seen=replace(now.seen, notes=tuple(dict.fromkeys((*now.seen.notes, *said)))))
 
 

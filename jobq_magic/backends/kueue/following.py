@@ -32,6 +32,7 @@ from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
 from jobq_magic.runtime.sites import store_of
 from jobq_magic.runtime.stores import shown
+from jobq_magic.snapshot import FINAL
 
 __all__ = ["Following"]
 
@@ -139,6 +140,11 @@ class Following:
             attempt=attempts.current,
             requeue=not self._run.spec.get("no_requeue"),
         )
+        before, whole = self._of_earlier(attempts)
+        if now.seen.phase in FINAL and not whole:
+            return Observation(attempt=attempts.current)
+        if said := tuple(note for one in before for note in one.said):
+            now = replace(now, seen=replace(now.seen, notes=tuple(dict.fromkeys((*said, *now.seen.notes)))))
         if now.next_attempt:
             after = attempts.next(done.uid for done in attempts.of(attempts.current) if self._is_done(done))
             self._keep(self._missed.after(after))
@@ -239,12 +245,22 @@ class Following:
         if there and begun:
             return Told(placed.rank)
         # It never began, or it was gone before anybody read it: what an earlier process collected is all there is.
-        paths = self._run.paths.attempt(placed.attempt).worker(placed.rank)
-        if not Path(paths.folder, "collected.json").exists():
+        if not self._was_read(placed):
             ended = not there or any(_has_ended(pod) for pod in objects.pods if pod["metadata"]["uid"] == placed.uid)
             return self._of_store(placed, Collected()) if not there else Told(placed.rank, drained=ended)
-        known = collected(paths)
+        known = collected(self._run.paths.attempt(placed.attempt).worker(placed.rank))
         return Told(placed.rank, known.events, known.ended) if there else self._of_store(placed, known)
+
+    def _of_earlier(self, attempts: Attempts) -> tuple[list[Told], bool]:
+        """What came over from pods whose attempts are over, each when nothing more will; whether that is all."""
+        now = {placed.uid for placed in attempts.of(attempts.current)}
+        told = [(placed, self._told(placed)) for placed in attempts.pods if placed.uid not in now]
+        whole = not any(self._was_read(placed) and not one.drained for placed, one in told)
+        return [one for _, one in told if one.drained], whole
+
+    def _was_read(self, placed: Placed) -> bool:
+        paths = self._run.paths.attempt(placed.attempt).worker(placed.rank)
+        return (placed.uid, placed.attempt) in self._readers or Path(paths.folder, "collected.json").exists()
 
     def _is_done(self, placed: Placed) -> bool:
         """Whether a worker among several did its part: it is not done again."""

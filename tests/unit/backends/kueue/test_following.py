@@ -7,9 +7,12 @@ from types import SimpleNamespace
 import pytest
 
 from jobq_magic.backends.kueue import following as module
+from jobq_magic.backends.kueue.attempts import Attempts
 from jobq_magic.backends.kueue.following import Following
+from jobq_magic.cluster.collecting.state import State
 from jobq_magic.cluster.place import Line
 from jobq_magic.cluster.status import Objects
+from jobq_magic.phrases import note
 from jobq_magic.protocols import Observation
 from jobq_magic.runs.lock import Lock
 from jobq_magic.runs.store import Store
@@ -158,3 +161,16 @@ def test_what_is_new_is_looked_at_in_its_turn_and_what_concerns_the_run_at_once(
     assert at_once is (what in ("object", "request"))
     if not at_once:
         assert later.place.position == (1 if what == "queue" else 2)
+
+
+def test_what_an_earlier_attempt_printed_and_nobody_read_is_told_though_the_next_one_is_on(run):
+    """Its pod was read, and was gone when somebody followed the run again; another pod is at work by then."""
+    first, second = ({"metadata": {"name": f"jobq-{run.id}-{uid}", "uid": uid}} for uid in "ab")
+    Attempts().with_pods([first]).save(run.folder / "pods.json")
+    read = run.paths.attempt(1).folder
+    read.mkdir(parents=True, exist_ok=True)
+    State(time=1.0).save(read / "collected.json")
+    job = {"metadata": {"name": f"jobq-{run.id}", "uid": "j"}, "spec": {}}
+    following = Following(SimpleNamespace(), Watched(Objects(job, None, (second,)), current=True), run, b"k" * 32)
+    seen = following.observe("")
+    assert (seen.attempt, seen.notes) == (2, (note("last-unread", pod=first["metadata"]["name"]),))
