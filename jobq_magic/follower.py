@@ -39,6 +39,13 @@ _STARTING = 10.0
 """Seconds in which a follower that was started comes to listen; less than any waits for a next run."""
 _STARTED: dict[Path, tuple[subprocess.Popen[bytes], float]] = {}
 """The last one that this process has started, and when, by its place."""
+_PASSING = frozenset(
+    {
+        *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOLCK, errno.EIO, errno.ESTALE),
+        *(errno.ETIMEDOUT, errno.ENOSPC, errno.EDQUOT),
+    }
+)
+"""What this machine or its disks may fail with for a while: it says nothing of the run that was looked at."""
 
 
 def tend(store: Store, run: Run) -> None:
@@ -168,6 +175,8 @@ def _advance(store: Store, run: Run) -> None:
         traceback.print_exc()
     except Exception as error:  # noqa: BLE001 - one run that goes wrong must not end the others
         traceback.print_exc()
+        if isinstance(error, OSError) and error.errno in _PASSING:  # it is taken up again, too
+            return
         facts = {"error": f"{type(error).__name__}: {error}"}
         store.append(run, phase="lost", reason="follower-error", facts=facts, gen=lock.generation)
     finally:

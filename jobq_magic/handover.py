@@ -70,10 +70,14 @@ def leave(run: str, handover: Handover) -> None:
 
 
 def take(run: str) -> Handover | None:
-    """What was handed over for a run; None where nothing was, or it is gone: this host was restarted since."""
+    """What was handed over for a run; None where nothing was, or it is gone: this host was restarted since.
+
+    Raises:
+        OSError: it cannot be read now. To go on as somebody else would be wrong.
+    """
     try:
         return Handover(**json.loads(_path(run).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+    except (FileNotFoundError, ValueError, TypeError):
         return None
 
 
@@ -83,6 +87,9 @@ def environment(run: str, environ: Mapping[str, str]) -> dict[str, str]:
     Args:
         run: whose.
         environ: of this process; as it is where nothing was handed over.
+
+    Raises:
+        OSError: what was handed over cannot be read now.
     """
     if (left := take(run)) is None:
         return dict(environ)

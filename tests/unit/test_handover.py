@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+
+import pytest
+
 from jobq_magic import handover
 from jobq_magic.handover import Handover
 
@@ -22,3 +27,16 @@ def test_what_is_handed_over_is_its_owners_alone_and_is_forgotten():
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     handover.remove("pi-3")
     assert handover.take("pi-3") is None
+
+
+def test_nobody_goes_on_as_somebody_else_since_a_file_could_not_be_read(monkeypatch):
+    handover.leave("pi-4", Handover({"AWS_PROFILE": "ada"}, {}))
+
+    def away(self: Path, *args: object, **options: object) -> str:
+        raise OSError(errno.EMFILE, "Too many open files", str(self))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_text", away)
+        with pytest.raises(OSError, match="Too many open files"):
+            handover.environment("pi-4", {"AWS_PROFILE": "follower"})
+    assert handover.environment("pi-4", {}) == {"AWS_PROFILE": "ada"}

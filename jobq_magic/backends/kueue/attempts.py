@@ -74,11 +74,15 @@ class Attempts:
 
     @classmethod
     def load(cls, path: Path) -> Attempts:
-        """What was written down; nothing where nothing was."""
+        """What was written down; nothing where nothing was.
+
+        Raises:
+            OSError: it cannot be read now. To count from 1 again would be wrong.
+        """
         try:
             known = json.loads(path.read_bytes())
             return cls(known["current"], tuple(Placed(**pod) for pod in known["pods"]), known.get("evictions", 0))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
             return cls()
 
     def save(self, path: Path) -> None:

@@ -119,6 +119,8 @@ class KueueBackend:
             known = self._known(run)
         except JobqError as error:
             return Observation(notes=(str(error),))
+        except OSError as error:  # this machine has too much open, or the disk of the store is away for a moment
+            return Observation(notes=(note("unread-here", error=error),))
         try:
             seen = known.place.told(known.following.observe(run.stop or known.removed))
         except OSError as error:  # the disk of the store, most likely: what is not written now is read again

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from jobq_magic.backends.kueue.attempts import Attempts
 
 
@@ -72,3 +74,9 @@ def test_an_index_that_is_none_is_the_first_and_does_no_harm():
     odd = pod("a")
     odd["metadata"]["annotations"]["batch.kubernetes.io/job-completion-index"] = "9" * 5000
     assert placed(Attempts().with_pods([odd])) == [("a", 0, 1)]
+
+
+def test_what_cannot_be_read_now_is_not_taken_for_nothing(tmp_path):
+    with pytest.raises(IsADirectoryError):
+        Attempts.load(tmp_path)
+    assert Attempts.load(tmp_path / "none") == Attempts()

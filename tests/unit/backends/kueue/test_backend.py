@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
@@ -88,6 +89,24 @@ def test_a_disk_that_is_full_is_told_and_the_run_is_looked_at_again(backend, ser
     seen = backend.observe(run, 1, {})
     assert (seen.phase, "cannot be written down: [Errno 28] No space left" in seen.notes[0]) == (None, True)
     assert backend.observe(run, 1, {}).phase == "running"
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.ESTALE])
+def test_a_key_that_cannot_be_read_for_a_moment_is_read_at_the_next_look(
+    backend, server, submitted, monkeypatch, number
+):
+    run, reads = submitted("ada"), Path.read_bytes
+
+    def away(self: Path) -> bytes:
+        if self == run.paths.key:
+            raise OSError(number, os.strerror(number), str(self))
+        return reads(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", away)
+        seen = backend.observe(run, 1, {})
+    assert (seen.phase, os.strerror(number) in seen.notes[0]) == (None, True)
+    assert not backend.observe(run, 1, {}).notes
 
 
 def test_a_run_whose_time_is_over_and_that_does_not_end_is_removed_and_that_is_known(
