@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 
-__all__ = ["asked", "binary", "brief", "size"]
+__all__ = ["asked", "binary", "brief", "number", "size"]
 
 _DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{1,52}…?")
+_BINARY = (("Ti", 2**40), ("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10))
 _NAMES = {"cpu": ("cpu", "cpus"), "pods": ("pod", "pods")}
 
 
@@ -19,12 +21,23 @@ def size(count: float) -> str:
     return f"{count:.1f} TB"
 
 
+def number(value: float, digits: int = 4) -> str:
+    """How people write a number, to so many digits where it has a fraction: `6,412`, `0.25`; never `1.2e+04`."""
+    before = math.floor(math.log10(abs(value))) + 1 if value else 1
+    written = f"{value:,.{max(0, digits - before)}f}"
+    return written.rstrip("0").rstrip(".") if "." in written else written
+
+
 def binary(count: int) -> str:
-    """A limit of memory as it was written: `512Mi`, `1.5Gi`; or else in bytes."""
-    for unit, length in (("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10)):
-        if count >= length and (written := f"{count / length:.4g}") and float(written) * length == count:
+    """An amount of memory as it was written: `512Mi`, `1.5Gi`, `10.0 GB`; what is left of several, about: `11.9Gi`."""
+    fitting = [(unit, count / length) for unit, length in _BINARY if count >= length]
+    for unit, value in fitting:
+        if value < 10_000 and float(written := f"{value:.4g}") == value:
             return f"{written}{unit}"
-    return size(count)
+    if not fitting or count % 1_000_000 == 0:
+        return size(count)
+    unit, value = fitting[0]
+    return f"{value:.1f}{unit}"
 
 
 def asked(resource: str, count: float | None = None) -> str:
@@ -39,7 +52,7 @@ def asked(resource: str, count: float | None = None) -> str:
         one, many = "GPU", "GPUs"
     else:
         one, many = _NAMES.get(resource, (resource, resource))
-    return many if count is None else f"{count:,.6g} {one if count == 1 else many}"
+    return many if count is None else f"{number(count, 6)} {one if count == 1 else many}"
 
 
 def brief(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jobq_magic.figures import brief
+from jobq_magic.figures import brief, number
 from jobq_magic.snapshot import Phase, PlaceTold, QuotaTold, Snapshot, WorkerTold
 from jobq_magic.words import Words, about, binary, reason, some
 
@@ -62,7 +62,7 @@ def count(resource: str, amount: float | None) -> str:
         return ""
     if resource in _MEMORY or resource.startswith("hugepages-"):
         return binary(round(amount))
-    return f"{amount:,.4g}" if amount < 10_000 else f"{amount:,.0f}"
+    return number(amount)
 
 
 def quota(of: Sequence[QuotaTold]) -> list[tuple[str, ...]]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from jobq_magic.figures import number
 from jobq_magic.render import queue
 from jobq_magic.render.bars import Bar, seconds, split
 from jobq_magic.render.card import Card
@@ -17,7 +18,6 @@ from jobq_magic.words import SPENT, about, duration, layers, ongoing, say, size,
 __all__ = [
     "Content",
     "Span",
-    "amount",
     "captions",
     "closed",
     "counted",
@@ -160,14 +160,9 @@ def percent(bar: Bar) -> float | None:
     return min(100.0, max(0.0, 100 * bar.done / bar.total)) if bar.total else None
 
 
-def amount(value: float) -> str:
-    """A number as people write it: `6,412`, `0.25`."""
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
-
-
 def counted(state: Progress) -> str:
     """How far, in figures: `6,412 / 10,000`, `34 MB / 112 MB`."""
-    told = size if state.unit == "bytes" else amount
+    told = size if state.unit == "bytes" else number
     return told(state.done) + (f" / {told(state.total)}" if state.total else "")
 
 

@@ -182,7 +182,7 @@ def test_what_never_fits_is_told_with_numbers(kubeconfig: Path, queue: str):
     found = looked(kubeconfig, cpus=1, workers=4)["quota"]
     assert found.level == "problem"
     assert found.what == "The run asks for 4 cpus in 4 workers, and the queue main never has more than 1 cpu"
-    assert found.advice == "Ask for at most 0.25 cpus each: --cpus 0.25"
+    assert found.advice == "Ask for at most 1 worker: --workers 1"
 
 
 def test_gpus_that_a_queue_does_not_have(kubeconfig: Path, queue: str):

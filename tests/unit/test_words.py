@@ -5,7 +5,7 @@ import string
 import pytest
 
 from jobq_magic import words
-from jobq_magic.figures import brief
+from jobq_magic.figures import binary, brief, number
 from jobq_magic.snapshot import Phase, Snapshot
 from jobq_magic.words import ICONS, duration, say, size
 
@@ -80,6 +80,24 @@ def test_a_length_of_time_is_written_as_people_write_it(seconds, written):
 )  # fmt: skip
 def test_a_size_is_written_as_people_write_it(count, written):
     assert size(count) == written
+
+
+@pytest.mark.parametrize(
+    ("count", "written"),
+    [(512 * 2**20, "512Mi"), (3 * 2**29, "1.5Gi"), (10**10, "10.0 GB"), (12160 * 2**20, "11.9Gi"),
+     (2**50, "1024Ti"), (8 * 2**30 - 1, "8.0Gi"), (900, "900 B"), (0, "0 B")],
+)  # fmt: skip
+def test_an_amount_of_memory_is_written_as_the_cluster_writes_it(count, written):
+    assert binary(count) == written
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(0, "0"), (4, "4"), (0.25, "0.25"), (0.001, "0.001"), (9999.7, "10,000"), (12345.6, "12,346"),
+     (12_160_000, "12,160,000"), (-2.5, "-2.5"), (1 / 3, "0.3333")],
+)  # fmt: skip
+def test_a_number_is_never_written_by_a_power_of_ten(value, written):
+    assert number(value) == written
 
 
 def test_digests_are_as_long_as_people_compare_them_also_where_a_message_was_cut():

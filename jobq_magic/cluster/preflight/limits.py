@@ -12,7 +12,7 @@ from jobq_magic.cluster.amounts import Amounts, amounts, told, total
 from jobq_magic.cluster.meaning.parts import list_of, maps, name_of, section
 from jobq_magic.cluster.preflight.answers import Answers, unread
 from jobq_magic.cluster.preflight.wanted import Wanted
-from jobq_magic.figures import asked
+from jobq_magic.figures import asked, number
 from jobq_magic.findings import Finding
 
 __all__ = ["limit_ranges", "requests", "resource_quotas"]
@@ -98,7 +98,7 @@ def _compared(
     for resource, ratio in amounts(section(limit, "maxLimitRequestRatio")).items():
         least, has = requests.get(resource, 0), limits.get(resource, 0)
         if least and has / least > ratio:
-            yield f"{told} is limited to more than {ratio:g} times the {resource} that it asks for, {by}", ""
+            yield f"{told} is limited to more than {number(ratio)} times the {resource} that it asks for, {by}", ""
     for resource, has in limits.items():
         if requests.get(resource, 0) > has:
             words = _told(resource, requests[resource])
@@ -147,7 +147,7 @@ def _exceeded(quota: Mapping[str, Any], wanted: Wanted, answers: Answers) -> Ite
             )
             yield Finding("resource-quota", "problem", what, "Ask for less, or ask an administrator for more")
         elif want > free and resource in _COUNTS:
-            what = f"The quota {name} is used up: all {most:g} {_COUNTED[resource]} that it grants are there"
+            what = f"The quota {name} is used up: all {number(most)} {_COUNTED[resource]} that it grants are there"
             do = "Stop or prune runs, or ask an administrator for more"
             yield Finding("resource-quota", "problem", what, do)
         elif want > free:

@@ -15,7 +15,7 @@ from jobq_magic.cluster.preflight.limits import requests
 from jobq_magic.cluster.preflight.queues import DEFAULT, queue_of
 from jobq_magic.cluster.preflight.wanted import Wanted
 from jobq_magic.figures import asked as shown
-from jobq_magic.figures import binary
+from jobq_magic.figures import number
 from jobq_magic.findings import Finding
 
 __all__ = ["look"]
@@ -122,8 +122,12 @@ def _never(has: Capacity, name: str, short: Mapping[str, float], asked: Amounts,
         f" and the queue {name} never has more than {told(short) or shown(resource, most)}"
     )
     each = _whole(resource, most / workers)
-    less = f"Ask for at most {shown(resource, each)}{' each' * (workers > 1)}"
-    flag = f": {_written(resource, each)}" if resource in _FLAGS else ""
+    fewer = min(math.floor(round(workers * there / asked[key], 6)) for key, there in short.items())
+    if workers > 1 and fewer:
+        less, flag = f"Ask for at most {fewer} worker{'s' * (fewer > 1)}", f": --workers {fewer}"
+    else:
+        less = f"Ask for at most {shown(resource, each)}{' each' * (workers > 1)}"
+        flag = f": {_written(resource, each)}" if resource in _FLAGS else ""
     other = _elsewhere(has, asked, resource)
     return Finding("quota", "problem", what, f"{less}{flag}{', or u' + other[1:] if other else ''}")
 
@@ -137,9 +141,9 @@ def _whole(resource: str, most: float) -> float:
 def _written(resource: str, most: float) -> str:
     """As the option would be written."""
     if resource != "memory":
-        return f"{_FLAGS[resource]} {most:g}"
-    written = binary(int(most))
-    return f"--memory {f'{int(most / 2**20)}Mi' if ' ' in written else written}"
+        return f"{_FLAGS[resource]} {number(most, 9).replace(',', '')}"
+    whole = int(most / 2**20)
+    return f"--memory {whole}Mi" if whole % 1024 else f"--memory {whole // 1024}Gi"
 
 
 def _elsewhere(has: Capacity, asked: Amounts, resource: str) -> str:

@@ -65,7 +65,7 @@ def test_what_never_fits_is_refused_with_numbers_and_with_what_would():
     ((code, level, what, do),) = told(quota.look(seen(cluster_queue()), wanted(cpus=1, workers=4)))
     assert (code, level) == ("quota", "problem")
     assert what == "The run asks for 4 cpus in 4 workers, and the queue main never has more than 2 cpus"
-    assert do == "Ask for at most 0.5 cpus each: --cpus 0.5"
+    assert do == "Ask for at most 2 workers: --workers 2"
 
 
 def test_a_queue_that_could_is_proposed():
@@ -130,7 +130,8 @@ def test_a_quota_that_may_not_be_read_is_unknown():
     ("asked", "do"),
     [
         ({"memory": "16Gi"}, "Ask for at most 8Gi of memory: --memory 8Gi"),
-        ({"cpus": 1, "workers": 3}, "Ask for at most 0.666 cpus each: --cpus 0.666"),
+        ({"cpus": 1, "workers": 3}, "Ask for at most 2 workers: --workers 2"),
+        ({"cpus": 3, "workers": 3}, "Ask for at most 0.666 cpus each: --cpus 0.666"),
     ],
 )
 def test_the_advice_is_written_as_the_option_is(asked, do):
