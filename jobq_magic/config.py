@@ -190,8 +190,16 @@ def config_table(resolved: Resolved) -> tuple[Setting, ...]:
     for one in fields(Site):
         if one.name in resolved.site_origins:
             value = resolved.site.to_json()[one.name]
-            rows.append(Setting(one.name, _in_words(value), resolved.site_origins[one.name].text))
+            rows += _nested(one.name, value, resolved.site_origins[one.name].text)
     return tuple(rows)
+
+
+def _nested(name: str, value: Any, origin: str) -> list[Setting]:
+    """A setting; a table that holds tables is told part by part, as TOML can write it: `gpu_types.a100.queue`."""
+    if not isinstance(value, Mapping) or not any(isinstance(part, Mapping) for part in value.values()):
+        return [Setting(name, _in_words(value), origin)]
+    told = ((key, part) for key, part in value.items() if part not in (None, "", (), [], {}))
+    return [row for key, part in told for row in _nested(f"{name}.{key}", part, origin)]
 
 
 def _in_words(value: Any) -> str:

@@ -118,7 +118,9 @@ def test_config_shows_what_is_known_of_a_cluster_with_where_it_is_written(here):
     write(TYPES + '[tool.jobq.profiles.default.proxies]\nhttp = "http://proxy:3128"')
     rows = {row.setting: row for row in config_table(here())}
     assert rows["proxies"].value == "http=http://proxy:3128"
-    assert rows["gpu_types"].value.startswith("a100={resource=nvidia.com/gpu node_selector={nvidia.com/gpu.product=")
+    assert rows["gpu_types.a100.resource"].value == "nvidia.com/gpu"
+    assert rows["gpu_types.a100.node_selector"].value.startswith("nvidia.com/gpu.product=")
+    assert "gpu_types" not in rows
     assert rows["proxies"].origin.startswith("profile default in ")
     assert "affinity" not in rows
 
