@@ -47,7 +47,11 @@ TAIL = 12
 _WIDE = 240
 """Characters of a line in sight: twelve lines must not fill a screen."""
 _TRACEBACK = 60
-_TYPED = re.compile(r"%jobq [a-z]+(?: [a-z0-9-]+)?|--[a-z][a-z-]*")
+# What is between backticks, a line of ours, or an option with its value: a word that no sentence has, or that ends one.
+_TYPED = re.compile(
+    r"`(?P<quoted>[^`]+)`|%jobq [a-z]+(?: [a-z0-9-]+)?"
+    r"|--[a-z][a-z-]*(?: [^\s,]*[A-Z0-9:=/][^\s,]*?(?=[,.;:)]*(?:\s|$))| [a-z][a-z-]*(?=[,.;)]|$))?"
+)
 # Style sheets are the one thing in the HTML of a widget that says when it is there, and needs nothing from elsewhere.
 _SPEAK = (
     "let it=document.getElementById('jq-said');"
@@ -278,7 +282,7 @@ def _sentence(card: Card) -> str:
 
 def typed(advice: str) -> str:
     """Advice, with what can be typed set apart."""
-    return _TYPED.sub(lambda found: f'<code class="jq-copy">{found[0]}</code>', safe(advice))
+    return _TYPED.sub(lambda found: f'<code class="jq-copy">{found["quoted"] or found[0]}</code>', safe(advice))
 
 
 def _times(card: Card, told: Content) -> str:

@@ -627,3 +627,26 @@ def test_times_are_guessed_in_one_unit():
 
 def test_every_end_is_drawn():
     assert {card.snapshot.phase for card in CASES.values()} >= FINAL
+
+
+@pytest.mark.parametrize(
+    ("advice", "typed"),
+    [
+        ("Name it as `store` of the profile", ["store"]),
+        (
+            "A store carries it: --store s3://BUCKET/FOLDER, or `store` of the profile",
+            ["--store s3://BUCKET/FOLDER", "store"],
+        ),
+        (
+            "Ask for at most 8Gi of memory: --memory 8Gi, or use --queue gpu, which has 4 GPUs",
+            ["--memory 8Gi", "--queue gpu"],
+        ),
+        ("Name other versions with --requirement, or go without a lock by --no-lock.", ["--requirement", "--no-lock"]),
+        ("Ask for fewer with --workers or --gpus", ["--workers", "--gpus"]),
+        ("Choose one that says so, by --base python:3.11-slim.", ["--base python:3.11-slim"]),
+    ],
+)
+def test_what_can_be_typed_is_set_apart_an_option_with_its_value(advice, typed):
+    drawn = html.typed(advice)
+    assert re.findall("<code[^>]*>(.*?)</code>", drawn) == typed
+    assert "`" not in drawn
