@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jobq_magic.figures import brief, number
-from jobq_magic.snapshot import Phase, PlaceTold, QuotaTold, Snapshot, WorkerTold
+from jobq_magic.snapshot import FINAL, Phase, PlaceTold, QuotaTold, Snapshot, WorkerTold
 from jobq_magic.words import Words, about, binary, reason, some
 
 __all__ = [
     "QUOTA",
+    "again",
     "attempt",
     "bad",
     "count",
@@ -28,6 +29,8 @@ _MEMORY = ("memory", "ephemeral-storage")
 _RUNNING = (Phase.RUNNING, Phase.COLLECTING)
 _WAITING = ("", Phase.CAPTURING, Phase.BUILDING, Phase.SUBMITTING, Phase.QUEUED, Phase.STARTING)
 _BAD = (Phase.FAILED, Phase.LOST)
+_LEAVING = FINAL | {Phase.STOPPING}
+_PAUSED = ("pausing", "paused")
 _TOLD = 3
 """Workers whose reasons are told one by one."""
 
@@ -91,39 +94,63 @@ def attempt(snapshot: Snapshot) -> str:
     before = snapshot.before
     if snapshot.attempt < 2 or (before is not None and before.reason == snapshot.reason):
         return ""
+    if not again(snapshot):
+        return ""
+    if before is not None and before.reason in _PAUSED:
+        return f"Attempt {snapshot.attempt}: attempt {snapshot.attempt - 1} was paused"
     told = reason(before.reason, before.facts, run=snapshot.run) if before is not None else None
     return f"Attempt {snapshot.attempt}" + (f"; what ended the one before: {told.sentence}" if told else "")
 
 
+def again(snapshot: Snapshot) -> str:
+    """Which attempt it is, or waits for: `attempt 2`; "" for the first, and where it was paused and not resumed."""
+    stood = (time.phase for time in reversed(snapshot.times) if time.phase not in _LEAVING)
+    if snapshot.attempt < 2 or next(stood, snapshot.phase) is Phase.PAUSED:
+        return ""
+    return f"attempt {snapshot.attempt}"
+
+
 def standing(worker: WorkerTold) -> str:
     """The word for how a worker goes."""
+    if worker.phase == Phase.CANCELLED:
+        return "ended with the others"
     return "not there yet" if not worker.phase else worker.phase
 
 
 def crowd(each: Sequence[WorkerTold]) -> str:
-    """How many workers there are, in words: `61 of 64 running; 2 wait; 1 failed: 17`."""
+    """How many workers there are, in words: `61 of 64 running; 2 wait; 1 failed: 17`; `1 failed: 1; 1 was ended`."""
     every = len(each)
     running = sum(one.phase in _RUNNING for one in each)
-    parts = [f"{running} of {every} running"]
+    over = all(one.phase in FINAL for one in each)
+    parts = [] if over else [f"{running} of {every} running"]
     if done := sum(one.phase == Phase.SUCCEEDED for one in each):
         parts.append(f"{done} done")
     if waiting := sum(one.phase in _WAITING for one in each):
         parts.append(f"{waiting} wait{'s' * (waiting == 1)}")
-    others = (Phase.PAUSED, Phase.STOPPING, Phase.CANCELLED, *_BAD)
+    others = (Phase.PAUSED, Phase.STOPPING, *_BAD)
     ranks = {phase: [str(one.rank) for one in each if one.phase == phase] for phase in others}
     parts += [f"{len(found)} {phase}: {', '.join(some(found))}" for phase, found in ranks.items() if found]
+    if ended := sum(one.phase == Phase.CANCELLED for one in each):
+        parts.append(f"{ended} {'was' if ended == 1 else 'were'} ended")
     return "; ".join(parts)
 
 
 def bad(snapshot: Snapshot) -> list[tuple[str, Words]]:
-    """The workers with whom something is wrong that the run's own sentence does not say: who, and what; a few."""
+    """The workers with whom something is wrong that the run's own sentence does not say: who, and what; a few.
+
+    What to do about one is told while the run goes on: afterwards there is only the run to do something about.
+    """
     found: list[tuple[str, Words]] = []
-    known: set[tuple[str, str]] = set()
+    known = {(snapshot.reason, str(snapshot.facts.get("error", "")))}
     for one in snapshot.each:
         words = reason(one.reason, one.facts, run=snapshot.run) if one.reason else None
-        same = one.reason, str(one.facts.get("said", ""))
-        if words is None or same in known or one.reason == snapshot.reason:
+        same = one.reason, str(one.facts.get("said") or one.facts.get("error", ""))
+        if words is None or same in known or one.rank == snapshot.facts.get("rank"):
+            continue
+        if one.reason == snapshot.reason != "exception" or (snapshot.final and one.phase not in _BAD):
             continue
         known.add(same)  # the same with several is told once
+        if snapshot.final:
+            words = Words(words.sentence)
         found.append((f"Worker {one.rank}" + (f" on {one.node}" if one.node else ""), words))
     return found[:_TOLD]

@@ -7,7 +7,7 @@ A run's record is a list of events, append-only (`runs.log`). `Event` is one lin
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -53,6 +53,8 @@ class Phase(StrEnum):
 FINAL = frozenset(map(Phase, wire.FINAL))
 _THERE, _AWAY = frozenset({Phase.STARTING, Phase.RUNNING}), frozenset({Phase.QUEUED, Phase.PAUSED})
 _BAD_ENDS = FINAL - {Phase.SUCCEEDED}
+_BY_THEMSELVES = FINAL - {Phase.CANCELLED}
+"""Ends that a worker came to without its run."""
 
 _P = Phase
 # From each phase, the phases that may follow. What is not here is ignored when a record is folded: a late word of a
@@ -345,8 +347,16 @@ def fold(identity: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Sn
         links=tuple(links.values()),
         image=image,
         place=place,
-        each=each,
+        each=tuple(_standing(one, phase) for one in each),
         notes=tuple(notes),
         result=result,
         generation=generation,
     )
+
+
+def _standing(worker: WorkerTold, run: Phase) -> WorkerTold:
+    """A worker beside its run: that one's end takes away who came to no end of its own before."""
+    if run not in FINAL or worker.phase in _BY_THEMSELVES:
+        return worker
+    phase = run if run is Phase.SUCCEEDED else Phase.CANCELLED
+    return replace(worker, phase=phase.value, reason="", facts={})

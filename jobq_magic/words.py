@@ -170,12 +170,14 @@ REASONS: Mapping[str, Words] = {
 
 
 def say(snapshot: Snapshot) -> Words:
-    """The sentence and the advice for where a run stands."""
+    """The sentence and the advice for where a run stands; of several workers the one that failed is named."""
     words = REASONS.get(snapshot.reason)
     if words is None or snapshot.phase is Phase.STOPPING:  # a reason tells the end, which is not there yet
         words = PHASES[snapshot.phase]
     facts = _Facts(snapshot.facts, run=snapshot.run)
-    return Words(words.sentence.format_map(facts), words.advice.format_map(facts))
+    rank = snapshot.facts.get("rank") if snapshot.phase is Phase.FAILED else None
+    which = f"Worker {rank}: " if isinstance(rank, int) else ""
+    return Words(which + words.sentence.format_map(facts), words.advice.format_map(facts))
 
 
 def reason(code: str, facts: Mapping[str, Any], *, run: str = "") -> Words | None:

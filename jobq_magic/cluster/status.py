@@ -78,7 +78,7 @@ def read(
     each = [pods.read(newest[rank], objects.events) if rank in newest else None for rank in range(max(1, workers))]
     told = tuple(_told(rank, newest.get(rank), one) for rank, one in enumerate(each))
     job, workload = objects.job, objects.workload
-    if job is not None and jobs.held(job):  # that its pods leave is told once, by the run's own reason
+    if job is not None and _takes_back(job):  # that its pods leave is told once, by the run's own reason
         told = tuple(replace(one, reason="", facts={}) if one.reason == "pod-deleted" else one for one in told)
     if job is None:
         return _standing(Phase.LOST, Reason(GONE), told, over=True)
@@ -102,6 +102,12 @@ def read(
     elif jobs.held(job):
         return _standing(Phase.QUEUED, jobs.unheard(job, objects.events, now), told)
     return _with_pods(objects, each, told, workers)
+
+
+def _takes_back(job: Object) -> bool:
+    """Whether the Job itself ends its pods."""
+    over = jobs.ending(job) or jobs.end(job)
+    return jobs.held(job) or over is not None or bool(text(job, "metadata", "deletionTimestamp"))
 
 
 def _standing(
@@ -226,9 +232,12 @@ def _how(end: jobs.End, each: Sequence[pods.Pod | None]) -> Reason:
     """How it ended: what its pods know, where the Job only counted them."""
     if end.good or end.own:
         return end.reason
-    ended = [one for one in each if one and one.state in ("failed", "leaving") and one.reason]
-    ended.sort(key=lambda one: one.disrupted)  # those that were ended since another failed say nothing of why
-    return ended[0].reason if ended else end.reason
+    found = [(rank, one) for rank, one in enumerate(each) if one and one.state in ("failed", "leaving") and one.reason]
+    if not found:
+        return end.reason
+    # Those that were ended since another failed say nothing of why.
+    rank, first = min(found, key=lambda pair: pair[1].disrupted)
+    return first.reason if len(each) == 1 else first.reason.but(rank=rank)
 
 
 _PHASES = {"succeeded": Phase.SUCCEEDED, "failed": Phase.FAILED}

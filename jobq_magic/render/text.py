@@ -205,7 +205,8 @@ def _phase(snapshot: Snapshot) -> str:
     word = content.word(snapshot) + (f" {part:.0f} %" if part is not None else "")
     if snapshot.phase is Phase.QUEUED and (position := queuewords.short(snapshot.place)):
         word += f", {position}"
-    return word + (f" (attempt {snapshot.attempt})" if snapshot.attempt > 1 else "")
+    again = queuewords.again(snapshot)
+    return word + (f" ({again})" if again else "")
 
 
 def _elapsed(snapshot: Snapshot, now: float) -> str:

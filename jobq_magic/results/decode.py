@@ -171,7 +171,8 @@ def _error(run: Run, told: Mapping[str, Any], groups: _Groups) -> BaseException:
             if isinstance(unfit, ResultError) and unfit.code == "result-damaged":
                 raise
     # Its class is named after the one that could not come, so that the front end shows that name.
-    stand_in: JobFailed = type(told["type"], (JobFailed,), {})("exception", f"{told['type']}: {told['message']}")
+    told_once = {"__str__": lambda _: told["message"]}
+    stand_in: JobFailed = type(told["type"], (JobFailed,), told_once)("exception", f"{told['type']}: {told['message']}")
     stand_in._render_traceback_ = lambda: lines  # type: ignore[method-assign]
     stand_in.__jobq_run__ = run.id  # type: ignore[attr-defined]
     return stand_in

@@ -191,7 +191,7 @@ def test_a_cell_that_exits_does_not_end_who_asks_for_its_result(local):
     run, _ = local.run("import sys\nsys.exit(3)")
     error = local.outcome(run).error
     assert isinstance(error, JobFailed)
-    assert error.what == "SystemExit: 3"
+    assert (type(error).__name__, str(error), error.what) == ("SystemExit", "3", "SystemExit: 3")
 
 
 def test_a_value_that_cannot_be_made_again_does_not_take_the_others_with_it(local):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from jobq_magic import queuewords
+from jobq_magic import queuewords, words
 from jobq_magic.render import text
 from jobq_magic.render.card import Card
 from jobq_magic.snapshot import Before, Phase, PlaceTold, QuotaTold, Snapshot, WorkerTold, fold
@@ -48,9 +48,56 @@ def test_a_crowd_is_counted_and_the_bad_are_named():
 def test_a_bad_worker_is_told_once_and_not_where_the_run_says_the_same():
     bad = WorkerTold(1, "failed", node="n", reason="exit", facts={"exit_code": 3})
     snapshot = replace(QUEUED, each=(WorkerTold(0, "running"), bad, replace(bad, rank=2), WorkerTold(3, "lost")))
-    told = [(who, words.sentence) for who, words in queuewords.bad(snapshot)]
+    told = [(who, said.sentence) for who, said in queuewords.bad(snapshot)]
     assert told == [("Worker 1 on n", "The cell ended its process with exit status 3")]
     assert queuewords.bad(replace(snapshot, each=(bad,), reason="exit", facts={"exit_code": 3})) == []
+
+
+RAN = [{"phase": "submitting", "at": 1}, {"phase": "running", "at": 2}]
+SAD = {"error": "ValueError: rank one is sad", "rank": 1}
+EACH = [
+    {"rank": 0, "phase": "running", "reason": "pod-deleted"},
+    {"rank": 1, "phase": "failed", "reason": "exception", "facts": {"error": "ValueError: rank one is sad"}},
+]
+
+
+def test_after_the_end_of_a_run_its_workers_are_told_as_ended():
+    failed = fold(IDENTITY, [*RAN, {"each": EACH}, {"phase": "failed", "at": 3, "reason": "exception", "facts": SAD}])
+    assert queuewords.crowd(failed.each) == "1 failed: 1; 1 was ended"
+    assert queuewords.bad(failed) == []  # the run's own sentence says it
+    assert words.say(failed).sentence == "Worker 1: ValueError: rank one is sad"
+    both = [{"rank": rank, "phase": "running"} for rank in range(2)]
+    stopped = fold(IDENTITY, [*RAN, {"each": both}, {"phase": "cancelled", "at": 3, "reason": "stopped"}])
+    assert queuewords.crowd(stopped.each) == "2 were ended"
+    assert queuewords.standing(stopped.each[0]) == "ended with the others"
+    assert words.say(stopped).sentence == "Stopped on request"
+
+
+def test_after_the_end_another_worker_that_failed_is_told_without_advice():
+    another = {"rank": 0, "phase": "failed", "reason": "node-ended", "facts": {"node": "n"}}
+    events = [*RAN, {"each": [another, EACH[1]]}]
+    end = {"phase": "failed", "at": 3, "reason": "exception", "facts": SAD}
+    assert queuewords.bad(fold(IDENTITY, events))[0][1].advice == "Run it again with %jobq rerun pi-1"
+    assert queuewords.bad(fold(IDENTITY, [*events, end])) == [("Worker 0", words.Words("Its node n was shut down"))]
+    third = {**EACH[1], "rank": 0, "facts": {"error": "KeyError: 'a'"}}
+    also = fold(IDENTITY, [*RAN, {"each": [third, EACH[1]]}, end])
+    assert queuewords.bad(also) == [("Worker 0", words.Words("KeyError: 'a'"))]
+
+
+def test_an_attempt_that_was_paused_is_told_so_and_the_next_one_only_when_it_is_on_its_way():
+    paused = [
+        *RAN,
+        {"phase": "paused", "at": 3, "reason": "pausing", "attempt": 2},
+        {"phase": "paused", "at": 4, "reason": "paused"},
+    ]
+    waiting = fold(IDENTITY, paused)
+    assert (queuewords.again(waiting), queuewords.attempt(waiting)) == ("", "")
+    assert text.row(waiting, now=5)[1] == "‖ paused"
+    stopped = fold(IDENTITY, [*paused, {"phase": "cancelled", "at": 5, "reason": "stopped"}])
+    assert text.row(stopped, now=5)[1] == "■ cancelled"
+    resumed = fold(IDENTITY, [*paused, {"phase": "queued", "at": 5, "reason": "resumed"}])
+    assert text.row(resumed, now=5)[1] == "◌ queued (attempt 2)"
+    assert queuewords.attempt(resumed) == "Attempt 2: attempt 1 was paused"
 
 
 def test_what_the_cluster_wrote_is_not_told_twice():

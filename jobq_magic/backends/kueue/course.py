@@ -226,8 +226,11 @@ def _each(standing: Standing, told: Sequence[Told]) -> tuple[WorkerTold, ...]:
     """The workers as the cluster sees them, and as they say of themselves, which is nearer."""
     says = {one.rank: one.last for one in told}
     done = []
-    for worker in standing.each:
-        word = says.get(worker.rank, {}).get("phase")
-        near = word in FINAL | {"running", "collecting"} and not (word == "cancelled" and worker.reason)
-        done.append(replace(worker, phase=str(word)) if near and worker.phase != "failed" else worker)
+    for seen in standing.each:
+        last, worker = says.get(seen.rank, {}), seen
+        word = last.get("phase")
+        near = word in FINAL | {"running", "collecting"} and not (word == "cancelled" and seen.reason)
+        if word == "failed" and seen.reason in ("", "exit"):  # the cluster knows the exit status, and not of what
+            worker = replace(seen, reason=last.get("reason", ""), facts=last.get("facts", {}))
+        done.append(replace(worker, phase=str(word)) if near and seen.phase != "failed" else worker)
     return tuple(done)

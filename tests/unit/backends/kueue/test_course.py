@@ -53,6 +53,16 @@ def test_running_is_what_the_pod_says_with_its_time():
     assert seen(STARTING, told({"phase": "starting", "at": 9.0})) == ("starting", "")
 
 
+def test_what_a_worker_says_of_its_end_is_nearer_than_its_exit_status():
+    exited = WorkerTold(1, "failed", reason="exit", facts={"exit_code": 1})
+    killed = WorkerTold(1, "failed", reason="out-of-memory", facts={"limit": 1})
+    for worker, reason in (exited, "exception"), (killed, "out-of-memory"):
+        standing = Standing("collecting", each=(WorkerTold(0, "starting"), worker))
+        each = of(standing, told(RUNNING), told(RUNNING, RAISED, rank=1), workers=2).seen.each
+        assert each is not None
+        assert [(one.phase, one.reason) for one in each] == [("running", ""), ("failed", reason)]
+
+
 def test_pods_that_ended_before_they_were_read_are_read_first():
     ended = Standing("collecting")
     assert seen(ended, told()) == (None, "")
