@@ -1,7 +1,8 @@
 """Attempts that began and gave way while nobody followed their run: of their pods nothing is left but a count.
 
-Kueue counts how often a Workload lost its place. How often it had when somebody last looked is written down; what it
-has lost more since then were attempts, of which the first is the one that was known, where one was.
+Kueue counts how often a Workload lost its place, and some of those that it never had, which are left out: no attempt
+is made up. How often it had when somebody last looked is written down; what it has lost more since then were attempts,
+of which the first is the one that was known, where one was.
 """
 
 from __future__ import annotations

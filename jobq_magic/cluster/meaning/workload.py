@@ -91,9 +91,19 @@ def holds(workload: Object | None) -> bool:
     return bool(section(workload, "status").get("admission")) and condition(workload, "Evicted").get("status") != "True"
 
 
+_ONLY_ADMITTED = frozenset(
+    {"PodsReadyTimeout", "NodeFailures", "ClusterQueueStopped", "LocalQueueStopped", "FlavorMigration"}
+)
+"""What ends a place that was had for sure. `Deactivated` and `AdmissionCheck` count those that still wait, too."""
+
+
 def evictions(workload: Object) -> int:
-    """How often it has lost its place."""
-    counts = (number(one, "count") for one in maps(workload, "status", "schedulingStats", "evictions"))
+    """How often it has surely lost a place at which its pods could begin; it may have been oftener."""
+    # With checks quota comes first and admission later: between the two it can be preempted, and has no pods.
+    checked = bool(section(workload, "status").get("admissionChecks"))
+    sure = _ONLY_ADMITTED if checked else _ONLY_ADMITTED | {"Preempted"}
+    found = maps(workload, "status", "schedulingStats", "evictions")
+    counts = (number(one, "count") for one in found if text(one, "reason") in sure)
     return sum(int(count) for count in counts if count is not None)
 
 

@@ -14,8 +14,9 @@ from tests.unit.backends.kueue.test_attempts import pod
 JOB = {"metadata": {"name": "jobq-1", "uid": "j"}}
 
 
-def workload(*evictions: int, admitted: bool = True) -> dict[str, Any]:
-    stats = {"evictions": [{"reason": f"Reason{count}", "count": count} for count in evictions]}
+def workload(preempted: int = 0, *, admitted: bool = True, **others: int) -> dict[str, Any]:
+    counts = {"Preempted": preempted, **others}
+    stats = {"evictions": [{"reason": reason, "count": count} for reason, count in counts.items() if count]}
     return {
         "metadata": {"name": "w", "uid": "w"},
         "status": {
@@ -52,13 +53,13 @@ def test_the_attempt_that_was_known_is_the_first_that_gave_way():
 
 def test_what_gave_way_beside_it_were_attempts_that_nobody_saw():
     missed = followed()
-    attempts = missed.placed(FIRST, seen(workload(1, 2), pod("d", at=9)))
+    attempts = missed.placed(FIRST, seen(workload(1, PodsReadyTimeout=2), pod("d", at=9)))
     assert (attempts.current, [one.uid for one in attempts.of(4)]) == (4, ["d"])
     assert missed.notes == (
         "Attempt 2 began and gave way while nobody followed it: what it printed is lost",
         "Attempt 3 began and gave way while nobody followed it: what it printed is lost",
     )
-    assert missed.placed(attempts, seen(workload(1, 2), pod("d", at=9))) == attempts
+    assert missed.placed(attempts, seen(workload(1, PodsReadyTimeout=2), pod("d", at=9))) == attempts
 
 
 def test_where_no_pod_was_ever_seen_the_first_attempt_is_among_them():
@@ -66,6 +67,22 @@ def test_where_no_pod_was_ever_seen_the_first_attempt_is_among_them():
     attempts = missed.placed(Attempts(), seen(workload(1, admitted=False)))
     assert (attempts.current, attempts.pods) == (2, ())
     assert missed.notes[0].startswith("Attempt 1 began and gave way")
+
+
+@pytest.mark.parametrize("admitted", [True, False])
+@pytest.mark.parametrize("reason", ["Deactivated", "AdmissionCheck", "NewInALaterKueue"])
+def test_a_place_that_it_may_never_have_had_is_no_attempt(reason, admitted):
+    missed = followed()
+    pods = [pod("a")] if admitted else []
+    attempts = missed.placed(Attempts(), seen(workload(admitted=admitted, **{reason: 3}), *pods))
+    assert (attempts.current, missed.notes) == (1, ())
+
+
+def test_what_is_preempted_before_its_checks_let_it_begin_is_no_attempt():
+    found = workload(2)
+    found["status"]["admissionChecks"] = [{"name": "prov", "state": "Ready"}]
+    missed = followed()
+    assert (missed.placed(Attempts(), seen(found, pod("a"))).current, missed.notes) == (1, ())
 
 
 def test_while_it_waits_the_attempt_that_was_known_is_told_first():
