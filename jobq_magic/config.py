@@ -16,6 +16,7 @@ Variables, secrets and labels are merged over all of them, name by name; everyth
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -239,7 +240,9 @@ def _profile_layers(
     if told and "mode" in above[0].values:  # a notebook of a place that this machine knows nothing of
         notes.append(f"{above[0].subject('mode')}: {told} is not used, there is no such profile here")
     elif told:
-        do = closest(name, profiles.tables) if profiles.tables else f"Write it down under [tool.jobq.profiles.{name}]"
+        do = closest(name, profiles.tables) if profiles.tables else ""
+        if not do.startswith("Did"):
+            do = f"{f'{do}. ' * bool(do)}`jobq config --init {shlex.quote(name)}` writes one for a cluster"
         mistakes.append(OptionError("unknown-profile", f"{told}: there is no such profile", do=do))
     return [], []
 

@@ -59,7 +59,7 @@ def _of(backend: Backend, resolved: Resolved, target: Mapping[str, Any]) -> Iter
         yield from backend.examine(spec, target)
         if backend.needs_image:
             yield from _of_image(resolved)
-        yield from _of_registry(target, spec["mode"])
+        yield from _of_registry(target, spec["mode"], spec["profile"])
         yield from _of_store(backend, target)
         return
     # Others have nothing that could be looked at beside what they look at before each cell.
@@ -85,11 +85,11 @@ def _of_image(resolved: Resolved) -> Iterator[Finding]:
     yield from reaching.base(recipe, resolved.spec.platform or "", os.environ)
 
 
-def _of_registry(target: Mapping[str, Any], mode: str) -> Iterator[Finding]:
+def _of_registry(target: Mapping[str, Any], mode: str, profile: str | None) -> Iterator[Finding]:
     if target.get("to") != "registry":
         return
     if not target.get("push"):
-        yield _problem("registry", no_registry(f"--mode {mode}"))
+        yield _problem("registry", no_registry(f"--mode {mode}", profile))
         return
     from jobq_magic import reaching
 

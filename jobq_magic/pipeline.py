@@ -375,7 +375,12 @@ def _recipe(resolved: Resolved, backend: Backend) -> Recipe | None:
         return None
     from jobq_magic.recipes import recipe_of
 
-    return recipe_of(resolved.spec, Path.cwd(), weak=resolved.weak)
+    recipe = recipe_of(resolved.spec, Path.cwd(), weak=resolved.weak)
+    if recipe.base == "host" and resolved.spec.platform:
+        from jobq_magic.images import host
+
+        host.refuse_other(resolved.spec.platform)
+    return recipe
 
 
 def _capture_options(

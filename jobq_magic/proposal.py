@@ -58,11 +58,14 @@ class Written:
     def told(self, *, terminal: bool) -> str:
         """What was done, and what to do next, in the words of a terminal or of a notebook."""
         jobq, profile = "jobq" if terminal else "%jobq", shlex.quote(self.profile)
-        use = (
-            f"{jobq} doctor --profile {profile} says whether cells can go there; %%jobq --profile {profile} goes there."
-        )
+        if self.profile == "default":
+            look, go = f"{jobq} doctor", "every %%jobq that names no other profile goes there"
+        else:
+            look, go = f"{jobq} doctor --profile {profile}", f"%%jobq --profile {profile} goes there"
+        use = f"{look} says whether cells can go there; {go}."
         if self.unfinished:
-            use = f"Write {' and '.join(self.unfinished)} into it, which could not be found. Then {use}"
+            lacking = " and ".join(self.unfinished)
+            use = f"It lacks {lacking}, which could not be found: write that into it, or no cell can go. Then {use}"
         parts = [self.text, f"Written to {self.path}.", use]
         if self.others:
             parts.append(f"{jobq} config --init NAME --context CONTEXT does the same for {', '.join(self.others)}.")

@@ -24,6 +24,8 @@ _KEY = re.compile(rf"(?:{_DOMAIN}/)?{_NAME}")
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _TOLERATION = ("key", "operator", "value", "effect", "tolerationSeconds")
 _AFFINITIES = ("nodeAffinity", "podAffinity", "podAntiAffinity")
+_SHOWN = tuple(scheme for scheme in SCHEMES if scheme != "memory")
+"""Kinds of stores that are told of; memory is there for tests."""
 _POLICIES = ("Always", "IfNotPresent", "Never")
 
 
@@ -37,7 +39,7 @@ def store(value: Any) -> str:
     if not mark or not rest:
         raise Refusal("is not the address of a store", example)
     if scheme not in SCHEMES:
-        raise Refusal(f"names no kind of store by {scheme}://", f"Known: {', '.join(SCHEMES)}")
+        raise Refusal(f"names no kind of store by {scheme}://", f"Known: {', '.join(_SHOWN)}")
     host, _, folder = rest.partition("/")
     # abfs://CONTAINER@ACCOUNT is how Azure writes a place; with a colon it is a password.
     if ":" in host or "?" in rest or ("@" in host and scheme != "abfs"):

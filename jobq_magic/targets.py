@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from jobq_magic.errors import OptionError, refuse
+from jobq_magic.errors import OptionError, closest, refuse
 from jobq_magic.options import flag_of
 from jobq_magic.site import Site
 from jobq_magic.spec import JobSpec, declared, shown
@@ -53,14 +53,18 @@ def target(
     return {"backend": spec.mode, "where": spec.mode}
 
 
-def no_registry(told: str) -> OptionError:
+def no_registry(told: str, profile: str | None) -> OptionError:
     """That images have nowhere to go.
 
     Args:
         told: what asks for one, as it was written.
+        profile: the name of the profile that holds; None where there is none.
     """
     what = f"{told} needs a registry for its image, and no setting names one"
-    do = 'Write push = "registry.example.org/team/jobq" into the profile, or give --push'
+    if profile:
+        do = f'Write push = "registry.example.org/team/jobq" into the profile {profile}, or give --push'
+    else:
+        do = "Give --push registry.example.org/team/jobq, or write it into a profile: `jobq config --init` makes one"
     return OptionError("no-registry", what, do=do)
 
 
@@ -76,12 +80,14 @@ def _kueue(spec: JobSpec, site: Site, subjects: Mapping[str, str], *, submits: b
         told = subjects.get("gpus") or f"--gpus {spec.gpu_type}:{spec.gpus}"
         if site.gpu_types:
             what, do = f"{told}: there is no such type", f"Known: {', '.join(sorted(site.gpu_types))}"
+            if (near := closest(spec.gpu_type, site.gpu_types)).startswith("Did"):
+                do = f"{near} {do}"
         else:
             what = f"{told} names a type, and the profile knows none"
             do = f"Write gpu_types.{spec.gpu_type} = {{ resource = ... }} into it, or --gpus {spec.gpus}"
         mistakes.append(OptionError("unknown-gpu-type", what, do=do))
     if submits and not spec.push:
-        mistakes.append(no_registry(subjects.get("mode") or "--mode kueue"))
+        mistakes.append(no_registry(subjects.get("mode") or "--mode kueue", spec.profile))
     refuse(mistakes)
     return {
         "backend": "kueue",

@@ -281,7 +281,7 @@ def _nothing(glob: str, root: Path, found: list[Entry]) -> CaptureError:
         )
     return CaptureError(
         "no-such-file",
-        f"no file matches --files {shown(glob)}",
+        f"No file matches --files {shown(glob)}",
         why=f"Patterns count from {shown(root)}",
         do=_like(glob, root),
     )

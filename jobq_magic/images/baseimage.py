@@ -161,8 +161,8 @@ def _asked(named: Reference, platform: str, environ: Mapping[str, str], opened: 
     except BackendError as error:
         if error.code != "registry-unreachable":
             raise
-        what = f"The base {named} cannot be had: {error.what[:1].lower()}{error.what[1:]}"
-        do = "Check the network, or choose --base host, this machine's own Python"
+        what = f"The image {named} cannot be had: {error.what[:1].lower()}{error.what[1:]}"
+        do = "Check the network, or stand on this machine's own Python, by --base host"
         raise BackendError(error.code, what, why=error.why, do=do) from error
 
 

@@ -24,7 +24,7 @@ from jobq_magic.images.hostfiles import certificates, standard_library, system, 
 from jobq_magic.images.model import Base, Entry, Layer, Part
 from jobq_magic.runtime.wire import canonical
 
-__all__ = ["host_base", "part"]
+__all__ = ["host_base", "part", "refuse_other"]
 
 _FORMAT = 1
 """Of what this file makes."""
@@ -59,15 +59,10 @@ def host_base(layer_of: Callable[[Part], Layer], *, python: str, platform: str, 
     Raises:
         BackendError: it cannot be taken from here; in words.
     """
-    if platforms.normal(platform) != platforms.here():
-        raise BackendError(
-            "host-base",
-            f"the base host is for {platforms.here()}, not {platform}",
-            do="Choose another base or platform",
-        )
+    refuse_other(platform)
     if python != (minor := f"{sys.version_info.major}.{sys.version_info.minor}"):
         raise BackendError(
-            "base-python", f"the base host has Python {minor}, not {python}", do="Choose another base, by --base"
+            "base-python", f"The base host has Python {minor}, not {python}", do="Choose another base, by --base"
         )
     layer = layer_of(part(environ))
     version = ".".join(map(str, sys.version_info[:3]))
@@ -80,6 +75,16 @@ def host_base(layer_of: Callable[[Part], Layer], *, python: str, platform: str, 
     return Base("host", key, config, (layer,), python=minor)
 
 
+def refuse_other(platform: str) -> None:
+    """Raises BackendError where this is not the platform of this machine."""
+    if platforms.normal(platform) != platforms.here():
+        raise BackendError(
+            "host-base",
+            f"The base host is for {platforms.here()}, not {platform}",
+            do="Choose another base or platform",
+        )
+
+
 def part(environ: Mapping[str, str]) -> Part:
     """The layer, by a key that costs a few milliseconds: what tells this interpreter and its libraries from others.
 
@@ -89,7 +94,7 @@ def part(environ: Mapping[str, str]) -> Part:
     if sys.platform != "linux":
         raise BackendError(
             "host-base",
-            f"the base host is this machine's own Python, and {platform.system()} is no Linux",
+            f"The base host is this machine's own Python, and {platform.system()} is no Linux",
             do="Choose another base, by --base python:3.12-slim or the like",
         )
     executable = Path(os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable))

@@ -221,7 +221,7 @@ def test_without_a_network_the_way_out_is_the_host_base(pins):
             "http://127.0.0.1:1/gone:1", **where, open_registry=lambda *known: Registry(*known, patience=0.1)
         )
     assert caught.value.code == "registry-unreachable"
-    assert "The base 127.0.0.1:1/gone:1 cannot be had" in caught.value.what
+    assert "The image 127.0.0.1:1/gone:1 cannot be had" in caught.value.what
     assert "--base host" in caught.value.do
 
 

@@ -140,7 +140,7 @@ def test_a_host_base_that_the_disk_damaged_is_made_anew_before_it_travels(kept):
 def test_the_host_base_of_another_python_or_platform_is_refused(kept):
     with pytest.raises(BackendError) as caught:
         _host(kept, python="3.8")
-    assert f"the base host has Python {PYTHON}, not 3.8" in str(caught.value)
+    assert f"The base host has Python {PYTHON}, not 3.8" in str(caught.value)
     with pytest.raises(BackendError) as caught:
         _host(kept, platform=OTHER)
     assert f"is for {platforms.here()}, not {OTHER}" in str(caught.value)
@@ -177,3 +177,10 @@ def test_libraries_are_told_all_the_way_down(tmp_path):
     assert all(path.is_file() for path in found.values())
     with pytest.raises(BackendError, match="does not say which libraries"):
         needed([program], loader=tmp_path / "gone", environ={})
+
+
+def test_a_platform_that_is_not_this_machines_is_refused_before_anything_is_made():
+    other = "linux/arm64" if platforms.here() == "linux/amd64" else "linux/amd64"
+    with pytest.raises(BackendError, match=f"The base host is for {platforms.here()}, not {other}"):
+        host.refuse_other(other)
+    host.refuse_other(platforms.here())

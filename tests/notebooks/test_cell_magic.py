@@ -127,7 +127,7 @@ BAD_INPUT = {
     ),
     "unknown mode": ("%%jobq --mode lokal\n1", "OptionError:", "Did you mean local?"),
     "mode of a later version": ("%%jobq --mode rayjob\n1", "OptionError:", "rayjob"),
-    "cluster without a registry": ("%%jobq --mode kueue\n1", "OptionError: --mode kueue needs a registry", "push = "),
+    "cluster without a registry": ("%%jobq --mode kueue\n1", "OptionError: --mode kueue needs a registry", "--push "),
     "bad quantity": ("%%jobq --mode ray --memory lots\n1", "OptionError: --memory lots", ""),
     "option of another mode": ("%%jobq --workers 3\n1", "OptionError: --workers 3 has no effect with --mode local", ""),
     "missing name": ("%%jobq\nnowhere + 1", "CaptureError: name 'nowhere' is not defined", ""),

@@ -125,10 +125,17 @@ def test_it_goes_to_the_project_that_is_ours_else_to_ones_own_file(tmp_path):
     assert (written.path, written.text) == (tmp_path / "new" / "config.toml", TEXT)
     assert written.path.read_text() == TEXT
     assert written.told(terminal=True).endswith(
-        "Write push into it, which could not be found. Then jobq doctor --profile lab says whether cells can go there; "
-        "%%jobq --profile lab goes there."
+        "It lacks push, which could not be found: write that into it, or no cell can go. "
+        "Then jobq doctor --profile lab says whether cells can go there; %%jobq --profile lab goes there."
     )
     assert "%jobq doctor" in written.told(terminal=False)
+    assert (
+        replace(written, profile="default")
+        .told(terminal=False)
+        .endswith(
+            "Then %jobq doctor says whether cells can go there; every %%jobq that names no other profile goes there."
+        )
+    )
 
     project.write_bytes(b"[tool.jobq]\r\n")
     project.chmod(0o600)

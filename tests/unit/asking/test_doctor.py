@@ -67,7 +67,7 @@ def test_a_registry_that_no_setting_names_is_a_problem_among_the_others(place, m
     monkeypatch.setenv("JOBQ_MODE", "kueue")
     found = list(doctor.doctor([], interactive=False))
     assert [one.code for one in found] == ["settings", "cluster", "registry"]
-    assert (found[-1].level, found[-1].advice.partition(" = ")[0]) == ("problem", "Write push")
+    assert (found[-1].level, found[-1].advice.partition(" registry")[0]) == ("problem", "Give --push")
     assert found[-1].what == "--mode kueue needs a registry for its image, and no setting names one"
 
 

@@ -186,8 +186,13 @@ def test_a_profile_that_nobody_wrote_is_refused_with_the_closest(here, write):
     write("project", "[tool.jobq.profiles.big]\ncpus = 2\n")
     with pytest.raises(OptionError, match=r"--profile bigg: there is no such profile\nDid you mean big\?"):
         here({"profile": "bigg"})
-    with pytest.raises(OptionError, match="JOBQ_PROFILE=zz: there is no such profile\nKnown: big"):
+    with pytest.raises(
+        OptionError, match=r"JOBQ_PROFILE=zz: there is no such profile\nKnown: big\. `jobq config --init zz`"
+    ):
         here(environ={"JOBQ_PROFILE": "zz"})
+    write("project", "")
+    with pytest.raises(OptionError, match="such profile\n`jobq config --init lab` writes one for a cluster"):
+        here({"profile": "lab"})
 
 
 def test_a_forced_mode_is_said_and_what_it_makes_void_too(here):

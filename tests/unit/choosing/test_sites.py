@@ -63,8 +63,11 @@ def test_without_a_registry_one_sentence_says_what_to_write(here):
         here({"mode": "kueue"})
     assert error.value.lines() == [
         "--mode kueue needs a registry for its image, and no setting names one",
-        'Write push = "registry.example.org/team/jobq" into the profile, or give --push.',
+        "Give --push registry.example.org/team/jobq, or write it into a profile: `jobq config --init` makes one.",
     ]
+    write('[tool.jobq.profiles.lab]\nmode = "kueue"')
+    with pytest.raises(OptionError, match=r'\nWrite push = ".*" into the profile lab, or give --push'):
+        here({"profile": "lab"})
 
 
 @pytest.mark.parametrize("option", ["dry_run", "debug"])
@@ -102,6 +105,8 @@ def test_an_unknown_type_of_gpu_is_answered_with_the_known_ones(here):
     write(TYPES)
     with pytest.raises(OptionError, match=r"--gpus h100:1: there is no such type\n.*Known: a100, mi300"):
         here({**KUEUE, "gpus": "h100:1"})
+    with pytest.raises(OptionError, match=r"there is no such type\nDid you mean a100\? Known: a100, mi300"):
+        here({**KUEUE, "gpus": "a10:1"})
     write("")
     with pytest.raises(OptionError, match=r"--gpus h100:1 names a type, and the profile knows none\n.*gpu_types.h100"):
         here({**KUEUE, "gpus": "h100:1"})
