@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import signal
 import sys
@@ -19,11 +20,14 @@ from jobq_magic.run import Run
 from jobq_magic.runs.prefix import Prefixes
 from jobq_magic.runs.store import Store
 from jobq_magic.runs.tail import Chunk, Decoder, Item, Tail
+from jobq_magic.runtime import process
 from jobq_magic.snapshot import Snapshot
 
 __all__ = ["Detached", "Emitter", "Interrupted", "TerminalFace", "wait_headless"]
 
 _STOP_PATIENCE = 20.0
+_ORPHANED = signal.SIGURG
+"""What the system sends when our parent ends: nothing comes of it where nobody listens."""
 
 
 class Detached(KeyboardInterrupt):
@@ -81,16 +85,18 @@ class Emitter:
 
 
 def wait_headless(store: Store, run: Run) -> Snapshot:
-    """Prints the run's output as plain streams until it ends; an interrupt or SIGTERM stops the run.
+    """Prints the run's output as plain streams until it ends; an interrupt, or the end of its parent, stops the run.
 
     Returns:
         The final snapshot, after one display of it whose text is the same every time.
     """
-    emit, tail = Emitter(), Tail(store, run)
-    with _sigterm_interrupts():
+    emit, tail, parent = Emitter(), Tail(store, run), os.getppid()
+    with _ended_from_outside(parent):
         try:
             for items in commands.watch(store, run, tail):
                 emit(items)
+                if os.getppid() != parent:  # where the system sends no signal for it
+                    raise KeyboardInterrupt
         except KeyboardInterrupt:
             store.request_stop(run, "interrupted")
             deadline = time.monotonic() + _STOP_PATIENCE
@@ -131,17 +137,30 @@ def _tell_image(snapshot: Snapshot) -> None:
 
 
 @contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    """While nobody is in front, SIGTERM is how a CI ends us: the job must not outlive it unasked."""
+def _ended_from_outside(parent: int) -> Iterator[None]:
+    """While nobody is in front, SIGTERM is how a CI ends us, or who executes us: the job must not outlive it unasked.
+
+    A kernel whose parent is gone ends itself within a second, and says nothing to anybody. So the system is asked to
+    tell at once: the wish that the run stop is then on the disk, and who follows it does the rest.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def interrupt(*_: object) -> None:
+    def interrupt(number: int, _: object) -> None:
+        if number == _ORPHANED and os.getppid() == parent:  # only the thread ended that had started us
+            return
+        for known in before:  # once is enough: the wish to stop is being written
+            signal.signal(known, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, _ORPHANED)}
+    for number in before:
+        signal.signal(number, interrupt)
+    process.signal_when_orphaned(_ORPHANED)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        process.signal_when_orphaned(0)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -14,6 +15,8 @@ from typing import Any
 
 import pytest
 from jupyter_client.manager import KernelManager
+
+from tests.support import eventually
 
 
 @dataclass
@@ -99,6 +102,26 @@ def opened(env: dict[str, str], *, person: bool, ipykernel: str = "") -> Iterato
         client.stop_channels()
         manager.shutdown_kernel(now=True)
         manager.cleanup_resources()
+
+
+def folders(environment: dict[str, str]) -> set[Path]:
+    """The folders of all runs."""
+    return set(Path(environment["JOBQ_HOME"], "runs").glob("[!.]*"))
+
+
+def phases(folder: Path) -> list[str]:
+    """The phases that a run went through."""
+    events = [json.loads(line) for line in (folder / "record.jsonl").read_text().splitlines()]
+    return [event["phase"] for event in events if "phase" in event]
+
+
+def begun(notebook: Notebook, environment: dict[str, str], cell: str) -> tuple[str, Path]:
+    """Sends a cell, and waits until its code runs; the request, and the folder of its run."""
+    before = folders(environment)
+    request = notebook.start(cell)
+    (folder,) = eventually(lambda: folders(environment) - before)
+    eventually(lambda: "running" in phases(folder), timeout=20)
+    return request, folder
 
 
 @pytest.fixture(scope="module")

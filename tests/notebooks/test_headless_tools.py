@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
+from tests.notebooks.conftest import folders, phases
+from tests.support import eventually
 
 
 def notebook(path: Path, *cells: str) -> Path:
@@ -35,10 +39,16 @@ FAILING = {
 }
 
 
+def command(tool: str, path: Path) -> list[str]:
+    """What runs a tool over a notebook."""
+    return [sys.executable, *TOOLS[tool], str(path), *(["out.ipynb"] if tool == "papermill" else [])]
+
+
 def execute(tool: str, path: Path) -> subprocess.CompletedProcess[str]:
     """Runs a tool over a notebook."""
-    command = [sys.executable, *TOOLS[tool], str(path), *(["out.ipynb"] if tool == "papermill" else [])]
-    return subprocess.run(command, capture_output=True, text=True, cwd=path.parent, timeout=110, check=False)
+    return subprocess.run(
+        command(tool, path), capture_output=True, text=True, cwd=path.parent, timeout=110, check=False
+    )
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -69,3 +79,15 @@ def test_an_executed_notebook_compares_clean_with_itself(tmp_path):
     strictly = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--nbval", str(path)]
     done = subprocess.run(strictly, capture_output=True, text=True, cwd=tmp_path, timeout=110, check=False)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_sigterm_to_a_tool_stops_the_job_although_its_kernel_ends_itself_at_once(tool, tmp_path, environment):
+    before = folders(environment)
+    path = notebook(tmp_path / "long.ipynb", "%%jobq\nimport time\ntime.sleep(100)")
+    running = subprocess.Popen(command(tool, path), stderr=subprocess.DEVNULL, env=environment, cwd=tmp_path)
+    (folder,) = eventually(lambda: folders(environment) - before, timeout=60)
+    eventually(lambda: "running" in phases(folder), timeout=20)
+    running.send_signal(signal.SIGTERM)
+    running.wait(20)
+    eventually(lambda: phases(folder)[-2:] == ["stopping", "cancelled"], timeout=20)

@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
+import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from jupyter_core.utils import ensure_event_loop
 
-from tests.notebooks.conftest import opened
-from tests.support import eventually
-
-
-def folders(environment) -> set[Path]:
-    """The folders of all runs."""
-    return set(Path(environment["JOBQ_HOME"], "runs").glob("[!.]*"))
-
-
-def phases(folder: Path) -> list[str]:
-    """The phases that a run went through."""
-    events = [json.loads(line) for line in (folder / "record.jsonl").read_text().splitlines()]
-    return [event["phase"] for event in events if "phase" in event]
+from tests.notebooks.conftest import begun, opened, phases
 
 
 def told(reply) -> str:
     """All text that a cell left."""
     return reply.stdout + (reply.value or "") + "".join(shown["text/plain"] for shown in reply.displays)
-
-
-def begun(notebook, environment, cell: str) -> tuple[str, Path]:
-    """Sends a cell, and waits until its code runs; the request, and the folder of its run."""
-    before = folders(environment)
-    request = notebook.start(cell)
-    (folder,) = eventually(lambda: folders(environment) - before)
-    eventually(lambda: "running" in phases(folder), timeout=20)
-    return request, folder
 
 
 def test_with_wait_output_comes_as_it_is_made_under_a_status_that_is_updated_in_place(attended):
@@ -114,3 +95,29 @@ def test_headless_an_interrupt_or_sigterm_stops_the_run(environment, how):
         reply = notebook.reply(cell)
         assert (reply.error, reply.stdout) == ("KeyboardInterrupt", "once\n")
         assert phases(folder)[-2:] == ["stopping", "cancelled"]
+
+
+def test_headless_a_run_goes_on_where_only_the_thread_that_started_its_kernel_ended(environment):
+    started, over, opens = threading.Event(), threading.Event(), ExitStack()
+    kernels = []
+
+    def start() -> None:
+        kernels.append(opens.enter_context(opened(environment, person=False)))
+        started.set()
+        over.wait(60)
+        ensure_event_loop().close()  # the one that jupyter_client made in this thread
+
+    thread = threading.Thread(target=start)
+    thread.start()
+    with opens:
+        assert started.wait(60)
+        cell, folder = begun(
+            kernels[0],
+            environment,
+            "%%jobq\nimport os, time\nwhile not os.path.exists('go4'): time.sleep(0.02)\n'end'",
+        )
+        over.set()
+        thread.join(10)
+        Path(environment["BASE"], "work", "go4").touch()
+        assert kernels[0].reply(cell).value == "'end'"
+    assert phases(folder)[-1] == "succeeded"
