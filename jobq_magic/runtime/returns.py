@@ -10,7 +10,7 @@ from .changes import Watched, changed
 from .homes import import_home
 from .ours import stand_in
 from .reduce import reduced
-from .sharing import families, sharable
+from .sharing import Met, families, sharable
 from .spill import give_room
 from .wire import PROTOCOL, SHARED, TooLarge, head_size, pickle_group, read_group, write_group
 
@@ -115,8 +115,8 @@ class Returns:
         if len(sizes) < 2 or (sum(sizes) <= _NARROW if self._narrow else max(sizes) < SHARED):
             return [sorted(values)] if values else []
         inner = {name: look for name, look in looks.items() if type(values[name]) not in _PLAIN}
-        if sum(look.in_band for look in inner.values()) > _PROVED:
-            shared = [sorted(inner)]  # the memo of what is pickled in band takes more memory than that itself
+        if len(inner) < 2 or (not self._narrow and sum(look.in_band for look in inner.values()) > _PROVED):
+            shared = [sorted(inner)] if inner else []  # all come, and to find out takes memory and time
         else:
             shared = families({name: look.shared() for name, look in inner.items()})
         alone = [[name] for name in looks if name not in inner]  # with a number, nothing is shared
@@ -323,11 +323,12 @@ class _Look:
 
     def __init__(self, value: object, pickler: Callable[..., Any]) -> None:
         self.size = self.in_band = 0
+        self._value, self._made = value, pickler
         self._pickler = pickler(self, protocol=5, buffer_callback=self._buffer)
         try:
             self._pickler.dump(value)
         except Exception:  # it will be told why
-            self.size = 0
+            self.size = self.in_band = 0
 
     def write(self, data: Any) -> int:
         """Counts."""
@@ -344,7 +345,24 @@ class _Look:
 
     def shared(self) -> set[int]:
         """Ids of the objects in it whose identity matters."""
-        return sharable(self._pickler.memo.copy()) if self.size else set()
+        if not self.size:
+            return set()
+        if self.in_band <= _PROVED:
+            return sharable(self._pickler.memo.copy())
+        met = Met()  # a copy of such a memo takes more memory than the value itself
+        self._pickler = None
+        self._pickler = _Look(self._value, _meeting(self._made, met))._pickler
+        return met.ids
+
+
+def _meeting(pickler: Callable[..., Any], met: Met) -> Callable[..., Any]:
+    """The same pickler class, of which all is told that it comes to."""
+
+    class Meeting(pickler):  # type: ignore[misc, valid-type]  # it is a class
+        def persistent_id(self, value: object) -> None:
+            met.meet(value)
+
+    return Meeting
 
 
 def _reason(value: object, error: BaseException) -> str:

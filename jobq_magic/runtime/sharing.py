@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from types import CodeType, FunctionType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+_UNCHANGING = sys.stdlib_module_names | {"numpy", "pandas", "polars", "pyarrow"}
+"""Whose classes, where they can be hashed, are values: numbers, texts, dates, types of columns."""
 
 
 def families(shared: Mapping[str, Iterable[int]]) -> list[list[str]]:
@@ -33,22 +37,47 @@ def families(shared: Mapping[str, Iterable[int]]) -> list[list[str]]:
     return [sorted(names) for names in found.values()]
 
 
-def sharable(memo: dict[int, tuple[int, object]]) -> set[int]:
-    """Of what a pickler met, what two names can share so that it matters: what can change, or is told by identity."""
-    found: set[int] = set()
-    kinds: dict[type, bool] = {}
-    inner: list[object] = []
-    for _, value in memo.values():
+class Met:
+    """Of what a pickler met, what two names can share so that it matters: what can change, or is told by identity.
+
+    Whoever asks keeps the pickler, whose memo holds what was made on the way: no id is used again.
+    """
+
+    def __init__(self) -> None:
+        self._found: set[int] = set()
+        self._inner: dict[int, object] = {}
+        self._kinds: dict[type, bool | None] = {}
+
+    @property
+    def ids(self) -> set[int]:
+        """Of those objects."""
+        return self._found - self._inner.keys()
+
+    def meet(self, value: object) -> None:
+        """Takes one; a pickler can call it as its `persistent_id`."""
         kind = type(value)
-        if kind not in kinds:
-            kinds[kind] = _matters(kind)
-        inner.append(getattr(kind, "_metadata", None))  # which frames of pandas pickle with themselves
-        if kinds[kind]:
-            found.add(id(value))
-        elif _is_index(kind):
-            inner.append(getattr(value, "_data", None))
-            inner += [getattr(inner[-1], name, None) for name in ("_ndarray", "_pa_array")]
-    return found - set(map(id, inner))
+        try:
+            matters = self._kinds[kind]
+        except KeyError:
+            matters = self._kinds[kind] = None if _is_index(kind) else _matters(kind)
+            self._pass_over(getattr(kind, "_metadata", None))  # which frames of pandas pickle with themselves
+        if matters:
+            self._found.add(id(value))
+        elif matters is None:
+            data = getattr(value, "_data", None)
+            for inner in (data, *(getattr(data, name, None) for name in ("_ndarray", "_pa_array"))):
+                self._pass_over(inner)
+
+    def _pass_over(self, inner: object) -> None:
+        self._inner[id(inner)] = inner
+
+
+def sharable(memo: Mapping[int, tuple[int, object]]) -> set[int]:
+    """Ids of what matters in the memo of a pickler."""
+    met = Met()
+    for _, value in memo.values():
+        met.meet(value)
+    return met.ids
 
 
 def _is_index(kind: type) -> bool:
@@ -72,4 +101,8 @@ def _matters(kind: type) -> bool:
         "_MainGlobals",
     ):
         return False
-    return not _is_index(kind) and kind.__hash__ in (None, object.__hash__)
+    if kind.__hash__ in (None, object.__hash__):
+        return True
+    # What has a hash of its own may change all the same, or be told by identity as a tensor is: where it is from tells.
+    home = str(kind.__module__).partition(".")[0]
+    return not (home in _UNCHANGING or any(parent.__module__ == "enum" for parent in kind.__mro__))
