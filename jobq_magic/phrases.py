@@ -324,6 +324,10 @@ _STARTING: Mapping[str, tuple[str, str]] = {
 
 _ENDS: Mapping[str, tuple[str, str]] = {
     "job-deleted": ("Its job was deleted on the cluster by somebody else", _AGAIN),
+    "stop-refused": (
+        "It is to end, and goes on: the cluster does not let us delete its Job: {said}",
+        "Ask who runs the cluster for the roles of deploy/rbac, or to delete the Job; it is tried again by itself",
+    ),
     "out-of-reach": ("The cluster does not tell of its job any more: {error}", "Ask who runs the cluster for access"),
     "job-failed": ("The cluster gave it up: {why}", "The log shows what it printed last"),
     "pod-failed": ("Its process failed, and the cluster does not say why", "The log shows what it printed last"),
@@ -362,7 +366,10 @@ _ENDS: Mapping[str, tuple[str, str]] = {
 CLUSTER: Mapping[str, tuple[str, str]] = {**_QUEUE, **_STARTING, **_ENDS}
 """Sentence and advice, by the code of the reason."""
 
-_STORE = "A store takes it: --store s3://BUCKET/FOLDER or pvc://CLAIM/FOLDER, or `store` of the profile"
+WITH_STORE = (
+    "Set store in the profile, or give --store s3://BUCKET/FOLDER or --store pvc://CLAIM/FOLDER, and run the cell again"
+)
+"""The way out where values were too large for a log; a rerun has no store either."""
 
 NOTES: Mapping[str, str] = {
     # Of a cluster that is not the one that was submitted to.
@@ -374,8 +381,11 @@ NOTES: Mapping[str, str] = {
     # Of one that does not tell.
     "refused": "The cluster does not tell of its Job any more: {error}",
     "may-be-there": "Its Job may still be there, and what it printed last may be missing",
+    # Of one that does not let go.
+    "stop-refused": "It was to end, and the cluster did not let us delete its Job: {error}",
+    "stop-held": "Its Job is out of the queue and stays in the cluster, which did not let us delete it: {error}",
     # Of what did not come over.
-    "values-lost": "{size:.1f} MiB of what came of it are lost: a log carries {most} KiB. " + _STORE,
+    "values-lost": "{size} of what came of it are lost: a log carries {most} of values. " + WITH_STORE,
     "last-unread": "What {pod} printed last may be missing: it was gone before all of it was read",
     "unread": "What {pod} printed may be missing: it was gone before anything of it was read",
     "unseen": "What it printed, if it was started, may be missing: its Job was gone before anybody looked",

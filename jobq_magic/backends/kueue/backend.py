@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import time
@@ -29,12 +28,15 @@ from jobq_magic.run import Run
 from jobq_magic.runtime.carrier import LIMIT
 from jobq_magic.runtime.sites import store_of
 from jobq_magic.site import Site
+from jobq_magic.snapshot import FINAL
 from jobq_magic.targets import in_queue
 
 __all__ = ["KueueBackend"]
 
 _RIGHTS = 10.0
 """Seconds for which it is not believed that a right is missing."""
+_WISHES = ("stopped", "interrupted")
+"""Reasons to end a run that have nothing more to tell: why it does not is told in their place."""
 
 
 @dataclass
@@ -48,6 +50,18 @@ class _Known:
     """It was asked to end by itself, since its time is over."""
     removed: str = ""
     """Why its Job was removed by us, where nobody asked for that."""
+    refused: BackendError | None = None
+    """Why it goes on though it is to end: the cluster does not let us delete its Job."""
+
+    def told(self, seen: Observation, asked: str) -> Observation:
+        """What was seen, with what became of the wish that it ends."""
+        if self.refused is None:
+            return seen
+        code = "stop-held" if self.following.held else "stop-refused"
+        seen = replace(seen, notes=(*seen.notes, note(code, error=". ".join(self.refused.lines()))))
+        if self.following.held or asked not in _WISHES or seen.phase in FINAL:
+            return seen
+        return replace(seen, phase="stopping", reason=code, facts={"said": self.refused.what})
 
 
 class KueueBackend:
@@ -122,13 +136,14 @@ class KueueBackend:
         except OSError as error:  # this machine has too much open, or the disk of the store is away for a moment
             return Observation(notes=(note("unread-here", error=error),))
         try:
-            seen = known.place.told(known.following.observe(run.stop or known.removed))
+            asked = run.stop or known.removed
+            seen = known.place.told(known.following.observe(asked))
         except OSError as error:  # the disk of the store, most likely: what is not written now is read again
             return Observation(notes=(note("unwritten", error=error),))
         seen = known.silence.told(seen, known.place.watches)
         if seen.reason == "log-lost":
             self._unread.add(run.id)
-        return seen
+        return known.told(seen, asked)
 
     def wait(self, run: Run, attempt: int, handle: Mapping[str, Any], seconds: float) -> None:
         """Returns as soon as something of the run changed."""
@@ -139,14 +154,37 @@ class KueueBackend:
             known.following.wait(seconds)
 
     def stop(self, run: Run, attempt: int, handle: Mapping[str, Any], reason: str) -> None:
-        """Removes the Job: its pods get SIGTERM, and the grace to say their last words."""
-        if reason == "deadline" and (known := self._runs.get(run.id)) is not None:
+        """Removes the Job: its pods get SIGTERM, and the grace to say their last words.
+
+        Where it may not be deleted, its Workload leaves the queue, which has the same effect, where that is allowed.
+        """
+        known = self._runs.get(run.id)
+        if reason == "deadline" and known is not None:
             if not known.overdue:
                 known.overdue = True
                 return  # the job ends itself, and tells it; who asks again has it removed
             known.removed = reason
-        with contextlib.suppress(BackendError):
+        try:
             making.remove(self._api(run), run)
+        except BackendError as error:
+            if known is None or error.passing:  # it is asked again
+                return
+            known.refused = error
+            known.following.held = self._held(run, known)
+            known.following.call.set()
+        else:
+            if known is not None:
+                known.refused = None
+
+    def _held(self, run: Run, known: _Known) -> bool:
+        """Whether its Workload leaves the queue, and gives its place back."""
+        if (workload := known.following.objects.workload) is None:
+            return False
+        try:
+            wanting.activate(self._api(run), workload, active=False)
+        except BackendError:
+            return False
+        return True
 
     def settle(self, run: Run, handle: Mapping[str, Any]) -> bool:
         """Removes the Job, since all of it is on record."""
@@ -156,7 +194,8 @@ class KueueBackend:
         try:
             making.remove(self._api(run), run, sure=bool(handle))
         except BackendError:
-            return False
+            known = self._runs.get(run.id)
+            return known is not None and known.refused is not None  # that is told already
         return True
 
     def check_pause(self, run: Run) -> None:

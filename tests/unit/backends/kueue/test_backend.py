@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 
 from jobq_magic import handover
 from jobq_magic.backends.kueue import KueueBackend
+from jobq_magic.backends.kueue.following import Following
+from jobq_magic.cluster import kinds
+from jobq_magic.cluster.status import Objects
 from jobq_magic.errors import BackendError
 from jobq_magic.handover import Handover
 from jobq_magic.protocols import Observation
@@ -121,6 +125,58 @@ def test_a_run_whose_time_is_over_and_that_does_not_end_is_removed_and_that_is_k
         backend.stop(run, 1, {}, "deadline")
         backend.observe(run, 1, {})
     assert reasons == ["", "deadline"]  # so that a Job which is gone then was not taken away by somebody else
+
+
+@pytest.fixture
+def kept(backend, server, submitted, monkeypatch):
+    """A run that was asked to end, on a cluster that lets nobody delete its Job."""
+    run = submitted("ada")
+    backend.observe(run, 1, {})
+    right = f'jobs.batch "jobq-{run.id}" is forbidden: User "ada" cannot delete resource "jobs" in API group "batch"'
+    server.refused[f"/jobs/jobq-{run.id}"] = (403, {"reason": "Forbidden", "message": right})
+    Store().request_stop(run)
+    monkeypatch.setattr(Following, "observe", lambda self, asked: Observation("queued", "no-quota"))
+    return run
+
+
+def deletions(server: ApiServer) -> int:
+    return len([path for method, path, *_ in server.asked if method == "DELETE" and "/jobs/" in path])
+
+
+def test_a_stop_that_the_cluster_refuses_is_told_with_who_can_help_and_tried_again(backend, server, kept):
+    for tries in 1, 2:
+        backend.stop(kept, 1, {}, "stopped")
+        assert deletions(server) == tries
+        seen = backend.observe(kept, 1, {})
+        assert (seen.phase, seen.reason) == ("stopping", "stop-refused")
+        assert "did not let us delete its Job: We may not delete jobs.batch" in seen.notes[0]
+        assert "Ask who runs the cluster" in seen.notes[0]
+    assert backend.settle(kept, {"job": "x"})  # nobody asks for a minute for what is refused
+    server.refused.clear()
+    server.always = (200, {})
+    backend.stop(kept, 1, {}, "stopped")
+    assert backend.observe(kept, 1, {}) == Observation("queued", "no-quota")
+
+
+def test_a_run_that_went_on_since_its_job_could_not_be_deleted_ended_as_it_did(backend, kept, monkeypatch):
+    backend.stop(kept, 1, {}, "stopped")
+    monkeypatch.setattr(Following, "observe", lambda self, asked: Observation("succeeded"))
+    seen = backend.observe(kept, 1, {})
+    assert (seen.phase, "It was to end" in seen.notes[0]) == ("succeeded", True)
+
+
+def test_a_job_that_may_not_be_deleted_leaves_the_queue_where_that_is_allowed(backend, server, kept, monkeypatch):
+    workload = {"metadata": {"name": "w"}, "spec": {}, "status": {}}
+    monkeypatch.setattr(Following, "objects", Objects({"metadata": {}}, workload))
+    monkeypatch.setattr(kinds, "kueue_version", lambda api: "v1beta2")
+    server.always = (200, {})
+    backend.stop(kept, 1, {}, "stopped")
+    [sent] = [
+        json.loads(body) for method, path, _, _, body in server.asked if method == "PATCH" and "workloads" in path
+    ]
+    assert sent == {"spec": {"active": False}}
+    assert backend._runs[kept.id].following.held
+    assert "stays in the cluster" in backend.observe(kept, 1, {}).notes[0]
 
 
 def test_a_job_whose_log_nobody_could_read_stays_where_it_may_be_read_still(backend, server, submitted, monkeypatch):
