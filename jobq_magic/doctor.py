@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobq_magic import neighbours, plugins
 from jobq_magic.errors import JobqError
+from jobq_magic.figures import size
 from jobq_magic.findings import Finding
 from jobq_magic.protocols import Backend, Carries, Examines, Locates
 from jobq_magic.runtime.sites import store_of
@@ -102,7 +103,7 @@ def _of_store(backend: Backend, target: Mapping[str, Any]) -> Iterator[Finding]:
 
         yield check_store(url, os.environ)
     elif isinstance(backend, Carries) and (limit := backend.carries(target)):
-        what = f"No store is named: {limit >> 10} KiB of values come back through a log, and what is larger is lost"
+        what = f"No store is named: {size(limit)} of values come back through a log, and what is larger is lost"
         yield Finding("store", "ok", what, backend.enlarge)
 
 

@@ -11,7 +11,7 @@ from IPython.core.error import InputRejected
 
 from jobq_magic.errors import JobqError
 from jobq_magic.notebook.bindings import Sent
-from jobq_magic.run import Run
+from jobq_magic.phrases import WITH_STORE
 from jobq_magic.words import say
 
 __all__ = ["NotRun", "in_name_error", "in_panel", "interrupted", "not_there", "unusable"]
@@ -61,8 +61,14 @@ def unusable(error: JobqError, sent: Sent, names: Sequence[str]) -> NotRun:
 
 def _with_ways(error: NotRun, sent: Sent, names: Sequence[str]) -> NotRun:
     run = sent.run.id
+    if any(sent.lost.get(name, "").endswith(WITH_STORE) for name in names):
+        first = "see to a store, and run its cell again"
+    elif sent.lost:  # a rerun would come to the same
+        first = f"change its cell so that {_it(names)} can come back, and run it again"
+    else:
+        first = f"run its cell again, or %jobq rerun {run}"
     error.ways = (
-        f"run its cell again, or %jobq rerun {run}",
+        first,
         *((f"%jobq attach {run} --bind tries to bind {_it(names, 'them')} once more",) if sent.refused else ()),
         f"bind {_it(names, 'them')} yourself",
         f"%jobq release {run} brings back what {_it(names)} held before",
@@ -77,12 +83,13 @@ def _it(names: Sequence[str], many: str = "they") -> str:
 _ENDS: Mapping[str, str] = {"cancelled": "was stopped", "lost": "was lost", "failed": "failed"}
 
 
-def in_panel(run: Run, names: Sequence[str]) -> str:
+def in_panel(sent: Sent, names: Sequence[str]) -> str:
     """Under the cell of a run that did not bring its names."""
-    return (
-        f"{', '.join(names)}: cells that read {_it(names, 'them')} are not run. Run this cell again, or "
-        f"%jobq rerun {run.id}, or %jobq release {run.id} for what was there before"
-    )
+    run = sent.run.id
+    told = f"{', '.join(names)}: cells that read {_it(names, 'them')} are not run. "
+    if sent.lost:  # why is told beside, and what to do about it
+        return f"{told}%jobq release {run} brings back what was there before"
+    return f"{told}Run this cell again, or %jobq rerun {run}, or %jobq release {run} for what was there before"
 
 
 def in_name_error(name: str, sent: Sent) -> str:

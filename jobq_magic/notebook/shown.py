@@ -108,7 +108,7 @@ class Shown:
             if sent is not None and sent.end is None:
                 watched.found, notes = self._bindings.come_back(sent, end, all_now=watched.outlet is None)
                 names = sorted(self._bindings.pending.of(run.id))
-                self._notes[run.id] = (*notes, in_panel(run, names)) if names and sent.failed else notes
+                self._notes[run.id] = (*notes, in_panel(sent, names)) if names and sent.failed else notes
             elif watched.outlet is None:
                 watched.found = outcome(self._store, run, end)
             if watched.outlet is not None:
@@ -121,7 +121,7 @@ class Shown:
             if sent is not None:
                 sent.refused = error
                 if names := sorted(self._bindings.pending.of(run.id)):
-                    lines.append(in_panel(run, names))
+                    lines.append(in_panel(sent, names))
                 else:
                     self._bindings.release(run)
             watched.face.freeze(watched.card(*lines))

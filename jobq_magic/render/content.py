@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from jobq_magic import queuewords
 from jobq_magic.figures import number
+from jobq_magic.phrases import WITH_STORE
 from jobq_magic.render import queue
 from jobq_magic.render.bars import Bar, seconds, split
 from jobq_magic.render.card import Card
@@ -131,8 +133,8 @@ def place(card: Card) -> str:
     parts = [snapshot.where]
     if snapshot.workers is not None:
         parts.append(f"{snapshot.workers} worker{'s' * (snapshot.workers != 1)}")
-    if snapshot.attempt > 1:
-        parts.append(f"attempt {snapshot.attempt}")
+    if again := queuewords.again(snapshot):
+        parts.append(again)
     if card.rerun_of:
         parts.append(f"rerun of {card.rerun_of}")
     return short(" · ".join(parts))
@@ -151,8 +153,16 @@ def load(cpu: float) -> str:
 def notes(card: Card) -> list[str]:
     """What there is to say beside the rest, each once."""
     skipped = [f"{one.get('name', '')} did not come back: {one.get('reason', '')}" for one in card.skipped]
-    beside = (*queue.notes(card.snapshot), *card.snapshot.notes, *card.notes, *some(skipped))
+    of_run = card.snapshot.notes
+    if any(map(_too_large, (*card.notes, *skipped))):  # told name by name
+        of_run = tuple(note for note in of_run if not _too_large(note))
+    beside = (*queue.notes(card.snapshot), *of_run, *card.notes, *some(skipped))
     return [short(note) for note in dict.fromkeys(beside)]
+
+
+def _too_large(note: str) -> bool:
+    """Whether it tells of values that were too large for the way back."""
+    return note.endswith(WITH_STORE)
 
 
 def percent(bar: Bar) -> float | None:
@@ -177,7 +187,10 @@ def word(snapshot: Snapshot) -> str:
     """The word for where it stands, as on the pill."""
     if snapshot.phase is not Phase.SUCCEEDED:
         return snapshot.phase
-    return "built" if snapshot.reason == "built" else snapshot.phase + ", result lost" * (snapshot.result == "lost")
+    if snapshot.reason == "built":
+        return "built"
+    part = ", result lost" if snapshot.result == "lost" else ", not all came back"
+    return snapshot.phase + part * (snapshot.result == "lost" or any(map(_too_large, snapshot.notes)))
 
 
 def sr(card: Card) -> str:

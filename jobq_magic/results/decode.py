@@ -11,6 +11,7 @@ from typing import Any
 from jobq_magic import pool
 from jobq_magic.errors import JobFailed, ResultError
 from jobq_magic.figures import size
+from jobq_magic.phrases import WITH_STORE
 from jobq_magic.run import AttemptPaths, Run
 from jobq_magic.runtime.carrier import LIMIT
 from jobq_magic.runtime.wire import Damaged, read_group, unseal
@@ -121,10 +122,10 @@ def _without_lost(result: dict[str, Any], paths: AttemptPaths) -> dict[str, Any]
 
 def _too_large(entry: Mapping[str, Any]) -> str:
     own, whole = entry.get("own", entry["size"]), entry["size"]
-    room = f"and a log carries {LIMIT >> 10} KiB of values"
+    room = f"and a log carries {size(LIMIT)} of values"
     if own <= LIMIT:
         room += ", which what shares objects with it passes" if whole > LIMIT else ", which smaller ones have taken"
-    return f"it takes {size(own)}, {room}. Run the cell again with --store s3://BUCKET/FOLDER or --store pvc://CLAIM/FOLDER"
+    return f"it takes {size(own)}, {room}. {WITH_STORE}"
 
 
 class _Groups:

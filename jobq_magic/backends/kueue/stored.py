@@ -21,6 +21,7 @@ from jobq_magic.backends.kueue.claimed import fetch
 from jobq_magic.cluster.client import Api
 from jobq_magic.cluster.collecting import Collected
 from jobq_magic.errors import JobqError
+from jobq_magic.figures import size
 from jobq_magic.phrases import note
 from jobq_magic.run import Run
 from jobq_magic.runtime.carrier import LIMIT
@@ -43,11 +44,10 @@ def lacks(known: Collected, *, claim: bool) -> bool:
 
 def without(known: Collected) -> str:
     """What is to be said where values were too large for the log, and are nowhere else; "" where it is not so."""
-    values = [size for name, size in known.beyond.items() if name.startswith("values/")]
+    values = [length for name, length in known.beyond.items() if name.startswith("values/")]
     if not known.beyond or known.kept:
         return ""
-    size = (sum(values) or sum(known.beyond.values())) / (1 << 20)
-    return note("values-lost", size=size, most=LIMIT >> 10)
+    return note("values-lost", size=size(sum(values) or sum(known.beyond.values())), most=size(LIMIT))
 
 
 def unread(known: Collected, pod: str, *, begun: bool = True) -> str:

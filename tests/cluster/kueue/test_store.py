@@ -112,7 +112,7 @@ def test_without_a_store_five_megabytes_are_lost_and_one_setting_is_named(place)
     cell = place.run(LARGE, outs=("x",))
     assert cell.snapshot.phase == "succeeded"
     (note,) = cell.snapshot.notes
-    assert note.startswith("5.0 MiB of what came of it are lost: a log carries 256 KiB")
+    assert note.startswith("5.2 MB of what came of it are lost: a log carries 262 kB")
     assert "--store s3://BUCKET/FOLDER" in note
     assert [entry["name"] for entry in cell.outcome.skipped] == ["x"]
 

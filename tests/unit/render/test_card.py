@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobq_magic.bundle import Account, Traveller
+from jobq_magic.phrases import WITH_STORE
 from jobq_magic.render import content, html, text
 from jobq_magic.render.card import Came, Card
 from jobq_magic.render.colours import contrast
@@ -650,3 +651,15 @@ def test_what_can_be_typed_is_set_apart_an_option_with_its_value(advice, typed):
     drawn = html.typed(advice)
     assert re.findall("<code[^>]*>(.*?)</code>", drawn) == typed
     assert "`" not in drawn
+
+
+def test_values_that_were_too_large_for_a_log_are_told_once_and_in_the_head():
+    lost = "2.3 MB of what came of it are lost: a log carries 262 kB of values. " + WITH_STORE
+    reason = "it takes 2.3 MB, and a log carries 262 kB of values. " + WITH_STORE
+    done = replace(RUNNING, phase=Phase.SUCCEEDED, notes=(lost, "Its node was slow"))
+    named = Card(done, NOW, skipped=({"name": "big", "reason": reason},), notes=(f"big did not come back: {reason}",))
+    assert content.notes(named) == ["Its node was slow", f"big did not come back: {reason}"]
+    assert content.notes(Card(done, NOW)) == [lost, "Its node was slow"]
+    assert content.word(done) == "succeeded, not all came back"
+    assert "Succeeded, not all came back" in html.card(named)
+    assert content.word(replace(done, notes=())) == "succeeded"

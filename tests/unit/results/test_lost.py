@@ -42,9 +42,9 @@ def test_what_was_too_large_is_named_with_the_way_out_and_the_rest_is_there(home
     found = outcome()
     assert found.names == {"small": 7}
     assert [entry["name"] for entry in found.skipped] == ["large", "part", "_"]
-    assert [entry["reason"].partition(". Run the cell again with --store ")[0] for entry in found.skipped[:2]] == [
-        "it takes 300 kB, and a log carries 256 KiB of values",
-        "it takes 50 B, and a log carries 256 KiB of values, which what shares objects with it passes",
+    assert [entry["reason"].partition(". Set store in ")[0] for entry in found.skipped[:2]] == [
+        "it takes 300 kB, and a log carries 262 kB of values",
+        "it takes 50 B, and a log carries 262 kB of values, which what shares objects with it passes",
     ]
     assert (found.value, found.shown) == (None, ({"text/plain": "1"}, {}))
 

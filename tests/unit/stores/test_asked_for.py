@@ -44,5 +44,5 @@ def test_doctor_tries_the_store(tmp_path):
 def test_where_no_store_is_named_doctor_says_how_much_comes_back_and_how_more_would():
     (found,) = doctor._of_store(Place(), {})
     assert (found.code, found.level, found.advice) == ("store", "ok", "Name a store")
-    assert found.what == "No store is named: 256 KiB of values come back through a log, and what is larger is lost"
+    assert found.what == "No store is named: 262 kB of values come back through a log, and what is larger is lost"
     assert list(doctor._of_store(object(), {})) == []

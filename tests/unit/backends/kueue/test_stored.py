@@ -32,7 +32,9 @@ def test_a_store_is_asked_for_what_did_not_come(known, bucket, claim):
 
 def test_what_is_nowhere_is_told_with_its_size_and_the_way_out():
     lost = without(Collected(begun=True, ended=True, beyond=VALUES))
-    assert lost.startswith("5.0 MiB of what came of it are lost: a log carries 256 KiB")
+    assert lost.startswith(
+        "5.2 MB of what came of it are lost: a log carries 262 kB of values. Set store in the profile, "
+    )
     assert without(Collected(begun=True, ended=True, beyond=VALUES, kept=True)) == ""
     assert without(WHOLE) == ""
 

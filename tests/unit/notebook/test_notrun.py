@@ -1,0 +1,33 @@
+"""What a cell that was not run says of the ways out: only those that lead somewhere."""
+
+from __future__ import annotations
+
+from jobq_magic.notebook.bindings import Sent
+from jobq_magic.notebook.notrun import in_panel, not_there
+from jobq_magic.phrases import WITH_STORE
+from jobq_magic.runs.store import Store
+from jobq_magic.snapshot import Phase
+
+
+def sent(**lost: str) -> Sent:
+    store = Store()
+    run = store.open(spec={"mode": "kueue", "workers": None}, target={"backend": "kueue", "where": "there"}, name="fit")
+    store.append(run, phase=Phase.SUCCEEDED)
+    return Sent(run, end=store.snapshot(run), lost=lost)
+
+
+def test_a_rerun_is_no_way_out_where_it_would_come_to_the_same(home):
+    large = sent(big=f"it takes 2.3 MB, and a log carries 262 kB of values. {WITH_STORE}")
+    error = not_there(large, ["big"])
+    assert error.ways[0] == "see to a store, and run its cell again"
+    assert "--store s3://BUCKET/FOLDER" in error.why
+    odd = not_there(sent(f="open files cannot travel"), ["f"])
+    assert odd.ways[0] == "change its cell so that it can come back, and run it again"
+    for told in (*error.ways, *odd.ways, in_panel(large, ["big"])):
+        assert "rerun" not in told
+
+
+def test_a_run_that_failed_may_be_run_again(home):
+    failed = sent()
+    assert not_there(failed, ["x"]).ways[0] == f"run its cell again, or %jobq rerun {failed.run.id}"
+    assert f"%jobq rerun {failed.run.id}" in in_panel(failed, ["x"])
