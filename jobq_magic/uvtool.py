@@ -38,6 +38,8 @@ def reason(told: str, secrets: frozenset[str]) -> str:
     text = redacted(re.sub(r"\s+", " ", " ".join(lines)), secrets)
     text = text.removeprefix("No solution found when resolving dependencies").replace(" cause: ", ": ")
     text = text.lstrip(": ").removeprefix("cause: ")
+    if len(text) > _LONGEST:  # a proof in many steps, whose first names what does not go together
+        text = text.removeprefix("Because ").partition(", we can conclude")[0]
     if len(text) > _LONGEST:
         text = text[: text.rfind(" ", 0, _LONGEST)] + " …"
     return text.rstrip(".") or "uv says no reason"

@@ -247,4 +247,6 @@ def _way(told: str) -> str:
         return "The index has other files than when the packages were locked: run the cell again"
     if re.search(r"fetch|connect|dns|certificate|timed? ?out|401|403", told, re.IGNORECASE):
         return "See to the network and the index"
+    if " was not found in the " in told:
+        return "Check how its name is written, or name the index that has it, by UV_INDEX"
     return "Name other versions with --requirement"

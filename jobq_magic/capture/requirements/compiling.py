@@ -64,12 +64,17 @@ def compiled(wanted: Wanted, sources: Sources) -> list[Locked]:
         ) from error
     if done.returncode:
         reason = uvtool.reason(done.stderr, sources.secrets)
-        reached = not re.search(r"fetch|connect|dns|certificate|timed? ?out|401|403", reason, re.IGNORECASE)
-        way = "Name other versions with --requirement" if reached else "See to the network and the index"
-        raise CaptureError(
-            "cannot-lock", f"the packages cannot be locked: {reason}", do=f"{way}, or go without a lock by --no-lock"
-        )
+        raise CaptureError("cannot-lock", f"the packages cannot be locked: {reason}", do=_way(reason))
     return _parsed(done.stdout)
+
+
+def _way(reason: str) -> str:
+    """What to do about it; where there is no such package, a lock has no part in it."""
+    if re.search(r"fetch|connect|dns|certificate|timed? ?out|401|403", reason, re.IGNORECASE):
+        return "See to the network and the index, or go without a lock by --no-lock"
+    if " was not found in the " in reason:
+        return "Check how its name is written, or name the index that has it, by UV_INDEX"
+    return "Name other versions with --requirement, or go without a lock by --no-lock"
 
 
 def _run(wanted: Wanted, sources: Sources) -> subprocess.CompletedProcess[str]:

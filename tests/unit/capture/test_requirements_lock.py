@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
+from jobq_magic import uvtool
 from jobq_magic.bundle import Requirement
 from jobq_magic.capture.requirements import roots
 from jobq_magic.capture.requirements.accelerators import for_gpus, needs_more
@@ -296,6 +297,22 @@ def test_what_has_no_solution_is_refused_with_its_reason(folder_only, cache):
     assert "--no-lock" in do
     assert "--requirement" in do
     assert not list(cache.glob("*"))
+
+
+def test_a_package_that_is_not_there_is_refused_by_name_and_not_sent_after_other_versions(folder_only, cache):
+    wheel(folder_only, "plain")
+    with pytest.raises(CaptureError) as caught:
+        lock([of_index("palin", "1.0")], **TARGET, cache=cache)
+    assert "palin was not found" in caught.value.what
+    assert caught.value.do.startswith("Check how its name is written")
+    assert "--no-lock" not in caught.value.do
+
+
+def test_of_a_long_proof_that_nothing_fits_the_first_step_is_told():
+    steps = [f"Because a=={n} depends on b=={n} and a>=1 depends on b==0, we can conclude that a=={n} cannot be used."
+             for n in range(1, 9)]  # fmt: skip
+    told = "\n".join(["error: No solution found when resolving dependencies", "  cause: " + steps[0], *steps[1:]])
+    assert uvtool.reason(told, frozenset()) == "a==1 depends on b==1 and a>=1 depends on b==0"
 
 
 def test_without_a_network_nothing_is_made_up(cache, monkeypatch):
