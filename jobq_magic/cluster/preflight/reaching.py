@@ -72,12 +72,18 @@ def kueue(answers: Answers, _: Wanted) -> Iterator[Finding]:
 
 
 def job(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
-    """Whether the API server, its webhooks and the site's policies would take the Job; it was shown to them."""
+    """Whether the API server, its webhooks and the site's policies would take the Job; it was shown to them.
+
+    Its pods were not: what keeps those from being made is looked at by itself.
+    """
     found = answers("job")
     if found:
-        yield Finding("job", "ok", f"The cluster would take the Job in {wanted.namespace}")
+        yield Finding("job", "ok", f"The API server takes the manifest of the Job in {wanted.namespace}")
     elif found.how == "refused":
         do = "Change what it names, in pod_template of the profile or by an option, or ask who set the rule"
-        yield Finding("job", "problem", f"The cluster would not take the Job: {found.why.rstrip('.')}", do)
+        yield Finding(
+            "job", "problem", f"The API server does not take the manifest of the Job: {found.why.rstrip('.')}", do
+        )
     elif found.how == "failed":
-        yield Finding("job", "unknown", f"Whether the cluster would take the Job is not known: {found.why.rstrip('.')}")
+        what = f"Whether the API server takes the manifest of the Job is not known: {found.why.rstrip('.')}"
+        yield Finding("job", "unknown", what)

@@ -89,7 +89,7 @@ def claims(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
     for name, only_read in wanted.claims().items():
         answer = answers(f"claim/{name}")
         if answer.how == "missing":
-            do = f"Correct {wanted.names_claim(name)}: kubectl get pvc -n {wanted.namespace} lists those that there are"
+            do = f"Correct {wanted.names_claim(name)}, or ask who runs the cluster which claims {wanted.namespace} has"
             yield Finding("claim", "problem", f"There is no claim {name} in {wanted.namespace}", do)
         elif answer:
             by = wanted.names_claim(name)

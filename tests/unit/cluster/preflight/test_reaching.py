@@ -79,7 +79,7 @@ def test_a_job_that_the_cluster_would_not_take_is_told_in_its_words(answer, leve
     found = told(reaching.job(answers(job=answer), wanted()))
     assert [level for _, level, _, _ in found] == levels
     if levels == ["problem"]:
-        assert found[0][2] == "The cluster would not take the Job: Policy x says no"
+        assert found[0][2] == "The API server does not take the manifest of the Job: Policy x says no"
 
 
 def test_a_namespace_in_which_nothing_may_be_done_is_told_of_once_among_the_rights():
