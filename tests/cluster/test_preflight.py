@@ -13,7 +13,7 @@ from kubernetes import client
 from kubernetes.client import ApiClient
 
 from jobq_magic.cluster import connection
-from jobq_magic.cluster.preflight import check, examine, remembered
+from jobq_magic.cluster.preflight import check, examine
 from jobq_magic.cluster.proposing import propose
 from jobq_magic.errors import BackendError
 from jobq_magic.findings import Finding
@@ -37,7 +37,6 @@ GRANTED = [
 def _nothing_kept() -> Iterator[None]:
     yield
     connection.forget()
-    remembered.forget()
 
 
 def looked(config: Path, site: Site | None = None, **spec: Any) -> dict[str, Finding]:

@@ -55,7 +55,6 @@ class Asking:
         self._api = api
         self._wanted = wanted
         self._fresh = fresh
-        self._place = f"{api.place.server} {api.place.context} {wanted.namespace}"
         self._until = time.monotonic() + TOTAL
         self._first = time.monotonic() + FIRST
         self._turns = threading.BoundedSemaphore(_AT_ONCE)
@@ -132,7 +131,7 @@ class Asking:
         if question in self._asked:
             return
         rare = question in _RARE or question.startswith("rbac/")
-        if rare and not self._fresh and (known := remembered.recall(self._place, question)) is not None:
+        if rare and not self._fresh and (known := remembered.recall(self._api, question)) is not None:
             done: Future[Answer] = Future()
             done.set_result(known)
             self._asked[question] = done
@@ -141,7 +140,7 @@ class Asking:
         def asking() -> Answer:
             answer = ask()
             if rare:
-                remembered.keep(self._place, question, answer)
+                remembered.keep(self._api, question, answer)
             return answer
 
         self._asked[question] = self.run(asking)

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from jobq_magic.cluster import connection
-from jobq_magic.cluster.preflight import CODES, asking, check, examine, remembered
+from jobq_magic.cluster.preflight import CODES, asking, check, examine
 from jobq_magic.cluster.preflight.examining import looked_at
 from jobq_magic.errors import BackendError
 from jobq_magic.findings import Finding
@@ -24,7 +24,6 @@ from .support import Answer, given, listed, missing, named, there, wanted
 def nothing_kept():
     yield
     connection.forget()
-    remembered.forget()
 
 
 @pytest.fixture
@@ -188,3 +187,22 @@ def test_what_rarely_changes_is_asked_once_a_minute_and_by_doctor_always(environ
     assert asked_for_version(checked()) == 1
     assert asked_for_version(checked()) == 0
     assert asked_for_version(examine({"queue": "main"}, Site(), environ)) == 1
+
+
+def test_what_was_found_of_one_person_answers_for_nobody_else(environ, server):
+    """On the same machine, in the same context and namespace: who has just logged in may do other things."""
+    every = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
+
+    def answer(handler):
+        may = [every] if handler.headers["Authorization"] == "Bearer ada" else []
+        handler.whole(200, {"versions": [{"version": "v1beta2"}], "status": {"resourceRules": may}})
+
+    server.always = answer
+
+    def refusal(who):
+        environ.user(token=who)
+        with pytest.raises(BackendError) as caught:
+            check({"queue": "main"}, Site(), environ)
+        return caught.value.code
+
+    assert [refusal(who) for who in ("ada", "bob", "ada")] == ["queue", "rbac", "queue"]
