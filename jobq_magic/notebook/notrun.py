@@ -11,7 +11,7 @@ from IPython.core.error import InputRejected
 
 from jobq_magic.errors import JobqError
 from jobq_magic.notebook.bindings import Sent
-from jobq_magic.phrases import WITH_STORE
+from jobq_magic.phrases import ONCE_MORE, WITH_STORE
 from jobq_magic.words import say
 
 __all__ = ["NotRun", "in_name_error", "in_panel", "interrupted", "not_there", "unusable"]
@@ -63,7 +63,8 @@ def _with_ways(error: NotRun, sent: Sent, names: Sequence[str]) -> NotRun:
     run = sent.run.id
     if any(sent.lost.get(name, "").endswith(WITH_STORE) for name in names):
         first = "see to a store, and run its cell again"
-    elif sent.lost:  # a rerun would come to the same
+    elif sent.lost and not any(reason.endswith(ONCE_MORE) for reason in sent.lost.values()):
+        # A rerun would come to the same.
         first = f"change its cell so that {_it(names)} can come back, and run it again"
     else:
         first = f"run its cell again, or %jobq rerun {run}"

@@ -11,9 +11,11 @@ from typing import Any
 from jobq_magic import pool
 from jobq_magic.errors import JobFailed, ResultError
 from jobq_magic.figures import size
-from jobq_magic.phrases import WITH_STORE
+from jobq_magic.phrases import ONCE_MORE, WITH_STORE
 from jobq_magic.run import AttemptPaths, Run
 from jobq_magic.runtime.carrier import LIMIT
+from jobq_magic.runtime.sites import store_of
+from jobq_magic.runtime.stores import shown
 from jobq_magic.runtime.wire import Damaged, read_group, unseal
 
 __all__ = ["Outcome", "decode", "read"]
@@ -50,7 +52,7 @@ def read(run: Run, attempt: int, key: bytes) -> dict[str, Any]:
     path = run.paths.attempt(attempt).result
     try:
         result = unseal(path.read_bytes(), key, run=run.id, attempt=attempt)
-        return _without_lost(result, run.paths.attempt(attempt))
+        return _without_lost(result, run, run.paths.attempt(attempt))
     except FileNotFoundError:
         advice = f"%jobq logs {run.id} shows what it printed"
         raise ResultError("no-result", f"{run.id} left no result", do=advice) from None
@@ -95,33 +97,43 @@ def decode(run: Run, attempt: int, key: bytes, *, most: int | None = None) -> Ou
     )
 
 
-def _without_lost(result: dict[str, Any], paths: AttemptPaths) -> dict[str, Any]:
-    """Without the values that were too large for the way back, which are told as what did not come back."""
+def _without_lost(result: dict[str, Any], run: Run, paths: AttemptPaths) -> dict[str, Any]:
+    """Without the values that did not come through the log of a pod, which are told as what did not come back."""
+    if not (paths.folder / "collected.json").exists():
+        return result
     try:
-        beyond = json.loads(paths.folder.joinpath("beyond.json").read_bytes())
-        sizes = {} if beyond["kept"] else dict(beyond["sizes"])
+        beyond = json.loads((paths.folder / "beyond.json").read_bytes())
+        too_large = {} if beyond["kept"] else {name.rpartition("/")[2]: size for name, size in beyond["sizes"].items()}
     except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return result
-    lost = {
-        digest
-        for name in sizes
-        if (digest := name.removeprefix("values/")) != name and not (paths.values / digest).exists()
-    }
-    if not lost:
-        return result
-    done = {**result, "skipped": list(result["skipped"])}
+        too_large = {}
+    there = paths.values.is_dir()  # else they came, and were taken away since
+    store = shown(store_of(run.target))
+
+    def lost(entry: Mapping[str, Any]) -> bool:
+        group = entry["group"]
+        return group is not None and (there or group in too_large) and not (paths.values / group).exists()
+
+    def reason(entry: Mapping[str, Any]) -> str:
+        if store:
+            return f"it came neither through the log nor from {store}. {ONCE_MORE}"
+        if entry["group"] in too_large:
+            whole = too_large[entry["group"]]
+            return _too_large(entry.get("own", whole), whole)
+        return f"it was lost with a part of the log, which was gone before it was read. {WITH_STORE}"
+
+    done, gone = dict(result), []
     for part in ("names", "changed"):
-        done[part] = {name: entry for name, entry in result[part].items() if entry["group"] not in lost}
-        gone = {name: entry for name, entry in result[part].items() if entry["group"] in lost}
-        done["skipped"] += [{"name": name, "reason": _too_large(entry)} for name, entry in gone.items()]
-    if result["value"] is not None and result["value"]["group"] in lost:
-        done["value"] = {**result["value"], "group": None}
-        done["skipped"].append({"name": "_", "reason": _too_large(result["value"])})
-    return done
+        done[part] = {name: entry for name, entry in result[part].items() if not lost(entry)}
+        gone += [(name, entry) for name, entry in result[part].items() if lost(entry)]
+    for part, name in (("value", "_"), ("error", "exception")):
+        if (entry := result[part]) is not None and lost(entry):
+            done[part] = {**entry, "group": None}
+            gone.append((name, entry))
+    told = {name: {"name": name, "reason": reason(entry)} for name, entry in gone}
+    return {**done, "skipped": [*result["skipped"], *told.values()]}
 
 
-def _too_large(entry: Mapping[str, Any]) -> str:
-    own, whole = entry.get("own", entry["size"]), entry["size"]
+def _too_large(own: int, whole: int) -> str:
     room = f"and a log carries {size(LIMIT)} of values"
     if own <= LIMIT:
         room += ", which what shares objects with it passes" if whole > LIMIT else ", which smaller ones have taken"

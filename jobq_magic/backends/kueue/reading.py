@@ -9,7 +9,7 @@ from collections.abc import Callable
 from jobq_magic.backends.kueue.attempts import Placed
 from jobq_magic.backends.kueue.course import Told
 from jobq_magic.backends.kueue.elsewhere import Elsewhere
-from jobq_magic.backends.kueue.stored import Bringing, lacks, unread, without
+from jobq_magic.backends.kueue.stored import Bringing, cut, lacks, unread, without
 from jobq_magic.cluster.client import Api
 from jobq_magic.cluster.collecting import Collected, Collector
 from jobq_magic.cluster.logs import Log
@@ -128,8 +128,9 @@ class Leavings:
 
     def told(self, known: Collected) -> Told:
         """What came over, once nothing more will."""
-        notes = tuple(filter(None, [without(known)]))
-        missing = tuple(filter(None, [unread(known, self._asked[2].name, begun=self._begun)]))
+        notes = tuple(filter(None, [without(known, self._store)]))
+        unheard = unread(known, self._asked[2].name, begun=self._begun)
+        missing = tuple(filter(None, [unheard, cut(known, self._store)]))
         if not self._store or not lacks(known, claim=self._store.startswith("pvc:")):
             return Told(self._rank, known.events, known.ended, drained=True, notes=(*notes, *missing))
         if self._bringing is None:

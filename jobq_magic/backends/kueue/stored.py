@@ -29,7 +29,7 @@ from jobq_magic.runtime.sites import store_of
 from jobq_magic.runtime.stores import MOUNTED, protocol_of, shown
 from jobq_magic.stores import Kept, ResultStore, open_store
 
-__all__ = ["Bringing", "Finding", "lacks", "unread", "without"]
+__all__ = ["Bringing", "Finding", "cut", "lacks", "unread", "without"]
 
 
 def lacks(known: Collected, *, claim: bool) -> bool:
@@ -42,12 +42,23 @@ def lacks(known: Collected, *, claim: bool) -> bool:
     return bool(known.kept or known.gaps or known.missing or not (known.ended or (claim and known.begun)))
 
 
-def without(known: Collected) -> str:
+def without(known: Collected, store: str) -> str:
     """What is to be said where values were too large for the log, and are nowhere else; "" where it is not so."""
     values = [length for name, length in known.beyond.items() if name.startswith("values/")]
     if not known.beyond or known.kept:
         return ""
-    return note("values-lost", size=size(sum(values) or sum(known.beyond.values())), most=size(LIMIT))
+    lost = size(sum(values) or sum(known.beyond.values()))
+    return note("values-unkept" if store else "values-lost", size=lost, most=size(LIMIT), store=shown(store))
+
+
+def cut(known: Collected, store: str) -> str:
+    """What is to be said where values, or the result itself, went with a part of the log; "" where none did.
+
+    Of a pod that could not say that it ended, `unread` tells.
+    """
+    if not known.ended or not any(name == "result.json" or name.startswith("values/") for name in known.missing):
+        return ""
+    return note("values-nowhere" if store else "values-cut", store=shown(store))
 
 
 def unread(known: Collected, pod: str, *, begun: bool = True) -> str:

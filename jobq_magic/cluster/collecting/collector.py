@@ -262,6 +262,7 @@ class Collector:
             except wire.Damaged:
                 return False
             data = wire.seal({**result, "attempt": self._attempt}, self._key)
+            self._paths.values.mkdir(exist_ok=True)  # of what is not in it is known that it never came
             self._files.flush()  # who sees the result there finds all that was printed before
         elif name == "beyond.json":
             self._beyond(data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jobq_magic.notebook.bindings import Sent
 from jobq_magic.notebook.notrun import in_panel, not_there
-from jobq_magic.phrases import WITH_STORE
+from jobq_magic.phrases import ONCE_MORE, WITH_STORE
 from jobq_magic.runs.store import Store
 from jobq_magic.snapshot import Phase
 
@@ -25,6 +25,11 @@ def test_a_rerun_is_no_way_out_where_it_would_come_to_the_same(home):
     assert odd.ways[0] == "change its cell so that it can come back, and run it again"
     for told in (*error.ways, *odd.ways, in_panel(large, ["big"])):
         assert "rerun" not in told
+
+
+def test_what_a_store_did_not_give_back_may_come_another_time(home):
+    lost = sent(big=f"it came neither through the log nor from s3://results/blue. {ONCE_MORE}")
+    assert not_there(lost, ["big"]).ways[0] == f"run its cell again, or %jobq rerun {lost.run.id}"
 
 
 def test_a_run_that_failed_may_be_run_again(home):

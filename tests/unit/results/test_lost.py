@@ -1,20 +1,33 @@
-"""What was too large for the way back is told name by name, and what did come back is there."""
+"""What did not come through the log of a pod is told name by name, and what did come back is there."""
 
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
+import pytest
+
+from jobq_magic.errors import JobFailed, ResultError
 from jobq_magic.results.decode import decode
 from jobq_magic.runs.store import Store
 from jobq_magic.runtime import wire
 
 
-def outcome(*, kept: bool = False, removed: bool = True):
+def opened(**site: str):
+    """A run whose attempt came through a log, and its store."""
     store = Store()
-    spec = {"mode": "kueue", "workers": None}
-    run = store.open(spec=spec, target={"backend": "kueue", "where": "there"}, name="cell")
+    target = {"backend": "kueue", "where": "there", "site": site}
+    run = store.open(spec={"mode": "kueue", "workers": None}, target=target, name="cell")
+    run.paths.attempt(1).values.mkdir(parents=True)
+    (run.paths.attempt(1).folder / "collected.json").write_text("{}")
+    return run, store
+
+
+def outcome(*, kept: bool | None = False, taken=Path.unlink, **site: str):
+    """Of three names, two of which have a file together; `kept` is None where a log has room for it."""
+    run, store = opened(**site)
     paths = run.paths.attempt(1)
-    paths.values.mkdir(parents=True)
     large, many = wire.write_group(paths.values, {"large": "x" * 300_000, "part": "x", "_": 1})
     small, few = wire.write_group(paths.values, {"small": 7})
     result = {
@@ -32,9 +45,9 @@ def outcome(*, kept: bool = False, removed: bool = True):
         "skipped": [],
     }
     paths.result.write_bytes(wire.seal(result, store.key(run)))
-    (paths.folder / "beyond.json").write_text(json.dumps({"sizes": {f"values/{large}": many}, "kept": kept}))
-    if removed:
-        (paths.values / large).unlink()
+    if kept is not None:
+        (paths.folder / "beyond.json").write_text(json.dumps({"sizes": {f"values/{large}": many}, "kept": kept}))
+    taken(paths.values / large)
     return decode(run, 1, store.key(run))
 
 
@@ -50,5 +63,42 @@ def test_what_was_too_large_is_named_with_the_way_out_and_the_rest_is_there(home
 
 
 def test_what_a_store_kept_and_gave_back_is_there(home):
-    found = outcome(kept=True, removed=False)
+    found = outcome(kept=True, taken=bool)
     assert (sorted(found.names), found.skipped, found.value) == (["large", "part", "small"], (), 1)
+
+
+def test_what_went_with_a_part_of_the_log_takes_nothing_else_with_it(home):
+    found = outcome(kept=None)
+    assert found.names == {"small": 7}
+    assert [entry["name"] for entry in found.skipped] == ["large", "part", "_"]
+    for entry in found.skipped:
+        assert entry["reason"].startswith("it was lost with a part of the log, which was gone before it was read. Set ")
+
+
+@pytest.mark.parametrize("kept", [True, False, None], ids=["kept", "not taken", "nobody said so"])
+def test_what_a_store_did_not_give_back_is_no_reason_to_set_one(home, kept):
+    found = outcome(kept=kept, store="s3://user:word@results/blue")
+    assert found.names == {"small": 7}
+    reasons = {entry["reason"] for entry in found.skipped}
+    assert reasons == {"it came neither through the log nor from s3://results/blue. Run the cell again"}
+
+
+def test_what_came_and_was_pruned_since_is_no_fault_of_the_log(home):
+    with pytest.raises(ResultError, match="are no longer kept"):
+        outcome(kept=None, taken=lambda large: shutil.rmtree(large.parent))
+
+
+def test_an_exception_that_did_not_come_is_told_and_its_text_is_there(home):
+    run, store = opened()
+    paths = run.paths.attempt(1)
+    group, size = wire.write_group(paths.values, {"exception": ValueError("bad luck")})
+    (paths.values / group).unlink()
+    (paths.folder / "beyond.json").write_text(json.dumps({"sizes": {f"values/{group}": size}, "kept": False}))
+    error = {"type": "ValueError", "message": "bad luck", "group": group, "frames": [], "text": "ValueError: bad luck"}
+    empty = {"names": {}, "changed": {}, "value": None, "skipped": []}
+    result = {"run": run.id, "attempt": 1, "status": "error", "error": error, **empty}
+    paths.result.write_bytes(wire.seal(result, store.key(run)))
+    found = decode(run, 1, store.key(run))
+    assert isinstance(found.error, JobFailed)
+    assert (type(found.error).__name__, str(found.error)) == ("ValueError", "bad luck")
+    assert [entry["name"] for entry in found.skipped] == ["exception"]

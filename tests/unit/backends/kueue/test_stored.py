@@ -6,7 +6,7 @@ import pytest
 
 from jobq_magic.backends.kueue.attempts import Attempts, Placed
 from jobq_magic.backends.kueue.course import Told, course
-from jobq_magic.backends.kueue.stored import Finding, lacks, unread, without
+from jobq_magic.backends.kueue.stored import Finding, cut, lacks, unread, without
 from jobq_magic.cluster.collecting import Collected, Gap
 from jobq_magic.stores import Kept
 
@@ -31,12 +31,30 @@ def test_a_store_is_asked_for_what_did_not_come(known, bucket, claim):
 
 
 def test_what_is_nowhere_is_told_with_its_size_and_the_way_out():
-    lost = without(Collected(begun=True, ended=True, beyond=VALUES))
+    lost = without(Collected(begun=True, ended=True, beyond=VALUES), "")
     assert lost.startswith(
         "5.2 MB of what came of it are lost: a log carries 262 kB of values. Set store in the profile, "
     )
-    assert without(Collected(begun=True, ended=True, beyond=VALUES, kept=True)) == ""
-    assert without(WHOLE) == ""
+    assert without(Collected(begun=True, ended=True, beyond=VALUES, kept=True), "") == ""
+    assert without(WHOLE, "") == ""
+
+
+def test_what_went_with_a_part_of_the_log_is_told_with_the_way_out():
+    lost = Collected(begun=True, ended=True, result=True, missing=(next(iter(VALUES)),))
+    assert cut(lost, "").startswith("Some of what came of it is lost with a part of its log, which was gone before ")
+    assert "--store s3://BUCKET/FOLDER" in cut(lost, "")
+    assert cut(Collected(begun=True, ended=True, missing=("usage.json",)), "") == ""
+    assert cut(WHOLE, "") == ""
+
+
+def test_who_has_a_store_is_not_told_to_set_one():
+    store = "s3://user:word@results/blue"
+    for told in (
+        without(Collected(begun=True, ended=True, beyond=VALUES), store),
+        cut(Collected(begun=True, ended=True, missing=("result.json",)), store),
+    ):
+        assert "s3://results/blue" in told
+        assert "Set store" not in told
 
 
 def test_what_a_pod_may_have_printed_and_nobody_read_is_told():

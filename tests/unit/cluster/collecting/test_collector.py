@@ -301,7 +301,7 @@ def test_a_result_that_is_not_signed_for_this_run_is_refused(collector, tmp_path
     assert not (tmp_path / "attempt" / "result.json").exists()
 
 
-def test_values_that_the_result_names_and_that_never_came_are_missing(collector):
+def test_values_that_the_result_names_and_that_never_came_are_missing(collector, tmp_path):
     log = Log()
     result = {"run": "r1", "attempt": 1, "names": {"x": {"group": "a" * 64, "size": 3}}}
     log.put("result.json", wire.seal(result, KEY))
@@ -309,6 +309,7 @@ def test_values_that_the_result_names_and_that_never_came_are_missing(collector)
     one = collector()
     one.feed(log.data)
     assert one.collected.missing == (f"values/{'a' * 64}",)
+    assert list((tmp_path / "attempt" / "values").iterdir()) == []  # unlike those that were pruned
 
 
 def test_values_that_are_elsewhere_are_not_missing(collector):
