@@ -6,18 +6,22 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jobq_magic.protocols import Backend, Observation
+from jobq_magic.protocols import Backend, Observation, Queues
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
 from jobq_magic.snapshot import FINAL, Phase, PhaseTime
-from jobq_magic.words import say
+from jobq_magic.words import say, to_do
 
 __all__ = ["Ending", "waited"]
 
 _FAILS = ("deadline", "not-requeued", "waited")
 """What ends a run by itself, and was not wished for."""
+_LONGER = "Let it wait for longer by --max-wait, or ask for less"
 _RETURN = 30.0
 """Seconds after which a stop that a service did not follow is asked for again."""
+_WAITS = (Phase.QUEUED, Phase.STARTING)
+_LOOK = 10.0
+"""Seconds between two questions whether a run waits still, which the record says has waited for too long."""
 
 
 class Ending:
@@ -37,11 +41,11 @@ class Ending:
         self._store, self._run, self._backend = store, run, backend
         self._handle, self._mark = handle, mark
         self._cause = ""
-        self._asked = float("-inf")
+        self._asked = self._looked = float("-inf")
 
     def ask_where_wanted(self, attempt: int) -> bool:
         """Asks the place to end the job, where it is to end, which is the answer."""
-        cause = self._cause or self._run.stop or self._overdue() or self._has_waited()
+        cause = self._cause or self._run.stop or self._overdue() or self._has_waited(attempt)
         if cause and time.monotonic() - self._asked > _RETURN:
             if not self._cause:
                 facts = self._facts(cause)
@@ -75,12 +79,18 @@ class Ending:
         began = next((one.at for one in times[max(pauses, default=0) :] if one.phase is Phase.RUNNING), None)
         return "deadline" if began is not None and time.time() - began > float(limit) else ""
 
-    def _has_waited(self) -> str:
+    def _has_waited(self, attempt: int) -> str:
         limit = self._run.spec.get("max_wait")
-        if limit is None or "max_wait" not in self._backend.honours:
+        if limit is None or not isinstance(self._backend, Queues):
             return ""
         times = self._store.snapshot(self._run).times
-        if not times or times[-1].phase is not Phase.QUEUED or waited(times, time.time()) <= float(limit):
+        if not times or times[-1].phase not in _WAITS or waited(times, time.time()) <= float(limit):
+            return ""
+        if time.monotonic() - self._looked < _LOOK:
+            return ""
+        self._looked = time.monotonic()
+        # The record is old where nobody followed the run, or this machine slept: it may run by now, or have ended.
+        if not self._backend.waits(self._run, attempt, self._handle):
             return ""
         # Its place is to know why its job goes, and who follows the run after us that it is to go.
         self._store.request_stop(self._run, "waited")
@@ -94,16 +104,17 @@ class Ending:
             return dict(now.facts)
         if cause != "waited":
             return {}
-        return {"seconds": self._run.spec.get("max_wait"), "why": say(now).sentence}
+        words = say(now)
+        return {"seconds": self._run.spec.get("max_wait"), "why": words.sentence, "do": to_do(words) or _LONGER}
 
 
 def waited(times: Sequence[PhaseTime], now: float) -> float:
-    """The seconds that a run was in a queue since it last ran, or was let go on; what its pods took is not counted."""
+    """The seconds that a run has waited, in its queue and for its pods to begin, since it last ran or was let go on."""
     ends = [*(one.at for one in times[1:]), now]
     total = 0.0
     for one, end in zip(times, ends, strict=True):
-        if one.phase in (Phase.RUNNING, Phase.PAUSED):
+        if one.phase in (Phase.RUNNING, Phase.COLLECTING, Phase.PAUSED):
             total = 0.0
-        elif one.phase is Phase.QUEUED:
+        elif one.phase in _WAITS:
             total += end - one.at
     return total

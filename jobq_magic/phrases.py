@@ -33,7 +33,7 @@ _QUEUE: Mapping[str, tuple[str, str]] = {
     "preempting": ("Others of lower priority are making room for it", "It begins when they are gone"),
     "pods-awaited": (
         "Waiting until all pods of the runs before it are up: the cluster starts one run at a time",
-        "Nothing to do, unless the run before it does not get up",
+        "It begins when those are up, or are given up",
     ),
     "topology": (
         "Waiting for room close together: {fitting}{in_topology}",
@@ -67,11 +67,11 @@ _QUEUE: Mapping[str, tuple[str, str]] = {
     # What somebody else has to change.
     "queue-stopped": (
         "The queue {queue} is stopped: it takes no work for now",
-        "It begins when somebody opens the queue; ask who runs it, or use another with --queue",
+        "Ask who runs it, or use another with --queue; it begins when somebody opens the queue",
     ),
     "cluster-queue-stopped": (
         "The queue{in_queue} is stopped: {stopped_said} takes no work for now",
-        "It begins when an administrator opens it; ask them, or use another queue with --queue",
+        "Ask an administrator, or use another queue with --queue; it begins when they open it",
     ),
     "kueue-silent": (
         "Kueue has not taken it up: it may be down, or not look after this namespace",
@@ -151,7 +151,7 @@ _QUEUE: Mapping[str, tuple[str, str]] = {
     ),
     "evicted-queue": (
         "Its queue was stopped by an administrator, and sent it away",
-        "It begins anew when the queue is opened; ask who runs it, or use another with --queue",
+        "Ask who runs it, or use another with --queue; it begins anew when the queue is opened",
     ),
     "evicted-pods": (
         "Its pods were not up in time, so it gave its quota back, and waits again",
@@ -230,7 +230,7 @@ _STARTING: Mapping[str, tuple[str, str]] = {
         "It starts when one of them is back; ask an administrator if that takes long",
     ),
     "unschedulable": ("It has its quota, but no node takes it: {said}", _ADMIN),
-    "node-coming": ("A new node is being started for it", "That takes some minutes"),
+    "node-coming": ("A new node is being started for it", "It starts when the node is there: that takes some minutes"),
     "pod-gated": ("It is held back until somebody opens its gate {gate}", _ADMIN),
     "volume-unbound": (
         "It waits for a volume that is not there yet",
@@ -241,7 +241,7 @@ _STARTING: Mapping[str, tuple[str, str]] = {
         "Use a volume that all nodes can reach, or wait for room where it lies",
     ),
     # Images.
-    "pulling": ("Its image is being fetched{to_node}", "A next run there starts faster"),
+    "pulling": ("Its image is being fetched{to_node}", "It starts when that is there; a next run there starts faster"),
     "image-missing": (
         "It cannot start: its image {image} is not in the registry",
         "Check --image, if you named one; what --push has put must be found where --pull says. Then %jobq rerun {run}",

@@ -11,7 +11,19 @@ from jobq_magic.nearby import Neighbours
 from jobq_magic.run import Run
 from jobq_magic.snapshot import PlaceTold, WorkerTold
 
-__all__ = ["Backend", "Carries", "Examines", "Locates", "Observation", "Pauses", "Settles", "Surveys", "Waits", "Warms"]
+__all__ = [
+    "Backend",
+    "Carries",
+    "Examines",
+    "Locates",
+    "Observation",
+    "Pauses",
+    "Queues",
+    "Settles",
+    "Surveys",
+    "Waits",
+    "Warms",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +161,17 @@ class Pauses(Protocol):
 
     def pause(self, run: Run, attempt: int, handle: Mapping[str, Any], *, wanted: bool) -> bool:
         """Pauses a run, or resumes it; `observe` tells when it is so. False: it cannot be asked yet; ask again."""
+
+
+@runtime_checkable
+class Queues(Protocol):
+    """Lets jobs wait for their turn, which can be too long for their user."""
+
+    def waits(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> bool:
+        """Whether nothing of the job has begun: asked of the place itself, as what was observed may be old.
+
+        False where it does not answer.
+        """
 
 
 @runtime_checkable

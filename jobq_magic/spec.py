@@ -191,7 +191,7 @@ class JobSpec(BaseModel):
         None, description="the longest that the cell may run: 90s, 5m, 2h, 1d"
     )
     max_wait: Annotated[float | int | None, _reader(quantities.seconds), Option("course", "TIME")] = Field(
-        None, description="the longest that it may wait in the queue before it is given up: 30m, 2h"
+        None, description="the longest that it may wait, in the queue and for its pods, before it is given up: 30m, 2h"
     )
     retries: Annotated[int, _reader(quantities.count), Option("course", "N")] = Field(
         0, description="how often the cell is tried again when it fails"

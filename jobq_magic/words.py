@@ -29,6 +29,7 @@ __all__ = [
     "say",
     "size",
     "some",
+    "to_do",
 ]
 
 
@@ -113,9 +114,7 @@ REASONS: Mapping[str, Words] = {
     ),
     "signal": Words("killed ({signal})", "The log shows what it printed last"),
     "deadline": Words("Stopped after its time limit of {seconds}", "Give it more with --timeout"),
-    "waited": Words(
-        "Given up after {seconds} in the queue: {why}", "Let it wait for longer by --max-wait, or ask for less"
-    ),
+    "waited": Words("Given up after it has waited for {seconds}: {why}", "{do}"),
     "stopped": Words("Stopped on request"),
     "stopped-hard": Words("Stopped on request (it ignored SIGTERM, and was killed)"),
     "interrupted": Words("Stopped, because the cell was interrupted"),
@@ -187,6 +186,12 @@ def reason(code: str, facts: Mapping[str, Any], *, run: str = "") -> Words | Non
         return None
     known = _Facts(facts, run=run)
     return Words(words.sentence.format_map(known), words.advice.format_map(known))
+
+
+def to_do(words: Words) -> str:
+    """What can be done about a reason to wait by whoever waits no more: without what would have come by itself."""
+    done, _, _ = words.advice.partition("; it ")
+    return "" if done.startswith("It ") else done
 
 
 class _Facts(dict[str, Any]):

@@ -18,7 +18,7 @@ from jobq_magic.cluster.place import Line, Others, place_of
 from jobq_magic.phrases import HOPELESS
 from jobq_magic.snapshot import Phase, PlaceTold, WorkerTold
 
-__all__ = ["GONE", "Objects", "Standing", "read"]
+__all__ = ["GONE", "Objects", "Standing", "read", "waits"]
 
 GONE = "job-deleted"
 """The reason where the Job is not there any more, and nobody here deleted it."""
@@ -102,6 +102,18 @@ def read(
     elif jobs.held(job):
         return _standing(Phase.QUEUED, jobs.unheard(job, objects.events, now), told)
     return _with_pods(objects, each, told, workers)
+
+
+def waits(objects: Objects) -> bool:
+    """Whether it is to run and no process of it has begun, in its queue or on its nodes."""
+    job, workload = objects.job, objects.workload
+    if job is None or jobs.end(job) or jobs.ending(job) or text(job, "metadata", "deletionTimestamp"):
+        return False
+    if workload is not None and not workloads.replaced(workload):
+        state = workloads.read(workload).state
+        if state != "admitted":
+            return state == "waits"  # what another cluster runs may have begun, as far as this one can tell
+    return jobs.held(job) or all(pods.read(one).state == "waiting" for one in _newest(objects.pods).values())
 
 
 def _takes_back(job: Object) -> bool:

@@ -387,21 +387,33 @@ class Queue(Scripted):
 
     honours = frozenset({"max_wait"})
     cause = ""
+    begun = asked_itself = False
+
+    def waits(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> bool:
+        self.asked_itself = True
+        return not self.begun
 
     def observe(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> Observation:
         self.cause = run.stop
+        if self.begun and self.asked_itself:
+            return Observation("succeeded")
         return Observation("cancelled", run.stop) if self.stopped.is_set() else super().observe(run, attempt, handle)
 
 
-@pytest.mark.parametrize("kind", [Queue, Scripted])
-def test_who_waits_for_too_long_is_given_up_and_told_what_it_waited_for(monkeypatch, store, kind):
-    backend = kind()
-    monkeypatch.setattr(plugins, "backend", lambda mode: backend)
-    waiting = store.open(
+@pytest.fixture
+def waiting(store):
+    run = store.open(
         spec={"mode": "there", "workers": None, "timeout": None, "max_wait": 0.3},
         target={"backend": "there", "where": "there"}, name="cell",
     )  # fmt: skip
-    store.append(waiting, phase="submitting")
+    store.append(run, phase="submitting")
+    return run
+
+
+@pytest.mark.parametrize("kind", [Queue, Scripted])
+def test_who_waits_for_too_long_is_given_up_and_told_what_it_waited_for(monkeypatch, store, waiting, kind):
+    backend = kind()
+    monkeypatch.setattr(plugins, "backend", lambda mode: backend)
     backend.script = [Observation("queued", "trying-again", {"error": "No cpus are free"})]
     thread = follow(store, waiting)
     if kind is Scripted:  # where nobody knows of queues, it is no limit
@@ -415,15 +427,45 @@ def test_who_waits_for_too_long_is_given_up_and_told_what_it_waited_for(monkeypa
     assert (snapshot.phase, snapshot.reason) == ("failed", "waited")
     assert backend.asked == ["waited 1"]
     assert backend.cause == "waited"  # its place knows that somebody wanted it, and so does who takes it up
-    assert say(snapshot).sentence == "Given up after 300 ms in the queue: No cpus are free; trying again"
+    assert say(snapshot).sentence == "Given up after it has waited for 300 ms: No cpus are free; trying again"
     assert "--max-wait" in say(snapshot).advice
 
 
-def test_waiting_begins_anew_when_it_ran_and_what_its_pods_take_is_not_counted():
+def test_of_what_is_recorded_as_waiting_the_place_itself_is_asked_whether_it_does(monkeypatch, store, waiting):
+    """Nobody may have followed it for a while, or this machine slept."""
+    backend = Queue()
+    backend.begun = True
+    monkeypatch.setattr(plugins, "backend", lambda mode: backend)
+    backend.script = [Observation("queued")]
+    follow(store, waiting).join(10)
+    assert backend.asked_itself
+    assert (store.snapshot(waiting).phase, backend.asked, waiting.stop) == ("succeeded", [], "")
+
+
+@pytest.mark.parametrize(
+    ("phase", "reason", "advice"),
+    [
+        ("queued", "no-quota", "Let it wait for longer by --max-wait, or ask for less"),
+        ("queued", "queue-stopped", "Ask who runs it, or use another with --queue"),
+        ("starting", "account-missing", "Correct service_account in the profile, or ask for that account"),
+    ],
+)
+def test_who_was_given_up_is_advised_what_would_help_and_not_what_would_have_come_by_itself(
+    monkeypatch, store, waiting, phase, reason, advice
+):
+    backend = Queue()
+    monkeypatch.setattr(plugins, "backend", lambda mode: backend)
+    backend.script = [Observation(phase, reason)]
+    follow(store, waiting).join(10)
+    assert say(store.snapshot(waiting)).advice == advice
+
+
+def test_waiting_begins_anew_when_it_ran_and_what_its_pods_take_is_counted():
     def times(*phases: str) -> tuple[PhaseTime, ...]:
         return tuple(PhaseTime(Phase(phase), 10.0 * number) for number, phase in enumerate(phases))
 
     assert waited(times("submitting", "queued"), 15.0) == 5.0
-    assert waited(times("queued", "starting", "queued"), 25.0) == 15.0
+    assert waited(times("queued", "starting", "queued"), 25.0) == 25.0
+    assert waited(times("queued", "starting"), 15.0) == 15.0
     assert waited(times("queued", "starting", "running", "queued"), 31.0) == 1.0
     assert waited(times("queued", "paused", "queued"), 29.0) == 9.0

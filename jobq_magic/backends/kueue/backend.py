@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jobq_magic import handover
-from jobq_magic.backends.kueue import making, wanting
+from jobq_magic.backends.kueue import asking, making, wanting
 from jobq_magic.backends.kueue.elsewhere import Elsewhere
 from jobq_magic.backends.kueue.following import Following
 from jobq_magic.backends.kueue.silence import Silence
 from jobq_magic.backends.kueue.watched import Watched
 from jobq_magic.backends.kueue.wishes import Wishes
-from jobq_magic.cluster import connection, kinds, kubeconfig, manifests, neighbours, preflight
+from jobq_magic.cluster import connection, kinds, kubeconfig, manifests, neighbours, preflight, status
 from jobq_magic.cluster.client import Api, Forbidden
 from jobq_magic.cluster.watching import Watches
 from jobq_magic.errors import BackendError, JobqError
@@ -78,7 +78,7 @@ class KueueBackend:
     supervised = False
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._watched: dict[Api, Watched] = {}
         self._runs: dict[str, _Known] = {}
         self._wishes = Wishes()
@@ -163,6 +163,8 @@ class KueueBackend:
             if not known.overdue:
                 known.overdue = True
                 return  # the job ends itself, and tells it; who asks again has it removed
+            if known.following.is_over:
+                return  # and its last words are being read
             known.removed = reason
         try:
             making.remove(self._api(run), run)
@@ -197,6 +199,13 @@ class KueueBackend:
             known = self._runs.get(run.id)
             return known is not None and known.refused is not None  # that is told already
         return True
+
+    def waits(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> bool:
+        """Whether no process of it has begun, by what the cluster says now."""
+        try:
+            return status.waits(asking.objects_now(self._api(run), run))
+        except (JobqError, OSError):  # it is asked again
+            return False
 
     def check_pause(self, run: Run) -> None:
         """Refuses where nobody let this user write to Workloads, and what is not to begin again."""
@@ -250,9 +259,10 @@ class KueueBackend:
 
     def _known(self, run: Run) -> _Known:
         if (known := self._runs.get(run.id)) is None:
-            api = self._api(run)
-            place = Elsewhere(self._watch(api), run, lambda cluster: self._reached(run, cluster))
-            known = self._runs[run.id] = _Known(Following(api, place, run, run.paths.key.read_bytes()), place)
+            api, key = self._api(run), run.paths.key.read_bytes()
+            with self._lock:  # nobody ends the watches between here and when they are joined
+                place = Elsewhere(self._watch(api), run, lambda cluster: self._reached(run, cluster), self._lock)
+                known = self._runs[run.id] = _Known(Following(api, place, run, key), place)
             self._wishes.join(run.id, run.folder, known.following.call)
         return known
 

@@ -23,6 +23,7 @@ from jobq_magic.cluster.client import Api, Missing
 from jobq_magic.cluster.collecting import Collected, collected
 from jobq_magic.cluster.manifests import names
 from jobq_magic.cluster.manifests.pods import MAIN
+from jobq_magic.cluster.meaning import job as jobs
 from jobq_magic.cluster.place import Line
 from jobq_magic.cluster.queue import lines
 from jobq_magic.cluster.status import Objects
@@ -101,6 +102,12 @@ class Following:
     def objects(self) -> Objects:
         """What the cluster has of the run."""
         return self._watched.objects(self._job)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its Job has ended, as far as that is known."""
+        job = self.objects.job
+        return job is not None and jobs.end(job) is not None
 
     def observe(self, asked: str) -> Observation:
         """How the run goes now; `asked` is the reason of a request to stop."""

@@ -65,7 +65,7 @@ def test_who_waits_for_too_long_is_removed_and_told_what_it_waited_for(place, jo
     first.until("up")
     second = place.start("1", cpus=0.8, max_wait=3)
     assert (second.end().phase, second.snapshot.reason) == ("failed", "waited")
-    assert say(second.snapshot).sentence.startswith("Given up after 3.0 s in the queue: ")
+    assert say(second.snapshot).sentence.startswith("Given up after it has waited for 3.0 s: ")
     assert "cpu" in say(second.snapshot).sentence
     place.store.request_stop(first.run)
     first.end()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -67,10 +68,10 @@ def test_a_run_that_is_not_to_be_queued_again_ends_when_it_is_preempted(place, u
     eventually(lambda: jobs() == [], 30)
 
 
-def leave(place: Place, run: Run) -> None:
-    """Follows a run until it runs, and then nobody does."""
+def leave(place: Place, run: Run, phase: str = "running") -> None:
+    """Follows a run until it runs, or waits, and then nobody does."""
     follower.ensure(place.store)
-    eventually(lambda: place.store.snapshot(run).phase == "running", 90)
+    eventually(lambda: place.store.snapshot(run).phase == phase, 90)
     for pid in followers(place.store):
         os.kill(pid, signal.SIGKILL)
     eventually(lambda: followers(place.store) == [])
@@ -90,6 +91,30 @@ def test_a_run_that_is_not_to_be_queued_again_ends_at_the_latest_when_somebody_f
     cell = place.follow(run)
     assert (cell.end().phase, cell.snapshot.reason) == ("failed", "not-requeued")
     assert cell.stdout == "up\n"
+
+
+@pytest.mark.parametrize("body", ["back = 5", WAITS], ids=["ended", "runs"])
+def test_a_run_that_began_while_nobody_followed_it_has_not_waited_for_too_long(place, work, body):
+    first = place.start(WAITS, cpus=0.8)
+    first.until("up")
+    run = place.open(body, cpus=0.8, max_wait=5, outs=("back",))
+    leave(place, run, "queued")
+    since = place.store.snapshot(run).times[-1].at
+    place.store.request_stop(first.run)
+    assert first.end().phase == "cancelled"
+
+    def begun() -> bool:
+        status = work.batch.read_namespaced_job(f"jobq-{run.id}", work.namespace).status
+        return bool(status.ready or status.succeeded) and time.time() - since > 6
+
+    eventually(begun, 60)
+    cell = place.follow(run)
+    if body == WAITS:
+        cell.until("up")
+        place.store.request_stop(run)
+        assert cell.end().phase == "cancelled"
+    else:
+        assert (cell.end().phase, cell.outcome.names) == ("succeeded", {"back": 5})
 
 
 def test_an_attempt_that_nobody_saw_is_told(place, urgent, work):

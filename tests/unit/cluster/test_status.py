@@ -503,3 +503,29 @@ def test_whatever_is_missing_it_says_something(which, seed, workers):
     assert say(standing).sentence
     for each in standing.each:
         assert not each.reason or words.reason(each.reason, each.facts)
+
+
+def known(of_job, of_kueue=None, *of_pods):
+    return status.Objects(of_job, of_kueue, of_pods)
+
+
+@pytest.mark.parametrize(
+    ("found", "still"),
+    [
+        (known(job(), workload()), True),
+        (known(job()), True),  # Kueue has not seen it
+        (known(job(False), workload(*ADMITTED)), True),
+        (known(job(False), workload(*ADMITTED), pod(waiting={"reason": "ImagePullBackOff"})), True),
+        (known(job(False), workload(*ADMITTED), pod(running=True)), False),
+        (known(job(False), workload(*ADMITTED), pod(0), pod(1, running=True)), False),
+        (known(job(False), workload(*ADMITTED), pod(ended={"exitCode": 0})), False),
+        # One that was taken away, and the next, which waits.
+        (known(job(False), workload(*ADMITTED), pod(name="a", leaving=True), pod(name="b", at=BEGINS + 9)), True),
+        (known(job(True, is_so("Complete"))), False),
+        (known(job(), workload(active=False)), False),
+        (known(job(), workload(*ADMITTED, clusterName="far")), False),
+        (known(None), False),
+    ],
+)
+def test_a_run_waits_until_one_of_its_processes_has_begun(found, still):
+    assert status.waits(found) is still

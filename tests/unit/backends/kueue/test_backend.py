@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from jobq_magic import handover
 from jobq_magic.backends.kueue import KueueBackend
 from jobq_magic.backends.kueue.following import Following
+from jobq_magic.backends.kueue.watched import Watched
 from jobq_magic.cluster import kinds
 from jobq_magic.cluster.status import Objects
 from jobq_magic.errors import BackendError
@@ -79,6 +81,26 @@ def test_who_we_are_no_more_is_not_watched_for_once_nobody_follows_a_run_by_it(b
     assert api is backend._api(second)
 
 
+def test_watches_that_a_run_is_about_to_join_are_not_ended(backend, server, submitted, monkeypatch):
+    first, second, third = submitted("ada"), submitted("bob"), submitted("eve")
+    joining, join = [], Watched.join
+
+    def slow(watched: Watched, job: str, call: threading.Event) -> None:
+        if third.id not in backend._runs and first.id in job:
+            backend.observe(second, 1, {})  # by now we are somebody else at that place
+            thread = threading.Thread(target=backend.leave, args=[third])  # which ends what nobody has joined
+            thread.start()
+            thread.join(0.2)
+            joining.append(thread)
+        join(watched, job, call)
+
+    monkeypatch.setattr(Watched, "join", slow)
+    backend.observe(first, 1, {})
+    joining[0].join(10)
+    assert len(backend._watched) == 2
+    assert not any(watched.watches.again.closed for watched in backend._watched.values())
+
+
 def test_a_disk_that_is_full_is_told_and_the_run_is_looked_at_again(backend, server, submitted, monkeypatch):
     run = submitted("ada")
     backend.observe(run, 1, {})
@@ -125,6 +147,16 @@ def test_a_run_whose_time_is_over_and_that_does_not_end_is_removed_and_that_is_k
         backend.stop(run, 1, {}, "deadline")
         backend.observe(run, 1, {})
     assert reasons == ["", "deadline"]  # so that a Job which is gone then was not taken away by somebody else
+
+
+def test_the_last_words_of_a_job_that_is_over_are_read_however_long_that_takes(backend, server, submitted, monkeypatch):
+    run = submitted("ada")
+    backend.observe(run, 1, {})
+    over = {"metadata": {}, "status": {"conditions": [{"type": "Failed", "status": "True"}]}}
+    monkeypatch.setattr(Following, "objects", Objects(over))
+    for _ in range(3):
+        backend.stop(run, 1, {}, "deadline")
+    assert deletions(server) == 0
 
 
 @pytest.fixture

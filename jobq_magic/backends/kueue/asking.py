@@ -1,0 +1,26 @@
+"""What the cluster has of a run at this moment: watches may be behind, as after this machine slept."""
+
+from __future__ import annotations
+
+from jobq_magic.cluster import kinds
+from jobq_magic.cluster.client import Api
+from jobq_magic.cluster.manifests import names
+from jobq_magic.cluster.status import Objects
+from jobq_magic.run import Run
+
+__all__ = ["objects_now"]
+
+
+def objects_now(api: Api, run: Run) -> Objects:
+    """Its Job, Workload and pods, asked for one after the other.
+
+    Raises:
+        BackendError: there is no Job, or no answer.
+    """
+    namespace, name = api.place.namespace, names.name_of(run.id)
+    job = api.get(kinds.path(kinds.JOBS, namespace, name))
+    # Kueue labels a Workload with the uid of its Job (constants.JobUIDLabel).
+    workloads = kinds.path(kinds.WORKLOADS.at(kinds.kueue_version(api)), namespace)
+    found = api.get(workloads, labelSelector=f"kueue.x-k8s.io/job-uid={job['metadata']['uid']}").get("items") or []
+    pods = api.get(kinds.path(kinds.PODS, namespace), labelSelector=f"batch.kubernetes.io/job-name={name}")
+    return Objects(job, found[0] if found else None, tuple(pods.get("items") or ()))
