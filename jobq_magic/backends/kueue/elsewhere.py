@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +24,7 @@ from jobq_magic.run import Run
 
 __all__ = ["Elsewhere"]
 
+_NOBODY: AbstractContextManager[object] = nullcontext()
 _AGAIN = 5.0
 """Seconds between two attempts to give a Job there what it needs."""
 
@@ -34,10 +36,17 @@ class Elsewhere:
         here: of the namespace that the run was submitted to.
         run: the run.
         reach: the same of a cluster that Kueue calls so; None where no context of the profile reaches it.
+        joining: held from when that is asked for until it is joined: who holds it, ends none meanwhile.
     """
 
-    def __init__(self, here: Watched, run: Run, reach: Callable[[str], Watched | None]) -> None:
-        self._here, self._run, self._reach = here, run, reach
+    def __init__(
+        self,
+        here: Watched,
+        run: Run,
+        reach: Callable[[str], Watched | None],
+        joining: AbstractContextManager[object] = _NOBODY,
+    ) -> None:
+        self._here, self._run, self._reach, self._joining = here, run, reach, joining
         self._cluster = ""
         self._there: Watched | None = None
         self._call: threading.Event | None = None
@@ -108,12 +117,13 @@ class Elsewhere:
         if self._there is not None:
             self._there.leave(job)
         self._cluster, self._trouble = cluster, ""
-        try:
-            self._there = self._reach(cluster) if cluster else None
-        except JobqError as error:  # its context is not there any more, for example
-            self._there, self._trouble = None, note("cluster-unreached", cluster=cluster, error=error)
-        if self._there is not None and self._call is not None:
-            self._there.join(job, self._call)
+        with self._joining:
+            try:
+                self._there = self._reach(cluster) if cluster else None
+            except JobqError as error:  # its context is not there any more, for example
+                self._there, self._trouble = None, note("cluster-unreached", cluster=cluster, error=error)
+            if self._there is not None and self._call is not None:
+                self._there.join(job, self._call)
 
     def _give(self, job: Mapping[str, Any]) -> None:
         """Its pods begin when they have the run's Secret; it is made in no cluster that does not run them."""
