@@ -6,7 +6,14 @@ import re
 from functools import lru_cache
 from pathlib import PurePath
 
-__all__ = ["client_with_credentials", "is_credential_file", "is_secret_name", "looks_random", "secret_in_text"]
+__all__ = [
+    "client_with_credentials",
+    "is_credential_file",
+    "is_secret_name",
+    "looks_random",
+    "only_words",
+    "secret_in_text",
+]
 
 _NAMES = re.compile(
     r"(?<![a-z0-9])(?:secret|passw(?:or)?d|passphrase|pwd|api[_-]?key|access[_-]?key|account_?key|private_?key|"
@@ -73,6 +80,11 @@ _WORDS = re.compile(r"[\w.-]+\.[a-z]{2,4}|([a-zA-Z]+\d{0,4}[./:_-])+[a-zA-Z]*\d{
 """Names of files, modules, models."""
 _SCHEME = re.compile(r"(?:Bearer|Basic|Token|Bot|ApiKey)\s+", re.IGNORECASE)
 _LONGEST = 1 << 20
+_PART = r"(?:[a-z]{1,20}|[A-Z]{1,12}|[A-Z]?[a-z]{0,12}(?:[A-Z]{1,5}[a-z]{3,20}|Not){1,5})?\d{0,4}"
+_READABLE = re.compile(rf"(?:{_PART}[./_@~!…-]+)*{_PART}|\d{{1,5}}|[A-Za-z\d]{{1,4}}|\d{{4}}-\d\d-\d\dT\d\d")
+"""Words, names of classes, files, hosts and options, small numbers, days: no credential looks like that."""
+_SCHEMES = frozenset({"bearer", "basic"})
+_BETWEEN = re.compile(r"([\s\"'`=:,;&?#|()\[\]{}<>]+)")
 
 _FILES = re.compile(
     r"(?:\.env(?:\.(?!example$|sample$|template$|dist$)\w+)*|[\w.-]+\.env|\.?netrc|_netrc|\.pgpass|\.pypirc|"
@@ -128,6 +140,23 @@ def secret_in_text(text: str) -> str | None:
         if is_secret_name(found[1]) and looks_random(found[1], found[2]):
             return "a secret in an address"
     return None
+
+
+def only_words(text: str) -> str:
+    """What a program said that knows credentials: what could be one is left out, better a word too many."""
+    words = _BETWEEN.split(text)
+    before = ""
+    for at in range(0, len(words), 2):
+        word, between = words[at], words[at - 1] if at else ""
+        if not word:
+            continue
+        told = is_secret_name(before) or before.lower() in _SCHEMES
+        given = told and (before.startswith("-") or not set(between).isdisjoint("\"'=`"))
+        readable = re.fullmatch(r"[A-Z]?[a-z]+[.!…]*", word) if told else _READABLE.fullmatch(word)
+        if given or not readable:
+            words[at] = "****"
+        before = word if told or readable else ""
+    return "".join(words)
 
 
 @lru_cache(maxsize=4096)

@@ -16,9 +16,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from jobq_magic.addresses import redacted
 from jobq_magic.cluster import kubeconfig
 from jobq_magic.cluster.kubeconfig import Context
 from jobq_magic.errors import BackendError
+from jobq_magic.secretforms import is_secret_name, only_words
 
 __all__ = ["Access", "Credentials", "of_context", "of_pod"]
 
@@ -30,6 +32,8 @@ SPARE = 30.0
 """Seconds between two questions to a plugin in vain: some of them open a window of the browser."""
 PATIENCE = 60.0
 """Seconds that a plugin has to answer; one that asks a person cannot do so here."""
+_LEAST = 6
+"""Letters of a variable's value from which on it is looked for in what a plugin says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +174,11 @@ def _plugin(context: Context, asked: Mapping[str, Any], environ: Mapping[str, st
     if asked.get("provideClusterInfo"):
         spec["cluster"] = _cluster_info(context)
     told = {"apiVersion": version, "kind": "ExecCredential", "spec": spec}
-    more = {str(one["name"]): str(one["value"]) for one in asked.get("env") or ()}
+    variables = {**environ, **{str(one["name"]): str(one["value"]) for one in asked.get("env") or ()}}
     try:
         done = subprocess.run(
             [program, *map(str, asked.get("args") or ())],
-            env={**environ, **more, "KUBERNETES_EXEC_INFO": json.dumps(told)},
+            env={**variables, "KUBERNETES_EXEC_INFO": json.dumps(told)},
             stdin=None if interactive else subprocess.DEVNULL,
             capture_output=True,
             timeout=PATIENCE,
@@ -183,15 +187,22 @@ def _plugin(context: Context, asked: Mapping[str, Any], environ: Mapping[str, st
     except FileNotFoundError as error:
         hint = str(asked.get("installHint") or "").strip()
         raise _no_credentials(context, f"Its kubeconfig names {command}, which is not installed", do=hint) from error
-    except subprocess.TimeoutExpired as error:
-        raise _no_credentials(context, f"{command} did not answer within {PATIENCE:.0f} s") from error
+    except subprocess.TimeoutExpired:
+        # Not chained: it quotes the arguments, and what was printed so far.
+        raise _no_credentials(context, f"{command} did not answer within {PATIENCE:.0f} s") from None
     except OSError as error:
         raise _no_credentials(context, f"{command} cannot be started: {error.strerror}") from error
     if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        last = f": {said[-1].strip()[:300]}" if said else ""
+        last = f": {said}" if (said := _last_words(done.stderr, variables)) else ""
         raise _no_credentials(context, f"{command} ended with status {done.returncode}{last}")
     return _given(context, command, done.stdout)
+
+
+def _last_words(printed: bytes, variables: Mapping[str, str]) -> str:
+    """Why a plugin ended, without what it knows: it goes into records and notebooks."""
+    lines = printed.decode("utf-8", "replace").strip().splitlines()
+    known = frozenset(text for name, text in variables.items() if is_secret_name(name) and len(text) >= _LEAST)
+    return only_words(redacted(lines[-1].strip(), known))[:300] if lines else ""
 
 
 def _given(context: Context, command: str, answer: bytes) -> Credentials:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import sys
 import types
@@ -10,6 +11,8 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from jobq_magic.capture.secretscan import (
     is_credential_file,
@@ -20,6 +23,7 @@ from jobq_magic.capture.secretscan import (
     secret_in_value,
 )
 from jobq_magic.errors import CaptureError
+from jobq_magic.secretforms import only_words
 
 RANDOM = "q8Zk2LmP0xY7rT5w"
 SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -553,3 +557,45 @@ def test_no_refusal_says_what_it_found(notebook):
         for error in (in_cell.value, in_value.value):
             assert error.code == "secret-in-value"
             assert not any(word in str(error) for word in (RANDOM, "a1B2", "s3cr3tpass"))
+
+
+# What programs say
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "no session",
+        "Error loading SSO Token: Token for https://my-sso.awsapps.com/start does not exist",
+        "An error occurred (ExpiredTokenException): The security token included in the request is expired",
+        'Unable to locate credentials. You can configure credentials by running "aws configure".',
+        "could not get token: open /home/ada/.kube/cache/oidc-login/abc: permission denied",
+        "dial tcp: lookup sts.eu-west-1.amazonaws.com on 10.0.0.2:53: no such host",
+        "ModuleNotFoundError: No module named 'boto3'",
+    ],
+)
+def test_what_a_program_says_in_words_is_quoted_whole(said):
+    assert only_words(said) == said
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("token hunter2 rejected", "token **** rejected"),
+        ("password=hunter", "password=****"),
+        ("no option --client-secret hunter", "no option --client-secret ****"),
+        ("Authorization: Bearer TTTT", "Authorization: Bearer ****"),
+        ('{"status":{"token":"TTTT"}}', '{"status":{"token":"****"}}'),
+        (f"refused {UUID}", "refused ****"),
+    ],
+)
+def test_what_could_be_a_credential_is_not_quoted(said, left):
+    assert only_words(said) == left
+
+
+@given(st.binary(min_size=24, max_size=400), st.sampled_from([base64.b64encode, base64.urlsafe_b64encode, bytes.hex]))
+def test_a_token_is_never_quoted(token, written):
+    text = written(token)
+    text = text if isinstance(text, str) else text.decode().rstrip("=")
+    assume(len(set(token)) > 12)  # chance made it
+    assert text not in only_words(f"refused: {text} is out of date")

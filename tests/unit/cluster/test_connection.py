@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+import traceback
 from datetime import UTC, datetime
 
 import pytest
@@ -273,6 +274,42 @@ def test_a_plugin_that_fails_is_told_in_one_sentence(server, environ, tmp_path, 
     assert said in str(caught.value)
     assert "hunter2" not in str(caught.value)
     assert not server.asked
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        "f'refused: {TOKEN}'",
+        "f'Authorization: Bearer {TOKEN}'",
+        "json.dumps({'status': {'token': TOKEN}})",
+        "f'https://sso.example/login?x={TOKEN} says no'",
+        "f'unknown option --client-secret {os.environ[\"CLIENT_SECRET\"]}'",
+        "f'bad secret ({os.environ[\"CLIENT_SECRET\"]})'",
+    ],
+)
+@pytest.mark.parametrize(
+    "token", ["eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl", "k8s-aws-v1.aHR0cHM6", "s0me-0paque-t0ken"]
+)
+def test_a_plugin_that_fails_is_quoted_without_what_it_knows(server, environ, tmp_path, says, token):
+    body = f"TOKEN = {token!r}; print(TOKEN); sys.exit({says})"
+    environ.user(**plugin(tmp_path, body, env=[{"name": "CLIENT_SECRET", "value": "correct-horse"}]))
+    with pytest.raises(BackendError) as caught:
+        connection.connect(Site(), environ).get("/version")
+    told = "".join(traceback.format_exception(caught.value)) + "".join(caught.value.lines())
+    assert "ended with status 1: " in told
+    assert "****" in told
+    for secret in token, "correct-horse":
+        assert secret not in told
+
+
+def test_a_plugin_that_is_silent_is_told_without_its_arguments(server, environ, tmp_path, monkeypatch):
+    from jobq_magic.cluster import access
+
+    monkeypatch.setattr(access, "PATIENCE", 0.3)
+    environ.user(**plugin(tmp_path, "import time; time.sleep(60)", args=["--password", "hunter2"]))
+    with pytest.raises(BackendError) as caught:
+        connection.connect(Site(), environ).get("/version")
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_token_of_openid_is_the_librarys_affair(server, environ):
