@@ -14,7 +14,6 @@ from jobq_magic import handover
 from jobq_magic.backends.kueue import KueueBackend
 from jobq_magic.backends.kueue.following import Following
 from jobq_magic.backends.kueue.watched import Watched
-from jobq_magic.backends.kueue.watched import Watched
 from jobq_magic.cluster import kinds
 from jobq_magic.cluster.status import Objects
 from jobq_magic.errors import BackendError
@@ -80,26 +79,6 @@ def test_who_we_are_no_more_is_not_watched_for_once_nobody_follows_a_run_by_it(b
     backend.leave(first)
     [api] = backend._watched
     assert api is backend._api(second)
-
-
-def test_watches_that_a_run_is_about_to_join_are_not_ended(backend, server, submitted, monkeypatch):
-    first, second, third = submitted("ada"), submitted("bob"), submitted("eve")
-    joining, join = [], Watched.join
-
-    def slow(watched: Watched, job: str, call: threading.Event) -> None:
-        if third.id not in backend._runs and first.id in job:
-            backend.observe(second, 1, {})  # by now we are somebody else at that place
-            thread = threading.Thread(target=backend.leave, args=[third])  # which ends what nobody has joined
-            thread.start()
-            thread.join(0.2)
-            joining.append(thread)
-        join(watched, job, call)
-
-    monkeypatch.setattr(Watched, "join", slow)
-    backend.observe(first, 1, {})
-    joining[0].join(10)
-    assert len(backend._watched) == 2
-    assert not any(watched.watches.again.closed for watched in backend._watched.values())
 
 
 def test_watches_that_a_run_is_about_to_join_are_not_ended(backend, server, submitted, monkeypatch):
