@@ -81,7 +81,7 @@ _WORDS = re.compile(r"[\w.-]+\.[a-z]{2,4}|([a-zA-Z]+\d{0,4}[./:_-])+[a-zA-Z]*\d{
 _SCHEME = re.compile(r"(?:Bearer|Basic|Token|Bot|ApiKey)\s+", re.IGNORECASE)
 _LONGEST = 1 << 20
 _PART = r"(?:[a-z]{1,20}|[A-Z]{1,12}|[A-Z]?[a-z]{0,12}(?:[A-Z]{1,5}[a-z]{3,20}|Not){1,5})?\d{0,4}"
-_READABLE = re.compile(rf"(?:{_PART}[./_@~!…-]+)*{_PART}|\d{{1,5}}|[A-Za-z\d]{{1,4}}|\d{{4}}-\d\d-\d\dT\d\d")
+_READABLE = re.compile(rf"(?:{_PART}[./_@~!…-])*{_PART}|\d{{1,5}}|[A-Za-z\d]{{1,4}}|\d{{4}}-\d\d-\d\dT\d\d")
 """Words, names of classes, files, hosts and options, small numbers, days: no credential looks like that."""
 _SCHEMES = frozenset({"bearer", "basic"})
 _BETWEEN = re.compile(r"([\s\"'`=:,;&?#|()\[\]{}<>]+)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import sys
+import time
 import types
 from functools import partial
 from pathlib import PurePosixPath
@@ -591,6 +592,13 @@ def test_what_a_program_says_in_words_is_quoted_whole(said):
 )
 def test_what_could_be_a_credential_is_not_quoted(said, left):
     assert only_words(said) == left
+
+
+@pytest.mark.parametrize("said", ["-" * 5000 + "%", "aB" * 5000, "NotNot-" * 2000 + "%", "A1." * 4000 + "%"])
+def test_what_a_program_says_is_read_in_no_time(said):
+    began = time.perf_counter()
+    only_words(said)
+    assert time.perf_counter() - began < 1
 
 
 @given(st.binary(min_size=24, max_size=400), st.sampled_from([base64.b64encode, base64.urlsafe_b64encode, bytes.hex]))
