@@ -43,7 +43,9 @@ class Prefixes:
         """By stream: who has begun a line that has no end yet."""
 
     def __call__(self, chunk: Chunk) -> Chunk:
-        """The same with labels; itself where its run has only one worker."""
+        """The same with labels; itself where its run has only one worker, and where it is none's."""
+        if not chunk.source:
+            self._open.clear()
         if not chunk.source or not chunk.data:
             return chunk
         place = "" if self._one else chunk.stream

@@ -1,6 +1,7 @@
 """Tail: what a run writes, in order, each byte once, with a memory that does not grow, through all its attempts.
 
-How the order of one process is found is told by `reader`; how several workers become one by `together`.
+Between two attempts stands a line that says which one begins. How the order of one process is found is told by
+`reader`; how several workers become one by `together`.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ class Tail:
         self._worker = worker
         self._attempt = 1
         self._reader = self._open(1)
+        self._last: Item | None = None
+        self._parted = True
         self._done = False
         self._behind = True
 
@@ -81,14 +84,25 @@ class Tail:
         with self._store.reading():
             items = self._reader.take(ended, many=len(snapshot.each) > 1)
         self._behind = self._reader.full
+        if items:
+            items = [*self._parting(), *items]
+            self._last, self._parted = items[-1], True
         if ended and self._reader.exhausted:
             if snapshot.attempt > self._attempt:
                 self._attempt += 1
+                self._parted = self._last is None
                 self._reader = self._open(self._attempt)
                 self._behind = True
                 return items or self.poll()
             self._done = True
         return items
+
+    def _parting(self) -> list[Item]:
+        """The line before what an attempt writes, where another one wrote before."""
+        if self._parted:
+            return []
+        is_open = isinstance(self._last, Chunk) and not self._last.data.endswith(b"\n")
+        return [Chunk("stdout", b"\n" * is_open + f"── attempt {self._attempt} ──\n".encode())]
 
     def _open(self, attempt: int) -> Together:
         return Together(self._run.paths.attempt(attempt), self._patience, only=self._worker)

@@ -197,11 +197,20 @@ def test_a_new_attempt_is_read_after_the_whole_of_the_one_before(store, run, job
     second.out(b"second")
     assert tail.poll() == [out(b"first"), err(b"!")]
     assert tail.attempt == 2
-    assert drain(tail) == [out(b"second")]
+    assert drain(tail) == [out("\n── attempt 2 ──\n".encode()), out(b"second")]
     store.append(run, phase="running")
     store.append(run, phase="succeeded")
     drain(tail)
     assert tail.done
+
+
+def test_a_line_says_where_an_attempt_begins_to_write_after_others_that_wrote(store, run, job, tail):
+    for number in 2, 3, 4, 5:  # the first and the third wrote nothing, and the last has not yet
+        store.append(run, phase="queued", reason="preempted", attempt=number)
+    second, fourth = Job(store, run, 2), Job(store, run, 4)
+    second.out(b"second\n")
+    fourth.err(b"fourth")
+    assert drain(tail) == [out(b"second\n"), out("── attempt 4 ──\n".encode()), err(b"fourth")]
 
 
 def test_a_decoder_gives_whole_characters():

@@ -163,7 +163,10 @@ def test_each_attempt_has_workers_of_its_own(store, run, pair):
     store.append(run, phase="queued", reason="preempted", attempt=2)
     for rank in range(3):
         Worker(run, rank, attempt=2).says(2, b"second\n")
-    assert [item.source for item in drain(Tail(store, run))] == ["0", "1", "0", "1", "2"]
+    assert said(drain(Tail(store, run))) == [
+        ("0", "first\n"), ("1", "first\n"), ("", "── attempt 2 ──\n"),
+        ("0", "second\n"), ("1", "second\n"), ("2", "second\n"),
+    ]  # fmt: skip
 
 
 def test_what_each_worker_uses_is_under_its_rank(store, run, pair):
@@ -221,6 +224,7 @@ def of(source, data, stream="stdout"):
 def test_every_line_says_whose_it_is():
     assert put(of("0", b"a\nb\n"), of("1", b"c\n")) == b"[0] a\n[0] b\n[1] c\n"
     assert put(Chunk("stdout", b"a\nb")) == b"a\nb"
+    assert put(of("0", b"cut"), Chunk("stdout", b"\n-- 2 --\n"), of("0", b"a\n")) == b"[0] cut\n-- 2 --\n[0] a\n"
 
 
 def test_a_line_that_goes_on_has_one_label():
