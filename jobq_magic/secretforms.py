@@ -80,9 +80,12 @@ _WORDS = re.compile(r"[\w.-]+\.[a-z]{2,4}|([a-zA-Z]+\d{0,4}[./:_-])+[a-zA-Z]*\d{
 """Names of files, modules, models."""
 _SCHEME = re.compile(r"(?:Bearer|Basic|Token|Bot|ApiKey)\s+", re.IGNORECASE)
 _LONGEST = 1 << 20
-_PART = r"(?:[a-z]{1,20}|[A-Z]{1,12}|[A-Z]?[a-z]{0,12}(?:[A-Z]{1,5}[a-z]{3,20}|Not){1,5})?\d{0,4}"
-_READABLE = re.compile(rf"(?:{_PART}[./_@~!…-])*{_PART}|\d{{1,5}}|[A-Za-z\d]{{1,4}}|\d{{4}}-\d\d-\d\dT\d\d")
-"""Words, names of classes, files, hosts and options, small numbers, days: no credential looks like that."""
+_PART = re.compile(
+    r"(?:[a-z]{1,20}|[A-Z]{1,12}|[A-Z]?[a-z]{0,12}(?:[A-Z]{1,5}[a-z]{3,20}|Not){1,5})?\d{0,4}|"
+    r"\d{1,5}|\d{1,3}[A-Za-z]{1,2}|\d\dT\d\d"
+)
+"""A word, the name of a class, a small number: of those are files, hosts, options and days, and no credential is."""
+_PARTS = re.compile(r"[./_@~!…-]")
 _SCHEMES = frozenset({"bearer", "basic"})
 _BETWEEN = re.compile(r"([\s\"'`=:,;&?#|()\[\]{}<>]+)")
 
@@ -152,7 +155,10 @@ def only_words(text: str) -> str:
             continue
         told = is_secret_name(before) or before.lower() in _SCHEMES
         given = told and (before.startswith("-") or not set(between).isdisjoint("\"'=`"))
-        readable = re.fullmatch(r"[A-Z]?[a-z]+[.!…]*", word) if told else _READABLE.fullmatch(word)
+        if told:
+            readable = re.fullmatch(r"[A-Z]?[a-z]+[.!…]*", word) is not None
+        else:
+            readable = all(_PART.fullmatch(part) for part in _PARTS.split(word))
         if given or not readable:
             words[at] = "****"
         before = word if told or readable else ""
