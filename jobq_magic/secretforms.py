@@ -81,7 +81,7 @@ _WORDS = re.compile(r"[\w.-]+\.[a-z]{2,4}|([a-zA-Z]+\d{0,4}[./:_-])+[a-zA-Z]*\d{
 _SCHEME = re.compile(r"(?:Bearer|Basic|Token|Bot|ApiKey)\s+", re.IGNORECASE)
 _LONGEST = 1 << 20
 _PART = re.compile(
-    r"(?:[a-z]{1,20}|[A-Z]{1,12}|[A-Z]?[a-z]{0,12}(?:[A-Z]{1,5}[a-z]{3,20}|Not){1,5})?\d{0,4}|"
+    r"(?:[A-Z]?[a-z]{1,20}|[A-Z]{1,12}|[A-Z]?[a-z]{0,12}(?:[A-Z]{1,5}[a-z]{3,20}|Not){1,5})?\d{0,4}|"
     r"\d{1,5}|\d{1,3}[A-Za-z]{1,2}|\d\dT\d\d"
 )
 """A word, the name of a class, a small number: of those are files, hosts, options and days, and no credential is."""
