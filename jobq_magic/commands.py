@@ -227,7 +227,7 @@ class Result:
     changed: Mapping[str, int] = field(default_factory=dict)
     """What was shipped and changed in place."""
     skipped: tuple[Mapping[str, str], ...] = ()
-    """`name` and `reason` of what could not come back."""
+    """`name` and `reason` of what could not come back, and `advice` where there is some."""
     error: str = ""
     """The traceback."""
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from jobq_magic.figures import asked
 
-__all__ = ["CLUSTER", "HOPELESS", "NOTES", "note", "spoken"]
+__all__ = ["CLUSTER", "HOPELESS", "LOST", "NOTES", "ONCE_MORE", "WITH_STORE", "note", "spoken"]
 
 _AGAIN = "Run it again with %jobq rerun {run}"
 _BY_ITSELF = "It begins anew by itself when it is its turn; --no-requeue would end it instead"
@@ -367,11 +367,14 @@ CLUSTER: Mapping[str, tuple[str, str]] = {**_QUEUE, **_STARTING, **_ENDS}
 """Sentence and advice, by the code of the reason."""
 
 WITH_STORE = (
-    "Set store in the profile, or give --store s3://BUCKET/FOLDER or --store pvc://CLAIM/FOLDER, and run the cell again"
+    "Set store in the profile, or give --store s3://BUCKET/FOLDER or --store pvc://CLAIM/FOLDER, and run its cell again"
 )
 """The way out where values were too large for a log, or went with a part of it; a rerun has no store either."""
-ONCE_MORE = "Run the cell again"
+ONCE_MORE = "Run its cell again"
 """The way out where there is a store, and it did not help this time."""
+
+LOST = "of what came of it"
+"""What stands in the notes that tell of lost values, and in no other."""
 
 NOTES: Mapping[str, str] = {
     # Of a cluster that is not the one that was submitted to.
@@ -387,11 +390,10 @@ NOTES: Mapping[str, str] = {
     "stop-refused": "It was to end, and the cluster did not let us delete its Job: {error}",
     "stop-held": "Its Job is out of the queue and stays in the cluster, which did not let us delete it: {error}",
     # Of what did not come over.
-    "values-lost": "{size} of what came of it are lost: a log carries {most} of values. " + WITH_STORE,
-    "values-unkept": "{size} of what came of it are lost: a log carries {most} of values, and {store} has not got them",
-    "values-cut": "Some of what came of it is lost with a part of its log, which was gone before it was read. "
-    + WITH_STORE,
-    "values-nowhere": "Some of what came of it is lost with a part of its log, and did not come from {store} either",
+    "values-lost": f"{{size}} {LOST} are lost: a log carries {{most}} of values. {WITH_STORE}",
+    "values-unkept": f"{{size}} {LOST} are lost: a log carries {{most}} of values, and {{store}} has not got them",
+    "values-cut": f"Some {LOST} is lost with a part of its log, which was gone before it was read. {WITH_STORE}",
+    "values-nowhere": f"Some {LOST} is lost with a part of its log, and did not come from {{store}} either",
     "last-unread": "What {pod} printed last may be missing: it was gone before all of it was read",
     "unread": "What {pod} printed may be missing: it was gone before anything of it was read",
     "unseen": "What it printed, if it was started, may be missing: its Job was gone before anybody looked",

@@ -30,6 +30,7 @@ __all__ = [
     "size",
     "some",
     "to_do",
+    "unreturned",
 ]
 
 
@@ -249,6 +250,13 @@ def about(seconds: float) -> str:
 def some(names: Sequence[str], most: int = 8) -> list[str]:
     """A list that stays short: the first few, and how many more there are."""
     return list(names) if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"]
+
+
+def unreturned(skipped: Sequence[Mapping[str, str]]) -> list[str]:
+    """What did not come back, a line each, and below them what to do about it, once."""
+    whose = [("The last value" if one.get("name") == "_" else one.get("name", ""), one) for one in skipped]
+    advice = dict.fromkeys(one["advice"] for one in skipped if one.get("advice"))
+    return [*some([f"{name} did not come back: {one.get('reason', '')}" for name, one in whose], most=6), *advice]
 
 
 class _Layer(Protocol):

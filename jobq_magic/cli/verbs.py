@@ -22,7 +22,7 @@ from jobq_magic.runs.prefix import Prefixes, label
 from jobq_magic.runs.store import Store
 from jobq_magic.runs.tail import Chunk, Display, Item
 from jobq_magic.snapshot import Phase, Snapshot
-from jobq_magic.words import size
+from jobq_magic.words import size, unreturned
 
 __all__ = ["VERBS"]
 
@@ -203,9 +203,10 @@ def _result(parser: commands.Parser) -> Verb:
                 print(_plain(left.value))
             rows = [(name, size(count), "") for name, count in left.names.items()]
             rows += [(name, size(count), "changed in place") for name, count in left.changed.items()]
-            rows += [(entry["name"], "", f"did not come back: {entry['reason']}") for entry in left.skipped]
             if rows:
                 tables.show(("name", "size", ""), rows)
+            for line in unreturned(left.skipped):
+                print(line)
         return OK if left.phase is Phase.SUCCEEDED else JOB_FAILED
 
     return perform

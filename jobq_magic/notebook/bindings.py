@@ -41,8 +41,8 @@ class Sent:
     """What was bound already, when the rest was left for later."""
     later: Mapping[str, int] = field(default_factory=dict)
     """Names, with the bytes of their values, that the first cell that reads one of them fetches."""
-    lost: Mapping[str, str] = field(default_factory=dict)
-    """Names that the run bound and whose values could not come back, and why."""
+    lost: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Names that the run bound and whose values could not come back: `reason`, and `advice` where there is some."""
     refused: JobqError | None = None
     """Why nothing of what it left can be used here."""
 
@@ -214,7 +214,7 @@ class Bindings:
             note = f"{name} was changed in place" + (f"; {', '.join(also)} with it" if also else "")
             read = [label for label in dict.fromkeys(sent.readers.get(name, ())) if holders]
             notes.append(note + (f"; {', '.join(read)} read it before" if read else ""))
-        sent.lost = {entry["name"]: entry["reason"] for entry in found.skipped if entry["name"] in mine}
+        sent.lost = {entry["name"]: entry for entry in found.skipped if entry["name"] in mine}
         bound = self.pending.bind(run, values, keep=sent.lost)
         sent.shipped = {}
         if not self.pending.of(run):
@@ -224,7 +224,7 @@ class Bindings:
                 notes.append(f"{name} was bound here meanwhile, and stays; %jobq attach {run} --bind takes the run's")
             elif (winner := self.pending.owner(name)) is not None:
                 notes.append(f"{name} comes from {winner}, which was submitted later")
-        return (*notes, *_skipped(found))
+        return tuple(notes)
 
     def _answer(self, sent: Sent, value: Any) -> None:
         """`Out[7]`, `_7`, and its place among `_`, `__` and `___`, which are the last three answers."""
@@ -239,7 +239,3 @@ class Bindings:
         answers[number] = value
         # As IPython does it: it tells by what it pushed itself whether the user has bound `_`, and lets it be then.
         shell.push({**now, f"_{number}": value}, interactive=False)
-
-
-def _skipped(found: Outcome) -> tuple[str, ...]:
-    return tuple(f"{entry['name']} did not come back: {entry['reason']}" for entry in found.skipped)

@@ -28,7 +28,7 @@ from jobq_magic.runs import pages
 from jobq_magic.runs.tail import Chunk, Item
 from jobq_magic.runtime import process
 from jobq_magic.snapshot import Phase, Snapshot
-from jobq_magic.words import size
+from jobq_magic.words import size, unreturned
 
 if TYPE_CHECKING:
     from jobq_magic.notebook.session import Session
@@ -233,9 +233,10 @@ def result(session: Session, words: Sequence[str]) -> Any:
     told = commands.result(session.store, run)
     rows = [(name, size(count), "") for name, count in told.names.items()]
     rows += [(name, size(count), "changed in place") for name, count in told.changed.items()]
-    rows += [(entry["name"], "", f"did not come back: {entry['reason']}") for entry in told.skipped]
     if rows:
         print(text.columns(("name", "size", ""), rows))
+    for line in unreturned(told.skipped):
+        print(line)
     return session.result(run)
 
 

@@ -11,7 +11,7 @@ from IPython.core.error import InputRejected
 
 from jobq_magic.errors import JobqError
 from jobq_magic.notebook.bindings import Sent
-from jobq_magic.phrases import ONCE_MORE, WITH_STORE
+from jobq_magic.phrases import ONCE_MORE
 from jobq_magic.words import say
 
 __all__ = ["NotRun", "in_name_error", "in_panel", "interrupted", "not_there", "unusable"]
@@ -45,8 +45,7 @@ def not_there(sent: Sent, names: Sequence[str]) -> NotRun:
     if sent.refused is not None:
         how, why = "but that cannot be used", sent.refused.what
     elif sent.lost:
-        told = [f"{name}: {sent.lost[name]}" for name in names if name in sent.lost]
-        how, why = "but did not come back", "; ".join(told)
+        how, why = "but did not come back", _reasons({name: sent.lost[name] for name in names if name in sent.lost})
     else:
         assert sent.end is not None
         how, why = f"which {_ENDS.get(sent.end.phase, 'failed')}", say(sent.end).sentence
@@ -61,13 +60,13 @@ def unusable(error: JobqError, sent: Sent, names: Sequence[str]) -> NotRun:
 
 def _with_ways(error: NotRun, sent: Sent, names: Sequence[str]) -> NotRun:
     run = sent.run.id
-    if any(sent.lost.get(name, "").endswith(WITH_STORE) for name in names):
-        first = "see to a store, and run its cell again"
-    elif sent.lost and not any(reason.endswith(ONCE_MORE) for reason in sent.lost.values()):
-        # A rerun would come to the same.
-        first = f"change its cell so that {_it(names)} can come back, and run it again"
-    else:
+    advice = next((said for name in names if (said := sent.lost.get(name, {}).get("advice"))), "")
+    if not sent.lost or advice == ONCE_MORE:
         first = f"run its cell again, or %jobq rerun {run}"
+    else:  # a rerun would come to the same
+        first = (
+            advice[:1].lower() + advice[1:] or f"change its cell so that {_it(names)} can come back, and run it again"
+        )
     error.ways = (
         first,
         *((f"%jobq attach {run} --bind tries to bind {_it(names, 'them')} once more",) if sent.refused else ()),
@@ -75,6 +74,13 @@ def _with_ways(error: NotRun, sent: Sent, names: Sequence[str]) -> NotRun:
         f"%jobq release {run} brings back what {_it(names)} held before",
     )
     return error
+
+
+def _reasons(lost: Mapping[str, Mapping[str, str]]) -> str:
+    told = [one["reason"] for one in lost.values()]
+    if len(told) > 1:
+        return "; ".join(f"{name}: {reason}" for name, reason in zip(lost, told, strict=True))
+    return "".join(reason[:1].upper() + reason[1:] for reason in told)
 
 
 def _it(names: Sequence[str], many: str = "they") -> str:
@@ -97,7 +103,9 @@ def in_name_error(name: str, sent: Sent) -> str:
     """Beside the NameError of a cell that was not seen to read the name."""
     run = sent.run.id
     if name in sent.lost:
-        return f"{name} did not come back from {run}: {sent.lost[name]}; %jobq release {run} brings back what it held"
+        why, advice = sent.lost[name]["reason"], sent.lost[name].get("advice")
+        ways = f"{advice}, or" if advice else "Change its cell, or"
+        return f"{name} did not come back from {run}: {why}. {ways} %jobq release {run} for what it held before"
     if sent.failed:
         return f"{name} would have come from {run}, which ended badly; %jobq release {run} brings back what it held"
     return (

@@ -22,6 +22,7 @@ from jobq_magic.job import Job, outcome
 from jobq_magic.notebook import faces, frontend
 from jobq_magic.notebook.bindings import Bindings, Sent
 from jobq_magic.notebook.gate import Gate
+from jobq_magic.notebook.headless import wait_headless
 from jobq_magic.notebook.history import History
 from jobq_magic.notebook.nameerrors import explain_name_errors
 from jobq_magic.notebook.publisher import Watched
@@ -31,6 +32,7 @@ from jobq_magic.results.decode import Outcome
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
 from jobq_magic.snapshot import Phase
+from jobq_magic.words import unreturned
 
 __all__ = ["Session"]
 
@@ -197,7 +199,7 @@ class Session:
         if not frontend.interactive(self.shell):
             if bind:
                 return self._wait_headless(run, Bundle.load(run.paths.bundle), foreign=True)
-            return self.given(outcome(self.store, run, faces.wait_headless(self.store, run)))
+            return self.given(outcome(self.store, run, wait_headless(self.store, run)))
         return self.follow(run, wait=wait or self.in_terminal, bind=bind)
 
     def result(self, run: Run) -> Any:
@@ -249,7 +251,7 @@ class Session:
 
     def _wait_headless(self, run: Run, bundle: Bundle, *, foreign: bool = False) -> Any:
         shipped = {} if foreign else self.shipped(bundle)
-        end = faces.wait_headless(self.store, run)
+        end = wait_headless(self.store, run)
         if run.spec.get("build_only") and end.phase is Phase.SUCCEEDED:
             return None
         sent = Sent(run, shipped, foreign=foreign)
@@ -261,7 +263,7 @@ class Session:
             raise
         if found.error is not None:
             self.bindings.release(run)
-        for note in notes:
+        for note in (*notes, *unreturned(found.skipped)):
             print(note)
         return self.given(found)
 

@@ -8,18 +8,19 @@ from dataclasses import dataclass
 
 from jobq_magic import queuewords
 from jobq_magic.figures import number
-from jobq_magic.phrases import WITH_STORE
+from jobq_magic.phrases import LOST
 from jobq_magic.render import queue
 from jobq_magic.render.bars import Bar, seconds, split
 from jobq_magic.render.card import Card
 from jobq_magic.render.console import Line, plain, screen
 from jobq_magic.render.safe import one_line, short
 from jobq_magic.snapshot import Phase, Progress, Snapshot
-from jobq_magic.words import SPENT, about, duration, layers, ongoing, say, size, some
+from jobq_magic.words import SPENT, about, duration, layers, ongoing, say, size, some, unreturned
 
 __all__ = [
     "Content",
     "Span",
+    "beside",
     "captions",
     "closed",
     "counted",
@@ -152,17 +153,13 @@ def load(cpu: float) -> str:
 
 def notes(card: Card) -> list[str]:
     """What there is to say beside the rest, each once."""
-    skipped = [f"{one.get('name', '')} did not come back: {one.get('reason', '')}" for one in card.skipped]
-    of_run = card.snapshot.notes
-    if any(map(_too_large, (*card.notes, *skipped))):  # told name by name
-        of_run = tuple(note for note in of_run if not _too_large(note))
-    beside = (*queue.notes(card.snapshot), *of_run, *card.notes, *some(skipped))
-    return [short(note) for note in dict.fromkeys(beside)]
+    return [short(note) for note in dict.fromkeys((*queue.notes(card.snapshot), *beside(card)))]
 
 
-def _too_large(note: str) -> bool:
-    """Whether it tells of values that were too large for the way back."""
-    return note.endswith(WITH_STORE)
+def beside(card: Card) -> tuple[str, ...]:
+    """What there is to say beside what the cluster tells; of lost values name by name, where that is known."""
+    of_run = (note for note in card.snapshot.notes if not (card.skipped and LOST in note))
+    return (*of_run, *unreturned(card.skipped), *card.notes)
 
 
 def percent(bar: Bar) -> float | None:
@@ -190,7 +187,7 @@ def word(snapshot: Snapshot) -> str:
     if snapshot.reason == "built":
         return "built"
     part = ", result lost" if snapshot.result == "lost" else ", not all came back"
-    return snapshot.phase + part * (snapshot.result == "lost" or any(map(_too_large, snapshot.notes)))
+    return snapshot.phase + part * (snapshot.result == "lost" or any(LOST in note for note in snapshot.notes))
 
 
 def sr(card: Card) -> str:

@@ -52,8 +52,8 @@ def final(snapshot: Snapshot) -> str:
     line = f"{snapshot.name} [{snapshot.mode}] {snapshot.phase}"
     if snapshot.phase is not Phase.SUCCEEDED or snapshot.reason:
         line += f": {say(snapshot).sentence}"
-    elif snapshot.result == "lost":
-        line += ", result lost"
+    else:
+        line = f"{snapshot.name} [{snapshot.mode}] {content.word(snapshot)}"
     return one_line(line)
 
 

@@ -37,7 +37,7 @@ class Outcome:
     """MIME bundle and metadata of a last value that could not come back itself."""
     error: BaseException | None = None
     skipped: tuple[Mapping[str, str], ...] = ()
-    """`name` and `reason` of what could not come back."""
+    """`name` and `reason` of what could not come back, and `advice` where there is some."""
     later: Mapping[str, int] = field(default_factory=dict)
     """What was too large to be read at once, with the bytes of the group that each name is in; reading without a
     limit gives it."""
@@ -113,13 +113,13 @@ def _without_lost(result: dict[str, Any], run: Run, paths: AttemptPaths) -> dict
         group = entry["group"]
         return group is not None and (there or group in too_large) and not (paths.values / group).exists()
 
-    def reason(entry: Mapping[str, Any]) -> str:
+    def why(entry: Mapping[str, Any]) -> dict[str, str]:
         if store:
-            return f"it came neither through the log nor from {store}. {ONCE_MORE}"
-        if entry["group"] in too_large:
-            whole = too_large[entry["group"]]
-            return _too_large(entry.get("own", whole), whole)
-        return f"it was lost with a part of the log, which was gone before it was read. {WITH_STORE}"
+            return {"reason": f"it came neither through the log nor from {store}", "advice": ONCE_MORE}
+        whole = too_large.get(entry["group"])
+        cut = "it was lost with a part of the log, which was gone before it was read"
+        reason = cut if whole is None else _too_large(entry.get("own", whole), whole)
+        return {"reason": reason, "advice": WITH_STORE}
 
     done, gone = dict(result), []
     for part in ("names", "changed"):
@@ -129,7 +129,7 @@ def _without_lost(result: dict[str, Any], run: Run, paths: AttemptPaths) -> dict
         if (entry := result[part]) is not None and lost(entry):
             done[part] = {**entry, "group": None}
             gone.append((name, entry))
-    told = {name: {"name": name, "reason": reason(entry)} for name, entry in gone}
+    told = {name: {"name": name, **why(entry)} for name, entry in gone}
     return {**done, "skipped": [*result["skipped"], *told.values()]}
 
 
@@ -137,7 +137,7 @@ def _too_large(own: int, whole: int) -> str:
     room = f"and a log carries {size(LIMIT)} of values"
     if own <= LIMIT:
         room += ", which what shares objects with it passes" if whole > LIMIT else ", which smaller ones have taken"
-    return f"it takes {size(own)}, {room}. {WITH_STORE}"
+    return f"it takes {size(own)}, {room}"
 
 
 class _Groups:

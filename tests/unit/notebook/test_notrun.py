@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from jobq_magic.notebook.bindings import Sent
-from jobq_magic.notebook.notrun import in_panel, not_there
+from jobq_magic.notebook.notrun import in_name_error, in_panel, not_there
 from jobq_magic.phrases import ONCE_MORE, WITH_STORE
 from jobq_magic.runs.store import Store
 from jobq_magic.snapshot import Phase
 
 
-def sent(**lost: str) -> Sent:
+def sent(**lost: dict[str, str]) -> Sent:
     store = Store()
     run = store.open(spec={"mode": "kueue", "workers": None}, target={"backend": "kueue", "where": "there"}, name="fit")
     store.append(run, phase=Phase.SUCCEEDED)
@@ -17,18 +17,20 @@ def sent(**lost: str) -> Sent:
 
 
 def test_a_rerun_is_no_way_out_where_it_would_come_to_the_same(home):
-    large = sent(big=f"it takes 2.3 MB, and a log carries 262 kB of values. {WITH_STORE}")
+    large = sent(big={"reason": "it takes 2.3 MB, and a log carries 262 kB of values", "advice": WITH_STORE})
     error = not_there(large, ["big"])
-    assert error.ways[0] == "see to a store, and run its cell again"
-    assert "--store s3://BUCKET/FOLDER" in error.why
-    odd = not_there(sent(f="open files cannot travel"), ["f"])
+    assert error.why == "It takes 2.3 MB, and a log carries 262 kB of values"
+    assert error.ways[0].startswith("set store in the profile, or give --store s3://BUCKET/FOLDER or ")
+    assert error.ways[0].endswith(", and run its cell again")
+    odd = not_there(sent(f={"reason": "open files cannot travel"}), ["f"])
     assert odd.ways[0] == "change its cell so that it can come back, and run it again"
-    for told in (*error.ways, *odd.ways, in_panel(large, ["big"])):
+    for told in (*error.ways, *odd.ways, in_panel(large, ["big"]), in_name_error("big", large)):
         assert "rerun" not in told
+    assert f"262 kB of values. {WITH_STORE}, or %jobq release {large.run.id} for" in in_name_error("big", large)
 
 
 def test_what_a_store_did_not_give_back_may_come_another_time(home):
-    lost = sent(big=f"it came neither through the log nor from s3://results/blue. {ONCE_MORE}")
+    lost = sent(big={"reason": "it came neither through the log nor from s3://results/blue", "advice": ONCE_MORE})
     assert not_there(lost, ["big"]).ways[0] == f"run its cell again, or %jobq rerun {lost.run.id}"
 
 

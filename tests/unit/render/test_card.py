@@ -655,10 +655,16 @@ def test_what_can_be_typed_is_set_apart_an_option_with_its_value(advice, typed):
 
 def test_values_that_were_too_large_for_a_log_are_told_once_and_in_the_head():
     lost = "2.3 MB of what came of it are lost: a log carries 262 kB of values. " + WITH_STORE
-    reason = "it takes 2.3 MB, and a log carries 262 kB of values. " + WITH_STORE
+    why = {"reason": "it takes 1.2 MB, and a log carries 262 kB of values", "advice": WITH_STORE}
     done = replace(RUNNING, phase=Phase.SUCCEEDED, notes=(lost, "Its node was slow"))
-    named = Card(done, NOW, skipped=({"name": "big", "reason": reason},), notes=(f"big did not come back: {reason}",))
-    assert content.notes(named) == ["Its node was slow", f"big did not come back: {reason}"]
+    named = Card(done, NOW, skipped=({"name": "big", **why}, {"name": "_", **why}), notes=("big: cells wait",))
+    assert content.notes(named) == [
+        "Its node was slow",
+        "big did not come back: it takes 1.2 MB, and a log carries 262 kB of values",
+        "The last value did not come back: it takes 1.2 MB, and a log carries 262 kB of values",
+        WITH_STORE,
+        "big: cells wait",
+    ]
     assert content.notes(Card(done, NOW)) == [lost, "Its node was slow"]
     assert content.word(done) == "succeeded, not all came back"
     assert "Succeeded, not all came back" in html.card(named)

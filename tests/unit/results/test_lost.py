@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobq_magic.errors import JobFailed, ResultError
+from jobq_magic.phrases import WITH_STORE
 from jobq_magic.results.decode import decode
 from jobq_magic.runs.store import Store
 from jobq_magic.runtime import wire
@@ -55,7 +56,8 @@ def test_what_was_too_large_is_named_with_the_way_out_and_the_rest_is_there(home
     found = outcome()
     assert found.names == {"small": 7}
     assert [entry["name"] for entry in found.skipped] == ["large", "part", "_"]
-    assert [entry["reason"].partition(". Set store in ")[0] for entry in found.skipped[:2]] == [
+    assert {entry["advice"] for entry in found.skipped} == {WITH_STORE}
+    assert [entry["reason"] for entry in found.skipped[:2]] == [
         "it takes 300 kB, and a log carries 262 kB of values",
         "it takes 50 B, and a log carries 262 kB of values, which what shares objects with it passes",
     ]
@@ -72,15 +74,16 @@ def test_what_went_with_a_part_of_the_log_takes_nothing_else_with_it(home):
     assert found.names == {"small": 7}
     assert [entry["name"] for entry in found.skipped] == ["large", "part", "_"]
     for entry in found.skipped:
-        assert entry["reason"].startswith("it was lost with a part of the log, which was gone before it was read. Set ")
+        assert entry["reason"] == "it was lost with a part of the log, which was gone before it was read"
+        assert entry["advice"] == WITH_STORE
 
 
 @pytest.mark.parametrize("kept", [True, False, None], ids=["kept", "not taken", "nobody said so"])
 def test_what_a_store_did_not_give_back_is_no_reason_to_set_one(home, kept):
     found = outcome(kept=kept, store="s3://user:word@results/blue")
     assert found.names == {"small": 7}
-    reasons = {entry["reason"] for entry in found.skipped}
-    assert reasons == {"it came neither through the log nor from s3://results/blue. Run the cell again"}
+    told = {(entry["reason"], entry["advice"]) for entry in found.skipped}
+    assert told == {("it came neither through the log nor from s3://results/blue", "Run its cell again")}
 
 
 def test_what_came_and_was_pruned_since_is_no_fault_of_the_log(home):
