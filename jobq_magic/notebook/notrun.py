@@ -45,7 +45,8 @@ def not_there(sent: Sent, names: Sequence[str]) -> NotRun:
     if sent.refused is not None:
         how, why = "but that cannot be used", sent.refused.what
     elif sent.lost:
-        how, why = "but did not come back", _reasons({name: sent.lost[name] for name in names if name in sent.lost})
+        told = [f"{name}: {sent.lost[name]['reason']}" for name in names if name in sent.lost]
+        how, why = "but did not come back", "; ".join(told)
     else:
         assert sent.end is not None
         how, why = f"which {_ENDS.get(sent.end.phase, 'failed')}", say(sent.end).sentence
@@ -74,13 +75,6 @@ def _with_ways(error: NotRun, sent: Sent, names: Sequence[str]) -> NotRun:
         f"%jobq release {run} brings back what {_it(names)} held before",
     )
     return error
-
-
-def _reasons(lost: Mapping[str, Mapping[str, str]]) -> str:
-    told = [one["reason"] for one in lost.values()]
-    if len(told) > 1:
-        return "; ".join(f"{name}: {reason}" for name, reason in zip(lost, told, strict=True))
-    return "".join(reason[:1].upper() + reason[1:] for reason in told)
 
 
 def _it(names: Sequence[str], many: str = "they") -> str:
