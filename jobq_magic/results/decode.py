@@ -134,10 +134,12 @@ def _without_lost(result: dict[str, Any], run: Run, paths: AttemptPaths) -> dict
 
 
 def _too_large(own: int, whole: int) -> str:
-    room = f"and a log carries {size(LIMIT)} of values"
-    if own <= LIMIT:
-        room += ", which what shares objects with it passes" if whole > LIMIT else ", which smaller ones have taken"
-    return f"it takes {size(own)}, {room}"
+    def amount(count: int) -> str:
+        return f"more than {size(LIMIT)}" if count > LIMIT and size(count) == size(LIMIT) else size(count)
+
+    beside = f", {amount(whole)} with what comes together with it" if whole > own * 1.1 else ""
+    taken = ", which smaller ones have taken" if whole <= LIMIT else ""
+    return f"it takes {amount(own)}{beside}, and a log carries {size(LIMIT)} of values{taken}"
 
 
 class _Groups:

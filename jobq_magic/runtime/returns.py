@@ -143,7 +143,7 @@ class Returns:
         written = self._written(values)
         path = os.path.join(self._folder, next(iter(written.values()))["group"])
         if head_size(path) <= _PROVED:
-            read_group(path)
+            _prove(path)
         return written
 
     def _written(self, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -240,7 +240,7 @@ class Returns:
     def _proved(self, error: BaseException) -> str:
         written: str = self._written({"exception": error.with_traceback(None)})["exception"]["group"]
         # Exceptions may pickle and not unpickle: their classes make them as they like.
-        read_group(os.path.join(self._folder, written))
+        _prove(os.path.join(self._folder, written))
         return written
 
     def failure(self, error: BaseException, labels: Iterable[str]) -> dict[str, Any]:
@@ -365,10 +365,27 @@ def _meeting(pickler: Callable[..., Any], met: Met) -> Callable[..., Any]:
     return Meeting
 
 
+class _Unmade(Exception):
+    """What was pickled cannot be unpickled."""
+
+
+def _prove(path: str) -> None:
+    """Unpickles a group.
+
+    Raises:
+        _Unmade: it cannot be.
+    """
+    try:
+        read_group(path)
+    except Exception as error:
+        raise _Unmade(f"{type(error).__name__}: {_message(error)}") from error
+
+
 def _reason(value: object, error: BaseException) -> str:
     if isinstance(error, OSError):
         return f"it could not be written: {error.strerror or error}"
-    return f"{type(value).__name__} cannot be pickled: {_message(error)}"
+    how = "is pickled, and cannot be made again" if isinstance(error, _Unmade) else "cannot be pickled"
+    return f"{type(value).__name__} {how}: {_message(error)}"
 
 
 def _message(error: BaseException) -> str:

@@ -13,6 +13,7 @@ from jobq_magic.phrases import WITH_STORE
 from jobq_magic.results.decode import decode
 from jobq_magic.runs.store import Store
 from jobq_magic.runtime import wire
+from jobq_magic.runtime.carrier import LIMIT
 
 
 def opened(**site: str):
@@ -25,11 +26,12 @@ def opened(**site: str):
     return run, store
 
 
-def outcome(*, kept: bool | None = False, taken=Path.unlink, **site: str):
+def outcome(*, kept: bool | None = False, taken=Path.unlink, sizes: tuple[int, int] = (50, 0), **site: str):
     """Of three names, two of which have a file together; `kept` is None where a log has room for it."""
     run, store = opened(**site)
     paths = run.paths.attempt(1)
     large, many = wire.write_group(paths.values, {"large": "x" * 300_000, "part": "x", "_": 1})
+    own, many = sizes[0], sizes[1] or many
     small, few = wire.write_group(paths.values, {"small": 7})
     result = {
         "run": run.id,
@@ -38,7 +40,7 @@ def outcome(*, kept: bool | None = False, taken=Path.unlink, **site: str):
         "error": None,
         "names": {
             "large": {"group": large, "size": many, "own": 300_050},
-            "part": {"group": large, "size": many, "own": 50},
+            "part": {"group": large, "size": many, "own": own},
             "small": {"group": small, "size": few, "own": few},
         },
         "changed": {},
@@ -59,9 +61,23 @@ def test_what_was_too_large_is_named_with_the_way_out_and_the_rest_is_there(home
     assert {entry["advice"] for entry in found.skipped} == {WITH_STORE}
     assert [entry["reason"] for entry in found.skipped[:2]] == [
         "it takes 300 kB, and a log carries 262 kB of values",
-        "it takes 50 B, and a log carries 262 kB of values, which what shares objects with it passes",
+        "it takes 50 B, 300 kB with what comes together with it, and a log carries 262 kB of values",
     ]
     assert (found.value, found.shown) == (None, ({"text/plain": "1"}, {}))
+
+
+@pytest.mark.parametrize(
+    ("own", "whole", "told"),
+    [
+        (LIMIT + 50, LIMIT + 50, "it takes more than 262 kB, and a log carries 262 kB of values"),
+        (100_000, 100_050, "it takes 100 kB, and a log carries 262 kB of values"),
+        (128, 240_000, "it takes 128 B, 240 kB with what comes together with it, and a log carries 262 kB of values"),
+    ],
+)
+def test_why_there_was_no_room_is_told_in_full(home, own, whole, told):
+    reason = outcome(sizes=(own, whole)).skipped[1]["reason"]
+    assert reason.removesuffix(", which smaller ones have taken") == told
+    assert (reason != told) == (whole <= LIMIT)
 
 
 def test_what_a_store_kept_and_gave_back_is_there(home):

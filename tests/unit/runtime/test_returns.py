@@ -43,6 +43,14 @@ class Copied(ById):
         return {"step": 1}
 
 
+class Unmade:
+    def __init__(self):
+        self.path = "there"
+
+    def __setstate__(self, state):
+        raise FileNotFoundError(state["path"])
+
+
 class Colour(Enum):
     RED = 1
 
@@ -91,3 +99,10 @@ def test_what_is_large_and_cannot_be_pickled_takes_no_other_value_with_it(tmp_pa
     files, back, skipped = sent(tmp_path, values, narrow=True)
     assert (files, skipped) == ([["middle"], ["score"]], ["bad"])
     assert back["score"] == {"loss": 0.1}
+
+
+def test_what_is_pickled_and_cannot_be_made_again_is_told_so(tmp_path):
+    made = Returns(str(tmp_path), lambda: pickler_for(ModuleType("__main__"), []), narrow=True)
+    assert made.group({"bad": Unmade(), "good": [1]}).keys() == {"good"}
+    reason = "Unmade is pickled, and cannot be made again: FileNotFoundError: there"
+    assert made.skipped == [{"name": "bad", "reason": reason}]
