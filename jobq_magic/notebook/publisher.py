@@ -78,6 +78,8 @@ class Watched:
         """What it left, once that is settled."""
         self.refused: JobqError | None = None
         """Why what it left cannot be used."""
+        self.awaited_here = False
+        """Whether the cell that is running waits for its end, and is told of it: then no name stays claimed."""
 
     def look(self, now: float) -> bool:
         """Reads what is new and draws what is due; whether the run has ended and is drawn."""

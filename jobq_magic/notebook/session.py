@@ -234,12 +234,14 @@ class Session:
     def _wait(self, watched: Watched) -> Any:
         """Shows what a run writes as the cell's own output; its last value, or its exception."""
         run, emit = watched.run, faces.Emitter()
+        watched.awaited_here = True
         try:
             for items in commands.watch(self.store, run):
                 emit(items)
             while watched.found is None and watched.refused is None:
                 self.shown.bind_what_came_back(within=0.1)
         except KeyboardInterrupt:
+            watched.awaited_here = False
             raise faces.Detached(run) from None
         if watched.refused is not None:
             self.bindings.release(run)

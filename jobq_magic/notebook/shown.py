@@ -14,6 +14,7 @@ from jobq_magic.notebook.bindings import Bindings, Sent
 from jobq_magic.notebook.notrun import in_panel
 from jobq_magic.notebook.outlet import Outlet
 from jobq_magic.notebook.publisher import Face, Publisher, Watched
+from jobq_magic.results.decode import Outcome
 from jobq_magic.run import Run
 from jobq_magic.runs.logend import LogEnd
 from jobq_magic.runs.store import Store
@@ -107,8 +108,8 @@ class Shown:
             end = self._store.snapshot(run)
             if sent is not None and sent.end is None:
                 watched.found, notes = self._bindings.come_back(sent, end, all_now=watched.outlet is None)
-                names = sorted(self._bindings.pending.of(run.id))
-                self._notes[run.id] = (*notes, in_panel(sent, names)) if names and sent.failed else notes
+                names = self._held(run, watched.found) if sent.failed else []
+                self._notes[run.id] = (*notes, in_panel(sent, names)) if names else notes
             elif watched.outlet is None:
                 watched.found = outcome(self._store, run, end)
             if watched.outlet is not None:
@@ -120,7 +121,7 @@ class Shown:
             lines = error.lines()
             if sent is not None:
                 sent.refused = error
-                if names := sorted(self._bindings.pending.of(run.id)):
+                if names := self._held(run):
                     lines.append(in_panel(sent, names))
                 else:
                     self._bindings.release(run)
@@ -132,6 +133,12 @@ class Shown:
                 if not others:
                     self._notes.pop(run.id, None)
                     del self._drawn[run.id]
+
+    def _held(self, run: Run, found: Outcome | None = None) -> list[str]:
+        """The names that the end of a run leaves without a value; who waits for it in a cell gives them back."""
+        awaited = any(watched.awaited_here for watched in self._drawn.get(run.id, ()))
+        failed = found is None or found.error is not None
+        return [] if awaited and failed else sorted(self._bindings.pending.of(run.id))
 
     def before_cell(self, *_: Any) -> None:
         """A cell begins: its names must not change until it has ended."""

@@ -399,6 +399,19 @@ def test_attach_with_bind_takes_back_what_the_user_bound_meanwhile(attended, hol
     assert attended.run("value").value == "'the run'"
 
 
+def test_who_waited_for_a_run_that_failed_has_its_names_as_a_failed_cell_leaves_them(attended):
+    attended.run("x = 'old'")
+    reply = attended.run("%%jobq --wait -o x\nx = 1 / 0")
+    assert reply.error == "ZeroDivisionError"
+    assert "cells that read" not in reply.updates[-1]["text/plain"]
+    assert attended.run("x").value == "'old'"
+    attended.run("%%jobq -o x\nx = 1 / 0")
+    reader = attended.run("x")
+    assert reader.error == "NotRun"
+    assert any("x: cells that read it are not run" in shown["text/plain"] for shown in reader.updates)
+    attended.run("%jobq release")
+
+
 def test_a_name_whose_value_cannot_come_back_never_holds_the_old_one(attended):
     attended.run("value = 'old'")
     run = run_of(attended.run("%%jobq\nimport threading\nvalue = threading.Lock()\nother = 1"))
