@@ -129,7 +129,9 @@ def resolve(
         for name, headless in {"wait": True, "timeout": HEADLESS_TIMEOUT}.items():
             if name not in values:
                 values[name], origins[name] = headless, Origin("default", "default where nobody sits in front")
-    mistakes += _mode_mistakes(str(values.get("mode", "local")), subjects.get("mode", ""))
+    if strange := _mode_mistakes(str(values.get("mode", "local")), subjects.get("mode", "")):
+        mistakes += strange
+        del values["mode"]  # it is told once; the others are looked at all the same
     spec = None
     try:
         spec = JobSpec.model_validate(values, context={"subjects": subjects})

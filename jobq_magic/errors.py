@@ -133,5 +133,5 @@ def closest(word: str, known: Iterable[str]) -> str:
     known = list(known)
     from difflib import get_close_matches  # 8 ms that only a mistake should cost
 
-    near = get_close_matches(word, known, n=1, cutoff=0.6)
+    near = get_close_matches(word, known, n=1, cutoff=0.6) or get_close_matches(word.lower(), known, n=1, cutoff=0.6)
     return f"Did you mean {near[0]}?" if near else f"Known: {', '.join(sorted(known))}"

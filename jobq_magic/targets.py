@@ -53,18 +53,22 @@ def target(
     return {"backend": spec.mode, "where": spec.mode}
 
 
-def no_registry(told: str, profile: str | None) -> OptionError:
+def no_registry(told: str, profile: str | None, *, queue: bool = True) -> OptionError:
     """That images have nowhere to go.
 
     Args:
         told: what asks for one, as it was written.
         profile: the name of the profile that holds; None where there is none.
+        queue: whether a queue is named; that none is, is told at the same time.
     """
     what = f"{told} needs a registry for its image, and no setting names one"
+    if not queue:
+        what += "; none names a queue either, so that it would be the one called default"
     if profile:
         do = f'Write push = "registry.example.org/team/jobq" into the profile {profile}, or give --push'
     else:
         do = "Give --push registry.example.org/team/jobq, or write it into a profile: `jobq config --init` makes one"
+        do += "" if queue else ", with a queue"
     return OptionError("no-registry", what, do=do)
 
 
@@ -87,7 +91,7 @@ def _kueue(spec: JobSpec, site: Site, subjects: Mapping[str, str], *, submits: b
             do = f"Write gpu_types.{spec.gpu_type} = {{ resource = ... }} into it, or --gpus {spec.gpus}"
         mistakes.append(OptionError("unknown-gpu-type", what, do=do))
     if submits and not spec.push:
-        mistakes.append(no_registry(subjects.get("mode") or "--mode kueue", spec.profile))
+        mistakes.append(no_registry(subjects.get("mode") or "--mode kueue", spec.profile, queue=bool(spec.queue)))
     refuse(mistakes)
     return {
         "backend": "kueue",

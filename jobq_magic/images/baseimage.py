@@ -162,7 +162,7 @@ def _asked(named: Reference, platform: str, environ: Mapping[str, str], opened: 
         if error.code != "registry-unreachable":
             raise
         what = f"The image {named} cannot be had: {error.what[:1].lower()}{error.what[1:]}"
-        do = "Check the network, or stand on this machine's own Python, by --base host"
+        do = "Check its name and the network, or stand on this machine's own Python, by --base host"
         raise BackendError(error.code, what, why=error.why, do=do) from error
 
 

@@ -222,6 +222,7 @@ def test_without_a_network_the_way_out_is_the_host_base(pins):
         )
     assert caught.value.code == "registry-unreachable"
     assert "The image 127.0.0.1:1/gone:1 cannot be had" in caught.value.what
+    assert caught.value.why == "Connection refused"
     assert "--base host" in caught.value.do
 
 

@@ -106,6 +106,7 @@ def test_mistakes_of_mistakes_are_told_flat():
 def test_the_closest_known_word_is_offered_and_where_none_is_near_all_are():
     assert closest("locl", ["ray", "local"]) == "Did you mean local?"
     assert closest("zzz", ("ray", "local")) == "Known: local, ray"
+    assert closest("LOCAL", ["ray", "local"]) == "Did you mean local?"
 
 
 def test_the_module_imports_nothing_of_ours():

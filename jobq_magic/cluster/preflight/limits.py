@@ -45,8 +45,8 @@ def limit_ranges(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
         given = _given(_defaults(answers), wanted)
         yield Finding("limit-range", "ok", what + given, _MORE if given else "")
         return
-    flag = broken[0][1]
-    do = f"Ask for another amount: {flag}" if flag else "Change it in pod_template of the profile"
+    flags = " and ".join(dict.fromkeys(flag for _, flag in broken if flag))
+    do = f"Ask for another amount: {flags}" if flags else "Change it in pod_template of the profile"
     words = "; ".join(dict.fromkeys(told for told, _ in broken))
     yield Finding("limit-range", "problem", f"{words[0].upper()}{words[1:]}", do)
 

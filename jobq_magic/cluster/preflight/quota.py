@@ -121,15 +121,17 @@ def _never(has: Capacity, name: str, short: Mapping[str, float], asked: Amounts,
         f"The run asks for {told({key: asked[key] for key in short})}{by},"
         f" and the queue {name} never has more than {told(short) or shown(resource, most)}"
     )
-    each = _whole(resource, most / workers)
     fewer = min(math.floor(round(workers * there / asked[key], 6)) for key, there in short.items())
     if workers > 1 and fewer:
-        less, flag = f"Ask for at most {fewer} worker{'s' * (fewer > 1)}", f": --workers {fewer}"
+        less = f"Ask for at most {fewer} worker{'s' * (fewer > 1)}: --workers {fewer}"
     else:
-        less = f"Ask for at most {shown(resource, each)}{' each' * (workers > 1)}"
-        flag = f": {_written(resource, each)}" if resource in _FLAGS else ""
+        whole, each = _written(short), _written({key: there / workers for key, there in short.items()})
+        flags = f"--workers 1 {whole}, or {each} for each" if workers > 1 else whole
+        less = f"Ask for at most {told(short)}{' in all' * (workers > 1)}{f': {flags}' * bool(whole)}"
     other = _elsewhere(has, asked, resource)
-    return Finding("quota", "problem", what, f"{less}{flag}{', or u' + other[1:] if other else ''}")
+    if not any(short.values()):
+        return Finding("quota", "problem", what, other or "Ask which queue has some")
+    return Finding("quota", "problem", what, f"{less}{', or u' + other[1:] if other else ''}")
 
 
 def _whole(resource: str, most: float) -> float:
@@ -138,8 +140,13 @@ def _whole(resource: str, most: float) -> float:
     return round(math.floor(round(most / step, 6)) * step, 9)
 
 
-def _written(resource: str, most: float) -> str:
-    """As the option would be written."""
+def _written(most: Mapping[str, float]) -> str:
+    """As the options would be written."""
+    return " ".join(_option(resource, there) for resource, there in sorted(most.items()) if resource in _FLAGS)
+
+
+def _option(resource: str, most: float) -> str:
+    most = _whole(resource, most)
     if resource != "memory":
         return f"{_FLAGS[resource]} {number(most, 9).replace(',', '')}"
     whole = int(most / 2**20)

@@ -117,7 +117,7 @@ def failed(reference: Reference, error: Exception) -> Trouble | BackendError:
                 do="Name its host in NO_PROXY, or ask for access",
             )
         )
-    why = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    why = text[:1].upper() + text[1:] or type(error).__name__
     sends = f" sends us to {other}, which" if (other := _other(reference, error)) else ""
     return Trouble(
         BackendError(

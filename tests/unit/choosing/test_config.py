@@ -152,6 +152,15 @@ def test_all_mistakes_in_files_environment_and_options_are_told_together(here, w
     }
 
 
+def test_a_mode_in_capital_letters_is_one_mistake_and_the_nearest_is_told(here):
+    with pytest.raises(OptionErrors) as error:
+        here({"mode": "KUEUE", "retries": "x"})
+    assert error.value.lines()[1:] == [
+        "- --mode KUEUE: there is no such mode. Did you mean kueue?",
+        "- --retries x is not a whole number. Write a whole number of 0 or more.",
+    ]
+
+
 @pytest.mark.parametrize("which", ["user", "project"])
 def test_a_file_that_is_no_toml_is_named_with_the_line(here, write, which):
     path = write(which, "[tool.jobq]\ncpus = = 3\n")

@@ -60,7 +60,7 @@ def test_where_a_cell_goes_can_be_said_by_options_and_by_the_environment(here):
 
 def test_without_a_registry_one_sentence_says_what_to_write(here):
     with pytest.raises(OptionError) as error:
-        here({"mode": "kueue"})
+        here({"mode": "kueue", "queue": "main"})
     assert error.value.lines() == [
         "--mode kueue needs a registry for its image, and no setting names one",
         "Give --push registry.example.org/team/jobq, or write it into a profile: `jobq config --init` makes one.",
@@ -68,6 +68,14 @@ def test_without_a_registry_one_sentence_says_what_to_write(here):
     write('[tool.jobq.profiles.lab]\nmode = "kueue"')
     with pytest.raises(OptionError, match=r'\nWrite push = ".*" into the profile lab, or give --push'):
         here({"profile": "lab"})
+
+
+def test_a_queue_that_is_missing_is_told_with_the_registry(here):
+    with pytest.raises(OptionError) as error:
+        here({"mode": "kueue"})
+    what, do = error.value.lines()
+    assert what.endswith("no setting names one; none names a queue either, so that it would be the one called default")
+    assert do.endswith("`jobq config --init` makes one, with a queue.")
 
 
 @pytest.mark.parametrize("option", ["dry_run", "debug"])

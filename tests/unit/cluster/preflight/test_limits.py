@@ -27,6 +27,15 @@ def ranges(**limit):
             "Ask for another amount: --memory",
         ),
         (
+            {"max": {"cpu": "4", "memory": "1Gi"}},
+            {"cpus": 8, "memory": "2Gi"},
+            (
+                "The container main asks for 8 cpus, and may have 4 cpus by the limit range fair; "
+                "the container main asks for 2Gi of memory, and may have 1Gi of memory by the limit range fair"
+            ),
+            "Ask for another amount: --cpus and --memory",
+        ),
+        (
             {"type": "Pod", "max": {"cpu": "4"}},
             {"cpus": 8},
             "A pod asks for 8 cpus, and may have 4 cpus by the limit range fair",

@@ -94,6 +94,12 @@ def test_gpus_where_there_are_none_are_refused_and_where_some_are_is_told():
     assert do == "Use --queue to-gpu, which has 32 cpus and 4 GPUs"
 
 
+def test_where_there_is_none_of_it_nobody_is_advised_to_ask_for_none():
+    queue = cluster_queue(flavors={"default": {"cpu": "0"}})
+    ((_, level, _, do),) = told(quota.look(seen(queue), wanted(cpus=1)))
+    assert (level, do) == ("problem", "Ask which queue has some")
+
+
 def test_the_flavor_must_be_of_the_machines_that_the_pods_want():
     flavors = {"a100": {"cpu": "8", "nvidia.com/gpu": "8"}, "t4": {"cpu": "8", "nvidia.com/gpu": "1"}}
     labels = [named(name, spec={"nodeLabels": {"gpu": name}}) for name in flavors]
@@ -131,7 +137,8 @@ def test_a_quota_that_may_not_be_read_is_unknown():
     [
         ({"memory": "16Gi"}, "Ask for at most 8Gi of memory: --memory 8Gi"),
         ({"cpus": 1, "workers": 3}, "Ask for at most 2 workers: --workers 2"),
-        ({"cpus": 3, "workers": 3}, "Ask for at most 0.666 cpus each: --cpus 0.666"),
+        ({"cpus": 3, "workers": 3}, "Ask for at most 2 cpus in all: --workers 1 --cpus 2, or --cpus 0.666 for each"),
+        ({"cpus": 3, "memory": "9Gi"}, "Ask for at most 2 cpus and 8Gi of memory: --cpus 2 --memory 8Gi"),
     ],
 )
 def test_the_advice_is_written_as_the_option_is(asked, do):
