@@ -118,7 +118,7 @@ def standing(worker: WorkerTold) -> str:
 
 
 def crowd(each: Sequence[WorkerTold]) -> str:
-    """How many workers there are, in words: `61 of 64 running; 2 wait; 1 failed: 17`; `1 failed: 1; 1 was ended`."""
+    """How many workers there are, in words: `61 of 64 running; 2 wait; 1 failed (worker 17)`; `1 was ended`."""
     every = len(each)
     running = sum(one.phase in _RUNNING for one in each)
     over = all(one.phase in FINAL for one in each)
@@ -129,7 +129,9 @@ def crowd(each: Sequence[WorkerTold]) -> str:
         parts.append(f"{waiting} wait{'s' * (waiting == 1)}")
     others = (Phase.PAUSED, Phase.STOPPING, *_BAD)
     ranks = {phase: [str(one.rank) for one in each if one.phase == phase] for phase in others}
-    parts += [f"{len(found)} {phase}: {', '.join(some(found))}" for phase, found in ranks.items() if found]
+    for phase, found in ranks.items():
+        if found:
+            parts.append(f"{len(found)} {phase} (worker{'s' * (len(found) > 1)} {', '.join(some(found))})")
     if ended := sum(one.phase == Phase.CANCELLED for one in each):
         parts.append(f"{ended} {'was' if ended == 1 else 'were'} ended")
     return "; ".join(parts)

@@ -42,7 +42,7 @@ def test_a_quota_is_in_the_units_of_its_resources():
 def test_a_crowd_is_counted_and_the_bad_are_named():
     each = [WorkerTold(rank, "running") for rank in range(61)]
     each += [WorkerTold(61, ""), WorkerTold(62, "starting"), WorkerTold(17, "failed")]
-    assert queuewords.crowd(each) == "61 of 64 running; 2 wait; 1 failed: 17"
+    assert queuewords.crowd(each) == "61 of 64 running; 2 wait; 1 failed (worker 17)"
 
 
 def test_a_bad_worker_is_told_once_and_not_where_the_run_says_the_same():
@@ -63,7 +63,7 @@ EACH = [
 
 def test_after_the_end_of_a_run_its_workers_are_told_as_ended():
     failed = fold(IDENTITY, [*RAN, {"each": EACH}, {"phase": "failed", "at": 3, "reason": "exception", "facts": SAD}])
-    assert queuewords.crowd(failed.each) == "1 failed: 1; 1 was ended"
+    assert queuewords.crowd(failed.each) == "1 failed (worker 1); 1 was ended"
     assert queuewords.bad(failed) == []  # the run's own sentence says it
     assert words.say(failed).sentence == "Worker 1: ValueError: rank one is sad"
     both = [{"rank": rank, "phase": "running"} for rank in range(2)]
