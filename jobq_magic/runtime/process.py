@@ -115,24 +115,12 @@ def send(pids: Iterable[int], number: int) -> None:
 
 def become_subreaper() -> None:
     """Lets orphans below this process come to it, so that a daemon's double fork does not escape a stop. Linux only."""
-    if os.getpid() != 1:  # they do so anyway
-        _prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
-
-
-def signal_when_orphaned(number: int) -> None:
-    """Has this signal sent to this process when its parent, or only the parent's thread that started it, ends.
-
-    Linux only; 0 takes it back.
-    """
-    _prctl(1, number)  # PR_SET_PDEATHSIG
-
-
-def _prctl(option: int, value: int) -> None:
-    """prctl(2), where there is one."""
+    if os.getpid() == 1:  # they do so anyway
+        return
     try:
         import ctypes
 
-        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER, prctl(2)
     except (ImportError, OSError, AttributeError):
         return
 

@@ -90,14 +90,14 @@ class Kernel:
 
 
 class RealKernel:
-    """The same with IPython's kernel."""
+    """The same with IPython's kernel, and a person in front: headless, a run ends with its kernel."""
 
     def __init__(self, cell: str, **options: Any) -> None:
         from tests.notebooks.conftest import opened
 
         words = " ".join(f"--{name} {value}" for name, value in options.items())
         self._cell = f"%%jobq {words}\n{cell}"
-        self._opened = opened({**os.environ, "BASE": str(Path.cwd().parent)}, person=False)
+        self._opened = opened({**os.environ, "BASE": str(Path.cwd().parent)}, person=True)
         self._notebook = self._opened.__enter__()
         self.pid = self._notebook.manager.provisioner.pid
 

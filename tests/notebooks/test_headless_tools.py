@@ -81,13 +81,16 @@ def test_an_executed_notebook_compares_clean_with_itself(tmp_path):
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["sigterm", "ctrl-c"])
 @pytest.mark.parametrize("tool", TOOLS)
-def test_sigterm_to_a_tool_stops_the_job_although_its_kernel_ends_itself_at_once(tool, tmp_path, environment):
+def test_a_tool_that_is_ended_stops_the_job_whatever_it_does_to_its_kernel(tool, number, tmp_path, environment):
     before = folders(environment)
     path = notebook(tmp_path / "long.ipynb", "%%jobq\nimport time\ntime.sleep(100)")
-    running = subprocess.Popen(command(tool, path), stderr=subprocess.DEVNULL, env=environment, cwd=tmp_path)
+    running = subprocess.Popen(
+        command(tool, path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment, cwd=tmp_path
+    )
     (folder,) = eventually(lambda: folders(environment) - before, timeout=60)
     eventually(lambda: "running" in phases(folder), timeout=20)
-    running.send_signal(signal.SIGTERM)
+    running.send_signal(number)
     running.wait(20)
     eventually(lambda: phases(folder)[-2:] == ["stopping", "cancelled"], timeout=20)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from jupyter_core.utils import ensure_event_loop
 
 from tests.notebooks.conftest import begun, opened, phases
+from tests.support import eventually
 
 
 def told(reply) -> str:
@@ -84,6 +82,13 @@ def test_a_kernel_that_is_killed_leaves_its_run_going_and_another_attaches(envir
     assert phases(folder)[-1] == "succeeded"
 
 
+def test_headless_a_kernel_that_is_killed_takes_its_run_with_it(environment):
+    with opened(environment, person=False) as notebook:
+        _, folder = begun(notebook, environment, "%%jobq\nimport time\ntime.sleep(100)")
+        os.kill(notebook.manager.provisioner.pid, signal.SIGKILL)
+        eventually(lambda: phases(folder)[-2:] == ["stopping", "cancelled"], timeout=20)
+
+
 @pytest.mark.parametrize("how", ["interrupt", "sigterm"])
 def test_headless_an_interrupt_or_sigterm_stops_the_run(environment, how):
     with opened(environment, person=False) as notebook:
@@ -95,29 +100,3 @@ def test_headless_an_interrupt_or_sigterm_stops_the_run(environment, how):
         reply = notebook.reply(cell)
         assert (reply.error, reply.stdout) == ("KeyboardInterrupt", "once\n")
         assert phases(folder)[-2:] == ["stopping", "cancelled"]
-
-
-def test_headless_a_run_goes_on_where_only_the_thread_that_started_its_kernel_ended(environment):
-    started, over, opens = threading.Event(), threading.Event(), ExitStack()
-    kernels = []
-
-    def start() -> None:
-        kernels.append(opens.enter_context(opened(environment, person=False)))
-        started.set()
-        over.wait(60)
-        ensure_event_loop().close()  # the one that jupyter_client made in this thread
-
-    thread = threading.Thread(target=start)
-    thread.start()
-    with opens:
-        assert started.wait(60)
-        cell, folder = begun(
-            kernels[0],
-            environment,
-            "%%jobq\nimport os, time\nwhile not os.path.exists('go4'): time.sleep(0.02)\n'end'",
-        )
-        over.set()
-        thread.join(10)
-        Path(environment["BASE"], "work", "go4").touch()
-        assert kernels[0].reply(cell).value == "'end'"
-    assert phases(folder)[-1] == "succeeded"

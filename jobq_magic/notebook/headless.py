@@ -1,0 +1,153 @@
+"""Waiting for a run where nobody sits in front: a log is told why it waits, and no job outlives us unasked."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from IPython.display import display
+
+from jobq_magic import commands
+from jobq_magic.notebook import faces
+from jobq_magic.render import content, html, text
+from jobq_magic.run import Run
+from jobq_magic.runs.store import Store
+from jobq_magic.runs.tail import Tail
+from jobq_magic.snapshot import Phase, Snapshot
+from jobq_magic.words import say
+
+__all__ = ["Teller", "wait_headless"]
+
+_STOP_PATIENCE = 20.0
+_LOOK = 1.0
+"""Seconds between two looks at where a run stands: what lasts no longer is not worth a line."""
+_SAME = 60.0
+"""Seconds between two lines of one phase: a position in a queue may change all the time."""
+_GUARD = 'read -r over || [ -e "$1" ] || { printf interrupted > "$1.guard" && mv "$1.guard" "$1"; }'
+"""Its standard input ends with whoever holds the other end; a line says that all is well."""
+_WAITS = (Phase.BUILDING, Phase.SUBMITTING, Phase.QUEUED, Phase.STARTING, Phase.PAUSED)
+
+
+def wait_headless(store: Store, run: Run) -> Snapshot:
+    """Prints the run's output as plain streams until it ends; an interrupt, or the end of its parent, stops the run.
+
+    Returns:
+        The final snapshot, after one display of it whose text is the same every time.
+    """
+    emit, tail, tell, parent = faces.Emitter(), Tail(store, run), Teller(), os.getppid()
+    with _guarded(run), _sigterm_interrupts():
+        try:
+            for items in commands.watch(store, run, tail):
+                emit(items)
+                if tell.due(time.monotonic()):
+                    _say(tell(store.snapshot(run), now=time.time()))
+                if os.getppid() != parent:
+                    raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            store.request_stop(run, "interrupted")
+            deadline = time.monotonic() + _STOP_PATIENCE
+            for items in commands.watch(store, run, tail):
+                emit(items)
+                if time.monotonic() > deadline:
+                    break
+            raise
+    snapshot = store.snapshot(run)
+    _say(tell(snapshot, now=time.time()))
+    display({"text/plain": text.final(snapshot), "text/html": html.final(snapshot)}, raw=True)
+    faces.tell_image(snapshot)
+    return snapshot
+
+
+class Teller:
+    """What a log is told of a run: that and why it waits, and what came of it; of one that never waited, nothing."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + _LOOK
+        self._phase: Phase | None = None
+        self._told = ""
+        self._at = float("-inf")
+
+    def due(self, now: float) -> bool:
+        """Whether it is time for another look."""
+        if now < self._next:
+            return False
+        self._next = now + _LOOK
+        return True
+
+    def __call__(self, snapshot: Snapshot, *, now: float) -> str:
+        """What is to be told now; "" where nothing waits, or nothing is new."""
+        phase, why = snapshot.phase, _why(snapshot)
+        if phase is self._phase:
+            if why == self._told or now - self._at < _SAME:
+                return ""
+        elif self._phase is None and phase not in _WAITS:
+            return ""
+        self._phase, self._told, self._at = phase, why, now
+        return "\n".join([text.status(snapshot, now=now), *([f"  {why}"] if why else [])])
+
+
+def _why(snapshot: Snapshot) -> str:
+    """Why it waits, and what would help."""
+    if snapshot.phase not in _WAITS:
+        return ""
+    words = say(snapshot)
+    return text.line(content.closed(words.sentence), words.advice and content.closed(words.advice))
+
+
+def _say(told: str) -> None:
+    """Writes to the standard error of the kernel's process, which is no output of the cell: that is the same each time.
+
+    A kernel's own `sys.stderr` knows it; where a cell has put another in its place, nothing is said.
+    """
+    with suppress(AttributeError, OSError, ValueError):
+        if told:
+            os.write(sys.stderr.fileno(), f"{told}\n".encode("utf-8", "replace"))
+
+
+@contextmanager
+def _guarded(run: Run) -> Iterator[None]:
+    """Whatever ends us in the middle, a kill too, the run is asked to stop, and who looks after it does the rest.
+
+    A kernel whose parent is gone ends itself at once, and nbval kills it. A process of its own sees that we are gone.
+    """
+    try:
+        guard = subprocess.Popen(
+            ["/bin/sh", "-c", _GUARD, "jobq-guard", str(run.paths.stop)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError:  # no shell, or too many processes: it can be waited for all the same
+        yield
+        return
+    with guard:
+        yield
+        assert guard.stdin is not None
+        with suppress(BrokenPipeError):
+            guard.stdin.write(b"over\n")
+            guard.stdin.flush()
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """While nobody is in front, SIGTERM is how a CI ends us: the job must not outlive it unasked."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: the wish to stop is being written
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
