@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 
+from jobq_magic import plugins
 from jobq_magic.options import Row, table
+from jobq_magic.spec import declared
 from tests.docs.conftest import ROOT
 
 PATH = ROOT / "docs/options.md"
@@ -17,7 +19,7 @@ def _generated() -> str:
     for row in table():
         if row.group != group:
             group = row.group
-            lines += ["", f"## {group}", "", "| option | | setting |", "|---|---|---|"]
+            lines += ["", f"## {group}", "", "| option | | setting | modes |", "|---|---|---|---|"]
         lines.append(_line(row))
     return "\n".join([*lines[1:], ""])
 
@@ -27,7 +29,15 @@ def _line(row: Row) -> str:
     value = f" `{row.metavar}`".replace("|", "\\|") if row.metavar else ""
     default = f" (default: `{row.default}`)" if row.default else ""
     setting = f"`{row.field}`" if row.setting else ""
-    return f"| {flags}{value} | {row.help}{default} | {setting} |"
+    return f"| {flags}{value} | {row.help}{default} | {setting} | {_modes(row)} |"
+
+
+def _modes(row: Row) -> str:
+    """Those that do not refuse it."""
+    if row.field == "mode" or declared()[row.field].notebook:
+        return "all"
+    named = [mode for mode in plugins.OURS if row.field in plugins.backend(mode).honours]
+    return "all" if named == [*plugins.OURS] else ", ".join(named) or "none yet"
 
 
 def test_the_table_is_the_one_that_the_options_give():
