@@ -23,6 +23,7 @@ from jobq_magic.runtime.wire import canonical, replace_file
 from jobq_magic.site import Site
 from jobq_magic.snapshot import Snapshot
 from tests.byhand import Followed, opened
+from tests.cluster.kueue.waits import Queues, profile
 from tests.cluster.layout import REGISTRY_PULL, REGISTRY_PUSH
 from tests.cluster.work import Work
 from tests.support import eventually
@@ -147,3 +148,24 @@ def place(
 def jobs(work: Work) -> Any:
     """The names of the Jobs of the namespace."""
     return lambda: [job.metadata.name for job in work.batch.list_namespaced_job(work.namespace).items]
+
+
+@pytest.fixture
+def environment(kubeconfig: Path, images: Path, admin, namespace, queue, tmp_path: Path) -> dict[str, str]:
+    """Of somebody with a profile called `cluster`, beside whose queue there is one that is full."""
+    queues = Queues(admin, namespace)
+    queues.make("full")
+    queues.hold("full", "occupant", "1")
+    queues.admitted("occupant")
+    (tmp_path / "config.toml").write_text(profile("cluster"))
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("JOBQ_")}
+    return {
+        **kept,
+        "HOME": str(tmp_path),
+        "IPYTHONDIR": str(tmp_path / "ipython"),
+        "KUBECONFIG": str(kubeconfig),
+        "JOBQ_CACHE": str(images),
+        "JOBQ_CONFIG": str(tmp_path / "config.toml"),
+        "JOBQ_HOME": str(tmp_path / "store"),
+        "JOBQ_RUNTIME_DIR": str(tmp_path / "r"),
+    }
