@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 
 from jobq_magic import queuewords
 from jobq_magic.figures import number
@@ -218,7 +219,8 @@ def _left(card: Card, state: Progress) -> float | None:
     ran = _ran(card)
     if ran is None or not state.total or not 0 < state.done < state.total:
         return None
-    return ran * (state.total - state.done) / state.done
+    left = ran * (state.total - state.done) / state.done
+    return left if left < inf else None
 
 
 def _ran(card: Card) -> float | None:
@@ -234,8 +236,10 @@ def _with_rate(card: Card, bar: Bar, left: float | None) -> Bar:
     ran = _ran(card)
     if bar.rate or ran is None or left is None or bar.total is None:
         return bar
-    pace = bar.done / ran
-    told = f"{pace:,.0f}/s" if pace >= 10 else f"{pace:.1f}/s" if pace >= 1 else f"{duration(1 / pace)} each"
+    each = ran / bar.done if bar.done > 0 else inf
+    if not 0 < each < inf:
+        return bar
+    told = f"{1 / each:,.0f}/s" if each <= 0.1 else f"{1 / each:.1f}/s" if each <= 1 else f"{duration(each)} each"
     return Bar(bar.label, bar.done, bar.total, told, bar.left, bar.count)
 
 

@@ -57,11 +57,11 @@ class _Known:
         """What was seen, with what became of the wish that it ends."""
         if self.refused is None:
             return seen
-        code = "stop-held" if self.following.held else "stop-refused"
-        seen = replace(seen, notes=(*seen.notes, note(code, error=". ".join(self.refused.lines()))))
-        if self.following.held or asked not in _WISHES or seen.phase in FINAL:
-            return seen
-        return replace(seen, phase="stopping", reason=code, facts={"said": self.refused.what})
+        held = self.following.held
+        if not held and asked in _WISHES and seen.phase not in FINAL:
+            return replace(seen, phase="stopping", reason="stop-refused", facts={"said": self.refused.what})
+        code = "stop-held" if held else "stop-refused"
+        return replace(seen, notes=(*seen.notes, note(code, error=". ".join(self.refused.lines()))))
 
 
 class KueueBackend:

@@ -669,3 +669,9 @@ def test_values_that_were_too_large_for_a_log_are_told_once_and_in_the_head():
     assert content.word(done) == "succeeded, not all came back"
     assert "Succeeded, not all came back" in html.card(named)
     assert content.word(replace(done, notes=())) == "succeeded"
+
+
+def test_a_pace_that_is_too_slow_to_be_counted_is_not_told():
+    slow = Progress("rows", 5e-324, 3.5)
+    hardly = replace(RUNNING, progress=(slow,))
+    assert content.read(Card(hardly, NOW)).bars[0].rate == ""
