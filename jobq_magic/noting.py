@@ -1,4 +1,8 @@
-"""What a place says of a run, on its record: each change once, in an order that the table of phases allows."""
+"""What a place says of a run, on its record: each change once, in an order that the table of phases allows.
+
+What only counts on within a phase (the place in the queue, the numbers of a reason) would make the record of a run that
+waits for a day as long as that day: it is said in a file beside, which is replaced.
+"""
 
 from __future__ import annotations
 
@@ -34,22 +38,31 @@ def record(store: Store, run: Run, seen: Observation, mark: Mapping[str, Any]) -
     for note in seen.notes:
         if note not in known.notes:
             store.append(run, note=note, **mark)
-    waits = seen.phase in (None, Phase.QUEUED, Phase.PAUSED)
-    if (place := (seen.place or known.place) if waits else None) != known.place:
-        store.append(run, place=None if place is None else asdict(place), **mark)
     if seen.each is not None and seen.each != known.each:
         store.append(run, each=[asdict(one) for one in seen.each], **mark)
-    if seen.phase is not None:
-        _record_phase(store, run, known, seen, mark)
-
-
-def _record_phase(store: Store, run: Run, known: Snapshot, seen: Observation, mark: Mapping[str, Any]) -> None:
-    if seen.phase != known.phase and seen.phase not in TRANSITIONS[known.phase]:
+    if seen.phase is None or (seen.phase != known.phase and seen.phase not in TRANSITIONS[known.phase]):
         return  # a late word: whoever reads the record would pass it over
     attempt = max(seen.attempt or 1, known.attempt)
     new = (seen.phase, seen.reason, attempt) != (known.phase, known.reason, known.attempt)
-    if not new and (not seen.facts or dict(seen.facts) == dict(known.facts)):
+    if new:
+        _record_phase(store, run, known, seen, attempt, mark)
+    _restate(store, run, seen, mark, facts=dict(seen.facts if new or seen.facts else known.facts))
+
+
+def _restate(store: Store, run: Run, seen: Observation, mark: Mapping[str, Any], *, facts: Mapping[str, Any]) -> None:
+    """Says how it stands in its phase, where that is another than it was."""
+    known = store.snapshot(run)
+    place = (seen.place or known.place) if known.phase in (Phase.QUEUED, Phase.PAUSED) else None
+    if known.final or (facts, place) == (dict(known.facts), known.place):
         return
+    told = None if place is None else asdict(place)
+    word = {"since": known.times[-1].at, "reason": known.reason, "facts": facts, "place": told}
+    store.restate(run, known.attempt, {**word, **mark})
+
+
+def _record_phase(
+    store: Store, run: Run, known: Snapshot, seen: Observation, attempt: int, mark: Mapping[str, Any]
+) -> None:
     # Always with a reason, be it none: a wait for quota that is over must not be told any more.
     event: dict[str, Any] = {"phase": seen.phase, "reason": seen.reason, "facts": dict(seen.facts)}
     if run.paths.attempt(attempt).result.exists():

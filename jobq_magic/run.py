@@ -66,6 +66,11 @@ class AttemptPaths:
         return AttemptPaths(self.folder / "workers" / str(rank)) if rank else self
 
     @property
+    def standing(self) -> Path:
+        """What was said last of the phase that the run is in, where that changes all the time; replaced as a whole."""
+        return self.folder / "standing.json"
+
+    @property
     def supervisor(self) -> Path:
         """Who looks after the job's processes on its host: host identity, pid, start time, and those of the job."""
         return self.folder / "supervisor.json"

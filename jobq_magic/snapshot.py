@@ -29,6 +29,7 @@ __all__ = [
     "Usage",
     "WorkerTold",
     "fold",
+    "restated",
 ]
 
 
@@ -287,9 +288,9 @@ def fold(identity: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Sn
     Args:
         identity: `run`, `name`, `mode`, `where`, `created` and `workers` of the run.
         events: the record's lines in order. Each may carry `phase` with `at`, `reason` and `facts`; `attempt`;
-            `link`; `image`; `place` (None where it has none any more); `each`; `note`; `result`; and `gen`, the
-            generation of its writer. An event of an older generation
-            than one that was seen before comes from a holder that lost its lease, and is ignored.
+            `link`; `image`; `each`; `note`; `result`; and `gen`, the generation of its writer. An event of an older
+            generation than one that was seen before comes from a holder that lost its lease, and is ignored. A phase
+            does not begin before the one that it follows, whatever the clocks of their writers say.
     """
     phase, attempt, generation = Phase.CAPTURING, 1, 0
     reason, result = "", ""
@@ -320,7 +321,7 @@ def fold(identity: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Sn
                     back = Before(event["reason"], event.get("facts", {}))
                 phase, reason, facts = after, event.get("reason", ""), event.get("facts", {})
                 result = event.get("result", result)
-                times.append(PhaseTime(after, event["at"]))
+                times.append(PhaseTime(after, max(event["at"], times[-1].at) if times else event["at"]))
             elif after is phase and "reason" in event and phase not in FINAL:
                 reason, facts = event["reason"], event.get("facts", {})
         if "link" in event:
@@ -346,12 +347,26 @@ def fold(identity: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Sn
         times=tuple(times),
         links=tuple(links.values()),
         image=image,
-        place=place,
         each=tuple(_standing(one, phase) for one in each),
         notes=tuple(notes),
         result=result,
         generation=generation,
     )
+
+
+def restated(snapshot: Snapshot, word: Mapping[str, Any]) -> Snapshot:
+    """The Snapshot with what was said last of the phase that it is in: the facts of its reason, its place in the queue.
+
+    Args:
+        snapshot: what the record amounts to.
+        word: `since`, when that phase began; the `reason` that `facts` are of; `place`, or None; `gen` as in `fold`.
+            What was said of another phase, or by an earlier holder, changes nothing.
+    """
+    began = snapshot.times[-1].at if snapshot.times else None
+    if snapshot.final or word["since"] != began or word.get("gen", snapshot.generation) < snapshot.generation:
+        return snapshot
+    facts = word["facts"] if word["reason"] == snapshot.reason else snapshot.facts
+    return replace(snapshot, facts=facts, place=None if word["place"] is None else PlaceTold.read(word["place"]))
 
 
 def _standing(worker: WorkerTold, run: Phase) -> WorkerTold:

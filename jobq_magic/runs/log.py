@@ -13,7 +13,7 @@ from jobq_magic.run import Run
 from jobq_magic.runtime.wire import read_events
 from jobq_magic.snapshot import ImageTold, Phase, PlaceTold, Snapshot, WorkerTold, fold
 
-__all__ = ["opened", "picture", "whole_lines"]
+__all__ = ["opened", "picture", "understood", "whole_lines"]
 
 _PHASES = frozenset(phase.value for phase in Phase)
 
@@ -35,10 +35,11 @@ _BLOCK = 1 << 16
 
 def picture(run: Run) -> Snapshot:
     """What the record of a run amounts to. Phases of a newer version, which this one does not know, are passed over."""
-    return fold(run.picture(), (event for event in read_events(run.paths.record) if _understood(event)))
+    return fold(run.picture(), (event for event in read_events(run.paths.record) if understood(event)))
 
 
-def _understood(event: Mapping[str, Any]) -> bool:
+def understood(event: Mapping[str, Any]) -> bool:
+    """Whether an event holds what events hold under the keys that are read."""
     if any(not isinstance(event[key], kind) for key, kind in _KINDS.items() if key in event):
         return False  # a local job may write to any file of its user, this one too
     if "link" in event and not (

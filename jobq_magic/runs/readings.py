@@ -1,4 +1,4 @@
-"""What a job tells of itself while it runs, and how far its image is: what is wrong in these files is not shown."""
+"""What is told in files that are replaced as a whole, as it changes all the time: what is wrong there is not shown."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from jobq_magic.run import AttemptPaths
-from jobq_magic.runs.log import opened
+from jobq_magic.runs.log import opened, understood
 from jobq_magic.runs.together import workers
-from jobq_magic.snapshot import Progress, Usage
+from jobq_magic.snapshot import Progress, Snapshot, Usage, restated
 
-__all__ = ["progress", "usage", "usages"]
+__all__ = ["progress", "standing", "usage", "usages"]
 
 _LONGEST_USAGE, _LONGEST_PROGRESS, _GROUPS, _HISTORY = 1 << 16, 1 << 20, 64, 16
 """Of `usage.json` and `progress.json`: bytes, entries, and samples of one that are read."""
+_LONGEST_STANDING = 1 << 20
+"""Of `standing.json`: bytes."""
 
 
 def progress(path: Path) -> tuple[Progress, ...]:
@@ -36,6 +38,18 @@ def progress(path: Path) -> tuple[Progress, ...]:
         return ()
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return ()
+
+
+def standing(snapshot: Snapshot, path: Path) -> Snapshot:
+    """The Snapshot with what was said last of its phase; as it is where nothing was that can be understood."""
+    try:
+        with opened(path) as file:
+            word = json.loads(file.read(_LONGEST_STANDING))
+        return restated(snapshot, word) if understood(word) else snapshot
+    except (FileNotFoundError, NotADirectoryError):
+        return snapshot
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return snapshot
 
 
 def usage(path: Path) -> tuple[Usage, ...]:

@@ -22,7 +22,7 @@ import unicodedata
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from jobq_magic.bundle import Account
 from jobq_magic.errors import StoreError
@@ -53,6 +53,15 @@ _MANY, _FRESH = 8, 0.5
 """What more workers than this use is read anew only after so many seconds: each has a file of its own."""
 
 
+class _Picture(NamedTuple):
+    """What was read of a run: its record, and what was said last of its phase, each with the signature of its file."""
+
+    record: object
+    told: Snapshot
+    standing: object
+    now: Snapshot
+
+
 class Store:
     """The runs in one folder.
 
@@ -66,7 +75,7 @@ class Store:
         self.values = self.root / "values"
         """The pool of value groups that runs share."""
         self._remembering = threading.Lock()
-        self._pictures: dict[str, tuple[object, Snapshot]] = {}
+        self._pictures: dict[str, _Picture] = {}
         self._usages: dict[AttemptPaths, tuple[float, tuple[Usage, ...]]] = {}
 
     def open(
@@ -211,15 +220,7 @@ class Store:
             record = _signature(run.paths.record)
             if record is None and not run.folder.exists():
                 raise self._pruned(run)
-            kept = self._pictures.get(run.id)
-            if kept and kept[0] == record:
-                picture = kept[1]
-            else:
-                picture = log.picture(run)
-                with self._remembering:  # the follower's threads share a store
-                    while len(self._pictures) >= _REMEMBERED:
-                        self._pictures.pop(next(iter(self._pictures)))
-                    self._pictures[run.id] = (record, picture)
+            picture = self._picture(run, record)
             if picture.phase in _BEFORE:
                 return picture
             paths = run.paths.attempt(picture.attempt)
@@ -227,6 +228,21 @@ class Store:
             progress = readings.progress(run.paths.building if building else paths.progress)
             usage = self._usage(paths)
         return replace(picture, progress=progress, usage=usage) if progress or usage else picture
+
+    def _picture(self, run: Run, record: object) -> Snapshot:
+        """What the record amounts to, with what was said last of its phase; only what is new is read."""
+        kept = self._pictures.get(run.id)
+        told = kept.told if kept is not None and kept.record == record else log.picture(run)
+        path = run.paths.attempt(told.attempt).standing
+        standing = None if told.final else _signature(path)
+        if kept is not None and kept.told is told and kept.standing == standing:
+            return kept.now
+        now = told if standing is None else readings.standing(told, path)
+        with self._remembering:  # the follower's threads share a store
+            while len(self._pictures) >= _REMEMBERED:
+                self._pictures.pop(next(iter(self._pictures)))
+            self._pictures[run.id] = _Picture(record, told, standing, now)
+        return now
 
     def _usage(self, paths: AttemptPaths) -> tuple[Usage, ...]:
         kept = self._usages.get(paths)
@@ -273,6 +289,21 @@ class Store:
         with self.writing():
             try:
                 append_event(run.paths.record, event)
+            except FileNotFoundError as error:
+                raise self._pruned(run) from error
+
+    def restate(self, run: Run, attempt: int, word: Mapping[str, Any]) -> None:
+        """Says anew how a run stands in the phase that it is in; see `snapshot.restated`. Its record does not grow.
+
+        Raises:
+            StoreError: the store is read-only or full, or the run is gone.
+        """
+        paths = run.paths.attempt(attempt)
+        with self.writing():
+            try:
+                for folder in paths.folder.parent, paths.folder:  # not that of the run, which may be gone
+                    folder.mkdir(mode=0o700, exist_ok=True)
+                replace_file(paths.standing, json.dumps(dict(word)).encode())
             except FileNotFoundError as error:
                 raise self._pruned(run) from error
 

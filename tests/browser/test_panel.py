@@ -88,7 +88,9 @@ def test_a_run_is_paused_and_resumed_by_button_and_shows_its_place(lab, hold):
     place = {"queue": "main", "cluster_queue": "blue", "position": 3, "waiting": 12, "ahead": ["ada/train: 4 cpus"]}
     quota = [{"resource": "cpu", "flavor": "small", "asked": 4, "free": 1, "most": 8}]
     each = [{"rank": 0, "phase": "starting", "node": "node-a"}, {"rank": 1, "phase": ""}]
-    store.append(run, phase="queued", reason="", place={**place, "quota": quota}, each=each)
+    store.append(run, phase="queued", reason="", each=each)
+    since = store.snapshot(run).times[-1].at
+    store.restate(run, 1, {"since": since, "reason": "", "facts": {}, "place": {**place, "quota": quota}})
     expect(area.get_by_text("3rd of 12 in queue main")).to_be_visible()
     expect(area.get_by_role("list", name="Workers").get_by_role("listitem")).to_have_count(2)
     area.get_by_text("Quota: 4 cpu asked, 1 free").click()

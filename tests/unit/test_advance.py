@@ -146,9 +146,14 @@ def test_a_reason_that_is_over_is_not_told_any_more(backend, store, run):
 
 def test_facts_that_change_are_told_and_the_same_are_not_told_twice(backend, store, run):
     one, two = Observation("queued", "x", {"missing": 1}), Observation("queued", "x", {"missing": 2})
-    backend.script = [one, one, two, two, Observation("succeeded")]
-    follow(store, run).join(10)
-    assert [phase for phase, _, _ in told(store, run)[2:]] == ["queued", "queued", "succeeded"]
+    backend.script = [one, one]
+    thread = follow(store, run)
+    eventually(lambda: store.snapshot(run).facts == {"missing": 1})
+    backend.script = [two, two]
+    eventually(lambda: store.snapshot(run).facts == {"missing": 2})
+    backend.script = [Observation("succeeded")]
+    thread.join(10)
+    assert [phase for phase, _, _ in told(store, run)[2:]] == ["queued", "succeeded"]
 
 
 def test_the_place_in_the_queue_is_told_while_it_waits_and_forgotten_when_it_runs(backend, store, run):

@@ -255,12 +255,25 @@ def test_an_opening_that_fails_leaves_nothing(store, opened, monkeypatch):
 def test_a_place_or_a_worker_that_is_none_is_passed_over(store, opened):
     run = opened()
     good = {"queue": "main", "position": 3, "quota": [{"resource": "cpu", "flavor": "a", "asked": 1}]}
-    store.append(run, place=good, each=[{"rank": 0, "phase": "running"}])
+    store.append(run, each=[{"rank": 0, "phase": "running"}])
     known = store.snapshot(run)
+    word = {"since": known.times[-1].at, "reason": known.reason, "facts": {}}
+    store.restate(run, 1, {**word, "place": good})
+    assert store.snapshot(run).place.position == 3
     for place in {"queue": 3}, {"queue": "m", "position": "3"}, {**good, "quota": [{"resource": "cpu"}]}, {"more": 1}:
-        store.append(run, place=place)
+        store.restate(run, 1, {**word, "place": place})
+        assert store.snapshot(run).place is None
+    for bad in [{}, [], None, {**word, "facts": [], "place": None}, {**word, "facts": {"free": float("nan")}}]:
+        run.paths.attempt(1).standing.write_text(json.dumps(bad))
+        assert store.snapshot(run) == known
     for worker in {"rank": "0", "phase": ""}, {"rank": 1}, {"rank": 1, "phase": "running", "facts": []}:
         store.append(run, each=[worker])
-    assert (store.snapshot(run).place, store.snapshot(run).each) == (known.place, known.each)
-    store.append(run, place=None)
-    assert store.snapshot(run).place is None
+    assert store.snapshot(run).each == known.each
+
+
+def test_of_a_run_that_is_gone_nothing_is_said_anew(store, opened):
+    run = opened()
+    store.discard(run)
+    with pytest.raises(StoreError, match="no longer in"):
+        store.restate(run, 1, {})
+    assert not run.folder.exists()
