@@ -298,7 +298,6 @@ def fold(identity: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Sn
     times: list[PhaseTime] = []
     links: dict[str, Link] = {}
     image: ImageTold | None = None
-    place: PlaceTold | None = None
     each: tuple[WorkerTold, ...] = ()
     notes: list[str] = []
     before: Before | None = None
@@ -329,8 +328,6 @@ def fold(identity: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Sn
             links[link.rel] = link
         if "image" in event:
             image = ImageTold.read(event["image"])
-        if "place" in event:
-            place = None if event["place"] is None else PlaceTold.read(event["place"])
         if "each" in event:
             each = tuple(WorkerTold.read(one) for one in event["each"])
         if "note" in event and event["note"] not in notes:
