@@ -17,7 +17,7 @@ from typing import Any
 from jobq_magic.cluster import connection, kinds, kubeconfig
 from jobq_magic.cluster.amounts import amounts, told
 from jobq_magic.cluster.choosing import by_name, ranked, takes_work
-from jobq_magic.cluster.client import Api
+from jobq_magic.cluster.client import Api, Forbidden
 from jobq_magic.cluster.kinds import Kind, path
 from jobq_magic.cluster.meaning.parts import name_of
 from jobq_magic.errors import BackendError, JobqError
@@ -53,6 +53,8 @@ def propose(environ: Mapping[str, str], *, context: str = "", namespace: str = "
     if proposals := [one for one in found if one is not None]:
         return proposals
     if refused and len(sites) == 1:
+        if isinstance(refused[0], Forbidden) and not namespace:
+            refused[0].do = f"Name the namespace that is yours, by --namespace NAME. {refused[0].do}"
         raise refused[0]
     where = ", ".join(site.context for site in sites) or "the cluster that we run in"
     first = f"; of {sites[0].context}: {refused[0].what}" if refused and sites[0].context else ""

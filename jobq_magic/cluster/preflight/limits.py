@@ -59,8 +59,10 @@ def _given(limit: Mapping[str, Any], wanted: Wanted) -> str:
     has = {name: value for name, value in limits.items() if name not in said}
     least = {name: value for name, value in requests.items() if name not in said and value != has.get(name)}
     words = [f"{told(least)} for certain" if least else "", f"at most {told(has)}" if has else ""]
-    found = ", and ".join(filter(None, words))
-    return f". A cell that does not say gets {found}" if found else ""
+    gets = ", and ".join(filter(None, words))
+    lacks = " and no ".join(asked(name) for name in ("cpu", "memory") if name not in requests)
+    found = [f"gets {gets}" if gets else "", f"is promised no {lacks}, and no quota is taken for it" if lacks else ""]
+    return f". A cell that does not say {'; it '.join(filter(None, found))}" if any(found) else ""
 
 
 def _broken(name: str, limit: Mapping[str, Any], wanted: Wanted) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ import pytest
 from jobq_magic.cluster import connection
 from jobq_magic.cluster.proposing import gpu_types, of_queues, propose
 from jobq_magic.errors import BackendError
+from tests.unit.cluster.apiserver import status
 
 
 def named(name, **more):
@@ -145,6 +146,18 @@ def test_where_there_is_no_queue_that_is_said(environ, server):
     with pytest.raises(BackendError) as refused:
         propose(environ)
     assert refused.value.code in {"no-queue-found", "cluster-missing"}
+
+
+def test_who_may_do_nothing_in_a_namespace_that_nobody_named_is_told_to_name_one(environ, server):
+    server.always = (200, {"versions": [{"version": "v1beta2"}]})
+    told = 'it is forbidden: User "ada" cannot list resource "localqueues" in API group "kueue.x-k8s.io"'
+    server.refused = {"localqueues": (403, status(403, "Forbidden", told))}
+    with pytest.raises(BackendError) as refused:
+        propose(environ)
+    assert refused.value.do.startswith("Name the namespace that is yours, by --namespace NAME. ")
+    with pytest.raises(BackendError) as refused:
+        propose(environ, namespace="team")
+    assert "--namespace" not in refused.value.do
 
 
 def test_a_cluster_that_is_not_there_is_told(environ, server):

@@ -60,6 +60,27 @@ def test_within_the_limits_all_is_well(limit):
     assert [level for _, level, _, _ in told(limits.limit_ranges(ranges(**limit), wanted(cpus=2)))] == ["ok"]
 
 
+@pytest.mark.parametrize(
+    ("given", "asked", "said"),
+    [
+        ([], {}, ". A cell that does not say is promised no cpus and no memory, and no quota is taken for it"),
+        ([], {"cpus": 1}, ". A cell that does not say is promised no memory, and no quota is taken for it"),
+        ([], {"cpus": 1, "memory": "1Gi"}, ""),
+        (
+            [{"type": "Container", "default": {"cpu": "1"}}],
+            {},
+            ". A cell that does not say gets at most 1 cpu; it is promised no memory, and no quota is taken for it",
+        ),
+    ],
+)
+def test_where_the_namespace_gives_nothing_that_is_said(given, asked, said):
+    seen = answers(limit_ranges=listed(*(named("fair", spec={"limits": [one]}) for one in given)))
+    ((_, level, what, do),) = told(limits.limit_ranges(seen, wanted(**asked)))
+    assert level == "ok"
+    assert what.endswith(said)
+    assert do.startswith("Ask for what the cell needs") == bool(said)
+
+
 def test_who_asks_for_nothing_has_what_the_namespace_gives_and_the_ratio_of_that_counts():
     seen = ranges(default={"cpu": "4"}, defaultRequest={"cpu": "1"}, maxLimitRequestRatio={"cpu": "2"})
     ((_, level, what, _),) = told(limits.limit_ranges(seen, wanted()))
