@@ -219,7 +219,7 @@ _STARTING: Mapping[str, tuple[str, str]] = {
     ),
     "nodes-selector": (
         "It has its quota, but no node is of the kind that it asks for{selector_said}",
-        "Change the node selector or affinity of the profile, and run it again",
+        "Change the node selector or affinity of the profile, or ask an administrator where the queue's nodes are",
     ),
     "nodes-taint": (
         "It has its quota, but the nodes that would do are kept for others{taint_said}",
