@@ -234,7 +234,7 @@ _STARTING: Mapping[str, tuple[str, str]] = {
     "pod-gated": ("It is held back until somebody opens its gate {gate}", _ADMIN),
     "volume-unbound": (
         "It waits for a volume that is not there yet",
-        "Check its claim in the namespace: its storage class may be missing, or have no room",
+        "Ask who runs the cluster about its claim: the storage class may be missing, or have no room",
     ),
     "volume-elsewhere": (
         "No node that has room can reach its volume: that lies in another zone",
@@ -283,15 +283,15 @@ _STARTING: Mapping[str, tuple[str, str]] = {
     # Containers.
     "secret-missing": (
         "It cannot start: there is no {kind} {object} in the namespace",
-        "Make it, or correct its name; it starts as soon as there is one",
+        "Have it made, or correct its name; it starts as soon as there is one",
     ),
     "key-missing": (
         "It cannot start: the {kind} {object} has no key {key}",
-        "Add the key, or correct its name; it starts as soon as there is one",
+        "Have the key added, or correct its name; it starts as soon as there is one",
     ),
     "volume-missing": (
         "It cannot start: there is no {kind} {object} in the namespace, which it wants as a volume",
-        "Make it, or correct --volume or the profile; it starts as soon as there is one",
+        "Have it made, or correct --volume or the profile; it starts as soon as there is one",
     ),
     "volume-busy": (
         "It waits for its volume: that is in use on another node, and only one node may have it",

@@ -56,6 +56,14 @@ def test_sentences_are_sentences_without_full_stop_and_their_advice_stands_alone
             assert all(name is None or name.isidentifier() for _, name, _, _ in string.Formatter().parse(text))
 
 
+def test_nobody_is_told_to_do_what_the_roles_that_we_ship_do_not_permit():
+    # They neither read storage classes, nor make or change claims, ConfigMaps, service accounts and queues.
+    not_theirs = re.compile(
+        r"kubectl|(?<!to )\b(([Mm]ake|[Dd]elete|[Ee]dit) (it|them|the)\b|[Aa]dd the|[Cc]heck its claim)"
+    )
+    assert [said.advice for said in words.REASONS.values() if not_theirs.search(said.advice)] == []
+
+
 @pytest.mark.parametrize(
     ("seconds", "written"),
     [

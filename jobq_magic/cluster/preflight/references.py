@@ -51,7 +51,8 @@ def named(wanted: Wanted) -> tuple[Named, ...]:
     pod, where = wanted.pod, f"-n {wanted.namespace}"
     found = []
     if account := pod.get("serviceAccountName"):
-        do = f"Correct service_account in the profile, or make it: kubectl create serviceaccount {account} {where}"
+        make = f"kubectl create serviceaccount {account} {where}"
+        do = f"Correct service_account in the profile, or ask an administrator for it: {make}"
         found.append(Named("service-account", _ACCOUNTS, str(account), "the service account", do))
     for one in pod.get("imagePullSecrets") or ():
         make = f"kubectl create secret docker-registry {one['name']} {where}"
@@ -59,7 +60,7 @@ def named(wanted: Wanted) -> tuple[Named, ...]:
         found.append(Named("pull-secret", _SECRETS, str(one["name"]), "the pull secret", do))
     for volume in pod.get("volumes") or ():
         if (config := volume.get("configMap")) and not config.get("optional"):
-            do = "Correct ca or pod_template in the profile, or make it"
+            do = "Correct ca or pod_template in the profile, or ask an administrator for it"
             found.append(Named("config-map", _MAPS, str(config["name"]), "the ConfigMap", do))
     if runtime := pod.get("runtimeClassName"):
         do = "Correct it in pod_template of the profile"
