@@ -54,6 +54,7 @@ class Phase(StrEnum):
 FINAL = frozenset(map(Phase, wire.FINAL))
 _THERE, _AWAY = frozenset({Phase.STARTING, Phase.RUNNING}), frozenset({Phase.QUEUED, Phase.PAUSED})
 _BAD_ENDS = FINAL - {Phase.SUCCEEDED}
+_OVER = FINAL | {Phase.COLLECTING}
 _BY_THEMSELVES = FINAL - {Phase.CANCELLED}
 """Ends that a worker came to without its run."""
 
@@ -277,9 +278,15 @@ class Snapshot:
     @property
     def seconds(self) -> float | None:
         """How long the user's code ran; None where it did not start or has not ended."""
-        began = next((time.at for time in self.times if time.phase is Phase.RUNNING), None)
-        after = [time.at for time in self.times if began is not None and time.phase in FINAL | {Phase.COLLECTING}]
-        return after[0] - began if began is not None and after else None
+        return self.ran(0.0) if self.phase in _OVER else None
+
+    def ran(self, now: float) -> float | None:
+        """The same so far; None where it did not start, or waits to begin anew."""
+        away = max((number for number, time in enumerate(self.times, 1) if time.phase in _AWAY), default=0)
+        last = self.times[away:]
+        began = next((time.at for time in last if time.phase is Phase.RUNNING), None)
+        ended = next((time.at for time in last if time.phase in _OVER), now)
+        return None if began is None else max(0.0, ended - began)
 
 
 def fold(identity: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Snapshot:

@@ -36,7 +36,7 @@ __all__ = [
     "table",
 ]
 
-COLUMNS = ("run", "phase", "where", "created", "took")
+COLUMNS = ("run", "phase", "where", "created", "ran")
 """Heads of the list of runs; see `row`."""
 CLUSTER_COLUMNS = ("id", "state", "shape", "used by", "ends in", "dashboard")
 """Heads of the list of Ray clusters; see `cluster_row`."""
@@ -147,15 +147,13 @@ def spent(snapshot: Snapshot) -> list[tuple[str, str]]:
 
 def row(snapshot: Snapshot, *, now: float) -> tuple[str, ...]:
     """What the list says about a run, under `COLUMNS`."""
-    took = "" if snapshot.seconds is None else duration(snapshot.seconds)
-    if not snapshot.final:
-        took = _elapsed(snapshot, now)
+    ran = snapshot.ran(now)
     return (
         snapshot.run,
         f"{ICONS[snapshot.phase]} {_phase(snapshot)}",
         place(snapshot),
         ago(max(0, now - snapshot.created)),
-        took,
+        "" if ran is None else duration(ran),
     )
 
 

@@ -132,6 +132,14 @@ def test_a_run_that_never_ran_took_no_time():
     assert folded(*phases("capturing", "submitting", "running")).seconds is None
 
 
+def test_what_ran_is_counted_so_far_and_anew_where_it_began_anew():
+    first = ("capturing", "submitting", "queued", "starting", "running")
+    assert folded(*phases(*first)).ran(now=65.0) == 60.0
+    assert folded(*phases(*first, "queued")).ran(now=65.0) is None
+    again = folded(*phases(*first, "queued", "starting", "running", "succeeded"))
+    assert (again.ran(now=65.0), again.seconds) == (1.0, 1.0)
+
+
 def test_folding_needs_only_what_json_keeps():
     events = json.loads(json.dumps(phases(*USUAL)))
     assert fold(json.loads(json.dumps(WHO)), events) == folded(*phases(*USUAL))
