@@ -143,7 +143,14 @@ def resolve(
     spec, origins["queue"] = _queue_of_gpus(spec, site, origins.get("queue", _DEFAULT), site_origins)
     return Resolved(
         spec=spec,
-        target=targets.target(spec, site, asked=option.values, subjects=subjects, submits=submits),
+        target=targets.target(
+            spec,
+            site,
+            asked=option.values,
+            subjects=subjects,
+            submits=submits,
+            others=[name for name, table in profiles.tables.items() if "push" in table.values],
+        ),
         origins={name: origins.get(name, _DEFAULT) for name in declared()},
         notes=(*notes, *_notes(found, environ)),
         asked=frozenset(option.values),

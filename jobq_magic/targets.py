@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import shlex
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ def target(
     asked: Collection[str] = (),
     subjects: Mapping[str, str] | None = None,
     submits: bool = True,
+    others: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Where a job goes: `backend`, `where` in words, and what finds the place.
 
@@ -30,6 +32,7 @@ def target(
         asked: the fields that options set.
         subjects: how the value of a field, as it was written, begins a sentence.
         submits: whether a job will go there; who only looks needs no registry.
+        others: the profiles that name a registry.
 
     Raises:
         OptionError: what finds the place is not known.
@@ -49,23 +52,27 @@ def target(
         )
         return {"backend": "docker", "where": "Docker on this machine", "here": True, **to}
     if spec.mode == "kueue":
-        return _kueue(spec, site, subjects or {}, submits=submits and not (spec.debug or spec.dry_run))
+        submits = submits and not (spec.debug or spec.dry_run)
+        return _kueue(spec, site, subjects or {}, submits=submits, others=others)
     return {"backend": spec.mode, "where": spec.mode}
 
 
-def no_registry(told: str, profile: str | None, *, queue: bool = True) -> OptionError:
+def no_registry(told: str, profile: str | None, *, queue: bool = True, others: Sequence[str] = ()) -> OptionError:
     """That images have nowhere to go.
 
     Args:
         told: what asks for one, as it was written.
         profile: the name of the profile that holds; None where there is none.
         queue: whether a queue is named; that none is, is told at the same time.
+        others: the profiles that name one.
     """
     what = f"{told} needs a registry for its image, and no setting names one"
     if not queue:
         what += "; none names a queue either, so that it would be the one called default"
     if profile:
         do = f'Write push = "registry.example.org/team/jobq" into the profile {profile}, or give --push'
+    elif others:
+        do = f"Use one of the profiles that do: {', '.join(f'--profile {shlex.quote(name)}' for name in others)}"
     else:
         do = "Give --push registry.example.org/team/jobq, or write it into a profile: `jobq config --init` makes one"
         do += "" if queue else ", with a queue"
@@ -78,7 +85,9 @@ def in_queue(queue: str | None, namespace: str) -> str:
     return f"{told} of {namespace}" if namespace else told
 
 
-def _kueue(spec: JobSpec, site: Site, subjects: Mapping[str, str], *, submits: bool) -> dict[str, Any]:
+def _kueue(
+    spec: JobSpec, site: Site, subjects: Mapping[str, str], *, submits: bool, others: Sequence[str]
+) -> dict[str, Any]:
     mistakes = []
     if spec.gpu_type and spec.gpu_type not in site.gpu_types:
         told = subjects.get("gpus") or f"--gpus {spec.gpu_type}:{spec.gpus}"
@@ -91,7 +100,8 @@ def _kueue(spec: JobSpec, site: Site, subjects: Mapping[str, str], *, submits: b
             do = f"Write gpu_types.{spec.gpu_type} = {{ resource = ... }} into it, or --gpus {spec.gpus}"
         mistakes.append(OptionError("unknown-gpu-type", what, do=do))
     if submits and not spec.push:
-        mistakes.append(no_registry(subjects.get("mode") or "--mode kueue", spec.profile, queue=bool(spec.queue)))
+        asks = subjects.get("mode") or "--mode kueue"
+        mistakes.append(no_registry(asks, spec.profile, queue=bool(spec.queue), others=others))
     refuse(mistakes)
     return {
         "backend": "kueue",

@@ -78,6 +78,12 @@ def test_a_queue_that_is_missing_is_told_with_the_registry(here):
     assert do.endswith("`jobq config --init` makes one, with a queue.")
 
 
+def test_a_profile_that_names_a_registry_is_told_to_who_named_neither(here):
+    Path("pyproject.toml").write_text('[tool.jobq.profiles.lab]\nmode = "kueue"\npush = "r.example/x"')
+    with pytest.raises(OptionError, match=r"\nUse one of the profiles that do: --profile lab\."):
+        here({"mode": "kueue"})
+
+
 @pytest.mark.parametrize("option", ["dry_run", "debug"])
 def test_what_goes_nowhere_needs_no_registry(here, option):
     assert here({"mode": "kueue", option: True}).target["push"] is None
