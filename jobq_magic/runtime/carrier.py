@@ -112,7 +112,8 @@ class Carrier:
         sizes = {name: stream.at for name, stream in zip(STREAMS, self._streams, strict=True)}
         lines = {name: stream.lines for name, stream in zip(STREAMS, self._streams, strict=True)}
         sizes["record.jsonl"], lines["record.jsonl"] = self._record.at, self._record.lines
-        self._say("end", {"sizes": sizes, "lines": lines, "status": status, "result": result})
+        carried = {"result": result, "values": self._values}
+        self._say("end", {"sizes": sizes, "lines": lines, "status": status, **carried})
         self.close()
         return self._drained(late)
 

@@ -17,8 +17,9 @@ The token comes from the run's key: what a job prints by chance is no frame.
   not keep them: what is no UTF-8, and what looks like a frame.
 - `put` `{to, part, of, data, z}`: a file, as a whole.
 - `beat` `{}`: nothing happened for a while.
-- `end` `{sizes, lines, status, result}`: all is carried; `result`: there was one. Of files that were too large for a
-  log, a file `beyond.json` tells: `{sizes, kept}`; `kept`: they are somewhere else.
+- `end` `{sizes, lines, status, result, values}`: all is carried; `result`: there was one; `values`: those that it names
+  were to go, too, which are the first worker's alone. Of files that were too large for a log, a file `beyond.json`
+  tells: `{sizes, kept}`; `kept`: they are somewhere else.
 
 Of `data` (base64; deflated where `z`) each of `of` parts has a piece; the parts of one frame follow each other.
 """

@@ -283,7 +283,7 @@ class Collector:
                 self._prove(name, size, fields["lines"][name], time)
         if fields["result"] and not self._state.result:
             self._tell_missing("result.json")
-        for name in self._groups():
+        for name in self._groups() if fields.get("values", True) else ():
             if name not in self._state.beyond and not (self._paths.folder / name).exists():
                 self._tell_missing(name)
         self._state.status = int(fields["status"])

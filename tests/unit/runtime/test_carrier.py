@@ -194,6 +194,7 @@ def test_a_worker_behind_the_first_carries_no_values(tmp_path):
     pod = Pod(tmp_path, "x = 1", outs=("x",), JOB_COMPLETION_INDEX="2")
     pod.through()
     assert b"values/" not in pod.log.read_bytes()
+    assert pod.collect().collected.missing == ()
 
 
 def test_what_looks_like_a_frame_is_text(tmp_path):

@@ -53,9 +53,9 @@ class Log:
         self.data += b"".join(lines)
         return lines
 
-    def end(self, result=False):
+    def end(self, result=False, values=True):
         sizes, lines = ({name: pair[part] for name, pair in self.at.items()} for part in (0, 1))
-        self.say("end", sizes=sizes, lines=lines, status=0, result=result)
+        self.say("end", sizes=sizes, lines=lines, status=0, result=result, values=values)
 
 
 @pytest.fixture
@@ -310,6 +310,16 @@ def test_values_that_the_result_names_and_that_never_came_are_missing(collector,
     one.feed(log.data)
     assert one.collected.missing == (f"values/{'a' * 64}",)
     assert list((tmp_path / "attempt" / "values").iterdir()) == []  # unlike those that were pruned
+
+
+def test_values_that_a_worker_behind_the_first_does_not_carry_are_not_missing(collector):
+    log = Log()
+    result = {"run": "r1", "attempt": 1, "names": {"x": {"group": "a" * 64, "size": 3}}}
+    log.put("result.json", wire.seal(result, KEY))
+    log.end(result=True, values=False)
+    one = collector()
+    one.feed(log.data)
+    assert one.collected.missing == ()
 
 
 def test_values_that_are_elsewhere_are_not_missing(collector):
