@@ -20,6 +20,7 @@ __all__ = [
     "Words",
     "about",
     "ago",
+    "apart",
     "binary",
     "clock",
     "duration",
@@ -250,6 +251,13 @@ def about(seconds: float) -> str:
 def some(names: Sequence[str], most: int = 8) -> list[str]:
     """A list that stays short: the first few, and how many more there are."""
     return list(names) if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"]
+
+
+def apart(names: Sequence[str], there: str, here: str) -> str:
+    """What there is to say of arrays that shared memory where they are from."""
+    return (
+        f"{' and '.join(names)} share memory {there}, and not {here}: what is written to one is not seen in the other"
+    )
 
 
 def unreturned(skipped: Sequence[Mapping[str, str]]) -> list[str]:

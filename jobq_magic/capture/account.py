@@ -17,7 +17,8 @@ from jobq_magic.capture.names import Analysis
 from jobq_magic.capture.order import Node
 from jobq_magic.capture.source import CaptureOptions
 from jobq_magic.capture.state import left_behind
-from jobq_magic.capture.values import views_apart
+from jobq_magic.runtime.sharing import views
+from jobq_magic.words import apart
 
 __all__ = ["not_seen", "notes_of", "out_of_reach", "states_of", "stayed_of", "travellers_of"]
 
@@ -76,7 +77,8 @@ def notes_of(
     nodes = list(order)
     yield from _set_there(text, {name for node in nodes if node.definition is not None for name in node.names})
     values = [name for node in nodes if node.kind == "value" for name in node.names]
-    yield from views_apart({name: walk.namespace[name] for name in values if name in walk.namespace})
+    for shared in views({name: walk.namespace[name] for name in values if name in walk.namespace}):
+        yield apart(shared, "here", "in the job")
 
 
 def not_seen(analysis: Analysis, namespace: Mapping[str, Any]) -> Iterator[str]:

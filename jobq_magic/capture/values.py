@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import operator
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -264,21 +263,3 @@ def _base() -> type[Any]:
     from cloudpickle import Pickler  # 40 ms that only values should cost
 
     return type("Travelling", (_Travelling, Pickler), {})
-
-
-def views_apart(values: Mapping[str, Any]) -> list[str]:
-    """A note for numpy arrays that share memory here and are arrays of their own there."""
-    numpy = sys.modules.get("numpy")
-    owners: dict[int, list[str]] = {}
-    for name, value in values.items():
-        if numpy is not None and isinstance(value, numpy.ndarray):
-            owner = value
-            while isinstance(owner.base, numpy.ndarray):
-                owner = owner.base
-            if all(value is not values[other] for other in owners.get(id(owner), ())):
-                owners.setdefault(id(owner), []).append(name)
-    return [
-        f"{' and '.join(names)} share memory here, and not in the job: what is written to one is not seen in the other"
-        for names in owners.values()
-        if len(names) > 1
-    ]

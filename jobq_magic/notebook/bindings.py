@@ -14,7 +14,7 @@ from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
 from jobq_magic.runtime.wire import EAGER
 from jobq_magic.snapshot import Snapshot
-from jobq_magic.words import size
+from jobq_magic.words import apart, size
 
 __all__ = ["Bindings", "Sent"]
 
@@ -224,6 +224,7 @@ class Bindings:
                 notes.append(f"{name} was bound here meanwhile, and stays; %jobq attach {run} --bind takes the run's")
             elif (winner := self.pending.owner(name)) is not None:
                 notes.append(f"{name} comes from {winner}, which was submitted later")
+        notes += (apart(names, "in the job", "here") for names in found.apart)
         return tuple(notes)
 
     def _answer(self, sent: Sent, value: Any) -> None:

@@ -31,6 +31,8 @@ class Outcome:
     """What was shipped, and changed in place."""
     same: Mapping[str, str] = field(default_factory=dict)
     """Of `names` those that hold what was shipped under another name, or the same, and did not change."""
+    apart: tuple[tuple[str, ...], ...] = ()
+    """Arrays that showed the same memory in the job, and are arrays of their own here."""
     value: Any = None
     """The last value, where it could come back."""
     shown: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None
@@ -85,6 +87,7 @@ def decode(run: Run, attempt: int, key: bytes, *, most: int | None = None) -> Ou
     return Outcome(
         names={n: groups.value(entry["group"], n) for n, entry in result["names"].items() if n not in later},
         same=result.get("same", {}),
+        apart=tuple(map(tuple, result.get("apart", ()))),
         changed={
             n: groups.value(entry["group"], entry.get("name", n))
             for n, entry in result["changed"].items()

@@ -10,7 +10,7 @@ from .changes import Watched, changed
 from .homes import import_home
 from .ours import stand_in
 from .reduce import reduced
-from .sharing import Met, families, sharable
+from .sharing import Met, families, sharable, views
 from .spill import give_room
 from .wire import PROTOCOL, SHARED, TooLarge, head_size, pickle_group, read_group, write_group
 
@@ -189,6 +189,7 @@ class Returns:
         if held in gone and value is not None:
             gone["_"] = {**gone[held], "name": held}
         self.skipped = [entry for entry in self.skipped if entry["name"] != "_"]
+        there = {name: held for group in watched for name, held in group.values.items()} | bound
         last = None
         if value is not None:
             data, metadata = bundle(value)
@@ -202,6 +203,7 @@ class Returns:
                 **{name: {**gone[other], "name": other} for name, other in rebound.items() if other in gone},
             },
             "same": same,
+            "apart": [names for names in views(there) if any(name in gone for name in names)],
             "groups": list(dict.fromkeys(entry["group"] for entry in gone.values())),
             "value": last,
             "skipped": self.skipped,

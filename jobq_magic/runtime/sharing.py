@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pickle
 import sys
+from itertools import combinations
 from types import CodeType, FunctionType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Any
 
 _UNCHANGING = sys.stdlib_module_names | {"numpy", "pandas", "polars", "pyarrow"}
 """Whose classes, where they can be hashed, are values: numbers, texts, dates, types of columns."""
@@ -35,6 +37,27 @@ def families(shared: Mapping[str, Iterable[int]]) -> list[list[str]]:
     for name in shared:
         found.setdefault(root(name), []).append(name)
     return [sorted(names) for names in found.values()]
+
+
+def views(values: Mapping[str, object]) -> list[list[str]]:
+    """The names, in groups, of numpy arrays that show the same memory and are several: each travels as its own."""
+    numpy: Any = sys.modules.get("numpy")
+    owned: dict[int, dict[str, Any]] = {}
+    for name, value in values.items() if numpy is not None else ():
+        if isinstance(value, numpy.ndarray):
+            owner = value
+            while isinstance(owner.base, numpy.ndarray):
+                owner = owner.base
+            there = owned.setdefault(id(owner), {})
+            if all(value is not other for other in there.values()):
+                there[name] = value
+    found = []
+    for there in owned.values():
+        pairs = combinations(there, 2)
+        names = {name for pair in pairs if numpy.may_share_memory(*map(there.get, pair)) for name in pair}
+        if any(there[name].flags.writeable for name in names):
+            found.append([name for name in there if name in names])
+    return found
 
 
 class Met:

@@ -155,6 +155,31 @@ def test_an_exception_that_holds_what_cannot_come_is_of_its_class_all_the_same(e
     assert "lock" in " ".join(entry["reason"] for entry in outcome.skipped)
 
 
+ARRAYS = """
+import numpy as np
+base = np.arange(6.0)
+same, alone, frozen = base, np.arange(3), np.arange(4)
+frozen.flags.writeable = False
+"""
+
+
+@pytest.mark.parametrize(
+    ("cell", "apart"),
+    [
+        ("table = base.reshape(2, 3)", ("base", "table")),
+        ("base[0] = 5\nfirst = base[:2]; last = base[1:]", ("base", "first", "last")),
+        ("there = np.zeros((2, 2)); turned = there.T; again = there", ("there", "turned")),
+        ("one, two = np.split(np.zeros(4), 2)", None),
+        ("part = frozen[:1]", None),
+        ("again = base; copied = base[1:].copy()", None),
+        ("total = float(base[1:].sum())", None),
+    ],
+)
+def test_arrays_that_shared_memory_in_the_job_are_told(notebook, cell, apart):
+    notebook.run(ARRAYS)
+    assert notebook.job(cell).outcome.apart == ((apart,) if apart else ())
+
+
 def test_each_name_that_cannot_come_back_is_told_with_its_reason(notebook):
     cell = """
 import sqlite3, threading

@@ -141,7 +141,8 @@ def test_what_went_by_value_is_told(notebook):
 
 def test_arrays_that_share_memory_are_told(notebook):
     notebook.run("import numpy as np\nbase = np.arange(10)\nview = base[2:5]\nsame = base\nother = np.arange(3)")
-    (note,) = notebook.capture("view[0] = base.sum() + same[0] + other[0]").notes
+    notebook.run("left, right = np.split(other, [1])")  # of one array, and of different parts of it
+    (note,) = notebook.capture("view[0] = base.sum() + same[0] + left[0] + right[0]").notes
     assert note.startswith(("base and view share memory here", "view and base share memory here"))
 
 
