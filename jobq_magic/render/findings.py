@@ -65,7 +65,7 @@ def _row(one: Finding) -> str:
     advice = f'<br><span class="jq-mut">{html.typed(one.advice)}</span>' if one.advice else ""
     # The colour of a phase; the mark and the word say the same to who sees no colours.
     mark = f'<span class="jq-{_PHASES[one.level]} jq-found">{MARKS[one.level]} {one.level}</span>'
-    return f"<tr><td>{mark}</td><td><code>{safe(one.code)}</code></td><td>{safe(one.what)}{advice}</td></tr>"
+    return f"<tr><td>{mark}</td><td><code>{safe(one.code)}</code></td><td>{html.typed(one.what)}{advice}</td></tr>"
 
 
 def _many(number: int, thing: str) -> str:
