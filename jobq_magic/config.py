@@ -205,11 +205,22 @@ def config_table(resolved: Resolved) -> tuple[Setting, ...]:
 
 
 def _nested(name: str, value: Any, origin: str) -> list[Setting]:
-    """A setting; a table that holds tables is told part by part, as TOML can write it: `gpu_types.a100.queue`."""
-    if not isinstance(value, Mapping) or not any(isinstance(part, Mapping) for part in value.values()):
+    """A setting; what holds tables is told part by part, as TOML can write it: `gpu_types.a100.queue`."""
+    if isinstance(value, list | tuple) and any(map(_is_table, value)):
+        told = {f"{name}[{at}]" if len(value) > 1 else name: part for at, part in enumerate(value)}
+    elif isinstance(value, Mapping) and any(map(_holds_tables, value.values())):
+        told = {f"{name}.{key}": part for key, part in value.items() if part not in (None, "", (), [], {})}
+    else:
         return [Setting(name, _in_words(value), origin)]
-    told = ((key, part) for key, part in value.items() if part not in (None, "", (), [], {}))
-    return [row for key, part in told for row in _nested(f"{name}.{key}", part, origin)]
+    return [row for key, part in told.items() for row in _nested(key, part, origin)]
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _holds_tables(value: Any) -> bool:
+    return _is_table(value) or (isinstance(value, list | tuple) and any(map(_is_table, value)))
 
 
 def _in_words(value: Any) -> str:
@@ -218,8 +229,7 @@ def _in_words(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        parts = {key: f"{{{_in_words(part)}}}" if isinstance(part, Mapping) else part for key, part in value.items()}
-        return " ".join(key if part is None else f"{key}={_in_words(part)}" for key, part in parts.items())
+        return " ".join(key if part is None else f"{key}={_in_words(part)}" for key, part in value.items())
     return ",".join(map(_in_words, value)) if isinstance(value, list | tuple) else str(value)
 
 

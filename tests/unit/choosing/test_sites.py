@@ -144,6 +144,23 @@ def test_config_shows_what_is_known_of_a_cluster_with_where_it_is_written(here):
     assert "affinity" not in rows
 
 
+def test_config_tells_tables_within_tables_and_lists_row_by_row(here):
+    write(
+        'tolerations = [{ key = "a", operator = "Exists" }, { key = "b", operator = "Exists" }]\n'
+        'pod_template.spec.volumes = [{ name = "scratch", emptyDir = { sizeLimit = "10Gi" } }]'
+    )
+    rows = {row.setting: row.value for row in config_table(here()) if row.origin.startswith("profile")}
+    assert (
+        rows.items()
+        >= {
+            "tolerations[0]": "key=a operator=Exists",
+            "tolerations[1]": "key=b operator=Exists",
+            "pod_template.spec.volumes.name": "scratch",
+            "pod_template.spec.volumes.emptyDir": "sizeLimit=10Gi",
+        }.items()
+    )
+
+
 def test_a_site_comes_back_from_json_as_it_was():
     site = Site(
         namespace="a",
