@@ -6,6 +6,7 @@ waits for a day as long as that day: it is said in a file beside, which is repla
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -75,7 +76,7 @@ def _record_phase(
             store.append(run, phase=phase, at=max(at, since), reason="", **mark)
             since = max(at, since)
     if seen.at is not None:
-        event["at"] = max(seen.at, since)
+        event["at"] = max(min(seen.at, time.time()), since)  # what was seen is past, whatever the cluster's clock says
     store.append(run, **event, **mark)
 
 

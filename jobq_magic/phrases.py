@@ -388,6 +388,7 @@ NOTES: Mapping[str, str] = {
     "may-be-there": "Its Job may still be there, and what it printed last may be missing",
     # Of one that does not let go.
     "stop-refused": "It was to end, and the cluster did not let us delete its Job: {error}",
+    "job-held": "Its Job {job} was deleted, and stays in the cluster while others keep it, by finalizers: {finalizers}",
     "stop-held": "Its Job is out of the queue and stays in the cluster, which did not let us delete it: {error}",
     # Of what did not come over.
     "values-lost": f"{{size}} {LOST} are lost: a log carries {{most}} of values. {WITH_STORE}",

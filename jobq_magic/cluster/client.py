@@ -6,11 +6,13 @@ know.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
@@ -62,6 +64,11 @@ class Api:
         """What was found out about the cluster and does not change: which versions it serves."""
         self._transport = transport
         self._access = access
+        self._ahead: float | None = None  # the server's clock, of ours that nobody puts right
+
+    def now(self) -> float:
+        """Seconds since the epoch by the server's clock, as it told last: this machine's may be wrong."""
+        return time.time() if self._ahead is None else time.monotonic() + self._ahead
 
     def get(self, path: str, **query: object) -> Object:
         """What is there.
@@ -95,17 +102,19 @@ class Api:
         """
         return self.ask("PATCH", path, body=body, content=_MERGE)
 
-    def delete(self, path: str) -> None:
+    def delete(self, path: str, *, owned_first: bool = False) -> None:
         """Deletes an object, and in time what it owns; one that is gone is fine.
 
         Args:
             path: of the object.
+            owned_first: what it owns goes although the object itself is held by a finalizer.
 
         Raises:
             Forbidden, Refused: it cannot be deleted.
             Unreachable: no answer came.
         """
-        options: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
+        policy = "Foreground" if owned_first else "Background"
+        options: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": policy}
         try:
             self.ask("DELETE", path, body=options)
         except Missing:
@@ -202,9 +211,12 @@ class Api:
         import urllib3
 
         try:
-            return self._transport.send(method, address, credentials, body=data, headers=headers, silence=silence)
+            answer = self._transport.send(method, address, credentials, body=data, headers=headers, silence=silence)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise unreachable(self.place.words, error, self._proxy) from error
+        with contextlib.suppress(ValueError, TypeError):  # a proxy may leave it out
+            self._ahead = parsedate_to_datetime(answer.headers.get("Date")).timestamp() - time.monotonic()
+        return answer
 
     def _read(self, stream: Stream) -> Object:
         body = b"".join(stream)

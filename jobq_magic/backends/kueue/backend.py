@@ -167,7 +167,7 @@ class KueueBackend:
                 return  # and its last words are being read
             known.removed = reason
         try:
-            making.remove(self._api(run), run)
+            making.remove(self._api(run), run, held=known is not None and bool(known.following.holders))
         except BackendError as error:
             if known is None or error.passing:  # it is asked again
                 return

@@ -109,6 +109,12 @@ class Following:
         job = self.objects.job
         return job is not None and jobs.end(job) is not None
 
+    @property
+    def holders(self) -> tuple[str, ...]:
+        """Finalizers by which others keep its Job in the cluster after it was deleted."""
+        job = self.objects.job
+        return () if job is None else jobs.holders(job)
+
     def observe(self, asked: str) -> Observation:
         """How the run goes now; `asked` is the reason of a request to stop."""
         clock, many = time.monotonic(), len(self._watched.waiting)
@@ -134,7 +140,8 @@ class Following:
         standing = self._standing(objects)
         if not current and (standing is None or standing.over):  # its pods may be there, and are not listed yet
             return Observation(attempt=attempts.current)
-        gone = objects.job is None and self._is_gone()
+        held = current and self._is_held(objects)
+        gone = held or (objects.job is None and self._is_gone())
         # It is over, and nobody has seen its pods: they are gone, and a store has what is left.
         unseen = standing is not None and standing.over and not self._attempts.pods and not asked
         if ((gone and not asked) or unseen) and not self._found():
@@ -161,6 +168,9 @@ class Following:
             now = replace(now, seen=replace(now.seen, attempt=self._attempts.current))
         if self._missed.notes and now.seen.phase is not None:
             now = replace(now, seen=replace(now.seen, notes=(*self._missed.notes, *now.seen.notes)))
+        if self.holders and (held or asked) and now.seen.phase in FINAL:
+            told = note("job-held", job=self._job, finalizers=", ".join(self.holders))
+            now = replace(now, seen=replace(now.seen, notes=(*now.seen.notes, told)))
         if gone and self._unseen and not attempts.pods and now.seen.phase is not None:
             return replace(now.seen, notes=(*now.seen.notes, note("unseen")))
         return now.seen
@@ -194,7 +204,7 @@ class Following:
         now = {placed.uid for placed in self._attempts.of(self._attempts.current)}
         pods = tuple(pod for pod in objects.pods if pod["metadata"]["uid"] in now)
         objects = replace(objects, pods=pods)
-        return status.read(objects, workers=self._workers, capacity=capacity, line=line, now=time.time())
+        return status.read(objects, workers=self._workers, capacity=capacity, line=line, now=self._api.now())
 
     def _queue(self, objects: Objects) -> str:
         return str((objects.workload or {}).get("spec", {}).get("queueName") or self._run.spec.get("queue") or "")
@@ -213,6 +223,18 @@ class Following:
         if self._finding.done:
             self._keep(self._finding.placed(self._attempts))
         return self._finding.done
+
+    def _is_held(self, objects: Objects) -> bool:
+        """Whether its Job was deleted and is only kept by others: no pod of it goes on, and none will come."""
+        job = objects.job
+        if job is None or not job["metadata"].get("deletionTimestamp") or not jobs.holders(job):
+            return False
+        return all(_has_ended(pod) or self._is_left(pod) for pod in objects.pods)
+
+    def _is_left(self, pod: Mapping[str, Any]) -> bool:
+        """Whether it should have been gone for a while: nobody on its node says that it is."""
+        told = pod["metadata"].get("deletionTimestamp")
+        return bool(told) and self._api.now() - datetime.fromisoformat(told).timestamp() > PATIENCE
 
     def _is_gone(self) -> bool:
         """Whether the Job, which no watch shows, is gone: who asks for it is told. It may have been made just now."""
@@ -242,21 +264,20 @@ class Following:
             reader = self._readers.get(key)
             if reader is None and pod is not None and _has_begun(pod):
                 reader = self._readers[key] = Reader(self._watched, self._run, self._key, placed, self.call, self._mine)
-            if reader is not None and (pod is None or _has_ended(pod) or _is_left(pod)):
+            if reader is not None and (pod is None or _has_ended(pod) or self._is_left(pod)):
                 reader.over()
 
     def _told(self, placed: Placed) -> Told:
         reader = self._readers.get((placed.uid, placed.attempt))
         if reader is not None:
             return reader.told()
-        objects = self._watched.objects(self._job)
-        there = any(pod["metadata"]["uid"] == placed.uid for pod in objects.pods)
-        begun = [pod for pod in objects.pods if pod["metadata"]["uid"] == placed.uid and _has_begun(pod)]
-        if there and begun:
+        pods = [pod for pod in self._watched.objects(self._job).pods if pod["metadata"]["uid"] == placed.uid]
+        there = bool(pods)
+        if any(_has_begun(pod) for pod in pods):
             return Told(placed.rank)
         # It never began, or it was gone before anybody read it: what an earlier process collected is all there is.
         if not self._was_read(placed):
-            ended = not there or any(_has_ended(pod) for pod in objects.pods if pod["metadata"]["uid"] == placed.uid)
+            ended = any(_has_ended(pod) or self._is_left(pod) for pod in pods)
             return self._of_store(placed, Collected()) if not there else Told(placed.rank, drained=ended)
         known = collected(self._run.paths.attempt(placed.attempt).worker(placed.rank))
         return Told(placed.rank, known.events, known.ended) if there else self._of_store(placed, known)
@@ -298,9 +319,3 @@ def _has_ended(pod: Mapping[str, Any]) -> bool:
         if state["name"] == MAIN:
             return "terminated" in state.get("state", {})
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-
-
-def _is_left(pod: Mapping[str, Any]) -> bool:
-    """Whether it should have been gone for a while: nobody on its node says that it is."""
-    told = pod["metadata"].get("deletionTimestamp")
-    return bool(told) and time.time() - datetime.fromisoformat(told).timestamp() > PATIENCE

@@ -70,13 +70,14 @@ def furnish(api: Api, run: Run, uid: str) -> None:
         _put(api, kinds.path(kinds.SERVICES, namespace), service)
 
 
-def remove(api: Api, run: Run, *, sure: bool = True) -> None:
+def remove(api: Api, run: Run, *, sure: bool = True, held: bool = False) -> None:
     """Removes all objects of a run; what the Job owns goes with it.
 
     Args:
         api: the cluster.
         run: whose.
         sure: whether the Job of its name is known to be its own.
+        held: the Job itself will stay: somebody else's finalizer is on it.
 
     Raises:
         BackendError: it could not.
@@ -89,7 +90,7 @@ def remove(api: Api, run: Run, *, sure: bool = True) -> None:
             if error.code == "name-taken":
                 return
             raise
-    api.delete(kinds.path(kinds.JOBS, namespace, name))
+    api.delete(kinds.path(kinds.JOBS, namespace, name), owned_first=held)
     api.delete(kinds.path(kinds.SECRETS, namespace, name))
 
 

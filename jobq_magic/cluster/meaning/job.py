@@ -22,7 +22,7 @@ from jobq_magic.cluster.meaning.parts import (
 )
 from jobq_magic.cluster.meaning.pod import exit_status
 
-__all__ = ["End", "end", "ending", "held", "refusal", "tries_again", "unheard"]
+__all__ = ["End", "end", "ending", "held", "holders", "refusal", "tries_again", "unheard"]
 
 _PRIORITY = "kueue.x-k8s.io/priority-class"
 _QUEUE = "kueue.x-k8s.io/queue-name"
@@ -94,6 +94,12 @@ def _ignored(job: Object, pod: Object) -> bool:
 def held(job: Object) -> bool:
     """Whether it may not make pods now: Kueue's way to let it wait."""
     return condition(job, "Suspended").get("status") == "True" if "spec" not in job else _suspended(job)
+
+
+def holders(job: Object) -> tuple[str, ...]:
+    """Finalizers of others, which keep it in the cluster after it was deleted, and its pods with it."""
+    found = list_of(job, "metadata", "finalizers")
+    return tuple(str(one) for one in found if one not in ("foregroundDeletion", "orphan"))
 
 
 def _suspended(job: Object) -> bool:

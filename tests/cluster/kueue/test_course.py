@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from kubernetes import client
+
 from jobq_magic.words import say
 from tests.support import eventually
 
@@ -32,6 +34,20 @@ def test_stop_ends_it_and_its_last_words_are_kept(place, jobs):
     assert (cell.end().phase, cell.snapshot.reason) == ("cancelled", "stopped")
     assert cell.stdout == "up\nbye\n"
     eventually(lambda: jobs() == [], 30)
+
+
+def test_a_job_that_somebody_elses_finalizer_keeps_is_stopped_and_ends_its_run(place, work, admin):
+    cell, others = place.start(WAITS), client.BatchV1Api(admin)
+    cell.until("up")
+    keep = {"metadata": {"finalizers": ["audit.example.com/keep"]}}
+    others.patch_namespaced_job(cell.job, work.namespace, keep)
+    try:
+        place.store.request_stop(cell.run)
+        assert (cell.end().phase, cell.snapshot.reason) == ("cancelled", "stopped")
+        assert "audit.example.com/keep" in cell.snapshot.notes[-1]
+        eventually(lambda: not work.core.list_namespaced_pod(work.namespace).items, 60)
+    finally:
+        others.patch_namespaced_job(cell.job, work.namespace, {"metadata": {"finalizers": None}})
 
 
 def test_a_run_that_is_paused_gives_its_place_back_and_begins_again(place):

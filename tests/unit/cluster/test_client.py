@@ -7,6 +7,7 @@ import pickle
 import socket
 import threading
 import time
+from email.utils import formatdate
 
 import pytest
 
@@ -83,10 +84,34 @@ def test_a_patch_is_a_merge_patch_and_delete_says_what_becomes_of_what_is_owned(
     server.always = (200, {})
     api.patch(POD, {"a": None})
     api.delete(POD)
-    (_, _, _, headers, body), (_, _, _, _, options) = server.asked
+    api.delete(POD, owned_first=True)
+    (_, _, _, headers, body), (_, _, _, _, options), (_, _, _, _, first) = server.asked
     assert headers["Content-Type"] == "application/merge-patch+json"
     assert json.loads(body) == {"a": None}
     assert json.loads(options)["propagationPolicy"] == "Background"
+    assert json.loads(first)["propagationPolicy"] == "Foreground"
+
+
+@pytest.mark.parametrize("hours", [-1, 0, 1])
+def test_the_time_is_the_servers_whatever_becomes_of_our_clock(server, api, monkeypatch, hours):
+    def answer(handler):
+        handler.date_time_string = lambda: formatdate(told, usegmt=True)
+        handler.whole(200, {})
+
+    server.always, told = answer, time.time() + hours * 3600
+    api.get(POD)
+    monkeypatch.setattr("jobq_magic.cluster.client.time.time", lambda: told + 7200)
+    assert abs(api.now() - told) < 5
+
+
+def test_a_server_that_does_not_say_what_time_it_is_has_ours(server, api):
+    def answer(handler):
+        handler.date_time_string = lambda: "soon"
+        handler.whole(200, {})
+
+    server.always = answer
+    api.get(POD)
+    assert abs(api.now() - time.time()) < 5
 
 
 def test_what_is_gone_can_be_deleted(server, api):

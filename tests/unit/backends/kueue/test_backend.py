@@ -135,6 +135,19 @@ def test_a_key_that_cannot_be_read_for_a_moment_is_read_at_the_next_look(
     assert not backend.observe(run, 1, {}).notes
 
 
+@pytest.mark.parametrize(("finalizers", "policy"), [([], "Background"), (["audit.example.com/keep"], "Foreground")])
+def test_pods_of_a_job_that_others_keep_are_removed_before_it(
+    backend, server, submitted, monkeypatch, finalizers, policy
+):
+    run = submitted("ada")
+    backend.observe(run, 1, {})
+    monkeypatch.setattr(Following, "objects", Objects({"metadata": {"finalizers": finalizers}}))
+    server.always = (200, {})
+    backend.stop(run, 1, {}, "stopped")
+    [body] = [body for method, path, _, _, body in server.asked if method == "DELETE" and "/jobs/" in path]
+    assert json.loads(body)["propagationPolicy"] == policy
+
+
 def test_a_run_whose_time_is_over_and_that_does_not_end_is_removed_and_that_is_known(
     backend, server, submitted, monkeypatch
 ):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 
 from jobq_magic.backends.kueue import following as module
 from jobq_magic.backends.kueue.attempts import Attempts
+from jobq_magic.backends.kueue.course import Told
 from jobq_magic.backends.kueue.following import Following
 from jobq_magic.cluster.collecting.state import State
 from jobq_magic.cluster.place import Line
@@ -43,6 +46,11 @@ class Watched:
         pass
 
 
+def cluster(ahead=0.0, **more):
+    """One whose clock is ahead of ours."""
+    return SimpleNamespace(now=lambda: time.time() + ahead, **more)
+
+
 @pytest.fixture
 def run():
     return Store().open(spec={"mode": "kueue", "workers": None}, target=TARGET, name="pi")
@@ -54,7 +62,7 @@ def test_a_job_that_is_over_is_not_judged_before_its_pods_are_listed(run):
         "status": {"conditions": [{"type": "Complete", "status": "True"}]},
     }
     watched = Watched(Objects(job), current=False)
-    following = Following(SimpleNamespace(), watched, run, b"k" * 32)
+    following = Following(cluster(), watched, run, b"k" * 32)
     assert following.observe("").phase is None
     watched.current = True
     watched.call.set()
@@ -68,7 +76,7 @@ def test_who_was_overtaken_places_no_pods_and_reads_no_logs(run):
         "status": {"containerStatuses": [{"name": "main", "state": {"running": {}}}]},
     }
     watched = Watched(Objects({"metadata": {"name": f"jobq-{run.id}", "uid": "j"}}, None, (pod,)), current=True)
-    following = Following(SimpleNamespace(), watched, run, b"k" * 32)
+    following = Following(cluster(), watched, run, b"k" * 32)
     assert Lock(run.paths.lock).acquire()
     assert following.observe("") == Observation(attempt=1)
     assert not (run.folder / "pods.json").exists()
@@ -87,7 +95,7 @@ def test_where_many_runs_wait_each_of_them_looks_rarely_unless_something_is_want
 ):
     watched = Watched(Objects(None), current=True)
     watched.waiting, watched.waits = frozenset(range(others)), lambda workload: waits
-    following = Following(SimpleNamespace(), watched, run, b"k" * 32)
+    following = Following(cluster(), watched, run, b"k" * 32)
     looked = []
     following.call, following.presses = SimpleNamespace(wait=looked.append), presses
     following.wait(0.1)
@@ -130,7 +138,7 @@ def waiting(run):
 def test_a_run_that_waits_looks_seldom_where_many_do_and_nothing_is_new(run, clock, queue, many, looks):
     watched = Watched(waiting(run), current=True)
     watched.waiting, watched.waits = frozenset(range(many)), lambda workload: True
-    following = Following(SimpleNamespace(place=SimpleNamespace(namespace="team")), watched, run, b"k" * 32)
+    following = Following(cluster(place=SimpleNamespace(namespace="team")), watched, run, b"k" * 32)
     looked, wrote = [], []
     for clock.now in (1000.0 + second for second in range(looks[-1] + 1)):
         if following.observe("").phase is not None:
@@ -143,7 +151,7 @@ def test_a_run_that_waits_looks_seldom_where_many_do_and_nothing_is_new(run, clo
 def test_what_is_new_is_looked_at_in_its_turn_and_what_concerns_the_run_at_once(run, clock, queue, what):
     watched = Watched(waiting(run), current=True)
     watched.waiting, watched.waits = frozenset(range(200)), lambda workload: True
-    following = Following(SimpleNamespace(place=SimpleNamespace(namespace="team")), watched, run, b"k" * 32)
+    following = Following(cluster(place=SimpleNamespace(namespace="team")), watched, run, b"k" * 32)
     assert following.observe("").place.position == 2
     clock.now += 1
     asked = ""
@@ -171,6 +179,64 @@ def test_what_an_earlier_attempt_printed_and_nobody_read_is_told_though_the_next
     read.mkdir(parents=True, exist_ok=True)
     State(time=1.0).save(read / "collected.json")
     job = {"metadata": {"name": f"jobq-{run.id}", "uid": "j"}, "spec": {}}
-    following = Following(SimpleNamespace(), Watched(Objects(job, None, (second,)), current=True), run, b"k" * 32)
+    following = Following(cluster(), Watched(Objects(job, None, (second,)), current=True), run, b"k" * 32)
     seen = following.observe("")
     assert (seen.attempt, seen.notes) == (2, (note("last-unread", pod=first["metadata"]["name"]),))
+
+
+def deleted(ago, ahead=0.0):
+    """When something was deleted, by the clock of a cluster that is ahead of ours."""
+    return datetime.fromtimestamp(time.time() + ahead - ago, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Log:
+    """The reader of a pod, which nothing comes from."""
+
+    def __init__(self, *asked):
+        self.finished = False
+
+    def over(self):
+        self.finished = True
+
+    def told(self):
+        return Told(0, drained=self.finished)
+
+
+@pytest.mark.parametrize("ahead", [-3600, 0, 3600])
+@pytest.mark.parametrize(("ago", "left"), [(-20, False), (30, False), (90, True)])
+def test_a_pod_that_is_to_go_is_waited_for_by_the_clock_that_says_when(run, monkeypatch, ahead, ago, left):
+    monkeypatch.setattr(module, "Reader", Log)
+    pod = {
+        "metadata": {"name": f"jobq-{run.id}-x", "uid": "p", "deletionTimestamp": deleted(ago, ahead)},
+        "status": {"containerStatuses": [{"name": "main", "state": {"running": {}}}]},
+    }
+    job = {"metadata": {"name": f"jobq-{run.id}", "uid": "j"}, "spec": {}}
+    following = Following(cluster(ahead), Watched(Objects(job, None, (pod,)), current=True), run, b"k" * 32)
+    following.observe("")
+    assert [log.finished for log in following._readers.values()] == [left]
+
+
+def held(run, *pods, asked="stopped"):
+    """What is told of a run whose Job was deleted, and is kept by a finalizer that is not the cluster's."""
+    metadata = {"deletionTimestamp": deleted(5), "finalizers": ["foregroundDeletion", "audit.example.com/keep"]}
+    job = {"metadata": {"name": f"jobq-{run.id}", "uid": "j", **metadata}, "spec": {}}
+    return Following(cluster(), Watched(Objects(job, None, pods), current=True), run, b"k" * 32).observe(asked)
+
+
+@pytest.mark.parametrize(("asked", "end"), [("stopped", ("cancelled", "stopped")), ("", ("lost", "job-deleted"))])
+def test_a_job_that_others_keep_after_it_was_deleted_ends_its_run_and_they_are_named(run, asked, end):
+    seen = held(run, asked=asked)
+    assert (seen.phase, seen.reason) == end
+    assert "was deleted, and stays in the cluster" in seen.notes[-1]
+    assert seen.notes[-1].endswith("audit.example.com/keep")
+
+
+def test_it_has_not_ended_before_its_pods_have(run):
+    assert held(run, {"metadata": {"name": "x", "uid": "p"}, "spec": {}}).phase != "cancelled"
+
+
+@pytest.mark.parametrize(("ago", "ended"), [(5, False), (90, True)])
+def test_a_pod_that_never_began_and_that_others_keep_is_not_waited_for_for_ever(run, ago, ended):
+    kept = {"deletionTimestamp": deleted(ago), "finalizers": ["audit.example.com/keep"]}
+    seen = held(run, {"metadata": {"name": "x", "uid": "p", **kept}, "status": {"phase": "Pending"}})
+    assert (seen.phase == "cancelled") is ended

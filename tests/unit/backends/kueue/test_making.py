@@ -41,7 +41,7 @@ class Api:
         self.objects[kind] = body
         return body
 
-    def delete(self, path):
+    def delete(self, path, *, owned_first=False):
         self.deleted.append(path.split("/")[-2])
 
 
