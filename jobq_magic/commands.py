@@ -231,6 +231,11 @@ class Result:
     error: str = ""
     """The traceback."""
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing of it to be shown."""
+        return not (self.value or self.names or self.changed or self.skipped or self.error)
+
 
 def result(store: Store, run: Run) -> Result:
     """What a run left. Its signature is checked; nothing is unpickled.

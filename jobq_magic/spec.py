@@ -188,7 +188,7 @@ class JobSpec(BaseModel):
         dict[str, str | None], _reader(readers.label), Option("course", "KEY=VALUE", many="repeat", notebook=True)
     ] = Field(default_factory=dict, description="label of the run")
     timeout: Annotated[float | int | None, _reader(quantities.seconds), Option("course", "TIME")] = Field(
-        None, description="the longest that the cell may run: 90s, 5m, 2h, 1d"
+        None, description="the longest that the cell may run: 90s, 5m, 2h, 1d; a number alone is seconds"
     )
     max_wait: Annotated[float | int | None, _reader(quantities.seconds), Option("course", "TIME")] = Field(
         None, description="the longest that it may wait, in the queue and for its pods, before it is given up: 30m, 2h"
@@ -206,7 +206,7 @@ class JobSpec(BaseModel):
         False, description="run the cell inside the kernel, with breakpoints"
     )
     dry_run: Annotated[_Flag, Option("course", setting=False, notebook=True)] = Field(
-        False, description="say what would travel, and do nothing"
+        False, description="say what would travel, and where to, and do nothing"
     )
     require_clean: Annotated[_Flag, Option("course")] = Field(
         False, description="refuse where the notebook's state is not what running it from the top would give"

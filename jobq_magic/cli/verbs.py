@@ -199,6 +199,8 @@ def _result(parser: commands.Parser) -> Verb:
         else:
             if left.phase is not Phase.SUCCEEDED:
                 print(f"{run.id}: {left.sentence}")
+            elif left.empty:
+                print(f"{run.id} left no values")
             if left.value:
                 print(_plain(left.value))
             rows = [(name, size(count), "") for name, count in left.names.items()]

@@ -237,6 +237,8 @@ def result(session: Session, words: Sequence[str]) -> Any:
         print(text.columns(("name", "size", ""), rows))
     for line in unreturned(told.skipped):
         print(line)
+    if told.phase is Phase.SUCCEEDED and told.empty:
+        print(f"{run.id} left no values")
     return session.result(run)
 
 

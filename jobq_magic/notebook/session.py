@@ -28,6 +28,7 @@ from jobq_magic.notebook.nameerrors import explain_name_errors
 from jobq_magic.notebook.publisher import Watched
 from jobq_magic.notebook.shown import Shown
 from jobq_magic.notebook.tracebacks import drawable
+from jobq_magic.render.account import goes
 from jobq_magic.results.decode import Outcome
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
@@ -314,6 +315,8 @@ class Session:
             account = pipeline.explain(resolved, source, Path(folder), dry=True).account
         if not frontend.interactive(self.shell):  # what stands in a notebook is the same at every execution
             account = replace(account, seconds=0.0, digest="")
+        if resolved.spec.mode != "local":
+            account = replace(account, notes=(goes(resolved.spec, resolved.target["where"]), *account.notes))
         from jobq_magic.notebook import looking
 
         return looking.shown(self, looking.Explained(account))

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from jobq_magic.bundle import Account, Requirement, Traveller
+from jobq_magic.figures import asked
+from jobq_magic.quantities import amount
 from jobq_magic.render import text
 from jobq_magic.render.safe import html as safe
 from jobq_magic.render.safe import one_line
 from jobq_magic.render.style import STYLE
+from jobq_magic.spec import JobSpec
 from jobq_magic.words import duration, size
 
-__all__ = ["explained", "explained_html", "folded", "shipped", "table"]
+__all__ = ["explained", "explained_html", "folded", "goes", "shipped", "table"]
 
 _HEADS = ("name", "kind", "size", "from", "needed by", "digest")
 _PACKAGES = ("package", "version", "installed from", "needed by")
@@ -48,6 +51,20 @@ def folded(account: Account | None) -> str:
     if account is None or not (account.travellers or account.requirements or account.stayed):
         return ""
     return f"<details><summary>What travelled: {safe(shipped(account))}</summary>{_tables(account)}</details>"
+
+
+def goes(spec: JobSpec, where: str) -> str:
+    """Where a cell would go, and what it would ask for there: `queue main: 2 workers, each with 4 cpus`."""
+    resources = {"cpu": spec.cpus, "memory": spec.memory and amount(spec.memory), "/gpu": spec.gpus}
+    each = {resource: count for resource, count in resources.items() if count}
+    parts = ", ".join(asked(resource, count) for resource, count in each.items())
+    count = spec.workers or 1
+    told = f"It would go to {where}"
+    if count > 1:
+        told += f": {count} workers" + (f", each with {parts}" if parts else "")
+        together = ", ".join(asked(resource, much * count) for resource, much in each.items())
+        return told + (f"; {together} in all" if parts else "")
+    return told + (f", and ask for {parts}" if parts else ", and get what that gives to who asks for nothing")
 
 
 def shipped(account: Account) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.notebooks.conftest import folders
 
 MADE = {
     "an array": "import numpy as np\nx = np.arange(500_000.0)",
@@ -53,7 +54,7 @@ def test_what_the_next_cell_changes_leaves_the_first_run_as_it_was(headless, env
 
 def test_a_dry_run_says_what_would_travel_and_does_nothing(headless, environment):
     headless.run("import math\nfactor = 2\ndef area(r):\n    return factor * math.pi * r * r")
-    before = len(os.listdir(Path(environment["JOBQ_HOME"], "runs")))
+    before = folders(environment)
     reply = headless.run("%%jobq --dry-run\nd = area(1)")
     (told,) = [display["text/plain"] for display in reply.displays] or [reply.value]
     rows = {
@@ -63,8 +64,14 @@ def test_a_dry_run_says_what_would_travel_and_does_nothing(headless, environment
     assert "cell → area" in rows["factor"]
     assert "import" in rows["math"]
     assert "captured in" not in told, "nobody is in front: the same text at every execution"
-    assert len(os.listdir(Path(environment["JOBQ_HOME"], "runs"))) == before
+    assert folders(environment) == before
     assert headless.run("'d' in globals()").value == "False"
+
+
+def test_a_dry_run_says_where_the_cell_would_go_and_what_it_would_ask_for(headless):
+    reply = headless.run("%%jobq --dry-run --mode ray --workers 2 --cpus 0.5\n1")
+    (told,) = [display["text/plain"] for display in reply.displays]
+    assert "It would go to Ray on this machine: 2 workers, each with 0.5 cpus; 1 cpu in all" in told
 
 
 def test_after_a_run_all_faces_tell_the_same(headless, environment):

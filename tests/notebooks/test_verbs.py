@@ -123,6 +123,13 @@ def test_following_a_log_finds_lines_as_they_come(attended):
     assert reply.stdout == "step 1\nstep 10\nstep 11\n"
 
 
+def test_a_run_that_left_nothing_is_told_so(headless):
+    headless.run("%%jobq --name nothing\npass")
+    reply = headless.run("%jobq result nothing")
+    assert reply.stdout.endswith(" left no values\n")
+    assert reply.value is None
+
+
 def test_a_result_is_the_value_and_what_else_there_is(headless):
     headless.run("lst = []")
     headless.run("%%jobq --name left\nx = 5\nlst.append(1)\nlock = __import__('threading').Lock()\nx + 1")

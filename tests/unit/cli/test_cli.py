@@ -219,6 +219,11 @@ def test_prune_removes_nothing_for_a_slip(jobq, submit, store, slip):
     assert store.list() == [run]
 
 
+def test_of_a_run_that_left_nothing_that_is_said(jobq, submit):
+    run = submit("pass")
+    assert jobq("result", run.id).stdout == f"{run.id} left no values\n"
+
+
 def test_a_result_that_is_gone_is_not_an_empty_one(jobq, submit):
     run = submit(HELLO, outs=["x"])
     run.paths.attempt(1).result.unlink()

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from jobq_magic.bundle import Account, Requirement, Stayed, Traveller
-from jobq_magic.render.account import explained, explained_html, folded, shipped
+from jobq_magic.render.account import explained, explained_html, folded, goes, shipped
 from jobq_magic.render.style import STYLE
+from jobq_magic.spec import JobSpec
 from tests.support import golden
 
 ACCOUNT = Account(
@@ -34,6 +35,22 @@ def test_what_travels_is_told_with_reason_cell_size_and_digest_and_what_stays_wi
 def test_a_cell_that_needs_nothing_says_so():
     assert explained(Account()).startswith("Nothing but the cell itself\n")
     assert folded(Account()) == folded(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({}, ", and get what that gives to who asks for nothing"),
+        ({"cpus": "500m", "memory": "8Gi"}, ", and ask for 0.5 cpus, 8Gi of memory"),
+        ({"workers": 3, "cpus": 4, "gpus": 1}, ": 3 workers, each with 4 cpus, 1 GPU; 12 cpus, 3 GPUs in all"),
+        ({"workers": 2}, ": 2 workers"),
+    ],
+)
+def test_where_a_cell_would_go_is_told_with_what_it_would_ask_for(asked, told):
+    assert (
+        goes(JobSpec(mode="kueue", **asked), "queue main of team-blue")
+        == f"It would go to queue main of team-blue{told}"
+    )
 
 
 def test_a_card_folds_it_away_under_how_much_it_is():
