@@ -328,6 +328,10 @@ _ENDS: Mapping[str, tuple[str, str]] = {
         "It is to end, and goes on: the cluster does not let us delete its Job: {said}",
         "Ask who runs the cluster for the roles of deploy/rbac, or to delete the Job; it is tried again by itself",
     ),
+    "stop-silent": (
+        "It is to end, and there is no word from the cluster: {error}",
+        "It is stopped when the cluster answers; until then it may go on",
+    ),
     "out-of-reach": ("The cluster does not tell of its job any more: {error}", "Ask who runs the cluster for access"),
     "job-failed": ("The cluster gave it up: {why}", "The log shows what it printed last"),
     "pod-failed": ("Its process failed, and the cluster does not say why", "The log shows what it printed last"),

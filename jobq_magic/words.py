@@ -174,7 +174,7 @@ def say(snapshot: Snapshot) -> Words:
     """The sentence and the advice for where a run stands; of several workers the one that failed is named."""
     words = REASONS.get(snapshot.reason)
     # A reason tells the end, which is not there yet, unless it tells why it does not come.
-    if words is None or (snapshot.phase is Phase.STOPPING and snapshot.reason != "stop-refused"):
+    if words is None or (snapshot.phase is Phase.STOPPING and snapshot.reason not in ("stop-refused", "stop-silent")):
         words = PHASES[snapshot.phase]
     facts = _Facts(snapshot.facts, run=snapshot.run)
     rank = snapshot.facts.get("rank") if snapshot.phase is Phase.FAILED else None

@@ -12,6 +12,7 @@ from jobq_magic.protocols import Observation
 from jobq_magic.runs.store import Store
 from jobq_magic.runtime import wire
 from jobq_magic.snapshot import PlaceTold
+from jobq_magic.words import say
 
 
 @pytest.fixture
@@ -125,3 +126,17 @@ def test_what_was_seen_is_past_though_the_clock_of_its_place_is_ahead(waiting):
     store, run = waiting
     noting.record(store, run, Observation("running", at=time.time() + 3600), {})
     assert store.snapshot(run).times[-1].at <= time.time()
+
+
+def test_a_stop_that_waits_for_the_cluster_is_told_so_until_it_answers(waiting):
+    store, run = waiting
+    noting.record(store, run, Observation("running"), {})
+    store.append(run, phase="stopping", reason="stopped")
+    noting.record(store, run, Observation("stopping", "stop-silent", {"error": "It does not answer"}), {})
+    assert (
+        say(store.snapshot(run)).sentence == "It is to end, and there is no word from the cluster: It does not answer"
+    )
+    noting.record(store, run, Observation("stopping", "stopped"), {})
+    assert "cluster" not in say(store.snapshot(run)).sentence
+    noting.record(store, run, Observation("cancelled", "stopped"), {})
+    assert say(store.snapshot(run)).sentence == "Stopped on request"

@@ -140,7 +140,7 @@ class KueueBackend:
             seen = known.place.told(known.following.observe(asked))
         except OSError as error:  # the disk of the store, most likely: what is not written now is read again
             return Observation(notes=(note("unwritten", error=error),))
-        seen = known.silence.told(seen, known.place.watches)
+        seen = known.silence.told(seen, known.place.watches, asked if asked in _WISHES else "")
         if seen.reason == "log-lost":
             self._unread.add(run.id)
         return known.told(seen, asked)

@@ -49,6 +49,22 @@ def test_when_the_cluster_speaks_again_what_was_told_before_is():
     assert silence.told(NOTHING, watches) == NOTHING
 
 
+def test_who_is_asked_to_end_meanwhile_is_told_that_this_waits_for_the_cluster():
+    silence, watches = Silence(), Watching()
+    silence.told(RUNNING, watches)
+    watches.seconds = 30.0
+    for _ in range(2):
+        told = silence.told(NOTHING, watches, "stopped")
+        assert (told.phase, told.reason) == ("stopping", "stop-silent")
+        assert told.facts == {"error": "The cluster cannot be reached"}
+    watches.seconds = 0.0
+    told = silence.told(RUNNING, watches, "stopped")
+    assert (told.phase, told.reason, told.facts) == ("stopping", "stopped", {})
+    assert silence.told(NOTHING, watches, "stopped") == NOTHING
+    end = Observation("cancelled", "stopped", attempt=1)
+    assert silence.told(end, watches, "stopped") == end
+
+
 def test_an_end_is_told_whoever_is_silent():
     silence, watches = Silence(), Watching(60.0)
     end = Observation("succeeded", attempt=1)
