@@ -102,10 +102,11 @@ def of_store(target: Mapping[str, Any], others: Sequence[Requirement]) -> tuple[
 def _unfit(target: Mapping[str, Any], wanted: Sequence[Requirement], error: CaptureError) -> CaptureError:
     store = store_of(target)
     names = " and ".join(one.name for one in wanted)
+    what = "which" if names == needs(store) else f"and {names}"
     return CaptureError(
         "store-packages",
-        f"The store {shown(store)} needs {needs(store)}, and {names} cannot go with what is installed here",
-        why=error.what,
+        f"The store {shown(store)} needs {needs(store)}, {what} cannot go with what is installed here",
+        why=error.what[:1].upper() + error.what[1:],
         do=f"Install {names} here, so that all versions agree, or keep results on a claim: --store pvc://CLAIM/FOLDER",
     )
 

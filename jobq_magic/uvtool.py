@@ -38,8 +38,11 @@ def reason(told: str, secrets: frozenset[str]) -> str:
     text = redacted(re.sub(r"\s+", " ", " ".join(lines)), secrets)
     text = text.removeprefix("No solution found when resolving dependencies").replace(" cause: ", ": ")
     text = text.lstrip(": ").removeprefix("cause: ")
-    if len(text) > _LONGEST:  # a proof in many steps, whose first names what does not go together
-        text = text.removeprefix("Because ").partition(", we can conclude")[0]
+    if len(text) > _LONGEST:
+        # A proof in many steps: one after which something cannot be used, else the first, names what does not fit.
+        steps = re.split(r"[.)] (?=(?:And b|B)ecause )", text)
+        step = next((one for one in steps if one.endswith(" cannot be used")), steps[0])
+        text = re.sub(r"^(?:And b|B)ecause ", "", step).partition(", we can conclude")[0]
     if len(text) > _LONGEST:
         text = text[: text.rfind(" ", 0, _LONGEST)] + " …"
     return text.rstrip(".") or "uv says no reason"

@@ -315,6 +315,20 @@ def test_of_a_long_proof_that_nothing_fits_the_first_step_is_told():
     assert uvtool.reason(told, frozenset()) == "a==1 depends on b==1 and a>=1 depends on b==0"
 
 
+def test_of_a_long_proof_the_step_is_told_after_which_something_cannot_be_used():
+    so = ", we can conclude that"
+    steps = [
+        f"Because s3fs==0 depends on fsspec==0{so} it does.",
+        *(f"And because s3fs=={n} depends on fsspec=={n}{so} it does." for n in range(1, 9)),
+        f"And because s3fs==9 depends on fsspec==9{so} it does. (1)",
+        "",
+        f"Because aiobotocore depends on python-dateutil<3 and python-dateutil==4{so} aiobotocore cannot be used.",
+        f"And because we know from (1) that you require s3fs{so} your requirements are unsatisfiable.",
+    ]
+    told = "error: No solution found when resolving dependencies\n  cause: " + "\n         ".join(steps)
+    assert uvtool.reason(told, frozenset()) == "aiobotocore depends on python-dateutil<3 and python-dateutil==4"
+
+
 def test_without_a_network_nothing_is_made_up(cache, monkeypatch):
     monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://me:{PASSWORD}@127.0.0.1:9/simple")
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
