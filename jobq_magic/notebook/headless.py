@@ -19,7 +19,7 @@ from jobq_magic.render import content, html, text
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
 from jobq_magic.runs.tail import Tail
-from jobq_magic.snapshot import Phase, Snapshot
+from jobq_magic.snapshot import FINAL, Phase, Snapshot
 from jobq_magic.words import say
 
 __all__ = ["Teller", "wait_headless"]
@@ -31,7 +31,8 @@ _SAME = 60.0
 """Seconds between two lines of one phase: a position in a queue may change all the time."""
 _GUARD = 'read -r over || [ -e "$1" ] || { printf interrupted > "$1.guard" && mv "$1.guard" "$1"; }'
 """Its standard input ends with whoever holds the other end; a line says that all is well."""
-_WAITS = (Phase.BUILDING, Phase.SUBMITTING, Phase.QUEUED, Phase.STARTING, Phase.PAUSED)
+_WAITS = frozenset({Phase.BUILDING, Phase.SUBMITTING, Phase.QUEUED, Phase.STARTING, Phase.PAUSED})
+_TOLD = _WAITS | {Phase.RUNNING} | FINAL
 
 
 def wait_headless(store: Store, run: Run) -> Snapshot:
@@ -86,7 +87,7 @@ class Teller:
         if phase is self._phase:
             if why == self._told or now - self._at < _SAME:
                 return ""
-        elif self._phase is None and phase not in _WAITS:
+        elif phase not in (_WAITS if self._phase is None else _TOLD):
             return ""
         self._phase, self._told, self._at = phase, why, now
         return "\n".join([text.status(snapshot, now=now), *([f"  {why}"] if why else [])])

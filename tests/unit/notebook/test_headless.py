@@ -46,6 +46,7 @@ def test_the_same_is_said_once_and_another_reason_of_the_same_phase_a_minute_lat
 def test_of_what_has_waited_its_beginning_and_its_end_are_told_in_a_line_each(tell):
     tell(seen(Phase.QUEUED), now=0.0)
     assert tell(seen(Phase.RUNNING), now=60.0) == "● running  fit-1  queue ci  1:00"
+    assert not tell(seen(Phase.COLLECTING), now=119.0)
     assert tell(seen(Phase.SUCCEEDED), now=120.0).count("\n") == 0
 
 
