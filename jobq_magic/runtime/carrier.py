@@ -15,7 +15,7 @@ from collections import deque
 
 from .frames import PIECE, Writer
 from .growing import Growing, Replaced
-from .wire import PROTOCOL
+from .wire import PROTOCOL, seal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ _WAIT = 0.05
 _SILENCE = 10.0
 _OFTEN = 1.0
 _MOST = 4 << 20
+_LONG = 1 << 16
+"""Characters of a text within a result that is too large for a log: what is longer is cut."""
 
 
 def nowhere(_: Job, __: Callable[[], object]) -> bool:
@@ -64,6 +66,7 @@ class Carrier:
     def __init__(self, job: Job, key: bytes, file: int, *, keep: Keep = nowhere, **began: object) -> None:
         os.set_blocking(file, False)
         self._job = job
+        self._key = key
         self._keep = keep
         self._is_kept: bool | None = None
         self._writer = Writer(key)
@@ -232,6 +235,8 @@ class Carrier:
             told = {"sizes": sizes, "kept": self._kept()}
             self._parted("put", {"to": "beyond.json"}, json.dumps(told).encode())
         if len(result) > _MOST:
+            result = b"" if self._kept() else seal(_short(json.loads(result.partition(b"\n")[0])), self._key)
+        if not 0 < len(result) <= _MOST:
             return False
         self._parted("put", {"to": "result.json"}, result)
         return True
@@ -370,6 +375,25 @@ def _place(result: bytes) -> Callable[[str], int]:
     groups = json.loads(result.partition(b"\n")[0]).get("groups", [])
     order = {f"values/{group}": number for number, group in enumerate(groups)}
     return lambda name: order.get(name, len(order))
+
+
+def _short(result: dict[str, Any]) -> dict[str, Any]:
+    """A result without what is long to look at, so that its values come all the same."""
+    if result["value"] is not None:
+        bundle = result["value"]["bundle"]
+        fits = {mime: made for mime, made in bundle.items() if mime == "text/plain" or len(json.dumps(made)) <= _LONG}
+        result = {**result, "value": {**result["value"], "bundle": fits}}
+    return _cut(result)  # type: ignore[no-any-return]  # it is what it was
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _cut(held) for name, held in value.items()}
+    if isinstance(value, list):
+        return [_cut(held) for held in value]
+    if isinstance(value, str) and len(value) > _LONG:
+        return f"{value[:_LONG]}\n[{len(value) - _LONG} characters more do not come back from a cluster]"
+    return value
 
 
 def _too_large(size: int) -> bytes:

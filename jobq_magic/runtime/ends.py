@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 OUT_OF_MEMORY = frozenset({"out-of-memory", "machine-out-of-memory"})
 """The reasons that say that the kernel ended the job, since memory was out: over a limit, or all of it."""
+_LINE = 1000
+"""Characters of an exception's message in a sentence; the whole is in the result."""
 
 
 def asked(job: Job) -> str:
@@ -63,6 +65,7 @@ def ending(job: Job, status: int | None, cause: str, short: dict[str, Any] | Non
             return {"phase": "succeeded", "result": "ready"}
         error = result["error"]
         line = next(iter(str(error["message"]).splitlines()), "")
+        line = line if len(line) <= _LINE else f"{line[:_LINE]}…"
         return {
             "phase": "failed",
             "reason": "exception",
