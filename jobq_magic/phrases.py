@@ -325,7 +325,7 @@ _STARTING: Mapping[str, tuple[str, str]] = {
 _ENDS: Mapping[str, tuple[str, str]] = {
     "job-deleted": ("Its job was deleted on the cluster by somebody else", _AGAIN),
     "stop-refused": (
-        "It is to end, and goes on: the cluster does not let us delete its Job: {said}",
+        "It is to end, and goes on: {error}",
         "Ask who runs the cluster for the roles of deploy/rbac, or to delete the Job; it is tried again by itself",
     ),
     "stop-silent": (

@@ -24,6 +24,7 @@ __all__ = [
     "binary",
     "clock",
     "duration",
+    "lasted",
     "layers",
     "ongoing",
     "reason",
@@ -58,6 +59,8 @@ ICONS: Mapping[Phase, str] = {
     Phase.CANCELLED: "■",
     Phase.LOST: "?",
 }
+
+_STARTED = (Phase.RUNNING, Phase.COLLECTING, Phase.SUCCEEDED)
 
 SPENT: Mapping[Phase, str] = {
     Phase.CAPTURING: "captured",
@@ -214,6 +217,11 @@ class _Facts(dict[str, Any]):
 
     def __missing__(self, key: str) -> str:
         return f"(no {key} known)"
+
+
+def lasted(phase: Phase, after: Phase) -> str:
+    """What stands before the time that a phase took: not `started` of what never was."""
+    return SPENT.get(phase, phase) if phase is not Phase.STARTING or after in _STARTED else phase
 
 
 def duration(seconds: float) -> str:

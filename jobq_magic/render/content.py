@@ -16,7 +16,7 @@ from jobq_magic.render.card import Card
 from jobq_magic.render.console import Line, plain, screen
 from jobq_magic.render.safe import one_line, short
 from jobq_magic.snapshot import Phase, Progress, Snapshot
-from jobq_magic.words import SPENT, about, duration, layers, ongoing, say, size, some, unreturned
+from jobq_magic.words import SPENT, about, duration, lasted, layers, ongoing, say, size, some, unreturned
 
 __all__ = [
     "Content",
@@ -92,7 +92,7 @@ def spans(snapshot: Snapshot, now: float | None = None) -> Iterator[Span]:
     """What took how long, and with `now` what goes on. A phase that came twice is told once."""
     took: dict[str, float] = {}
     for before, after in zip(snapshot.times, snapshot.times[1:], strict=False):
-        word = SPENT.get(before.phase, before.phase)
+        word = lasted(before.phase, after.phase)
         took[word] = took.get(word, 0) + max(0, after.at - before.at)
     yield from (Span(word, time) for word, time in took.items())
     if now is not None and snapshot.times and not snapshot.final:

@@ -32,7 +32,7 @@ html[data-theme=dark] .jq,html[theme=dark] .jq{color-scheme:dark}
 html:not([data-theme],[theme]) body:not([data-jp-theme-light],[data-vscode-theme-kind]) .jq{color-scheme:dark}}
 .jq-running,.jq-collecting{--c:var(--jq-blue)}
 .jq-queued,.jq-starting,.jq-paused,.jq-stopping{--c:var(--jq-amber)}
-.jq-succeeded{--c:var(--jq-green)}.jq-failed,.jq-lost{--c:var(--jq-red)}
+.jq-cancelled{--c:var(--jq-mut)}.jq-succeeded{--c:var(--jq-green)}.jq-failed,.jq-lost{--c:var(--jq-red)}
 .jq-head{container-type:inline-size;display:flex;gap:10px;padding:8px 12px;align-items:baseline}
 .jq-who{display:flex;flex-wrap:wrap;gap:0 10px;flex:1;min-width:0}
 .jq-who a{margin-left:auto}@container(max-width:560px){.jq-who a{margin-left:0}}

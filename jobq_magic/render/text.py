@@ -12,7 +12,7 @@ from jobq_magic.render.bars import Bar
 from jobq_magic.render.card import Card
 from jobq_magic.render.safe import link, one_line
 from jobq_magic.snapshot import Phase, Progress, Snapshot
-from jobq_magic.words import ICONS, SPENT, ago, duration, layers, say, size, some
+from jobq_magic.words import ICONS, ago, duration, lasted, layers, say, size, some
 
 __all__ = [
     "CLUSTER_COLUMNS",
@@ -142,7 +142,7 @@ def place(snapshot: Snapshot) -> str:
 def spent(snapshot: Snapshot) -> list[tuple[str, str]]:
     """What took how long, phase by phase: `("captured", "12 ms")`."""
     spans = zip(snapshot.times, snapshot.times[1:], strict=False)
-    return [(SPENT[before.phase], duration(max(0, after.at - before.at))) for before, after in spans]
+    return [(lasted(before.phase, after.phase), duration(max(0, after.at - before.at))) for before, after in spans]
 
 
 def row(snapshot: Snapshot, *, now: float) -> tuple[str, ...]:

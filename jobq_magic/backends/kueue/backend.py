@@ -59,9 +59,10 @@ class _Known:
             return seen
         held = self.following.held
         if not held and asked in _WISHES and seen.phase not in FINAL:
-            return replace(seen, phase="stopping", reason="stop-refused", facts={"said": self.refused.what})
+            return replace(seen, phase="stopping", reason="stop-refused", facts={"error": self.refused.what})
         code = "stop-held" if held else "stop-refused"
-        return replace(seen, notes=(*seen.notes, note(code, error=". ".join(self.refused.lines()))))
+        told = ". ".join(filter(None, (self.refused.what, self.refused.do)))
+        return replace(seen, notes=(*seen.notes, note(code, error=told)))
 
 
 class KueueBackend:

@@ -85,7 +85,7 @@ def test_a_stop_that_is_refused_is_told_and_done_when_the_right_is_back(place, w
     rights.to_delete_jobs_are_taken(to_pause=True)
     place.store.request_stop(cell.run)
     cell.reaches("stopping", "stop-refused")
-    assert "It is to end, and goes on: the cluster does not let us delete its Job: We may not delete jobs" in told(cell)
+    assert "It is to end, and goes on: We may not delete jobs" in told(cell)
     assert "Ask who runs the cluster for the roles of deploy/rbac" in told(cell)
     assert jobs() == [cell.job]
     rights.are_back()

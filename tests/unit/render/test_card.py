@@ -675,3 +675,13 @@ def test_a_pace_that_is_too_slow_to_be_counted_is_not_told():
     slow = Progress("rows", 5e-324, 3.5)
     hardly = replace(RUNNING, progress=(slow,))
     assert content.read(Card(hardly, NOW)).bars[0].rate == ""
+
+
+def test_what_never_started_is_not_said_to_have_started():
+    def times(*phases: Phase) -> list[str]:
+        told = replace(RUNNING, phase=phases[-1], times=tuple(PhaseTime(one, at) for at, one in enumerate(phases)))
+        assert [what for what, _ in text.spent(told)] == [span.word for span in content.spans(told)]
+        return [span.word for span in content.spans(told)]
+
+    assert times(Phase.QUEUED, Phase.STARTING, Phase.STOPPING, Phase.CANCELLED) == ["queued", "starting", "stopped"]
+    assert times(Phase.QUEUED, Phase.STARTING, Phase.RUNNING, Phase.FAILED) == ["queued", "started", "ran"]

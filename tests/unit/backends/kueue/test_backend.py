@@ -194,7 +194,7 @@ def test_a_stop_that_the_cluster_refuses_is_told_with_who_can_help_and_tried_aga
         assert deletions(server) == tries
         seen = backend.observe(kept, 1, {})
         assert (seen.phase, seen.reason, seen.notes) == ("stopping", "stop-refused", ())
-        assert seen.facts["said"].startswith("We may not delete jobs.batch")
+        assert seen.facts["error"].startswith("We may not delete jobs.batch")
     assert backend.settle(kept, {"job": "x"})  # nobody asks for a minute for what is refused
     server.refused.clear()
     server.always = (200, {})
