@@ -70,9 +70,8 @@ class Teller:
 
     def __init__(self) -> None:
         self._next = time.monotonic() + _LOOK
-        self._phase: Phase | None = None
-        self._told = ""
         self._at = float("-inf")
+        self._last: Snapshot | None = None
 
     def due(self, now: float) -> bool:
         """Whether it is time for another look."""
@@ -83,14 +82,20 @@ class Teller:
 
     def __call__(self, snapshot: Snapshot, *, now: float) -> str:
         """What is to be told now; "" where nothing waits, or nothing is new."""
-        phase, why = snapshot.phase, _why(snapshot)
-        if phase is self._phase:
-            if why == self._told or now - self._at < _SAME:
+        last = self._last
+        if last is None or snapshot.phase is not last.phase:
+            if snapshot.phase not in (_WAITS if last is None else _TOLD):
                 return ""
-        elif phase not in (_WAITS if self._phase is None else _TOLD):
-            return ""
-        self._phase, self._told, self._at = phase, why, now
-        return "\n".join([text.status(snapshot, now=now), *([f"  {why}"] if why else [])])
+        elif (last.reason or not snapshot.reason) and (now - self._at < _SAME or _drawn(snapshot) == _drawn(last)):
+            return ""  # but a first reason is told at once
+        self._last, self._at = snapshot, now
+        return _drawn(snapshot, now=now)
+
+
+def _drawn(snapshot: Snapshot, *, now: float | None = None) -> str:
+    """Where it stands, and below it why it waits and what would help; where no time is given, without it."""
+    line = text.status(snapshot, now=snapshot.created if now is None else now)
+    return "\n".join([line, *([f"  {why}"] if (why := _why(snapshot)) else [])])
 
 
 def _why(snapshot: Snapshot) -> str:

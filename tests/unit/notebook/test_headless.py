@@ -35,12 +35,13 @@ def test_what_waits_says_where_why_and_what_would_help(tell):
     assert second.endswith(".")
 
 
-def test_the_same_is_said_once_and_another_reason_of_the_same_phase_a_minute_later(tell):
-    assert tell(seen(Phase.QUEUED), now=0.0)
-    assert not tell(seen(Phase.QUEUED), now=600.0)
-    assert tell(seen(Phase.STARTING), now=601.0)
-    assert not tell(seen(Phase.STARTING, "pulling"), now=602.0)
-    assert tell(seen(Phase.STARTING, "pulling"), now=661.0)
+def test_the_same_is_said_once_a_reason_at_once_and_another_one_of_the_same_phase_a_minute_later(tell):
+    assert tell(seen(Phase.STARTING), now=0.0)
+    assert not tell(seen(Phase.STARTING), now=600.0)
+    assert tell(seen(Phase.STARTING, "pulling"), now=601.0)
+    assert not tell(seen(Phase.STARTING, "image-missing"), now=602.0)
+    assert tell(seen(Phase.STARTING, "image-missing"), now=661.0)
+    assert not tell(seen(Phase.STARTING, "image-missing"), now=900.0)
 
 
 def test_of_what_has_waited_its_beginning_and_its_end_are_told_in_a_line_each(tell):
