@@ -264,7 +264,7 @@ class KueueBackend:
             with self._lock:  # nobody ends the watches between here and when they are joined
                 place = Elsewhere(self._watch(api), run, lambda cluster: self._reached(run, cluster), self._lock)
                 known = self._runs[run.id] = _Known(Following(api, place, run, key), place)
-            self._wishes.join(run.id, run.folder, known.following.call)
+            self._wishes.join(run.id, run.paths, known.following.call)
         return known
 
     def leave(self, run: Run) -> None:

@@ -1,7 +1,8 @@
 """What people want of runs (that they end, pause, go on), found by one look at all of them.
 
-A wish is a file in the folder of the run, written by any process on any host, so nobody calls us. A folder in which a
-file was made has a new time: one thread asks for that, and who follows the run need not look before it is called.
+A wish is a file in the folder of the run, written by any process on any host, so nobody calls us: one thread looks at
+those files, and who follows the run need not look before it is called. The time of the folder would not do: a second
+wish within a tick of its file system leaves that as it was.
 """
 
 from __future__ import annotations
@@ -10,26 +11,30 @@ import threading
 import time
 from pathlib import Path
 
+from jobq_magic.run import RunPaths
+
 __all__ = ["Wishes"]
+
+_Seen = tuple[tuple[int, int], tuple[int, int]]
 
 _LOOK, _EACH = 0.1, 0.002
 """Seconds between two looks, and for each of many runs: one every 0.4 s at two hundred of them."""
 
 
 class Wishes:
-    """Calls whoever follows a run when something was put into its folder."""
+    """Calls whoever follows a run when something else is wanted of it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._joined: dict[str, tuple[Path, threading.Event]] = {}
-        self._times: dict[str, int] = {}
+        self._joined: dict[str, tuple[RunPaths, threading.Event]] = {}
+        self._seen: dict[str, _Seen] = {}
         self._looks = False
 
-    def join(self, identity: str, folder: Path, call: threading.Event) -> None:
-        """Has `call` set whenever something is put into the folder of a run; what is there already is the caller's."""
+    def join(self, identity: str, paths: RunPaths, call: threading.Event) -> None:
+        """Has `call` set whenever something else is wanted of a run; what is wanted already is the caller's."""
         with self._lock:
-            self._joined[identity] = folder, call
-            self._times[identity] = _time(folder)
+            self._joined[identity] = paths, call
+            self._seen[identity] = _seen(paths)
             if not self._looks:
                 self._looks = True
                 threading.Thread(target=self._run, name="jobq-wishes", daemon=True).start()
@@ -38,18 +43,18 @@ class Wishes:
         """Nobody follows it any more."""
         with self._lock:
             self._joined.pop(identity, None)
-            self._times.pop(identity, None)
+            self._seen.pop(identity, None)
 
     def look(self) -> None:
         """Looks once at each run."""
         with self._lock:
             joined = list(self._joined.items())
-        for identity, (folder, call) in joined:
-            if (now := _time(folder)) != self._times.get(identity):
+        for identity, (paths, call) in joined:
+            if (now := _seen(paths)) != self._seen.get(identity):
                 call.set()
                 with self._lock:
-                    if identity in self._times:
-                        self._times[identity] = now
+                    if identity in self._seen:
+                        self._seen[identity] = now
 
     def _run(self) -> None:
         while True:
@@ -62,8 +67,14 @@ class Wishes:
             self.look()
 
 
-def _time(folder: Path) -> int:
+def _seen(paths: RunPaths) -> _Seen:
+    return _which(paths.stop), _which(paths.pause)
+
+
+def _which(path: Path) -> tuple[int, int]:
+    """What tells a file from that which was there before: it is replaced, never written again."""
     try:
-        return folder.stat().st_mtime_ns
+        status = path.stat()
     except OSError:
-        return 0
+        return 0, 0
+    return status.st_ino, status.st_mtime_ns
