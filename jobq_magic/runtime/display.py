@@ -58,18 +58,6 @@ def bundle(value: object) -> tuple[dict[str, Any], dict[str, Any]]:
     return {mime: _jsonable(made) for mime, made in data.items()}, metadata
 
 
-def fitting(data: dict[str, Any], most: int) -> dict[str, Any]:
-    """Of a bundle what has room, the smallest first; a text that has none is told by its size."""
-    import json
-
-    kept: dict[str, Any] = {}
-    for size, mime in sorted((len(json.dumps(made)), mime) for mime, made in data.items()):
-        if size <= most:
-            kept[mime], most = data[mime], most - size
-    text = data.get("text/plain", "")
-    return {"text/plain": f"(a text of {len(text):,} characters, which is too long to be shown here)", **kept}
-
-
 def _jsonable(made: Any) -> Any:
     """What a representation holds, as JSON can hold it: bytes in base64, numbers of numpy as numbers, else its text."""
     if isinstance(made, bytes):

@@ -31,8 +31,6 @@ _TOGETHER = 1 << 14
 way back may be narrow (`carrier.LIMIT`)."""
 _NARROW = 1 << 16
 """Bytes of all values up to which such a way takes them in one file."""
-_SHOWN = 2 << 20
-"""Bytes of how the last value looks that such a way takes: with it goes the result, which must have room."""
 
 
 def pickler_for(main: ModuleType, shipped: Iterable[str]) -> Callable[..., Any]:
@@ -162,7 +160,7 @@ class Returns:
 
     def success(self, main: ModuleType, outs: list[str], watched: list[Watched], value: Any) -> dict[str, Any]:
         """The result of a cell that ended well."""
-        from .display import bundle, fitting
+        from .display import bundle
 
         bound = {name: main.__dict__[name] for name in outs if name in main.__dict__}
         modules = [name for name, held in bound.items() if isinstance(held, ModuleType)]
@@ -195,8 +193,6 @@ class Returns:
         last = None
         if value is not None:
             data, metadata = bundle(value)
-            if self._narrow:
-                data = fitting(data, _SHOWN)
             last = {**gone.get("_", {"group": None}), "bundle": data, "metadata": metadata}
         return {
             "protocol": PROTOCOL,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from decimal import Decimal
@@ -107,29 +106,3 @@ def test_what_is_pickled_and_cannot_be_made_again_is_told_so(tmp_path):
     assert made.group({"bad": Unmade(), "good": [1]}).keys() == {"good"}
     reason = "Unmade is pickled, and cannot be made again: FileNotFoundError: there"
     assert made.skipped == [{"name": "bad", "reason": reason}]
-
-
-class Figure:
-    """Looks like a page with a library in it, as plots do."""
-
-    def __repr__(self):
-        return "a figure"
-
-    def _repr_html_(self):
-        return "<script>" + "x" * (5 << 20) + "</script>"
-
-
-@pytest.mark.parametrize(
-    ("value", "looks"),
-    [(Figure(), "a figure"), ("ü" * (1 << 20), "(a text of 1,048,578 characters, which is too long to be shown here)")],
-)
-def test_how_the_last_value_looks_leaves_room_for_the_others(tmp_path, value, looks):
-    main = ModuleType("__main__")
-    main.small = 7
-    for narrow in True, False:
-        made = Returns(str(tmp_path), lambda: pickler_for(main, []), narrow=narrow)
-        result = made.success(main, ["small"], [], value)
-        assert list(result["names"]) == ["small"]
-        assert (len(json.dumps(result)) < 1 << 20) is narrow
-        if narrow:
-            assert result["value"]["bundle"] == {"text/plain": looks}
