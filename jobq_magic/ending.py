@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from jobq_magic.protocols import Backend, Observation, Queues
@@ -62,7 +63,7 @@ class Ending:
         if not self._cause or seen.phase not in FINAL or own:
             return seen
         phase = Phase.FAILED if self._cause in _FAILS else Phase.CANCELLED
-        return Observation(phase, self._cause, self._facts(self._cause), seen.links, seen.notes)
+        return replace(seen, phase=phase, reason=self._cause, facts=self._facts(self._cause))
 
     def _overdue(self) -> str:
         limit = self._run.spec.get("timeout")

@@ -1,6 +1,7 @@
 """The sentences and the advice for what a cluster tells of a run. `words` has them beside its own.
 
-Each is a sentence without a full stop, and what to do about it. `{…}` are the facts of the reason, and the clauses that
+Each is a sentence without a full stop, and what to do about it. What comes by itself is a clause of its own that begins
+with "It"; who waits no more is told the others (`words.to_do`). `{…}` are the facts of the reason, and the clauses that
 `spoken` makes of them, which are empty where their fact is not known.
 """
 
@@ -15,7 +16,7 @@ from jobq_magic.figures import asked
 __all__ = ["CLUSTER", "HOPELESS", "LOST", "NOTES", "ONCE_MORE", "WITH_STORE", "note", "spoken"]
 
 _AGAIN = "Run it again with %jobq rerun {run}"
-_BY_ITSELF = "It begins anew by itself when it is its turn; --no-requeue would end it instead"
+_BY_ITSELF = "It begins anew by itself when it is its turn, unless it has --no-requeue"
 _ADMIN = "Ask who runs the cluster"
 
 _QUEUE: Mapping[str, tuple[str, str]] = {
@@ -241,7 +242,7 @@ _STARTING: Mapping[str, tuple[str, str]] = {
         "Use a volume that all nodes can reach, or wait for room where it lies",
     ),
     # Images.
-    "pulling": ("Its image is being fetched{to_node}", "It starts when that is there; a next run there starts faster"),
+    "pulling": ("Its image is being fetched{to_node}", "It starts when that is there, and a next run there faster"),
     "image-missing": (
         "It cannot start: its image {image} is not in the registry",
         "Check --image, if you named one; what --push has put must be found where --pull says. Then %jobq rerun {run}",

@@ -127,7 +127,7 @@ REASONS: Mapping[str, Words] = {
     "refused": Words("{error}", "{way_out}"),
     "cluster-silent": Words(
         "No word from the cluster: {error}",
-        "Its job goes on without us, and is followed again when the cluster answers",
+        "It goes on without us, and is followed again when the cluster answers",
     ),
     "not-requeued": Words(
         "It had to make room for others, and --no-requeue says not to begin it again",
@@ -195,8 +195,8 @@ def reason(code: str, facts: Mapping[str, Any], *, run: str = "") -> Words | Non
 
 def to_do(words: Words) -> str:
     """What can be done about a reason to wait by whoever waits no more: without what would have come by itself."""
-    done, _, _ = words.advice.partition("; it ")
-    return "" if done.startswith("It ") else done
+    left = [clause.removeprefix("or ") for clause in words.advice.split("; ") if clause[:3] not in ("It ", "it ")]
+    return "; ".join(clause if number else clause[:1].upper() + clause[1:] for number, clause in enumerate(left))
 
 
 class _Facts(dict[str, Any]):

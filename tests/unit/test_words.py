@@ -4,7 +4,7 @@ import string
 
 import pytest
 
-from jobq_magic import words
+from jobq_magic import phrases, words
 from jobq_magic.figures import binary, brief, number
 from jobq_magic.snapshot import Phase, Snapshot
 from jobq_magic.words import ICONS, duration, say, size
@@ -124,3 +124,15 @@ def test_a_refusal_is_told_with_its_way_out():
     told = say(snapshot(reason="refused", error="No base", lines=["No base", "No network. Choose --base host."]))
     assert (told.sentence, told.advice) == ("No base", "No network. Choose --base host")
     assert say(snapshot(reason="refused", error="No base", lines=["No base"])).advice == ""
+
+
+def test_what_would_have_come_by_itself_is_not_advised_to_who_waits_no_more():
+    def left(advice):
+        return words.to_do(words.Words("", advice))
+
+    assert left("It begins when it is its turn; a higher --priority goes before") == "A higher --priority goes before"
+    assert left("It starts when the other is done; or use another volume") == "Use another volume"
+    assert left("Make it, or correct its name; it starts as soon as there is one") == "Make it, or correct its name"
+    assert left("It begins when they are done") == ""
+    for code, (_, advice) in phrases.CLUSTER.items():
+        assert not re.search(r"\bit (starts|begins|is tried)\b", left(advice), re.IGNORECASE), code

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jobq_magic import handover
-from jobq_magic.backends.kueue import asking, making, wanting
+from jobq_magic.backends.kueue import lookup, making, wanting
 from jobq_magic.backends.kueue.elsewhere import Elsewhere
 from jobq_magic.backends.kueue.following import Following
 from jobq_magic.backends.kueue.silence import Silence
@@ -120,12 +120,13 @@ class KueueBackend:
         """Makes the Job, or finds it."""
         api = self._api(run)
         self._watch(api)  # it is listed while the Job is made
+        # It was allowed when it was checked; an API server that was just started knows of no rights for a moment.
+        lenient = time.monotonic() - self._forbidden.get(run.id, float("inf")) > _RIGHTS
         try:
-            return making.make(api, run)
+            return making.make(api, run, lenient=lenient)
         except Forbidden as error:
-            # It was allowed when it was checked; an API server that was just started knows of no rights for a moment.
-            since = self._forbidden.setdefault(run.id, time.monotonic())
-            error.passing = time.monotonic() - since < _RIGHTS
+            self._forbidden.setdefault(run.id, time.monotonic())
+            error.passing = not lenient
             raise
 
     def observe(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> Observation:
@@ -204,7 +205,7 @@ class KueueBackend:
     def waits(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> bool:
         """Whether no process of it has begun, by what the cluster says now."""
         try:
-            return status.waits(asking.objects_now(self._api(run), run))
+            return status.waits(lookup.objects_now(self._api(run), run))
         except (JobqError, OSError):  # it is asked again
             return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import Any
 
 from jobq_magic import handover
 from jobq_magic.cluster import kinds, manifests
-from jobq_magic.cluster.client import Api, Exists, Missing
+from jobq_magic.cluster.client import Api, Exists, Forbidden, Missing
 from jobq_magic.cluster.manifests import names
 from jobq_magic.errors import BackendError, JobqError
 from jobq_magic.image import Image
@@ -19,8 +20,13 @@ from jobq_magic.site import Site
 __all__ = ["furnish", "make", "remove"]
 
 
-def make(api: Api, run: Run) -> Mapping[str, Any]:
+def make(api: Api, run: Run, *, lenient: bool = False) -> Mapping[str, Any]:
     """Makes Secret, Job and Service of a run, unless they are there; returns what finds the Job again.
+
+    Args:
+        api: the cluster.
+        run: the run.
+        lenient: goes on without what may not be done and a cell can do without.
 
     Raises:
         BackendError: the cluster refuses it; nothing is left behind.
@@ -36,13 +42,13 @@ def make(api: Api, run: Run) -> Mapping[str, Any]:
         except Exists:
             there = _found(api, run, name)
         except JobqError:
-            api.delete(kinds.path(kinds.SECRETS, namespace, name))
+            with contextlib.suppress(Forbidden):
+                api.delete(kinds.path(kinds.SECRETS, namespace, name))
             raise
     if there is None:
         raise BackendError("job-gone", f"The Job {name} was removed while it was made", do="Run the cell again")
     uid = there["metadata"]["uid"]
-    if (service := manifests.service(run, uid)) is not None:
-        _put(api, kinds.path(kinds.SERVICES, namespace), service)
+    _serve(api, run, uid, lenient=lenient)
     try:
         api.patch(kinds.path(kinds.SECRETS, namespace, name), manifests.owned(name, uid))
     except Missing:
@@ -53,6 +59,9 @@ def make(api: Api, run: Run) -> Mapping[str, Any]:
                 f"The Secret {name} of this run was removed before its Job began",
                 do="Run the cell again",
             ) from None
+    except Forbidden:
+        if not lenient:  # else the Secret stays when the Job goes
+            raise
     return {"job": name, "uid": uid, "namespace": namespace}
 
 
@@ -66,8 +75,7 @@ def furnish(api: Api, run: Run, uid: str) -> None:
     secret = manifests.secret(run, _content(run))
     secret["metadata"] |= manifests.owned(name, uid)["metadata"]
     _put(api, kinds.path(kinds.SECRETS, namespace), secret)
-    if (service := manifests.service(run, uid)) is not None:
-        _put(api, kinds.path(kinds.SERVICES, namespace), service)
+    _serve(api, run, uid, lenient=True)
 
 
 def remove(api: Api, run: Run, *, sure: bool = True, held: bool = False) -> None:
@@ -91,7 +99,8 @@ def remove(api: Api, run: Run, *, sure: bool = True, held: bool = False) -> None
                 return
             raise
     api.delete(kinds.path(kinds.JOBS, namespace, name), owned_first=held)
-    api.delete(kinds.path(kinds.SECRETS, namespace, name))
+    with contextlib.suppress(Forbidden):  # the Job owns it
+        api.delete(kinds.path(kinds.SECRETS, namespace, name))
 
 
 def _found(api: Api, run: Run, name: str) -> Mapping[str, Any] | None:
@@ -105,6 +114,13 @@ def _found(api: Api, run: Run, name: str) -> Mapping[str, Any] | None:
             do="Remove it, or run the cell again",
         )  # fmt: skip
     return found
+
+
+def _serve(api: Api, run: Run, uid: str, *, lenient: bool) -> None:
+    """By it workers find each other; who may not make it was told so beforehand."""
+    if (service := manifests.service(run, uid)) is not None:
+        with contextlib.suppress(*(Forbidden,) * lenient):
+            _put(api, kinds.path(kinds.SERVICES, api.place.namespace), service)
 
 
 def _put(api: Api, path: str, body: Mapping[str, Any]) -> None:

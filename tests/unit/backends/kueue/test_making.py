@@ -9,7 +9,7 @@ import pytest
 
 from jobq_magic import handover
 from jobq_magic.backends.kueue import making
-from jobq_magic.cluster.client import Exists, Missing, Unreachable
+from jobq_magic.cluster.client import Exists, Forbidden, Missing, Unreachable
 from jobq_magic.handover import Handover
 from jobq_magic.runs.store import Store
 
@@ -25,6 +25,7 @@ class Api:
         self.objects = objects
         self.deleted = []
         self.silent = False
+        self.forbidden = ()
 
     def get(self, path):
         if self.silent:
@@ -36,13 +37,22 @@ class Api:
 
     def create(self, path, body):
         kind = path.split("/")[-1]
+        self._allow("create", kind)
         if kind in self.objects:
             raise Exists("cluster-exists", "It is there")
         self.objects[kind] = body
-        return body
+        return {**body, "metadata": {**body["metadata"], "uid": "u"}}
+
+    def patch(self, path, body):
+        self._allow("patch", path.split("/")[-2])
 
     def delete(self, path, *, owned_first=False):
-        self.deleted.append(path.split("/")[-2])
+        self._allow("delete", kind := path.split("/")[-2])
+        self.deleted.append(kind)
+
+    def _allow(self, verb, kind):
+        if f"{verb} {kind}" in self.forbidden:
+            raise Forbidden("cluster-forbidden", f"We may not {verb} {kind}")
 
 
 @pytest.fixture
@@ -77,6 +87,25 @@ def test_whoever_comes_second_leaves_it_as_it_is(run):
 def test_all_of_a_run_is_removed_by_its_name(run):
     making.remove(api := Api(jobs=job()), run)
     assert api.deleted == ["jobs", "secrets"]
+
+
+@pytest.mark.parametrize("right", ["create services", "patch secrets"])
+def test_without_a_right_that_a_cell_can_do_without_its_job_is_made_when_that_is_sure(run, monkeypatch, right):
+    monkeypatch.setattr(making.Image, "load", lambda path: SimpleNamespace(reference="r"))
+    monkeypatch.setattr(making.manifests, "job", lambda *_: job(run.id))
+    api = Api()
+    api.forbidden = (right,)
+    with pytest.raises(Forbidden):  # an API server that was just started knows of no rights
+        making.make(api, run)
+    api.objects = {}
+    assert making.make(api, run, lenient=True)["uid"] == "u"
+
+
+def test_the_job_is_removed_where_its_secret_may_not_be(run):
+    api = Api(jobs=job())
+    api.forbidden = ("delete secrets",)
+    making.remove(api, run)
+    assert api.deleted == ["jobs"]
 
 
 def test_what_was_never_known_to_be_its_own_is_looked_at_before(run):
