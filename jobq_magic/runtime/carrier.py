@@ -235,7 +235,7 @@ class Carrier:
             told = {"sizes": sizes, "kept": self._kept()}
             self._parted("put", {"to": "beyond.json"}, json.dumps(told).encode())
         if len(result) > _MOST:
-            result = b"" if self._kept() else seal(_short(json.loads(result.partition(b"\n")[0])), self._key)
+            result = b"" if self._kept() else seal(_cut(json.loads(result.partition(b"\n")[0])), self._key)
         if not 0 < len(result) <= _MOST:
             return False
         self._parted("put", {"to": "result.json"}, result)
@@ -377,16 +377,8 @@ def _place(result: bytes) -> Callable[[str], int]:
     return lambda name: order.get(name, len(order))
 
 
-def _short(result: dict[str, Any]) -> dict[str, Any]:
-    """A result without what is long to look at, so that its values come all the same."""
-    if result["value"] is not None:
-        bundle = result["value"]["bundle"]
-        fits = {mime: made for mime, made in bundle.items() if mime == "text/plain" or len(json.dumps(made)) <= _LONG}
-        result = {**result, "value": {**result["value"], "bundle": fits}}
-    return _cut(result)  # type: ignore[no-any-return]  # it is what it was
-
-
 def _cut(value: Any) -> Any:
+    """The same, without the rest of what is long to look at: the message of an exception."""
     if isinstance(value, dict):
         return {name: _cut(held) for name, held in value.items()}
     if isinstance(value, list):
