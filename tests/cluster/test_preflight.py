@@ -208,7 +208,7 @@ def test_what_the_namespace_does_not_let_a_container_ask_for(
     found = looked(kubeconfig, cpus=1)["limit-range"]
     assert found.level == "problem"
     assert found.what == "The container main asks for 1 cpu, and may have 0.5 cpus by the limit range small"
-    found = looked(kubeconfig, cpus=0.5)
+    found = looked(kubeconfig, cpus=0.5, memory="64Mi")
     assert levels(found) == {}
     assert found["limit-range"].what == f"The pods are within the limits of {namespace}"
     assert "A cell that does not say gets at most 0.5 cpus" in looked(kubeconfig)["limit-range"].what
