@@ -141,12 +141,16 @@ def _follow(store: Store, calls: int, place: Path) -> None:
     last, patience = time.monotonic(), IDLE
     while True:
         at_work = {key: thread for key, thread in at_work.items() if thread.is_alive()}
-        for run in store.list(live=True, beside=at_work):
-            if not _ours(store, run):
-                continue
-            patience = IDLE_HEADLESS if run.headless else IDLE
-            at_work[run.id] = threading.Thread(target=_advance, args=(store, run), name=run.id, daemon=True)
-            at_work[run.id].start()
+        try:
+            for run in store.list(live=True, beside=at_work):
+                if not _ours(store, run):
+                    continue
+                patience = IDLE_HEADLESS if run.headless else IDLE
+                thread = threading.Thread(target=_advance, args=(store, run), name=run.id, daemon=True)
+                thread.start()
+                at_work[run.id] = thread
+        except (StoreError, OSError, RuntimeError):  # too many files open, or threads: those at work go on
+            traceback.print_exc()
         if at_work:
             last = time.monotonic()
         elif time.monotonic() - last > patience or not (place / "call").exists():  # gone: nobody can call us there

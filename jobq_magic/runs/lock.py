@@ -115,8 +115,13 @@ class Lock:
                 return False
         finally:
             claim.unlink(missing_ok=True)
-        if newest(self.path) != generation:  # ours was taken over, and its number swept, before we came to link it
-            (self.path / str(generation)).unlink(missing_ok=True)
+        mine = False
+        try:
+            mine = newest(self.path) == generation
+        finally:
+            if not mine:  # it was taken over, and its number swept, before we came to link it; or that cannot be read
+                (self.path / str(generation)).unlink(missing_ok=True)
+        if not mine:
             return False
         self._generation, self._held, self._last_beat = generation, True, time.monotonic()
         self._sweep()

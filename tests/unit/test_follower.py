@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 
 import pytest
 
 from jobq_magic import follower, plugins
+from jobq_magic.errors import StoreError
 from jobq_magic.protocols import Observation
+from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
+from tests.support import eventually
 from tests.unit.test_advance import Scripted
+
+TARGET = {"backend": "there", "where": "there"}
 
 
 class Failing(Scripted):
@@ -40,10 +46,37 @@ def test_a_run_outlives_what_passes_on_the_machine_that_follows_it(monkeypatch, 
     place = Failing(OSError(number, os.strerror(number)))
     monkeypatch.setattr(plugins, "backend", lambda mode: place)
     store = Store()
-    target = {"backend": "there", "where": "there"}
-    run = store.open(spec={"mode": "there", "workers": None, "timeout": None}, target=target, name="cell")
+    run = store.open(spec={"mode": "there", "workers": None, "timeout": None}, target=TARGET, name="cell")
     store.append(run, phase="submitting")
     follower._advance(store, run)
     assert store.snapshot(run).phase == first
     follower._advance(store, run)
     assert store.snapshot(run).phase == then
+
+
+def test_a_store_that_cannot_be_listed_for_a_moment_is_listed_again(monkeypatch, tmp_path):
+    place, store, lists = Scripted(), Store(), Store.list
+    place.script = [Observation("succeeded")]
+    monkeypatch.setattr(plugins, "backend", lambda mode: place)
+    monkeypatch.setattr(follower, "_SCAN", 0.01)
+    run = store.open(
+        spec={"mode": "there", "workers": None, "timeout": None}, target=TARGET, name="cell", headless=True
+    )
+    store.append(run, phase="submitting")
+    answers = [lists, StoreError("store-unusable", "The store cannot be used", why="Too many open files")]
+
+    def listed(self: Store, **asked: object) -> list[Run]:
+        answer = answers.pop() if len(answers) > 1 else answers[0]
+        if isinstance(answer, StoreError):
+            raise answer
+        return answer(self, **asked)
+
+    monkeypatch.setattr(Store, "list", listed)
+    os.mkfifo(tmp_path / "call")
+    calls = os.open(tmp_path / "call", os.O_RDWR | os.O_NONBLOCK)
+    thread = threading.Thread(target=follower._follow, args=(store, calls, tmp_path), daemon=True)
+    thread.start()
+    eventually(lambda: store.snapshot(run).phase == "succeeded")
+    (tmp_path / "call").unlink()
+    thread.join(10)
+    os.close(calls)

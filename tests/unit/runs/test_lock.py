@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import threading
 
 import pytest
 
+from jobq_magic.runs import lock
 from jobq_magic.runs.lock import Lock, holder
 from jobq_magic.runtime.process import identify
 from tests.support import eventually
@@ -148,4 +150,16 @@ def test_claiming_without_hard_links_is_not_mistaken_for_a_release(path):
     (path / "1").write_bytes(b"")
     assert not Lock(path).acquire()
     age(path, 61)
+    assert Lock(path).acquire()
+
+
+def test_a_claim_that_fails_half_way_leaves_nobody_who_holds(path, monkeypatch):
+    def fails(folder):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        create = lock._create
+        patch.setattr(lock, "_create", lambda *names: (create(*names), patch.setattr(lock, "newest", fails))[0])
+        with pytest.raises(OSError, match="Too many open files"):
+            Lock(path).acquire()
     assert Lock(path).acquire()
