@@ -10,6 +10,8 @@ from jobq_magic.spec import declared
 from tests.docs.conftest import ROOT
 
 PATH = ROOT / "docs/options.md"
+PARTS = {"gpus": ("TYPE:", "gpu_type"), "workers": ("MIN..MAX", "max_workers")}
+"""What a value may hold that is a field of its own."""
 MARK = "<!-- generated from here on -->\n"
 
 
@@ -36,7 +38,12 @@ def _modes(row: Row) -> str:
     """Those that do not refuse it."""
     if row.field == "mode" or declared()[row.field].notebook:
         return "all"
-    named = [mode for mode in plugins.OURS if row.field in plugins.backend(mode).honours]
+    part, field = PARTS.get(row.field, ("", ""))
+    return _that_honour(row.field) + (f"; `{part}`: {_that_honour(field)}" if part else "")
+
+
+def _that_honour(field: str) -> str:
+    named = [mode for mode in plugins.OURS if field in plugins.backend(mode).honours]
     return "all" if named == [*plugins.OURS] else ", ".join(named) or "none yet"
 
 
