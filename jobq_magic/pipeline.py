@@ -7,6 +7,7 @@ and taken up by another process.
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -73,7 +74,7 @@ def submit(
         target=resolved.target,
         name=resolved.spec.name or "cell",
         headless=headless,
-        cell={**(cell or {}), "kernel": process.identify(_own_pid())},
+        cell={**(cell or {}), "kernel": process.identify(os.getpid())},
     )
     with _on_record(store, run):
         run.paths.bundle.mkdir(mode=0o700)
@@ -122,7 +123,7 @@ def rerun(store: Store, run: Run, *, headless: bool = False) -> Run:
         target=run.target,
         name=run.name,
         headless=headless,
-        cell={**run.cell, "kernel": process.identify(_own_pid())},
+        cell={**run.cell, "kernel": process.identify(os.getpid())},
     )
     with _on_record(store, again):
         shutil.copytree(run.paths.bundle, again.paths.bundle, symlinks=True, copy_function=_link)
@@ -436,15 +437,8 @@ def _abandoned(store: Store, run: Run) -> bool:
     return time.time() - newest > _ABANDONED
 
 
-def _own_pid() -> int:
-    import os
-
-    return os.getpid()
-
-
 def _link(source: str, target: str) -> None:
     """Bundles never change once written, so that a hard link is a copy; where there are none, a copy."""
-    import os
     import shutil
 
     try:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from jobq_magic.cluster.kinds import Kind
+from jobq_magic.cluster.watching import Watches
 from jobq_magic.runs.store import Store
 
 T = TypeVar("T")
@@ -22,6 +24,11 @@ def eventually(check: Callable[[], T], timeout: float = 10, every: float = 0.02)
         assert time.monotonic() < deadline, f"not within {timeout} s: {check}; last: {value!r}"
         time.sleep(every)
     return value
+
+
+def ready(watches: Watches, *kinds: Kind) -> None:
+    """Waits until what is known of kinds is what there is, or they are refused."""
+    eventually(lambda: all(watches.current(kind) or watches.refused(kind) for kind in kinds))
 
 
 def followers(store: Store) -> list[int]:

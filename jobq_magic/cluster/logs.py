@@ -53,7 +53,6 @@ class Log:
         pod: its name.
         sink: where the bytes go, in the thread of this log.
         container: its name; "" for the only one.
-        namespace: "" for that of the api's place.
         watches: of the namespace: a container that has not started is not asked before it has.
     """
 
@@ -64,22 +63,17 @@ class Log:
         sink: Sink,
         *,
         container: str = "",
-        namespace: str = "",
         watches: Watches | None = None,
     ) -> None:
         self.pod = pod
-        self.gone = False
-        """Whether the pod is no more, and its log with it."""
         self.trouble: BackendError | None = None
         """Why it cannot be read at present, or could not in the end."""
         self.failed: Exception | None = None
         """What the sink raised; the log is then not read on."""
-        self.opened = 0
-        """How often it was asked for."""
         self._api = api
         self._sink = sink
         self._container = container
-        self._namespace = namespace or api.place.namespace
+        self._namespace = api.place.namespace
         self._watches = watches
         self._again = watches.again if watches is not None else Again()
         self._pace = Pace(LONGEST)
@@ -178,7 +172,6 @@ class Log:
 
     def _read(self, since: float | None, *, follow: bool) -> None:
         path = kinds.path(PODS, self._namespace, self.pod, "log")
-        self.opened += 1
         stream = self._api.stream(
             path,
             silence=SILENCE,
@@ -204,7 +197,7 @@ class Log:
         try:
             self._api.ask("GET", kinds.path(PODS, self._namespace, self.pod), tries=1)
         except Missing as truth:
-            self.gone, self.trouble, self._closed = True, truth, True
+            self.trouble, self._closed = truth, True
         except BackendError as other:
             self._troubled(other, begun)
         else:

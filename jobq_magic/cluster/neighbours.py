@@ -53,7 +53,7 @@ def neighbours(api: Api, now: float) -> Neighbours:
         }
         workloads_, lacking = _every(api, kinds.WORKLOADS, where)
         queues = sorted({text(each, "spec", "queueName") for each in workloads_ if _waits(each, now)} - {""})
-        lines = dict(zip(queues, pool.map(lambda queue: asked(api, where, queue, now), queues), strict=True))
+        lines = dict(zip(queues, pool.map(lambda queue: asked(api, where, queue), queues), strict=True))
         found = {kind: one.result() for kind, one in asking.items()}
     jobs, jobs_lacking = found[kinds.JOBS]
     if lacking and jobs_lacking:

@@ -30,29 +30,27 @@ _LENGTHS = (
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Who waits in a LocalQueue, as Kueue told at a moment."""
+    """Who waits in a LocalQueue, as Kueue told."""
 
     queue: str
     names: tuple[str, ...] = ()
     """Workloads of this queue in their order."""
     places: Mapping[str, int] | None = None
     """Of each of them in its ClusterQueue, where others' runs wait too; 1 is next. None: not known."""
-    at: float = 0.0
-    """When that was, as seconds since the epoch."""
     unknown: str = ""
     """Why nothing is known, in one sentence."""
     refused: bool = False
     """It is not told to us, and so it will stay for a while."""
 
 
-def line_of(queue: str, summary: Object, at: float) -> Line:
+def line_of(queue: str, summary: Object) -> Line:
     """What a PendingWorkloadsSummary says."""
     places = {}
     for order, each in enumerate(maps(summary, "items")):
         place = number(each, "positionInClusterQueue")
         if name := name_of(each):
             places[name] = 1 + (order if place is None else int(place))
-    return Line(queue, tuple(sorted(places, key=lambda name: places[name])), places, at)
+    return Line(queue, tuple(sorted(places, key=lambda name: places[name])), places)
 
 
 class Others:

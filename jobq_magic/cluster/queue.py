@@ -70,15 +70,11 @@ class Lines:
     Args:
         api: the cluster.
         clock: seconds that only grow.
-        wall: seconds since the epoch.
     """
 
-    def __init__(
-        self, api: Api, clock: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, api: Api, clock: Callable[[], float] = time.monotonic) -> None:
         self._api = weakref.ref(api)
         self._clock = clock
-        self._wall = wall
         self._queues: dict[tuple[str, str], _Queue] = {}
         self._had: dict[tuple[str, str], _Had] = {}
         self._lock = threading.Lock()
@@ -151,7 +147,7 @@ class Lines:
         if api is None:
             return known.line, SLOWEST
         try:
-            found = asked(api, namespace, queue, self._wall())
+            found = asked(api, namespace, queue)
         except BackendError:  # no answer: what was known is the best there is
             return known.line, _SILENT
         if found.unknown:
@@ -160,21 +156,20 @@ class Lines:
         return found, FIRST if moved else min(SLOWEST, known.pause * _GROWTH)
 
 
-def asked(api: Api, namespace: str, queue: str, now: float) -> Line:
+def asked(api: Api, namespace: str, queue: str) -> Line:
     """Who waits in a queue, asked of the cluster in this moment.
 
     Args:
         api: the cluster.
         namespace: of the queue.
         queue: its name.
-        now: seconds since the epoch.
 
     Raises:
         BackendError: it does not answer. What it refuses is said in the line.
     """
     try:
         where = visible(kueue_version(api, VISIBILITY), namespace, queue)
-        return line_of(queue, api.get(where, limit=_LIMIT), now)
+        return line_of(queue, api.get(where, limit=_LIMIT))
     except Forbidden:
         return Line(queue, unknown="Its place is not known: we may not list pending workloads", refused=True)
     except Missing:

@@ -69,7 +69,6 @@ class Watch:
         self.trouble: BackendError | None = None
         """Why nothing is heard now."""
         self.listed = False
-        self.lists = 0
         self._api = api
         self._namespace = namespace
         self._selector = selector
@@ -188,7 +187,6 @@ class Watch:
             if more is None or self._over():
                 break
         version = str(told["metadata"]["resourceVersion"])
-        self.lists += 1
         news = self.known.replace(found)
         if news or not self.listed:
             self.listed = True

@@ -33,14 +33,13 @@ class Watches:
     """The watches of one namespace; each is started when its kind is first asked for.
 
     Args:
-        api: the cluster.
-        namespace: "" for that of the api's place.
+        api: the cluster; its place says which namespace.
         clock: of the wall.
     """
 
-    def __init__(self, api: Api, namespace: str = "", *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, api: Api, *, clock: Callable[[], float] = time.time) -> None:
         self.api = api
-        self.namespace = namespace or api.place.namespace
+        self.namespace = api.place.namespace
         self.again = Again()
         self._clock = clock
         self._news = threading.Condition()
@@ -101,22 +100,6 @@ class Watches:
                 if self._changed != seen or left <= 0 or self.again.closed:
                     return self._changed
                 self._news.wait(min(left, _LOOK))
-
-    def ready(self, *kinds: Kind, seconds: float) -> bool:
-        """Waits until kinds are current, or are refused; whether they are.
-
-        Args:
-            kinds: started where they are not.
-            seconds: after which it returns anyway.
-        """
-        deadline = time.monotonic() + seconds
-        while True:
-            seen = self._changed
-            if all(self.current(kind) or self.refused(kind) is not None for kind in kinds):
-                return True
-            if (left := deadline - time.monotonic()) <= 0 or self.again.closed:
-                return False
-            self.wait(seen, left)
 
     def also(self, other: _Connected) -> None:
         """Renews something else, too, when this machine has slept."""

@@ -37,7 +37,6 @@ from jobq_magic.snapshot import FINAL
 
 __all__ = ["Following"]
 
-_BEGUN = ("Running", "Succeeded", "Failed")
 _SWEEP = 2.0
 """Seconds between two looks at a run of which nothing is new: its place in the queue, its patience."""
 _EACH = 0.05

@@ -108,21 +108,19 @@ class Preemptor:
     """The uid of its Job."""
     queue: str = ""
     """Its ClusterQueue."""
-    own: bool = False
-    """That is the run's own ClusterQueue."""
 
 
 _UIDS = re.compile(r"workload \(UID: ([^,)]+)(?:, JobUID: ([^,)]+))?")
-_PATHS = re.compile(r"preemptor path: (\S+?);? preemptee path: (\S+)")
+_PATHS = re.compile(r"preemptor path: (\S+?);? preemptee path: \S+")
 
 
 def preemptor(message: str) -> Preemptor:
     """Who it was, out of `Preempted to accommodate a workload (UID: …, JobUID: …) due to …; preemptor path: …`."""
     uids = _UIDS.search(message)
     paths = _PATHS.search(message)
-    theirs, ours = (paths[1].strip(";"), paths[2].strip(";")) if paths else ("", "")
+    theirs = paths[1].strip(";") if paths else ""
     uid, job = ("" if each == "UNKNOWN" else each for each in ((uids[1], uids[2] or "") if uids else ("", "")))
-    return Preemptor(uid, job, theirs.rpartition("/")[2], theirs == ours)
+    return Preemptor(uid, job, theirs.rpartition("/")[2])
 
 
 # Kubernetes: pkg/scheduler/framework/plugins.

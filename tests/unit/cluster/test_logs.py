@@ -15,7 +15,7 @@ from jobq_magic.cluster.kinds import PODS
 from jobq_magic.cluster.logs import Log
 from jobq_magic.cluster.watching import Watches
 from jobq_magic.run import AttemptPaths
-from tests.support import eventually
+from tests.support import eventually, ready
 from tests.unit.cluster.apiserver import status
 
 BEGAN = 1_800_000_000
@@ -133,7 +133,7 @@ def test_a_log_is_followed_and_read_to_its_end(server, sink, follow):
     assert log.join(5)
     have(sink, 60)
     assert "follow" not in server.asked[-1][2]
-    assert (log.gone, log.trouble, log.failed) == (False, None, None)
+    assert (log.trouble, log.failed) == (None, None)
 
 
 def test_it_is_read_until_nothing_new_comes(server, sink, follow):
@@ -183,7 +183,6 @@ def test_a_pod_that_is_gone_ends_its_log_and_that_is_told(server, sink, follow):
     server.logs = [ends(10), refuses(404, status(404, "NotFound", 'pods "p" not found'))]
     log = follow()
     assert log.join(5)
-    assert log.gone
     assert "There is no pods p" in str(log.trouble)
 
 
@@ -196,14 +195,14 @@ def test_a_kubelet_that_was_just_started_does_not_know_its_pods_yet(server, sink
     log.finish()
     assert log.join(5)
     have(sink, 40)
-    assert not log.gone
+    assert log.trouble is None
 
 
 def test_a_container_that_is_known_to_have_run_is_asked_until_it_can_be_read(server, sink, follow, watches):
     server.put(
         "p", status={"containerStatuses": [{"name": "main", "containerID": "c://1", "state": {"terminated": {}}}]}
     )
-    assert watches.ready(PODS, seconds=5)
+    ready(watches, PODS)
     server.logs = [refuses(*WAITING), refuses(*WAITING), ends(40)]
     log = follow(watches=watches)
     log.finish()
@@ -242,7 +241,7 @@ def test_after_a_sleep_of_the_machine_a_log_has_a_new_connection(server, sink, a
     watches = Watches(api, clock=lambda: time.time() + ahead[0])
     try:
         server.put("p", **state(running={}))
-        assert watches.ready(PODS, seconds=5)
+        ready(watches, PODS)
         server.logs = [hangs(10), hangs(20)]
         follow(watches=watches)
         have(sink, 10)
@@ -276,20 +275,20 @@ def asked(server):
 def test_a_container_that_has_not_started_is_not_asked_before_it_has(server, sink, follow, watches):
     server.put("p")
     server.logs = [hangs(10)]
-    assert watches.ready(PODS, seconds=5)
+    ready(watches, PODS)
     server.wait_for_watch()
-    log = follow(watches=watches)
+    follow(watches=watches)
     server.put("p", **state(waiting={"reason": "ContainerCreating"}))
     eventually(lambda: watches.objects(PODS)["p"].get("status"))
     assert asked(server) == 0
     server.put("p", **state(running={}))
     have(sink, 10)
-    assert log.opened == 1
+    assert asked(server) == 1
 
 
 def test_a_kubelet_that_does_not_know_yet_what_it_told_is_asked_again_soon(server, sink, follow, watches):
     server.put("p", **state(running={}))
-    assert watches.ready(PODS, seconds=5)
+    ready(watches, PODS)
     server.logs = [refuses(*WAITING), refuses(*WAITING), hangs(10)]
     follow(watches=watches)
     have(sink, 10)
@@ -308,7 +307,7 @@ def test_where_nobody_watches_a_container_that_waits_is_asked_ever_more_rarely(s
 
 def test_a_container_that_has_ended_is_not_asked_in_a_loop(server, sink, follow, watches):
     server.put("p", **state(terminated={}))
-    assert watches.ready(PODS, seconds=5)
+    ready(watches, PODS)
     server.logs = [ends(10)]
     log = follow(watches=watches)
     have(sink, 10)

@@ -31,7 +31,7 @@ class Cluster:
         return {"items": [item(name, order) for order, name in enumerate(self.names)]}
 
     def lines(self):
-        return Lines(self, clock=lambda: self.now, wall=lambda: NOW + self.now)
+        return Lines(self, clock=lambda: self.now)
 
     def wait(self, of, seconds, *, step=0.1, queues=("main",), changed=lambda: None):
         """Looks again and again for some seconds, as a follower does."""
@@ -171,7 +171,7 @@ def test_a_cluster_has_one_pace():
 
 
 def test_places_are_those_among_all_who_wait_for_the_same_quota():
-    line = line_of("main", {"items": [item("b", 4, own=1), item("a", 2, own=0)]}, NOW)
+    line = line_of("main", {"items": [item("b", 4, own=1), item("a", 2, own=0)]})
     assert (line.names, dict(line.places)) == (("a", "b"), {"a": 3, "b": 5})
 
 

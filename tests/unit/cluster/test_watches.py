@@ -12,7 +12,7 @@ from jobq_magic.cluster import known, pace, watch
 from jobq_magic.cluster.kinds import EVENTS, JOBS, PODS, WORKLOADS
 from jobq_magic.cluster.known import Known, of_ours
 from jobq_magic.cluster.watching import Watches
-from tests.support import eventually
+from tests.support import eventually, ready
 from tests.unit.cluster.apiserver import status
 
 NO_RIGHT = 'pods is forbidden: User "ada" cannot list resource "pods" in API group "" in the namespace "team"'
@@ -31,7 +31,7 @@ def names(watches):
 def watched(server, watches):
     """Watches that have seen one pod."""
     server.put("a")
-    assert watches.ready(PODS, seconds=5)
+    ready(watches, PODS)
     server.wait_for_watch()
     assert names(watches) == ["a"]
     return watches
@@ -85,7 +85,7 @@ def test_a_long_list_comes_in_pages(server, watches):
     server.page = 2
     for name in "abcde":
         server.put(name)
-    assert watches.ready(PODS, seconds=5)
+    ready(watches, PODS)
     assert names(watches) == list("abcde")
     assert server.lists == 3
 
@@ -223,7 +223,7 @@ def test_attempts_become_rarer(server, watched, monkeypatch):
 def test_a_watch_that_is_silent_for_too_long_is_opened_anew(server, watches, monkeypatch):
     monkeypatch.setattr(watch, "SILENCE", 0.2)
     server.put("a")
-    assert watches.ready(PODS, seconds=5)
+    ready(watches, PODS)
     server.wait_for_watch(3)
     assert server.lists == 1
     eventually(lambda: watches.current(PODS))  # the server has taken it before we have its answer
@@ -242,7 +242,7 @@ def test_after_a_sleep_of_the_machine_all_connections_are_new(server, api):
     ahead = [0.0]
     watches = Watches(api, clock=lambda: time.time() + ahead[0])
     try:
-        assert watches.ready(PODS, seconds=5)
+        ready(watches, PODS)
         server.wait_for_watch()
         ahead[0] = 3600.0
         watches.wait(watches.changed, 0.01)
@@ -273,7 +273,7 @@ def test_what_may_not_be_listed_is_told_and_the_rest_goes_on(server, watches):
     server.put("a")
 
     server.refused["/jobs"] = (403, status(403, "Forbidden", NO_RIGHT.replace("pods", "jobs")))
-    assert watches.ready(PODS, JOBS, seconds=5)
+    ready(watches, PODS, JOBS)
     assert watches.refused(JOBS).resource == "jobs"
     assert watches.refused(PODS) is None
     assert not watches.current(JOBS)
@@ -283,7 +283,7 @@ def test_what_may_not_be_listed_is_told_and_the_rest_goes_on(server, watches):
 
 def test_a_right_that_is_granted_later_is_found(server, watches, monkeypatch):
     server.always = (403, status(403, "Forbidden", NO_RIGHT))
-    assert watches.ready(PODS, seconds=5)
+    ready(watches, PODS)
     assert watches.refused(PODS) is not None
     server.always = None
     server.put("a")
@@ -367,7 +367,7 @@ def test_what_ends_at_once_is_not_opened_in_a_loop(server, watches, monkeypatch)
         if "watch=true" in handler.path
         else handler.whole(200, {"metadata": {"resourceVersion": "1"}, "items": []})
     )
-    assert watches.ready(PODS, seconds=5)
+    ready(watches, PODS)
     begun = time.monotonic()
     eventually(lambda: time.monotonic() - begun > 0.5)
     assert len(server.asked) < 8
