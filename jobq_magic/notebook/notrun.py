@@ -43,14 +43,13 @@ def interrupted(sent: Sent, names: Sequence[str]) -> NotRun:
 def not_there(sent: Sent, names: Sequence[str]) -> NotRun:
     """The run that was to bring the names has ended without them."""
     if sent.refused is not None:
-        how, why = "but that cannot be used", sent.refused.what
+        why = sent.refused.what
     elif sent.lost:
-        told = [f"{name}: {sent.lost[name]['reason']}" for name in names if name in sent.lost]
-        how, why = "but did not come back", "; ".join(told)
+        why = "; ".join(f"{name}: {sent.lost[name]['reason']}" for name in names if name in sent.lost)
     else:
         assert sent.end is not None
-        how, why = f"which {_ENDS.get(sent.end.phase, 'failed')}", say(sent.end).sentence
-    what = f"This cell was not run: {', '.join(names)} would have come from {sent.run.id}, {how}"
+        why = say(sent.end).sentence
+    what = f"This cell was not run: {', '.join(names)} would have come from {sent.run.id}, {_ended(sent)}"
     return _with_ways(NotRun("run-failed", what, why=why), sent, names)
 
 
@@ -84,6 +83,15 @@ def _it(names: Sequence[str], many: str = "they") -> str:
 _ENDS: Mapping[str, str] = {"cancelled": "was stopped", "lost": "was lost", "failed": "failed"}
 
 
+def _ended(sent: Sent) -> str:
+    """How a run ended that did not bring its names."""
+    if sent.refused is not None:
+        return "but that cannot be used"
+    if sent.lost or sent.end is None:
+        return "but did not come back"
+    return f"which {_ENDS.get(sent.end.phase, 'failed')}"
+
+
 def in_panel(sent: Sent, names: Sequence[str]) -> str:
     """Under the cell of a run that did not bring its names."""
     run = sent.run.id
@@ -101,7 +109,8 @@ def in_name_error(name: str, sent: Sent) -> str:
         ways = f"{advice}, or" if advice else "Change its cell, or"
         return f"{name} did not come back from {run}: {why}. {ways} %jobq release {run} for what it held before"
     if sent.failed:
-        return f"{name} would have come from {run}, which ended badly; %jobq release {run} brings back what it held"
+        told = f"{name} would have come from {run}, {_ended(sent)}"
+        return f"{told}; %jobq release {run} brings back what it held before"
     return (
         f"{name} comes from {run}, which has not ended. Cells that are seen to read it wait by themselves; "
         f"write {name} into this one, or let %jobq attach {run} --wait wait"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jobq_magic.errors import ResultError
 from jobq_magic.notebook.bindings import Sent
 from jobq_magic.notebook.notrun import in_name_error, in_panel, not_there
 from jobq_magic.phrases import ONCE_MORE, WITH_STORE
@@ -32,6 +33,13 @@ def test_a_rerun_is_no_way_out_where_it_would_come_to_the_same(home):
 def test_what_a_store_did_not_give_back_may_come_another_time(home):
     lost = sent(big={"reason": "it came neither through the log nor from s3://results/blue", "advice": ONCE_MORE})
     assert not_there(lost, ["big"]).ways[0] == f"run its cell again, or %jobq rerun {lost.run.id}"
+
+
+def test_beside_a_name_error_it_is_said_how_the_run_ended(home):
+    run = sent()
+    assert f"would have come from {run.run.id}, which failed; %jobq release" in in_name_error("x", run)
+    run.refused = ResultError("no-result", "It left no result")
+    assert f"would have come from {run.run.id}, but that cannot be used; %jobq release" in in_name_error("x", run)
 
 
 def test_a_run_that_failed_may_be_run_again(home):
