@@ -77,7 +77,7 @@ def has(watches, *expected):
 
 
 def test_what_a_user_makes_and_what_others_make_of_it_is_seen(api, watches, make, namespace, queue):
-    assert watches.ready(JOBS, PODS, WORKLOADS, EVENTS, seconds=10)
+    ready(watches, JOBS, PODS, WORKLOADS, EVENTS)
     make("jobq-a", queue=queue)
     has(watches, "jobq-a")
     (workload,) = wait(lambda: names(watches, WORKLOADS))
@@ -95,12 +95,12 @@ def test_jobs_that_are_not_ours_are_not_listed(site, watches, make):
         {**job("other", container("nowhere/none")), "spec": {**job("o", container("n"))["spec"], "suspend": True}}
     )
     make("jobq-a")
-    assert watches.ready(JOBS, seconds=10)
+    ready(watches, JOBS)
     assert names(watches) == ["jobq-a"]
 
 
 def test_what_a_user_may_not_watch_is_told_and_the_rest_is_watched(watches, make):
-    assert watches.ready(JOBS, SECRETS, seconds=10)
+    ready(watches, JOBS, SECRETS)
     refused = watches.refused(SECRETS)
     assert (refused.verb, refused.resource) == ("list", "secrets")
     make("jobq-a")
@@ -108,7 +108,7 @@ def test_what_a_user_may_not_watch_is_told_and_the_rest_is_watched(watches, make
 
 
 def test_a_change_is_known_within_a_moment(api, watches, make, namespace):
-    assert watches.ready(JOBS, seconds=10)
+    ready(watches, JOBS)
     late = []
     for number in range(20):
         make(f"jobq-{number}")
@@ -121,7 +121,7 @@ def test_a_change_is_known_within_a_moment(api, watches, make, namespace):
 
 def test_a_version_that_the_server_has_forgotten_lists_again(api, watches, make, namespace):
     make("jobq-a")
-    assert watches.ready(JOBS, seconds=10)
+    ready(watches, JOBS)
     found = watches._watch(JOBS)
     with api.stream(kinds.path(JOBS, namespace), watch=True, resourceVersion="1") as stream:
         told = json.loads(next(stream.lines()))
@@ -136,7 +136,7 @@ def test_a_version_that_the_server_has_forgotten_lists_again(api, watches, make,
 def test_an_api_server_that_is_killed_and_comes_back_is_watched_on(fault, api, watches, make, namespace):
     make("jobq-a")
     make("jobq-b")
-    assert watches.ready(JOBS, PODS, seconds=10)
+    ready(watches, JOBS, PODS)
     with fault.killed("apiserver"):
         wait(lambda: watches.behind() > 0)
         assert not watches.current(JOBS)
@@ -155,7 +155,7 @@ def test_an_api_server_that_is_killed_and_comes_back_is_watched_on(fault, api, w
 def test_an_api_server_that_hangs_is_noticed(fault, watches, make, monkeypatch):
     monkeypatch.setattr(watch, "SILENCE", 2.0)
     make("jobq-a")
-    assert watches.ready(JOBS, seconds=10)
+    ready(watches, JOBS)
     with fault.stopped("apiserver"):
         wait(lambda: watches.behind() > 0)
     wait(lambda: watches.current(JOBS))
@@ -164,7 +164,7 @@ def test_an_api_server_that_hangs_is_noticed(fault, watches, make, monkeypatch):
 
 
 def test_a_connection_that_breaks_misses_nothing(relay, through, make):
-    assert through.ready(JOBS, seconds=10)
+    ready(through, JOBS)
     for number in range(5):
         make(f"jobq-{number}")
         relay.cut()
@@ -173,7 +173,7 @@ def test_a_connection_that_breaks_misses_nothing(relay, through, make):
 
 def test_a_connection_that_goes_silent_is_opened_anew(relay, through, make, monkeypatch):
     monkeypatch.setattr(watch, "SILENCE", 1.0)
-    assert through.ready(JOBS, seconds=10)
+    ready(through, JOBS)
     relay.freeze()
     make("jobq-a")
     relay.lose()
@@ -183,7 +183,7 @@ def test_a_connection_that_goes_silent_is_opened_anew(relay, through, make, monk
 def test_a_network_that_is_cut_for_a_while_is_told_and_then_all_is_known(relay, through, make, monkeypatch):
     monkeypatch.setattr(watch, "SILENCE", 1.0)
     monkeypatch.setattr(pace, "LONGEST", 1.0)
-    assert through.ready(JOBS, WORKLOADS, seconds=10)
+    ready(through, JOBS, WORKLOADS)
     relay.freeze()
     wait(lambda: through.behind() >= 3)
     make("jobq-a")
@@ -196,7 +196,7 @@ def test_a_network_that_is_cut_for_a_while_is_told_and_then_all_is_known(relay, 
 def test_after_a_sleep_of_the_machine_connections_are_new(relay, api, through, make):
     ahead = 0.0
     through._clock = lambda: time.time() + ahead
-    assert through.ready(JOBS, seconds=10)
+    ready(through, JOBS)
     wait(lambda: through._watch(JOBS)._stream)
     before = relay.accepted
     relay.freeze()
