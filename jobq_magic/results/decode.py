@@ -131,7 +131,8 @@ def _without_lost(result: dict[str, Any], run: Run, paths: AttemptPaths) -> dict
     for part, name in (("value", "_"), ("error", "exception")):
         if (entry := result[part]) is not None and lost(entry):
             done[part] = {**entry, "group": None}
-            gone.append((name, entry))
+            if "name" not in entry:  # else it is told by that
+                gone.append((name, entry))
     told = {name: {"name": name, **why(entry)} for name, entry in gone}
     return {**done, "skipped": [*result["skipped"], *told.values()]}
 
