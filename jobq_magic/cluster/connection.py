@@ -159,15 +159,17 @@ def _of_context(context: kubeconfig.Context, site: Site, environ: Mapping[str, s
 
 
 def _identity(context: kubeconfig.Context, environ: Mapping[str, str]) -> str:
-    """A digest of what makes us who we are: the user of the kubeconfig, and the environment that its plugin sees.
+    """A digest of what makes us who we are: the user of the kubeconfig, its certificate, and what its plugin sees.
 
-    What an auth-provider is given is not among it: its tokens are renewed in the file, and are of the same person.
+    What an auth-provider is given is not among it, nor what a tokenFile holds: such tokens are renewed in their files,
+    and are of the same person.
     """
     user = {name: told for name, told in context.user.items() if name != "auth-provider"}
     seen: dict[str, str] = {}
     if "exec" in user:
         seen = settings_in(environ) | {name: environ[name] for name in _READ if name in environ}
-    told = json.dumps([user, seen], sort_keys=True, default=str)
+    certificate = context.content("user", "client-certificate").decode("latin-1")  # whoever logs in writes it anew
+    told = json.dumps([user, seen, certificate], sort_keys=True, default=str)
     return hashlib.sha256(told.encode()).hexdigest()
 
 

@@ -384,6 +384,15 @@ def test_who_logs_in_as_somebody_else_is_that_at_once(server, environ, kept):
     assert sent(server) == ["Bearer ada", "Bearer bob"]
 
 
+def test_whose_certificate_is_in_the_file_that_the_kubeconfig_names_is_who_we_are(environ, kept, tmp_path):
+    environ.user(**{"client-certificate": "me.crt", "client-key": "me.key"})
+    (tmp_path / "me.crt").write_text("of ada")
+    first = kept()
+    assert kept() is first
+    (tmp_path / "me.crt").write_text("of bob")
+    assert kept() is not first
+
+
 def test_tokens_that_a_provider_renews_in_the_file_are_of_the_same_person(environ, kept):
     environ.user(**{"auth-provider": {"name": "oidc", "config": {"id-token": "one"}}})
     first = kept()
