@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from jobq_magic.cluster.names import PREFIX
+
 __all__ = ["Known", "of_ours"]
 
 Object = dict[str, Any]
@@ -15,7 +17,6 @@ GONE = 1000
 """Objects that are kept after they were deleted: the newest ones."""
 EACH = 200
 """Events that are kept of one object: the newest ones."""
-PREFIX = "jobq-"
 
 
 def of_ours(event: Object) -> str:

@@ -8,9 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from jobq_magic.cluster import kinds, status
+from jobq_magic.cluster import kinds, names, status
 from jobq_magic.cluster.amounts import of_pod_sets
-from jobq_magic.cluster.manifests import names
 from jobq_magic.cluster.meaning import workload as workloads
 from jobq_magic.cluster.meaning.finding import NOTHING, Reason
 from jobq_magic.cluster.meaning.parts import Object, condition, maps, moment, name_of, number, section, text, words
@@ -145,7 +144,7 @@ def _row(
 ) -> Neighbour:
     labels = _labels(job, workload)
     phase, reason = _stands(job, workload, pods, others, now)
-    queue = text(workload, "spec", "queueName") or words(job, "metadata", "labels").get("kueue.x-k8s.io/queue-name", "")
+    queue = text(workload, "spec", "queueName") or words(job, "metadata", "labels").get(names.QUEUE, "")
     sets = maps(workload, "spec", "podSets")
     counts = [int(number(one, "count") or 1) for one in sets] or [int(number(job, "spec", "parallelism") or 1)]
     run = labels.get(names.RUN, "")

@@ -11,13 +11,13 @@ from weakref import WeakSet
 from jobq_magic.cluster.client import Api, Forbidden, Missing
 from jobq_magic.cluster.kinds import EVENTS, JOBS, PODS, Kind
 from jobq_magic.cluster.known import Known, of_ours
+from jobq_magic.cluster.names import RUN
 from jobq_magic.cluster.pace import Again
 from jobq_magic.cluster.watch import Watch
 from jobq_magic.errors import BackendError
 
 __all__ = ["Watches"]
 
-RUN = "jobq.run"
 _SELECTORS = {JOBS: RUN, PODS: RUN}
 """Of what a namespace may hold a great deal that is not ours."""
 _LEAP = 5.0

@@ -8,8 +8,7 @@ import pytest
 from kubernetes import client
 from kubernetes.client import ApiException
 
-from jobq_magic.cluster import manifests
-from jobq_magic.cluster.manifests import names
+from jobq_magic.cluster import manifests, names
 from jobq_magic.cluster.manifests.facts import Facts
 from jobq_magic.cluster.manifests.jobs import made
 from jobq_magic.image import User

@@ -12,7 +12,7 @@ from jobq_magic.cluster.client import Api
 from jobq_magic.cluster.logs import Log
 from jobq_magic.cluster.manifests.facts import Facts
 from jobq_magic.cluster.manifests.fetching import fetching
-from jobq_magic.cluster.manifests.pods import MAIN
+from jobq_magic.cluster.names import MAIN
 from jobq_magic.errors import BackendError
 from jobq_magic.image import Image
 from jobq_magic.run import Run

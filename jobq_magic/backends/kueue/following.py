@@ -17,12 +17,10 @@ from jobq_magic.backends.kueue.missed import Missed
 from jobq_magic.backends.kueue.reading import PATIENCE, Leavings, Reader
 from jobq_magic.backends.kueue.refusing import Refusing
 from jobq_magic.backends.kueue.stored import Finding
-from jobq_magic.cluster import kinds, status
+from jobq_magic.cluster import kinds, names, status
 from jobq_magic.cluster.capacity import Capacity
 from jobq_magic.cluster.client import Api, Missing
 from jobq_magic.cluster.collecting import Collected, collected
-from jobq_magic.cluster.manifests import names
-from jobq_magic.cluster.manifests.pods import MAIN
 from jobq_magic.cluster.meaning import job as jobs
 from jobq_magic.cluster.place import Line
 from jobq_magic.cluster.queue import lines
@@ -308,13 +306,13 @@ class Following:
 def _has_begun(pod: Mapping[str, Any]) -> bool:
     """Whether its container has been started, so that there is a log."""
     for state in (pod.get("status") or {}).get("containerStatuses", ()):
-        if state["name"] == MAIN:
+        if state["name"] == names.MAIN:
             return any(state.get(part, {}).keys() & {"running", "terminated"} for part in ("state", "lastState"))
     return False
 
 
 def _has_ended(pod: Mapping[str, Any]) -> bool:
     for state in (pod.get("status") or {}).get("containerStatuses", ()):
-        if state["name"] == MAIN:
+        if state["name"] == names.MAIN:
             return "terminated" in state.get("state", {})
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from jobq_magic.cluster import kinds
+from jobq_magic.cluster import kinds, names
 from jobq_magic.cluster.client import Api
-from jobq_magic.cluster.manifests import names
 from jobq_magic.cluster.status import Objects
 from jobq_magic.run import Run
 

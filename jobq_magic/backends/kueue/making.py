@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobq_magic import handover
-from jobq_magic.cluster import kinds, manifests
+from jobq_magic.cluster import kinds, manifests, names
 from jobq_magic.cluster.client import Api, Exists, Forbidden, Missing
-from jobq_magic.cluster.manifests import names
 from jobq_magic.errors import BackendError, JobqError
 from jobq_magic.image import Image
 from jobq_magic.run import Run

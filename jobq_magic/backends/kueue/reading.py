@@ -13,7 +13,7 @@ from jobq_magic.backends.kueue.stored import Bringing, cut, lacks, unread, witho
 from jobq_magic.cluster.client import Api
 from jobq_magic.cluster.collecting import Collected, Collector
 from jobq_magic.cluster.logs import Log
-from jobq_magic.cluster.manifests.pods import MAIN
+from jobq_magic.cluster.names import MAIN
 from jobq_magic.run import Run
 from jobq_magic.runtime.sites import store_of
 

@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from operator import is_
 from typing import Any
 
-from jobq_magic.cluster import kinds
-from jobq_magic.cluster.manifests import names
+from jobq_magic.cluster import kinds, names
 from jobq_magic.cluster.place import Others
 from jobq_magic.cluster.status import Objects
 from jobq_magic.cluster.watching import Watches

@@ -3,7 +3,6 @@
 Only `facts` looks at the run's folder; from there on all is pure. Amounts are strings: newer clients of Kubernetes take
 nothing else.
 
-    names      what objects and labels are called
     facts      what is known of a run
     jobs       the Job
     pods       its pods

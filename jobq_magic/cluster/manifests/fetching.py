@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from jobq_magic.cluster.manifests import names, pods, variables
+from jobq_magic.cluster import names
+from jobq_magic.cluster.manifests import pods, variables
 from jobq_magic.cluster.manifests.facts import Facts
-from jobq_magic.cluster.manifests.jobs import QUEUE
 from jobq_magic.cluster.manifests.writable import writable
 from jobq_magic.runtime.stores import volume_of
 
@@ -35,16 +35,16 @@ def fetching(facts: Facts, command: Sequence[str]) -> dict[str, Any]:
     assert mounted is not None
     volume, mount = mounted
     # Nothing of the run but what it has kept: its Secret may be gone, its other claims and companions are no help.
-    (container,) = (one for one in template["spec"]["containers"] if one["name"] == pods.MAIN)
+    (container,) = (one for one in template["spec"]["containers"] if one["name"] == names.MAIN)
     container |= {"command": list(command), "volumeMounts": [{**mount, "readOnly": True}]}
     container["env"] = [one for one in container["env"] if "value" in one]
     template["spec"] |= {"containers": [container], "volumes": [volume]}
     template["spec"].pop("initContainers", None)
-    template = writable(template, pods.MAIN, variables.HOME)
+    template = writable(template, names.MAIN, variables.HOME)
     # No label of the run: who follows it must not take this for one of its pods.
     template["metadata"]["labels"].pop(names.RUN, None)
     word = hashlib.sha256(" ".join(command).encode()).hexdigest()[:12]
-    labels = {**template["metadata"]["labels"], **({QUEUE: str(kept["queue"])} if "queue" in kept else {})}
+    labels = {**template["metadata"]["labels"], **({names.QUEUE: str(kept["queue"])} if "queue" in kept else {})}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",

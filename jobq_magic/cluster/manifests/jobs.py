@@ -6,14 +6,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from jobq_magic.cluster.manifests import names, pods
+from jobq_magic.cluster import names
+from jobq_magic.cluster.manifests import pods
 from jobq_magic.cluster.manifests.facts import Facts
 from jobq_magic.runtime.pod import CALLED
 
-__all__ = ["MAX_TIME", "PRIORITY", "QUEUE", "START", "made"]
+__all__ = ["MAX_TIME", "START", "made"]
 
-QUEUE = "kueue.x-k8s.io/queue-name"
-PRIORITY = "kueue.x-k8s.io/priority-class"
 MAX_TIME = "kueue.x-k8s.io/max-exec-time-seconds"
 START = 900
 """Seconds from admission to the cell's first line: finding a node, pulling the image. The runtime ends a cell that is
@@ -28,7 +27,7 @@ def made(facts: Facts) -> dict[str, Any]:
     """The Job."""
     spec, site = facts.spec, facts.site
     labels = pods.labels(facts)
-    kueue = {QUEUE: spec.get("queue"), PRIORITY: spec.get("priority"), MAX_TIME: _max_time(spec)}
+    kueue = {names.QUEUE: spec.get("queue"), names.PRIORITY: spec.get("priority"), MAX_TIME: _max_time(spec)}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -62,8 +61,8 @@ def _failures(*, requeue: bool) -> list[dict[str, Any]]:
     return [
         {"action": action, "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
         # A pod that was told to end, and did: by Kueue, for example, which lets the Job go on before the pod is gone.
-        {"action": action, "onExitCodes": {"containerName": pods.MAIN, "operator": "In", "values": [CALLED]}},
-        {"action": "FailJob", "onExitCodes": {"containerName": pods.MAIN, "operator": "NotIn", "values": [0]}},
+        {"action": action, "onExitCodes": {"containerName": names.MAIN, "operator": "In", "values": [CALLED]}},
+        {"action": "FailJob", "onExitCodes": {"containerName": names.MAIN, "operator": "NotIn", "values": [0]}},
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from jobq_magic.cluster.manifests.facts import Facts
-from jobq_magic.cluster.manifests.names import name_of
+from jobq_magic.cluster.names import name_of
 from jobq_magic.container import Volume
 from jobq_magic.runtime.artifacts import DOCKER
 from jobq_magic.runtime.pod import FOLDER, SECRET

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobq_magic.cluster.manifests import mounts, names, variables
+from jobq_magic.cluster import names
+from jobq_magic.cluster.manifests import mounts, variables
 from jobq_magic.cluster.manifests.facts import Facts
 from jobq_magic.cluster.manifests.patch import patched
 from jobq_magic.cluster.manifests.writable import writable
 from jobq_magic.runtime.launch import pod_argv
 
-__all__ = ["GRACE", "MAIN", "labels", "template"]
+__all__ = ["GRACE", "labels", "template"]
 
-MAIN = "main"
-"""Our container."""
 GRACE = 30
 """Seconds from SIGTERM to SIGKILL."""
 _USER = 1000
@@ -40,7 +39,7 @@ def template(facts: Facts) -> dict[str, Any]:
         },
         "spec": _spec(facts),
     }
-    return writable(patched(made, site.pod_template), MAIN, variables.HOME)
+    return writable(patched(made, site.pod_template), names.MAIN, variables.HOME)
 
 
 def _spec(facts: Facts) -> dict[str, Any]:
@@ -71,7 +70,7 @@ def _spec(facts: Facts) -> dict[str, Any]:
 def _container(facts: Facts, mounted: list[dict[str, Any]]) -> dict[str, Any]:
     resources = _resources(facts)
     return {
-        "name": MAIN,
+        "name": names.MAIN,
         "image": facts.image,
         "imagePullPolicy": facts.site.pull_policy,
         "command": pod_argv(facts.run),

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from jobq_magic.cluster.manifests import names
+from jobq_magic.cluster import names
 from jobq_magic.run import Run
 
 __all__ = ["EXPIRES", "owned", "owner", "secret"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobq_magic.cluster.manifests import names
+from jobq_magic.cluster import names
 from jobq_magic.cluster.manifests.secrets import owner
 from jobq_magic.run import Run
 

@@ -11,7 +11,7 @@ from typing import Any
 from jobq_magic import container
 from jobq_magic.cluster.manifests import mounts
 from jobq_magic.cluster.manifests.facts import Facts
-from jobq_magic.cluster.manifests.names import label_value, name_of
+from jobq_magic.cluster.names import INDEX, label_value, name_of
 from jobq_magic.runtime import main, pod
 from jobq_magic.runtime.manifest import LABELS
 
@@ -19,7 +19,7 @@ __all__ = ["HOME", "environment"]
 
 HOME = "/home/jobq"
 """Of images; `images.layout` says so too, and a test compares."""
-_INDEX = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
+_INDEX = f"metadata.annotations['{INDEX}']"
 _PORT = "29500"
 """Where torchrun meets by default."""
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jobq_magic.cluster import names
 from jobq_magic.cluster.meaning.finding import NOTHING, Reason
 from jobq_magic.cluster.meaning.messages import pod_refused
 from jobq_magic.cluster.meaning.parts import (
@@ -24,8 +25,6 @@ from jobq_magic.cluster.meaning.pod import exit_status
 
 __all__ = ["End", "end", "ending", "held", "holders", "refusal", "tries_again", "unheard"]
 
-_PRIORITY = "kueue.x-k8s.io/priority-class"
-_QUEUE = "kueue.x-k8s.io/queue-name"
 _BACK_OFF = 6  # of a Job that does not say
 _PATIENCE = 10  # seconds in which a Kueue that works has taken up a Job; its own start takes longer than that
 _ACTION = re.compile(r"failed with exit code (\d+) matching FailJob rule")
@@ -110,7 +109,7 @@ def _suspended(job: Object) -> bool:
 def unheard(job: Object, events: Sequence[Object], now: float) -> Reason:
     """Why a Job that waits has no Workload: Kueue says nothing, so what is unusual about the Job is told."""
     told = [each for each in _about(job, events) if text(each, "type") == "Warning"]
-    classes = (words(job, "metadata", "labels").get(_PRIORITY, ""), _pod_priority(job))
+    classes = (words(job, "metadata", "labels").get(names.PRIORITY, ""), _pod_priority(job))
     for event in reversed(told):
         if "PriorityClass" in text(event, "reason") or "riority class" in text(event, "message"):
             return Reason("priority-missing").but(priority=classes[0] or classes[1], said=said(text(event, "message")))
@@ -123,7 +122,7 @@ def unheard(job: Object, events: Sequence[Object], now: float) -> Reason:
         return Reason("priority-unheard", {"priority": classes[0]})
     if classes[1]:
         return Reason("pod-priority-unheard", {"priority": classes[1]})
-    queue = words(job, "metadata", "labels").get(_QUEUE, "")
+    queue = words(job, "metadata", "labels").get(names.QUEUE, "")
     return Reason("kueue-silent", {"queue": queue}) if queue else Reason("no-queue")
 
 

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from jobq_magic.cluster import names
 from jobq_magic.cluster.meaning.finding import NOTHING, Reason
 from jobq_magic.cluster.meaning.messages import Preemptor, preemptor, waiting
 from jobq_magic.cluster.meaning.parts import (
@@ -67,7 +68,7 @@ def owner(workload: Object) -> str:
     """Whose it is, as people call it: `ada/train` where our labels say so, else the name of its Job."""
     owners = maps(workload, "metadata", "ownerReferences")
     labels = words(workload, "metadata", "labels")
-    named = labels.get("jobq.name") or next((text(each, "name") for each in owners if text(each, "name")), "")
+    named = labels.get(names.NAME) or next((text(each, "name") for each in owners if text(each, "name")), "")
     who = user(workload)
     return "/".join(part for part in (who, named or name_of(workload)) if part)
 
@@ -76,7 +77,7 @@ def user(workload: Object) -> str:
     """Who made it, by our label; Kueue copies labels of a Job only where it is told to, so its pods' are asked too."""
     templates = [section(each, "template") for each in maps(workload, "spec", "podSets")]
     for found in (workload, *templates):
-        if who := words(found, "metadata", "labels").get("jobq.user"):
+        if who := words(found, "metadata", "labels").get(names.USER):
             return who
     return ""
 

@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobq_magic import container
-from jobq_magic.cluster import manifests
-from jobq_magic.cluster.manifests import names
+from jobq_magic.cluster import manifests, names
 from jobq_magic.cluster.manifests.facts import Facts, submitter
 from jobq_magic.cluster.manifests.fetching import fetching
 from jobq_magic.cluster.manifests.jobs import MAX_TIME, made

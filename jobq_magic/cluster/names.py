@@ -6,7 +6,21 @@ import hashlib
 import re
 import unicodedata
 
-__all__ = ["MANAGED_BY", "MANAGER", "NAME", "PREFIX", "RUN", "USER", "label_value", "name_of", "ours"]
+__all__ = [
+    "INDEX",
+    "MAIN",
+    "MANAGED_BY",
+    "MANAGER",
+    "NAME",
+    "PREFIX",
+    "PRIORITY",
+    "QUEUE",
+    "RUN",
+    "USER",
+    "label_value",
+    "name_of",
+    "ours",
+]
 
 PREFIX = "jobq-"
 """What the names of all our objects begin with."""
@@ -18,6 +32,12 @@ NAME = "jobq.name"
 """Label: the run's name."""
 MANAGED_BY = "app.kubernetes.io/managed-by"
 MANAGER = "jobq-magic"
+QUEUE = "kueue.x-k8s.io/queue-name"
+PRIORITY = "kueue.x-k8s.io/priority-class"
+INDEX = "batch.kubernetes.io/job-completion-index"
+"""Label and annotation of a Job's pods: which of them each is."""
+MAIN = "main"
+"""The container that runs the cell."""
 _LONGEST = 52
 """Pods get a rank and six letters behind the name of their Job, and all of it is a host's name: 63 at most."""
 _LABEL = 63
