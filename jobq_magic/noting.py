@@ -1,7 +1,7 @@
 """What a place says of a run, on its record: each change once, in an order that the table of phases allows.
 
-What only counts on within a phase (the place in the queue, the numbers of a reason) would make the record of a run that
-waits for a day as long as that day: it is said in a file beside, which is replaced.
+What only counts on within a phase (the place in the queue, the numbers of a reason, what each worker says) would make
+the record of a run that waits for a day as long as that day: it is said in a file beside, which is replaced.
 """
 
 from __future__ import annotations
@@ -39,26 +39,29 @@ def record(store: Store, run: Run, seen: Observation, mark: Mapping[str, Any]) -
     for note in seen.notes:
         if note not in known.notes:
             store.append(run, note=note, **mark)
-    if seen.each is not None and seen.each != known.each:
-        store.append(run, each=[asdict(one) for one in seen.each], **mark)
-    if seen.phase is None or (seen.phase != known.phase and seen.phase not in TRANSITIONS[known.phase]):
-        return  # a late word: whoever reads the record would pass it over
+    # A late word, which the table does not allow, would be passed over by whoever reads the record.
+    counts = seen.phase is not None and (seen.phase == known.phase or seen.phase in TRANSITIONS[known.phase])
     attempt = max(seen.attempt or 1, known.attempt)
-    new = (seen.phase, seen.reason, attempt) != (known.phase, known.reason, known.attempt)
+    new = counts and (seen.phase, seen.reason, attempt) != (known.phase, known.reason, known.attempt)
     if new:
+        if each := known.each if seen.each is None else seen.each:
+            store.append(run, each=[asdict(one) for one in each], **mark)
         _record_phase(store, run, known, seen, attempt, mark)
-    _restate(store, run, seen, mark, facts=dict(seen.facts if new or seen.facts else known.facts))
+    facts = seen.facts if new or (counts and seen.facts) else known.facts
+    _restate(store, run, seen, mark, facts=dict(facts))
 
 
 def _restate(store: Store, run: Run, seen: Observation, mark: Mapping[str, Any], *, facts: Mapping[str, Any]) -> None:
-    """Says how it stands in its phase, where that is another than it was."""
+    """Says how it stands in its phase, and its workers one by one, where that is another than it was."""
     known = store.snapshot(run)
-    place = (seen.place or known.place) if known.phase in (Phase.QUEUED, Phase.PAUSED) else None
-    if known.final or (facts, place) == (dict(known.facts), known.place):
+    own = seen.place if seen.phase == known.phase else None
+    place = (own or known.place) if known.phase in (Phase.QUEUED, Phase.PAUSED) else None
+    each = known.each if seen.each is None else seen.each
+    if known.final or (facts, place, each) == (dict(known.facts), known.place, known.each):
         return
-    told = None if place is None else asdict(place)
-    word = {"since": known.times[-1].at, "reason": known.reason, "facts": facts, "place": told}
-    store.restate(run, known.attempt, {**word, **mark})
+    told = {"place": None if place is None else asdict(place), "each": [asdict(one) for one in each]}
+    word = {"since": known.times[-1].at, "reason": known.reason, "facts": facts}
+    store.restate(run, known.attempt, {**word, **told, **mark})
 
 
 def _record_phase(

@@ -359,15 +359,18 @@ def fold(identity: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Sn
 
 
 def restated(snapshot: Snapshot, word: Mapping[str, Any]) -> Snapshot:
-    """The Snapshot with what was said last of the phase that it is in: the facts of its reason, its place in the queue.
+    """The Snapshot with what was said last of its attempt and, where it is in the same phase still, of that.
 
     Args:
         snapshot: what the record amounts to.
-        word: `since`, when that phase began; the `reason` that `facts` are of; `place`, or None; `gen` as in `fold`.
-            What was said of another phase, or by an earlier holder, changes nothing.
+        word: `each`; `since`, when its phase began; the `reason` that `facts` are of; `place`, or None; `gen` as in
+            `fold`. What was said by an earlier holder changes nothing; nor does anything after the end.
     """
-    began = snapshot.times[-1].at if snapshot.times else None
-    if snapshot.final or word["since"] != began or word.get("gen", snapshot.generation) < snapshot.generation:
+    if snapshot.final or word.get("gen", snapshot.generation) < snapshot.generation:
+        return snapshot
+    if "each" in word:
+        snapshot = replace(snapshot, each=tuple(WorkerTold.read(one) for one in word["each"]))
+    if not snapshot.times or word["since"] != snapshot.times[-1].at:
         return snapshot
     facts = word["facts"] if word["reason"] == snapshot.reason else snapshot.facts
     return replace(snapshot, facts=facts, place=None if word["place"] is None else PlaceTold.read(word["place"]))

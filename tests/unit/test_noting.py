@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from jobq_magic import noting
 from jobq_magic.protocols import Observation
 from jobq_magic.runs.store import Store
 from jobq_magic.runtime import wire
-from jobq_magic.snapshot import PlaceTold
+from jobq_magic.snapshot import PlaceTold, WorkerTold
 from jobq_magic.words import say
 
 
@@ -140,3 +141,25 @@ def test_a_stop_that_waits_for_the_cluster_is_told_so_until_it_answers(waiting):
     assert "cluster" not in say(store.snapshot(run)).sentence
     noting.record(store, run, Observation("cancelled", "stopped"), {})
     assert say(store.snapshot(run)).sentence == "Stopped on request"
+
+
+def pulling(number, count=64):
+    said = {"said": f"Back-off pulling image, {number}"}
+    return tuple(WorkerTold(rank, "starting", f"pod-{rank}", facts=said) for rank in range(count))
+
+
+def test_what_each_of_many_workers_says_again_and_again_does_not_fill_the_record_and_its_last_word_stays(waiting):
+    store, run = waiting
+    noting.record(store, run, Observation("starting", each=pulling(0)), {})
+    record = run.paths.record.read_bytes()
+    for number in range(1, 30):
+        noting.record(store, run, Observation("starting" if number % 2 else None, each=pulling(number)), {})
+    assert run.paths.record.read_bytes() == record
+    assert Store(store.root).snapshot(run).each == pulling(29)
+    store.append(run, phase="stopping", reason="stopped")
+    assert Store(store.root).snapshot(run).each == pulling(29)
+    failed = tuple(replace(one, phase="failed") for one in pulling(29))
+    noting.record(store, run, Observation(each=failed), {})
+    noting.record(store, run, Observation("cancelled", "stopped"), {})
+    assert Store(store.root).snapshot(run).each == failed
+    assert len(run.paths.record.read_bytes()) < 3 * len(record)
