@@ -1,4 +1,4 @@
-"""Log: one container's log, followed by a thread through all that ends a stream of it.
+"""Log: the log of a pod's main container, followed by a thread through all that ends a stream of it.
 
 That a stream ends says nothing: API servers and kubelets are started again, connections are cut, files are rotated. So
 it is opened again, from where the collector says, until somebody who knows that the container has ended says `finish`.
@@ -11,11 +11,14 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Protocol
 
 from jobq_magic.cluster import kinds
 from jobq_magic.cluster.client import Api, Missing, Refused, Stream
 from jobq_magic.cluster.kinds import PODS
+from jobq_magic.cluster.meaning import pod as pods
+from jobq_magic.cluster.meaning.parts import Object, text
+from jobq_magic.cluster.names import MAIN
 from jobq_magic.cluster.pace import Again, Pace
 from jobq_magic.cluster.watching import Watches
 from jobq_magic.errors import BackendError
@@ -46,13 +49,12 @@ class Sink(Protocol):
 
 
 class Log:
-    """Follows a container's log from `start` until `finish` is done, `close`, or the pod is gone.
+    """Follows the log of a pod's main container from `start` until `finish` is done, `close`, or the pod is gone.
 
     Args:
         api: the cluster.
         pod: its name.
         sink: where the bytes go, in the thread of this log.
-        container: its name; "" for the only one.
         watches: of the namespace: a container that has not started is not asked before it has.
     """
 
@@ -62,7 +64,6 @@ class Log:
         pod: str,
         sink: Sink,
         *,
-        container: str = "",
         watches: Watches | None = None,
     ) -> None:
         self.pod = pod
@@ -72,7 +73,6 @@ class Log:
         """What the sink raised; the log is then not read on."""
         self._api = api
         self._sink = sink
-        self._container = container
         self._namespace = api.place.namespace
         self._watches = watches
         self._again = watches.again if watches is not None else Again()
@@ -175,7 +175,7 @@ class Log:
         stream = self._api.stream(
             path,
             silence=SILENCE,
-            container=self._container or None,
+            container=MAIN,
             follow=follow or None,
             sinceTime=_time(since),
         )
@@ -244,16 +244,15 @@ class Log:
 
     def _state(self) -> str:
         """Of the container: `waiting`, `running`, `terminated`; "" where it has none, or is not known."""
-        return next(iter(self._status().get("state") or {}), "")
+        return pods.main_state(self._seen())
 
     def _ran(self) -> bool:
         """Whether the container is known to have been started."""
-        return bool(self._status().get("containerID"))
+        return bool(text(pods.main(self._seen()), "containerID"))
 
-    def _status(self) -> dict[str, Any]:
-        pod = (self._watches.last(PODS, self.pod) if self._watches is not None else None) or {}
-        found = (pod.get("status") or {}).get("containerStatuses") or ()
-        return next((each for each in found if self._container in {"", each.get("name")}), {})
+    def _seen(self) -> Object | None:
+        """The pod, as it was seen last."""
+        return self._watches.last(PODS, self.pod) if self._watches is not None else None
 
     def _over(self) -> bool:
         return self._closed or self._again.closed

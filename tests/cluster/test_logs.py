@@ -74,7 +74,7 @@ def follow(watches, lines):
     found = []
 
     def begin(name, **more):
-        found.append(Log(watches.api, name, lines, container="main", watches=watches, **more))
+        found.append(Log(watches.api, name, lines, watches=watches, **more))
         found[-1].start()
         return found[-1]
 

@@ -12,11 +12,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from jobq_magic.cluster.meaning.pod import rank as rank_of
 from jobq_magic.runtime.wire import replace_file
 
-__all__ = ["Attempts", "Placed", "rank_of"]
-
-_INDEX = "batch.kubernetes.io/job-completion-index"
+__all__ = ["Attempts", "Placed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +91,6 @@ class Attempts:
             OSError: there is no room.
         """
         replace_file(path, json.dumps(asdict(self)).encode())
-
-
-def rank_of(pod: Mapping[str, Any]) -> int:
-    """The rank of a pod, from 0; that of a job with one worker is 0."""
-    metadata = pod["metadata"]
-    index = (metadata.get("annotations") or {}).get(_INDEX) or (metadata.get("labels") or {}).get(_INDEX) or "0"
-    return int(index) if index.isdecimal() and len(index) < 9 else 0
 
 
 def _stays(pod: Mapping[str, Any]) -> bool:

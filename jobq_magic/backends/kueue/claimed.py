@@ -12,7 +12,7 @@ from jobq_magic.cluster.client import Api
 from jobq_magic.cluster.logs import Log
 from jobq_magic.cluster.manifests.facts import Facts
 from jobq_magic.cluster.manifests.fetching import fetching
-from jobq_magic.cluster.names import MAIN
+from jobq_magic.cluster.meaning.pod import main_state
 from jobq_magic.errors import BackendError
 from jobq_magic.image import Image
 from jobq_magic.run import Run
@@ -50,12 +50,12 @@ def fetch(api: Api, run: Run, pods: Iterable[str], folder: Path) -> None:
         pod = _begun(api, name)
         if pod is None:
             raise _unread(run, site, "the Job that reads it did not begin within 10 minutes")
-        log = Log(api, pod["metadata"]["name"], coming, container=MAIN)
+        log = Log(api, pod["metadata"]["name"], coming)
         log.start()
         try:
             until = time.monotonic() + _SENDING
             while not coming.ended and not log.join(_LOOK) and time.monotonic() < until:
-                if _state(_pod(api, name)) == "terminated":
+                if main_state(_pod(api, name)) == "terminated":
                     log.finish()
         finally:
             log.close()
@@ -69,7 +69,7 @@ def _begun(api: Api, name: str) -> Mapping[str, Any] | None:
     until = time.monotonic() + _PATIENCE
     while time.monotonic() < until:
         pod = _pod(api, name)
-        if pod is not None and _state(pod) in {"running", "terminated"}:
+        if pod is not None and main_state(pod) in {"running", "terminated"}:
             return pod
         time.sleep(_LOOK)
     return None
@@ -79,13 +79,6 @@ def _pod(api: Api, name: str) -> Mapping[str, Any] | None:
     path = kinds.path(kinds.PODS, api.place.namespace)
     found = api.get(path, labelSelector=f"batch.kubernetes.io/job-name={name}").get("items") or []
     return max(found, key=lambda pod: pod["metadata"].get("creationTimestamp", ""), default=None)
-
-
-def _state(pod: Mapping[str, Any] | None) -> str:
-    for each in ((pod or {}).get("status") or {}).get("containerStatuses") or ():
-        if each["name"] == MAIN:
-            return next(iter(each.get("state") or {}), "")
-    return ""
 
 
 def _unread(run: Run, site: Site, why: str) -> BackendError:

@@ -22,6 +22,7 @@ from jobq_magic.cluster.capacity import Capacity
 from jobq_magic.cluster.client import Api, Missing
 from jobq_magic.cluster.collecting import Collected, collected
 from jobq_magic.cluster.meaning import job as jobs
+from jobq_magic.cluster.meaning.pod import has_begun, has_ended
 from jobq_magic.cluster.place import Line
 from jobq_magic.cluster.queue import lines
 from jobq_magic.cluster.status import Objects
@@ -226,7 +227,7 @@ class Following:
         job = objects.job
         if job is None or not job["metadata"].get("deletionTimestamp") or not jobs.holders(job):
             return False
-        return all(_has_ended(pod) or self._is_left(pod) for pod in objects.pods)
+        return all(has_ended(pod) or self._is_left(pod) for pod in objects.pods)
 
     def _is_left(self, pod: Mapping[str, Any]) -> bool:
         """Whether it should have been gone for a while: nobody on its node says that it is."""
@@ -257,11 +258,11 @@ class Following:
             pod = alive.get(placed.uid)
             key = placed.uid, placed.attempt
             if pod is not None:
-                (self._idle.discard if _has_begun(pod) else self._idle.add)(placed.uid)
+                (self._idle.discard if has_begun(pod) else self._idle.add)(placed.uid)
             reader = self._readers.get(key)
-            if reader is None and pod is not None and _has_begun(pod):
+            if reader is None and pod is not None and has_begun(pod):
                 reader = self._readers[key] = Reader(self._watched, self._run, self._key, placed, self.call, self._mine)
-            if reader is not None and (pod is None or _has_ended(pod) or self._is_left(pod)):
+            if reader is not None and (pod is None or has_ended(pod) or self._is_left(pod)):
                 reader.over()
 
     def _told(self, placed: Placed) -> Told:
@@ -270,11 +271,11 @@ class Following:
             return reader.told()
         pods = [pod for pod in self._watched.objects(self._job).pods if pod["metadata"]["uid"] == placed.uid]
         there = bool(pods)
-        if any(_has_begun(pod) for pod in pods):
+        if any(has_begun(pod) for pod in pods):
             return Told(placed.rank)
         # It never began, or it was gone before anybody read it: what an earlier process collected is all there is.
         if not self._was_read(placed):
-            ended = any(_has_ended(pod) or self._is_left(pod) for pod in pods)
+            ended = any(has_ended(pod) or self._is_left(pod) for pod in pods)
             return self._of_store(placed, Collected()) if not there else Told(placed.rank, drained=ended)
         known = collected(self._run.paths.attempt(placed.attempt).worker(placed.rank))
         return Told(placed.rank, known.events, known.ended) if there else self._of_store(placed, known)
@@ -301,18 +302,3 @@ class Following:
             begun = placed.uid not in self._idle
             self._stored[where] = Leavings(self._run, self._key, placed, self.call, self._api, begun=begun)
         return self._stored[where].told(known)
-
-
-def _has_begun(pod: Mapping[str, Any]) -> bool:
-    """Whether its container has been started, so that there is a log."""
-    for state in (pod.get("status") or {}).get("containerStatuses", ()):
-        if state["name"] == names.MAIN:
-            return any(state.get(part, {}).keys() & {"running", "terminated"} for part in ("state", "lastState"))
-    return False
-
-
-def _has_ended(pod: Mapping[str, Any]) -> bool:
-    for state in (pod.get("status") or {}).get("containerStatuses", ()):
-        if state["name"] == names.MAIN:
-            return "terminated" in state.get("state", {})
-    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")

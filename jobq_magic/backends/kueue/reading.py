@@ -13,7 +13,6 @@ from jobq_magic.backends.kueue.stored import Bringing, cut, lacks, unread, witho
 from jobq_magic.cluster.client import Api
 from jobq_magic.cluster.collecting import Collected, Collector
 from jobq_magic.cluster.logs import Log
-from jobq_magic.cluster.names import MAIN
 from jobq_magic.run import Run
 from jobq_magic.runtime.sites import store_of
 
@@ -58,7 +57,7 @@ class Reader:
         self._log = self._opened()
 
     def _opened(self) -> Log:
-        log = Log(self._watches.api, self.placed.name, self, container=MAIN, watches=self._watches)
+        log = Log(self._watches.api, self.placed.name, self, watches=self._watches)
         log.start()
         return log
 

@@ -11,11 +11,23 @@ from jobq_magic.cluster.meaning.images import pull
 from jobq_magic.cluster.meaning.messages import scheduling
 from jobq_magic.cluster.meaning.mounts import unmade, unmounted
 from jobq_magic.cluster.meaning.parts import Object, condition, maps, name_of, number, said, section, text, words
+from jobq_magic.cluster.names import INDEX, MAIN
 
-__all__ = ["Pod", "about", "exit_status", "node", "rank", "read"]
+__all__ = [
+    "Pod",
+    "about",
+    "exit_status",
+    "has_begun",
+    "has_ended",
+    "main",
+    "main_state",
+    "node",
+    "rank",
+    "read",
+]
 
-_INDEX = "batch.kubernetes.io/job-completion-index"
 _KILLED, _TERMINATED = 137, 143
+_LONGEST = 6  # digits of a rank: no Job has so many pods
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +42,10 @@ class Pod:
 
 
 def rank(pod: Object) -> int:
-    """Which worker it is."""
+    """Which worker it is, from 0; that of a job with one is 0."""
     for found in (words(pod, "metadata", "labels"), words(pod, "metadata", "annotations")):
-        if (written := found.get(_INDEX, "")).isascii() and written.isdigit():
-            return int(written[:6])
+        if (written := found.get(INDEX, "")).isascii() and written.isdigit() and len(written) <= _LONGEST:
+            return int(written)
     return 0
 
 
@@ -44,7 +56,37 @@ def node(pod: Object) -> str:
 
 def exit_status(pod: Object) -> float | None:
     """With what its main container ended."""
-    return number(_main(pod), "state", "terminated", "exitCode")
+    return number(main(pod), "state", "terminated", "exitCode")
+
+
+def main(pod: Object | None) -> Object:
+    """What is told of the container that runs the cell."""
+    name, statuses = text(_asked(pod), "name") or MAIN, maps(pod, "status", "containerStatuses")
+    return next((each for each in statuses if text(each, "name") == name), statuses[0] if statuses else {})
+
+
+def _asked(pod: Object | None) -> Object:
+    """What was asked for it: others may have been put before it. In a pod that is not ours, of the first."""
+    every = maps(pod, "spec", "containers")
+    return next((each for each in every if text(each, "name") == MAIN), every[0] if every else {})
+
+
+def main_state(pod: Object | None) -> str:
+    """How that container is: `waiting`, `running`, `terminated`; "" where nothing is told of it."""
+    return next(iter(section(main(pod), "state")), "")
+
+
+def has_begun(pod: Object) -> bool:
+    """Whether it has been started, so that there is a log."""
+    told = main(pod)
+    return any(section(told, part).keys() & {"running", "terminated"} for part in ("state", "lastState"))
+
+
+def has_ended(pod: Object) -> bool:
+    """Whether it has ended, or will not be started."""
+    if main(pod):
+        return main_state(pod) == "terminated"
+    return text(pod, "status", "phase") in ("Succeeded", "Failed")
 
 
 def about(pod: Object, events: Sequence[Object]) -> list[Object]:
@@ -63,8 +105,8 @@ def read(pod: Object, events: Sequence[Object] = ()) -> Pod:
     """How a pod is, by its own status, and by what was told of it where that says nothing."""
     phase, told = text(pod, "status", "phase"), about(pod, events)
     leaving = bool(text(pod, "metadata", "deletionTimestamp"))
-    main = _main(pod)
-    state = section(main, "state")
+    told_of_main = main(pod)
+    state = section(told_of_main, "state")
     runs = state.get("running") is not None  # what is beside it may be empty
     disruption = _disruption(pod)
     ended = section(state, "terminated")
@@ -73,20 +115,13 @@ def read(pod: Object, events: Sequence[Object] = ()) -> Pod:
     if leaving and (phase == "Failed" or ended) and not disruption:
         return Pod("leaving", Reason("pod-deleted").but(node=node(pod)), disrupted=True)
     if phase == "Failed" or ended:
-        reason = _end(pod, main, disruption)
+        reason = _end(pod, told_of_main, disruption)
         return Pod("failed", reason.but(node=node(pod)), disrupted=bool(disruption))
     if disruption or leaving:
         return Pod("leaving", (disruption or Reason("pod-deleted")).but(node=node(pod)), disrupted=True)
     if runs:
         return Pod("running", _silent(pod, told))
-    return Pod("waiting", _why_it_waits(pod, main, told))
-
-
-def _main(pod: Object) -> Object:
-    """The status of the container that runs the cell: the first of the spec."""
-    first = next((text(each, "name") for each in maps(pod, "spec", "containers")), "")
-    statuses = maps(pod, "status", "containerStatuses")
-    return next((each for each in statuses if text(each, "name") == first), statuses[0] if statuses else {})
+    return Pod("waiting", _why_it_waits(pod, told_of_main, told))
 
 
 _DISRUPTIONS = {
@@ -105,7 +140,7 @@ def _disruption(pod: Object) -> Reason:
     return Reason(_DISRUPTIONS.get(text(found, "reason"), "pod-disrupted")).but(said=said(text(found, "message")))
 
 
-def _end(pod: Object, main: Object, disruption: Reason) -> Reason:
+def _end(pod: Object, told: Object, disruption: Reason) -> Reason:
     reason, message = text(pod, "status", "reason"), text(pod, "status", "message")
     if reason == "Evicted":
         return _sent_away(message)
@@ -116,7 +151,7 @@ def _end(pod: Object, main: Object, disruption: Reason) -> Reason:
         return Reason("node-ended").but(said=said(message))
     if reason == "DeadlineExceeded":
         return Reason("deadline").but(seconds=number(pod, "spec", "activeDeadlineSeconds"), said=said(message))
-    ended = section(main, "state", "terminated")
+    ended = section(told, "state", "terminated")
     if text(ended, "reason") == "OOMKilled":
         return Reason("out-of-memory").but(limit=_limit(pod))
     if disruption:
@@ -132,8 +167,7 @@ def _end(pod: Object, main: Object, disruption: Reason) -> Reason:
 
 
 def _limit(pod: Object) -> int | None:
-    first = next(iter(maps(pod, "spec", "containers")), {})
-    limit = amount(section(first, "resources", "limits").get("memory"))
+    limit = amount(section(_asked(pod), "resources", "limits").get("memory"))
     return None if limit is None else int(limit)
 
 
@@ -166,11 +200,11 @@ def _silent(pod: Object, told: Sequence[Object]) -> Reason:
     return NOTHING
 
 
-def _why_it_waits(pod: Object, main: Object, told: Sequence[Object]) -> Reason:
+def _why_it_waits(pod: Object, of_main: Object, told: Sequence[Object]) -> Reason:
     placed = condition(pod, "PodScheduled")
     if not node(pod) or placed.get("status") == "False":
         return _unplaced(pod, placed, told)
-    for status in (*_inits(pod), main):
+    for status in (*_inits(pod), of_main):
         waiting = section(status, "state", "waiting")
         reason, message = text(waiting, "reason"), text(waiting, "message")
         if reason in ("", "PodInitializing", "ContainerCreating"):
@@ -201,8 +235,8 @@ def _unplaced(pod: Object, placed: Object, told: Sequence[Object]) -> Reason:
         chosen = words(pod, "spec", "nodeSelector")
         return found.but(selector=", ".join(f"{name}={value}" for name, value in sorted(chosen.items())))
     if found.code == "nodes-full":
-        first = section(next(iter(maps(pod, "spec", "containers")), {}), "resources", "requests")
-        return found.but(asked=amount(first.get(str(found.facts["resource"]))))
+        requests = section(_asked(pod), "resources", "requests")
+        return found.but(asked=amount(requests.get(str(found.facts["resource"]))))
     return found
 
 

@@ -109,7 +109,7 @@ def follow(api, sink):
     found = []
 
     def begin(**more):
-        found.append(Log(api, "p", sink, container="main", **more))
+        found.append(Log(api, "p", sink, **more))
         found[-1].start()
         return found[-1]
 
@@ -334,7 +334,7 @@ def test_what_a_container_says_that_no_frame_vouches_for_is_kept(server, api, tm
 
     server.logs = [says] * 9
     sink = Collector(AttemptPaths(tmp_path / "attempt"), key=b"k" * 32, run="r1", attempt=1)
-    log = Log(api, "p", sink, container="main")
+    log = Log(api, "p", sink)
     log.start()
     eventually(lambda: server.asked)
     log.finish()

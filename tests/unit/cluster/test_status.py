@@ -509,6 +509,13 @@ def known(of_job, of_kueue=None, *of_pods):
     return status.Objects(of_job, of_kueue, of_pods)
 
 
+def test_what_was_put_before_the_cell_into_its_pod_is_not_taken_for_it():
+    found = pod(ended={"exitCode": 137, "reason": "OOMKilled"})
+    found["spec"]["containers"].insert(0, {"name": "proxy", "resources": {"limits": {"memory": "1Gi"}}})
+    found["status"]["containerStatuses"].insert(0, {"name": "proxy", "state": {"running": {}}})
+    assert starts(found).facts["limit"] == 64 * 2**20
+
+
 @pytest.mark.parametrize(
     ("found", "still"),
     [
