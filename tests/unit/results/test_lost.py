@@ -26,7 +26,7 @@ def opened(**site: str):
     return run, store
 
 
-def outcome(*, kept: bool | None = False, taken=Path.unlink, sizes: tuple[int, int] = (50, 0), **site: str):
+def outcome(*, kept: bool | None = False, taken=Path.unlink, sizes: tuple[int, int] = (50, 0), held="", **site: str):
     """Of three names, two of which have a file together; `kept` is None where a log has room for it."""
     run, store = opened(**site)
     paths = run.paths.attempt(1)
@@ -44,7 +44,7 @@ def outcome(*, kept: bool | None = False, taken=Path.unlink, sizes: tuple[int, i
             "small": {"group": small, "size": few, "own": few},
         },
         "changed": {},
-        "value": {"group": large, "size": many, "bundle": {"text/plain": "1"}, "metadata": {}},
+        "value": {"group": large, "size": many, "bundle": {"text/plain": "1"}, **({"name": held} if held else {})},
         "skipped": [],
     }
     paths.result.write_bytes(wire.seal(result, store.key(run)))
@@ -78,6 +78,11 @@ def test_why_there_was_no_room_is_told_in_full(home, own, whole, told):
     reason = outcome(sizes=(own, whole)).skipped[1]["reason"]
     assert reason.removesuffix(", which smaller ones have taken") == told
     assert (reason != told) == (whole <= LIMIT)
+
+
+def test_a_last_value_that_a_name_holds_is_told_by_that_name_alone(home):
+    found = outcome(held="large")
+    assert ([entry["name"] for entry in found.skipped], found.value) == (["large", "part"], None)
 
 
 def test_what_a_store_kept_and_gave_back_is_there(home):
@@ -121,3 +126,22 @@ def test_an_exception_that_did_not_come_is_told_and_its_text_is_there(home):
     assert isinstance(found.error, JobFailed)
     assert (type(found.error).__name__, str(found.error)) == ("ValueError", "bad luck")
     assert [entry["name"] for entry in found.skipped] == ["exception"]
+
+
+@pytest.mark.parametrize(
+    ("known", "what", "why"),
+    [
+        ({"missing": ["result.json"], "beyond": {}}, "did not come back", "It was lost with a part of the log"),
+        ({"missing": [], "beyond": {"result.json": 5_000_000}}, "did not come back", "It is too large for a log"),
+        ({"missing": [], "beyond": {}}, "left no result", ""),
+    ],
+    ids=["cut", "too large", "none"],
+)
+def test_that_a_run_left_no_result_is_not_said_where_it_did(home, known, what, why):
+    run, store = opened()
+    (run.paths.attempt(1).folder / "collected.json").write_text(json.dumps(known))
+    with pytest.raises(ResultError) as error:
+        decode(run, 1, store.key(run))
+    assert error.value.what.endswith(what)
+    assert error.value.why.startswith(why)
+    assert (error.value.do == WITH_STORE) == bool(why)
