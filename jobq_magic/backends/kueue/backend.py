@@ -142,7 +142,8 @@ class KueueBackend:
             seen = known.place.told(known.following.observe(asked))
         except OSError as error:  # the disk of the store, most likely: what is not written now is read again
             return Observation(notes=(note("unwritten", error=error),))
-        seen = known.silence.told(seen, known.place.watches, asked if asked in _WISHES else "")
+        wish = asked if asked in _WISHES else ""  # which is followed where its Job is
+        seen = known.silence.told(seen, known.place.watches if wish else known.place.quietest, wish)
         if seen.reason == "log-lost":
             self._unread.add(run.id)
         return known.told(seen, asked)

@@ -16,7 +16,7 @@ from jobq_magic.image import Image
 from jobq_magic.run import Run
 from jobq_magic.site import Site
 
-__all__ = ["furnish", "make", "remove"]
+__all__ = ["furnish", "make", "put", "remove"]
 
 
 def make(api: Api, run: Run, *, lenient: bool = False) -> Mapping[str, Any]:
@@ -35,7 +35,7 @@ def make(api: Api, run: Run, *, lenient: bool = False) -> Mapping[str, Any]:
     name, namespace = names.name_of(run.id), api.place.namespace
     there = _found(api, run, name)
     if there is None:
-        _put(api, kinds.path(kinds.SECRETS, namespace), manifests.secret(run, _content(run)))
+        put(api, kinds.path(kinds.SECRETS, namespace), manifests.secret(run, _content(run)))
         try:
             there = api.create(kinds.path(kinds.JOBS, namespace), job)
         except Exists:
@@ -73,7 +73,7 @@ def furnish(api: Api, run: Run, uid: str) -> None:
     name, namespace = names.name_of(run.id), api.place.namespace
     secret = manifests.secret(run, _content(run))
     secret["metadata"] |= manifests.owned(name, uid)["metadata"]
-    _put(api, kinds.path(kinds.SECRETS, namespace), secret)
+    put(api, kinds.path(kinds.SECRETS, namespace), secret)
     _serve(api, run, uid, lenient=True)
 
 
@@ -119,10 +119,15 @@ def _serve(api: Api, run: Run, uid: str, *, lenient: bool) -> None:
     """By it workers find each other; who may not make it was told so beforehand."""
     if (service := manifests.service(run, uid)) is not None:
         with contextlib.suppress(*(Forbidden,) * lenient):
-            _put(api, kinds.path(kinds.SERVICES, api.place.namespace), service)
+            put(api, kinds.path(kinds.SERVICES, api.place.namespace), service)
 
 
-def _put(api: Api, path: str, body: Mapping[str, Any]) -> None:
+def put(api: Api, path: str, body: Mapping[str, Any]) -> None:
+    """Makes an object whose name only we give; one that is there is that of an attempt whose answer was lost.
+
+    Raises:
+        BackendError: the cluster refuses it.
+    """
     try:
         api.create(path, dict(body))
     except Exists:

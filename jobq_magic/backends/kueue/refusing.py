@@ -11,10 +11,10 @@ from jobq_magic.errors import BackendError
 from jobq_magic.phrases import note
 from jobq_magic.protocols import Observation
 
-__all__ = ["Refusing"]
+__all__ = ["PATIENCE", "Refusing", "refusal"]
 
 _CREDENTIALS = "cluster-credentials"
-_PATIENCE = 10.0
+PATIENCE = 10.0
 """Seconds for which a cluster may refuse to tell of Jobs before that is told."""
 _GIVEN_UP = 300.0
 """The same before a run is given up; it takes a while where somebody sets up the rights anew."""
@@ -42,12 +42,12 @@ class Refusing:
             asked: the reason of a request to stop, or "".
             attempt: which one is on.
         """
-        if (error := self._error()) is None:
+        if (error := refusal(self._watches)) is None:
             self._since = None
             return None
         now = self._clock()
         self._since = now if self._since is None else self._since
-        if now - self._since < _PATIENCE:
+        if now - self._since < PATIENCE:
             return None
         notes = (note("refused", error=error.what),)
         if asked:
@@ -58,9 +58,11 @@ class Refusing:
             )
         return Observation(notes=notes, attempt=attempt)
 
-    def _error(self) -> BackendError | None:
-        for kind in (kinds.JOBS, kinds.PODS):
-            if (refused := self._watches.refused(kind)) is not None:
-                return refused
-        trouble = self._watches.trouble()
-        return trouble if trouble is not None and trouble.code == _CREDENTIALS else None
+
+def refusal(watches: Watches) -> BackendError | None:
+    """Why a cluster does not tell of Jobs; None where it does, or only says nothing at present."""
+    for kind in (kinds.JOBS, kinds.PODS):
+        if (refused := watches.refused(kind)) is not None:
+            return refused
+    trouble = watches.trouble()
+    return trouble if trouble is not None and trouble.code == _CREDENTIALS else None

@@ -13,14 +13,20 @@ import pytest
 
 from jobq_magic.backends.kueue import making
 from jobq_magic.backends.kueue.elsewhere import Elsewhere
+from jobq_magic.backends.kueue.following import Following
 from jobq_magic.cluster import status
+from jobq_magic.cluster.client import Forbidden, Missing, Unreachable
 from jobq_magic.cluster.status import Objects
 from jobq_magic.errors import BackendError
 from jobq_magic.protocols import Observation
+from jobq_magic.runs.store import Store
 from jobq_magic.words import reason
 
 RUN = SimpleNamespace(id="pi-1a2b")
 NOW = 1_767_225_600.0
+SILENT = Unreachable("cluster-unreachable", "The cluster of west cannot be reached")
+REFUSED = Forbidden("cluster-forbidden", "We may not list pods in the namespace team")
+COMPLETE = {"conditions": [{"type": "Complete", "status": "True"}]}
 
 
 def workload(cluster=""):
@@ -40,12 +46,31 @@ POD = {
 }
 
 
+PENDING = {**POD, "status": {"phase": "Pending"}}
+
+
+class Watches:
+    """Of one cluster, which answers, refuses, or says nothing."""
+
+    def __init__(self, api):
+        self.api, self.error, self.quiet = api, None, 0.0
+
+    def refused(self, kind):
+        return self.error if isinstance(self.error, Forbidden) else None
+
+    def trouble(self):
+        return self.error
+
+    def behind(self):
+        return self.quiet
+
+
 class Cluster:
     """What is watched in one cluster."""
 
     def __init__(self, **found):
         self.found = Objects(**{"job": None, **found})
-        self.watches = SimpleNamespace(api=self)
+        self.watches = Watches(self)
         self.calls = []
         self.waiting, self.current = frozenset(), True
 
@@ -57,6 +82,10 @@ class Cluster:
 
     def leave(self, job):
         self.calls.clear()
+
+    def fails(self, error):
+        """It tells nothing from now on."""
+        self.watches.error, self.current = error, False
 
     def waits(self, workload):
         return False
@@ -141,7 +170,6 @@ def test_a_run_that_goes_to_another_cluster_is_followed_there(given, far):
     assert place.objects("x").pods == ()
     assert far.calls == []
     here.found = Objects(job(), workload("east"))
-    place._tried = 0.0
     place.objects("x")
     assert [uid for _, uid in given] == ["far", "east"]
 
@@ -152,3 +180,170 @@ def test_a_run_of_one_cluster_is_as_it_was(given):
     assert place.objects("x") is here.found
     assert place.reading is here.watches
     assert place.told(Observation("running")) == Observation("running")
+
+
+@pytest.fixture
+def clock():
+    """One that goes on when it is told to."""
+    return SimpleNamespace(now=1000.0)
+
+
+def test_what_is_said_of_it_there_is_said_with_what_is_said_here(given, far):
+    told = {"metadata": {"name": "here"}}
+    place = Elsewhere(Cluster(job=job(), workload=workload("west"), events=(told,)), RUN, {"west": far}.get)
+    assert place.objects("x").events == (told, {"metadata": {"name": "e"}})
+
+
+def test_all_is_listed_when_it_is_listed_in_both_clusters(given, far):
+    here = Cluster(job=job(), workload=workload("west"))
+    place = Elsewhere(here, RUN, {"west": far}.get)
+    listed = []
+    for here.current, far.current in (True, True), (True, False), (False, True):
+        listed.append(place.current)
+    assert listed == [True, False, False]
+
+
+def test_nothing_is_listed_before_the_cluster_that_its_workload_names_was_joined(given, far):
+    far.current = False
+    place = Elsewhere(Cluster(job=job(), workload=workload("west")), RUN, {"west": far}.get)
+    place.join("x", call := threading.Event())
+    assert not place.current  # asked before its objects are, as whoever follows a run does
+    assert far.calls == [call]
+
+
+@pytest.mark.parametrize(
+    "error", [BackendError("cluster-kubeconfig", "The kubeconfig cannot be read"), OSError(24, "Too many open files")]
+)
+def test_a_cluster_that_could_not_be_reached_is_tried_again_and_that_is_told(given, far, clock, error):
+    tried = []
+
+    def reach(cluster):
+        tried.append(clock.now)
+        if len(tried) == 1:
+            raise error
+        return far
+
+    place = Elsewhere(Cluster(job=job(), workload=workload("west")), RUN, reach, clock=lambda: clock.now)
+    place.join("x", threading.Event())
+    assert (place.objects("x").pods, place.current) == ((), False)
+    assert place.told(Observation("running")).notes == (f"The cluster west is not reached: {error}",)
+    for clock.now in (1001.0, 1004.0, 1006.0, 1007.0):
+        found = place.objects("x")
+    assert (tried, found.pods, place.current) == ([1000.0, 1006.0], (POD,), True)
+    assert place.told(Observation("running")) == Observation("running")
+    assert given == [(far, "far")]
+
+
+def test_a_secret_is_not_tried_more_often_than_every_few_seconds(monkeypatch, far, clock):
+    tried = []
+
+    def refuse(api, run, uid):
+        tried.append(clock.now)
+        if len(tried) < 3:
+            raise [BackendError("cluster-forbidden", "We may not create secrets"), OSError(5, "No disk")][
+                len(tried) - 1
+            ]
+
+    monkeypatch.setattr(making, "furnish", refuse)
+    here = Cluster(job=job(), workload=workload("west"))
+    place = Elsewhere(here, RUN, {"west": far}.get, clock=lambda: clock.now)
+    said = []
+    for clock.now in map(float, range(1000, 1020)):
+        place.objects("x")
+        said += place.told(Observation("starting")).notes
+    assert tried == [1000.0, 1005.0, 1010.0]
+    assert (len(said), said[-1]) == (10, "Its pods on the cluster west lack their Secret: [Errno 5] No disk")
+
+
+def test_a_cluster_that_refuses_is_told_after_a_moment_and_until_it_does_not(given, far, clock):
+    place = Elsewhere(Cluster(job=job(), workload=workload("west")), RUN, {"west": far}.get, clock=lambda: clock.now)
+    place.objects("x")
+    far.fails(REFUSED)
+    told = {}
+    for clock.now in (1001.0, 1009.0, 1011.0):
+        place.objects("x")
+        told[clock.now] = place.told(Observation("running")).notes
+    far.current, far.watches.error = True, None
+    place.objects("x")
+    assert place.told(Observation("running")).notes == ()
+    assert told == {1001.0: (), 1009.0: (), 1011.0: (f"The cluster west is not reached: {REFUSED.what}",)}
+
+
+def test_the_one_of_both_that_says_nothing_is_told_as_silent(given, far):
+    here = Cluster(job=job(), workload=workload("west"))
+    place = Elsewhere(here, RUN, {"west": far}.get)
+    place.objects("x")
+    assert place.quietest is here.watches
+    far.watches.quiet = 30.0
+    assert place.quietest is far.watches
+    here.watches.quiet = 40.0
+    assert place.quietest is here.watches
+
+
+@pytest.fixture
+def followed(given, far, clock, monkeypatch):
+    """A run that was seen to run on another cluster; what is told of it, some seconds later."""
+    target = {"backend": "kueue", "where": "queue main of team", "site": {"namespace": "team"}}
+    run = Store().open(spec={"mode": "kueue", "workers": None}, target=target, name="pi")
+    here = Cluster(job=job(), workload=workload("west"))
+
+    def gone(path):
+        raise Missing("cluster-missing", "There is none")
+
+    api = SimpleNamespace(place=SimpleNamespace(namespace="team"), get=gone, now=lambda: NOW)
+    place = Elsewhere(here, run, {"west": far}.get, clock=lambda: clock.now)
+    far.found = Objects(job("far"))
+    following = Following(api, place, run, b"k" * 32)
+
+    def told(seconds=0.0, asked=""):
+        clock.now += seconds
+        following.call.set()
+        return place.told(following.observe(asked))
+
+    yield SimpleNamespace(here=here, far=far, told=told)
+    following.close()
+
+
+@pytest.mark.parametrize("error", [SILENT, REFUSED])
+def test_the_end_that_kueue_brought_counts_when_the_other_cluster_was_waited_for(followed, error):
+    assert followed.told().phase == "starting"
+    followed.far.fails(error)
+    followed.here.found = Objects(job(**COMPLETE), workload("west"))
+    assert [followed.told(seconds).phase for seconds in (0, 100, 190)] == [None] * 3
+    seen = followed.told(20)
+    assert (seen.phase, seen.reason) == ("succeeded", "log-lost")
+    assert f"The cluster west is not reached: {error.what}" in seen.notes
+
+
+@pytest.mark.parametrize("error", [SILENT, REFUSED])
+def test_who_asks_for_a_stop_gets_it_though_the_other_cluster_says_nothing(followed, error):
+    followed.told()
+    followed.far.fails(error)
+    followed.here.found = Objects(None)  # it was deleted where it was made
+    assert followed.told(0, "stopped").phase is None
+    assert followed.told(50, "stopped").phase is None
+    seen = followed.told(20, "stopped")
+    assert (seen.phase, seen.reason) == ("cancelled", "stopped")
+
+
+def test_a_job_that_goes_on_is_not_given_up_however_long_nobody_tells_of_its_pods(followed):
+    followed.told()
+    followed.far.fails(SILENT)
+    assert {followed.told(1000).phase for _ in range(5)} == {"starting"}
+
+
+def test_a_run_that_is_taken_up_when_it_has_ended_is_not_judged_before_its_pods_there_are_listed(followed):
+    followed.far.current = False
+    followed.here.found = Objects(job(**COMPLETE), workload("west"))
+    assert followed.told().phase is None
+    followed.far.current = True
+    assert followed.told().phase == "succeeded"
+
+
+def test_pods_that_nobody_tells_of_are_not_waited_for_for_ever(followed, far, clock):
+    followed.far.found = Objects(job("far"), None, (PENDING,))
+    followed.told()
+    followed.far.fails(SILENT)
+    followed.here.found = Objects(None)
+    assert followed.told(50, "stopped").phase is None
+    assert followed.told(20, "stopped").phase == "cancelled"
