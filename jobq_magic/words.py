@@ -263,9 +263,8 @@ def some(names: Sequence[str], most: int = 8) -> list[str]:
 
 def apart(names: Sequence[str], there: str, here: str) -> str:
     """What there is to say of arrays that shared memory where they are from."""
-    return (
-        f"{' and '.join(names)} share memory {there}, and not {here}: what is written to one is not seen in the other"
-    )
+    told, others = f"{', '.join(names[:-1])} and {names[-1]}", "other" + "s" * (len(names) > 2)
+    return f"{told} share memory {there}, and not {here}: what is written to one is not seen in the {others}"
 
 
 def unreturned(skipped: Sequence[Mapping[str, str]]) -> list[str]:

@@ -56,8 +56,7 @@ def read(run: Run, attempt: int, key: bytes) -> dict[str, Any]:
         result = unseal(path.read_bytes(), key, run=run.id, attempt=attempt)
         return _without_lost(result, run, run.paths.attempt(attempt))
     except FileNotFoundError:
-        advice = f"%jobq logs {run.id} shows what it printed"
-        raise ResultError("no-result", f"{run.id} left no result", do=advice) from None
+        raise _no_result(run, run.paths.attempt(attempt)) from None
     except OSError as error:
         raise ResultError("result-unreadable", f"The result of {run.id} cannot be read", why=str(error)) from error
     except Damaged as error:
@@ -98,6 +97,23 @@ def decode(run: Run, attempt: int, key: bytes, *, most: int | None = None) -> Ou
         skipped=tuple(result["skipped"]),
         later=later,
     )
+
+
+def _no_result(run: Run, paths: AttemptPaths) -> ResultError:
+    """Why there is none: it left none, or it did not come through the log of its pod."""
+    try:
+        known = json.loads((paths.folder / "collected.json").read_bytes())
+        cut, large = "result.json" in known["missing"], "result.json" in known["beyond"]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        cut = large = False
+    if not cut and not large:
+        advice = f"%jobq logs {run.id} shows what it printed"
+        return ResultError("no-result", f"{run.id} left no result", do=advice)
+    why = (
+        "It was lost with a part of the log, which was gone before it was read" if cut else "It is too large for a log"
+    )
+    advice = ONCE_MORE if store_of(run.target) else WITH_STORE
+    return ResultError("no-result", f"The result of {run.id} did not come back", why=why, do=advice)
 
 
 def _without_lost(result: dict[str, Any], run: Run, paths: AttemptPaths) -> dict[str, Any]:
