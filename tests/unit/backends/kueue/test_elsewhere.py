@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from jobq_magic.backends.kueue import making
+from jobq_magic.backends.kueue import following, making
 from jobq_magic.backends.kueue.elsewhere import Elsewhere
 from jobq_magic.backends.kueue.following import Following
 from jobq_magic.cluster import status
@@ -21,6 +21,7 @@ from jobq_magic.errors import BackendError
 from jobq_magic.protocols import Observation
 from jobq_magic.runs.store import Store
 from jobq_magic.words import reason
+from tests.unit.backends.kueue.test_following import Log
 
 RUN = SimpleNamespace(id="pi-1a2b")
 NOW = 1_767_225_600.0
@@ -235,14 +236,12 @@ def test_a_cluster_that_could_not_be_reached_is_tried_again_and_that_is_told(giv
 
 
 def test_a_secret_is_not_tried_more_often_than_every_few_seconds(monkeypatch, far, clock):
-    tried = []
+    tried, errors = [], [OSError(5, "No disk"), BackendError("cluster-forbidden", "We may not create secrets")]
 
     def refuse(api, run, uid):
         tried.append(clock.now)
-        if len(tried) < 3:
-            raise [BackendError("cluster-forbidden", "We may not create secrets"), OSError(5, "No disk")][
-                len(tried) - 1
-            ]
+        if errors:
+            raise errors.pop()
 
     monkeypatch.setattr(making, "furnish", refuse)
     here = Cluster(job=job(), workload=workload("west"))
@@ -293,15 +292,14 @@ def followed(given, far, clock, monkeypatch):
     api = SimpleNamespace(place=SimpleNamespace(namespace="team"), get=gone, now=lambda: NOW)
     place = Elsewhere(here, run, {"west": far}.get, clock=lambda: clock.now)
     far.found = Objects(job("far"))
-    following = Following(api, place, run, b"k" * 32)
+    one = Following(api, place, run, b"k" * 32)
 
     def told(seconds=0.0, asked=""):
         clock.now += seconds
-        following.call.set()
-        return place.told(following.observe(asked))
+        one.call.set()
+        return place.told(one.observe(asked))
 
-    yield SimpleNamespace(here=here, far=far, told=told)
-    following.close()
+    return SimpleNamespace(here=here, far=far, told=told)
 
 
 @pytest.mark.parametrize("error", [SILENT, REFUSED])
@@ -340,8 +338,10 @@ def test_a_run_that_is_taken_up_when_it_has_ended_is_not_judged_before_its_pods_
     assert followed.told().phase == "succeeded"
 
 
-def test_pods_that_nobody_tells_of_are_not_waited_for_for_ever(followed, far, clock):
-    followed.far.found = Objects(job("far"), None, (PENDING,))
+@pytest.mark.parametrize("pod", [POD, PENDING], ids=["running", "pending"])
+def test_pods_that_nobody_tells_of_are_not_waited_for_for_ever(followed, monkeypatch, pod):
+    monkeypatch.setattr(following, "Reader", Log)
+    followed.far.found = Objects(job("far"), None, (pod,))
     followed.told()
     followed.far.fails(SILENT)
     followed.here.found = Objects(None)
