@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from jobq_magic.cluster.kinds import CLUSTER_QUEUES, KUEUE, LOCAL_QUEUES, Kind, kueue_version, path
+from jobq_magic.cluster.kinds import CLUSTER_QUEUES, COHORTS, LOCAL_QUEUES, Kind, kueue_version, path
 from jobq_magic.cluster.meaning.parts import Object, maps, name_of, number, text
 from jobq_magic.cluster.refusals import Answered, Forbidden, Missing
 from jobq_magic.cluster.sharing import Key, active, cohort_of, offers, tree, used
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from jobq_magic.cluster.client import Api
 
 __all__ = ["Capacity", "Quota", "capacity", "capacity_of"]
-
-COHORTS = Kind(KUEUE, "", "cohorts", "Cohort")
 
 
 @dataclass(frozen=True, slots=True)

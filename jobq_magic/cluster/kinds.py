@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from jobq_magic.cluster.refusals import Refused
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 __all__ = [
     "CLAIMS",
     "CLUSTER_QUEUES",
+    "COHORTS",
     "EVENTS",
+    "FLAVORS",
     "JOBS",
     "LIMIT_RANGES",
     "LOCAL_QUEUES",
@@ -28,7 +31,9 @@ __all__ = [
     "WORKLOADS",
     "Kind",
     "kueue_version",
+    "may",
     "path",
+    "review",
     "visible",
 ]
 
@@ -72,6 +77,8 @@ REVIEWS = Kind("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSu
 WORKLOADS = Kind(KUEUE, "", "workloads", "Workload")
 LOCAL_QUEUES = Kind(KUEUE, "", "localqueues", "LocalQueue")
 CLUSTER_QUEUES = Kind(KUEUE, "", "clusterqueues", "ClusterQueue")
+COHORTS = Kind(KUEUE, "", "cohorts", "Cohort")
+FLAVORS = Kind(KUEUE, "", "resourceflavors", "ResourceFlavor")
 PRIORITY_CLASSES = Kind(KUEUE, "", "workloadpriorityclasses", "WorkloadPriorityClass")
 
 
@@ -100,6 +107,33 @@ def visible(version: str, namespace: str, queue: str) -> str:
         queue: its name.
     """
     return path(Kind(VISIBILITY, version, "localqueues", ""), namespace, queue, "pendingworkloads")
+
+
+def review(asked: Mapping[str, str]) -> dict[str, Any]:
+    """The question whether we may do something, as it is posted to `REVIEWS`.
+
+    Args:
+        asked: `namespace`, `group`, `resource`, `verb`.
+    """
+    api_version = f"{REVIEWS.group}/{REVIEWS.version}"
+    return {"apiVersion": api_version, "kind": REVIEWS.name, "spec": {"resourceAttributes": dict(asked)}}
+
+
+def may(api: Api, verb: str, kind: Kind, namespace: str) -> bool:
+    """Whether we may do something with a kind of objects.
+
+    Args:
+        api: the cluster.
+        verb: `create`.
+        kind: of objects.
+        namespace: in which.
+
+    Raises:
+        BackendError: it does not say.
+    """
+    asked = {"namespace": namespace, "group": kind.group, "resource": kind.plural, "verb": verb}
+    answer = api.create(path(REVIEWS), review(asked))
+    return bool((answer.get("status") or {}).get("allowed"))
 
 
 def kueue_version(api: Api, group: str = KUEUE) -> str:

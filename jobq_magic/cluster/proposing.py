@@ -26,7 +26,6 @@ from jobq_magic.site import Site
 
 __all__ = ["gpu_types", "of_queues", "propose"]
 
-_FLAVORS = Kind(kinds.KUEUE, "", "resourceflavors", "ResourceFlavor")
 _AT_ONCE = 8
 _SILENCE = 5.0
 _MOST = 20
@@ -96,7 +95,7 @@ def _of(api: Api, site: Site, environ: Mapping[str, str]) -> Proposal | None:
     if not local:
         return None
     wide = _list(api, kinds.CLUSTER_QUEUES.at(version))
-    flavors = _list(api, _FLAVORS.at(version))
+    flavors = _list(api, kinds.FLAVORS.at(version))
     made = of_queues(local, wide, flavors, context="" if api.place.inside else api.place.context, namespace=here)
     return _with_registry(
         replace(made, found=(f"Found by jobq config --init in {api.place.words}", *made.found)), environ
@@ -121,10 +120,7 @@ def _elsewhere(api: Api, kind: Kind) -> tuple[str, list[dict[str, Any]]]:
     for queue in _list(api, kind):
         found.setdefault(queue["metadata"]["namespace"], []).append(queue)
     for namespace, queues in sorted(found.items())[:_MOST]:
-        asked = {"namespace": namespace, "group": "batch", "resource": "jobs", "verb": "create"}
-        body = {"apiVersion": "authorization.k8s.io/v1", "kind": kinds.REVIEWS.name}
-        answer = api.create(path(kinds.REVIEWS), {**body, "spec": {"resourceAttributes": asked}})
-        if (answer.get("status") or {}).get("allowed"):
+        if kinds.may(api, "create", kinds.JOBS, namespace):
             return namespace, queues
     return "", []
 

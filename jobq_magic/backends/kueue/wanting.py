@@ -29,14 +29,7 @@ def check(api: Api, run: Run) -> None:
             f"{run.id} cannot be paused: --no-requeue ends it when it gives its place back",
             do=f"End it by %jobq stop {run.id}; %jobq rerun {run.id} starts the same again",
         )
-    asked = {"namespace": api.place.namespace, "verb": "patch", "group": kinds.WORKLOADS.group, "resource": "workloads"}
-    review = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": asked},
-    }
-    answer = api.create(kinds.path(kinds.REVIEWS), review)
-    if not (answer.get("status") or {}).get("allowed"):
+    if not kinds.may(api, "patch", kinds.WORKLOADS, api.place.namespace):
         raise _forbidden(api)
 
 

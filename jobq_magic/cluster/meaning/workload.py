@@ -29,6 +29,7 @@ from jobq_magic.cluster.meaning.parts import (
     text,
     words,
 )
+from jobq_magic.phrases import HOPELESS
 
 __all__ = ["Verdict", "evictions", "holds", "owner", "read", "replaced", "user"]
 
@@ -46,13 +47,6 @@ _REASONS = {
     "OnHold": "on-hold",
     "Suspended": "cluster-queue-stopped",
 }
-_STOPS = frozenset({"queue-missing", "queue-stopped", "cluster-queue-missing", "cluster-queue-stopped"})
-_NEVER = frozenset(
-    {
-        *("too-large", "resource-unknown", "flavor-taint", "flavor-selector", "flavor-missing", "flavor-none"),
-        *("misconfigured", "namespace-unwelcome", "limits-unmet"),
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +185,7 @@ def _why_it_waits(workload: Object, others: Iterable[Object], now: float, *, evi
     own = NOTHING if message == text(sent, "message") else _own(quota, message)
     if own.code.endswith("-stopped") and text(sent, "reason").endswith("QueueStopped"):
         return _named(Reason("evicted-queue", own.facts), workload)
-    if own.code in _STOPS | _NEVER:
+    if own.code in HOPELESS:
         return _named(own, workload)
     if until := _until(workload, now):
         cause = text(sent, "reason")

@@ -36,8 +36,6 @@ _RARE = frozenset({"version", "kueue", "ray", "visibility", "rules"})
 """What rarely changes; and the single rights, where they have to be asked for one by one."""
 _REVIEW = Kind("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview")
 _RULES = Kind("authorization.k8s.io", "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview")
-_COHORTS = Kind(kinds.KUEUE, "", "cohorts", "Cohort")
-_FLAVORS = Kind(kinds.KUEUE, "", "resourceflavors", "ResourceFlavor")
 _TOPOLOGIES = Kind(kinds.KUEUE, "", "topologies", "Topology")
 _CHECKS = Kind(kinds.KUEUE, "", "admissionchecks", "AdmissionCheck")
 
@@ -106,8 +104,8 @@ class Asking:
             "pending": self._pending,
             "cluster-queue": self._cluster_queue,
             "cluster-queues": lambda: self._kueue(kinds.CLUSTER_QUEUES, everywhere=True),
-            "cohorts": lambda: self._kueue(_COHORTS, everywhere=True),
-            "flavors": lambda: self._kueue(_FLAVORS, everywhere=True),
+            "cohorts": lambda: self._kueue(kinds.COHORTS, everywhere=True),
+            "flavors": lambda: self._kueue(kinds.FLAVORS, everywhere=True),
             "self": lambda: self._create(
                 path(_REVIEW), {"apiVersion": "authentication.k8s.io/v1", "kind": _REVIEW.name}
             ),
@@ -210,9 +208,7 @@ class Asking:
         return answer
 
     def _allowed(self, right: Right) -> Answer:
-        body = {"apiVersion": "authorization.k8s.io/v1", "kind": kinds.REVIEWS.name}
-        asked = {"resourceAttributes": right.attributes(self._wanted.namespace)}
-        return self._create(path(kinds.REVIEWS), {**body, "spec": asked})
+        return self._create(path(kinds.REVIEWS), kinds.review(right.attributes(self._wanted.namespace)))
 
     def _answered(self, method: str, where: str, **how: Any) -> Answer:
         """What became of a request."""
