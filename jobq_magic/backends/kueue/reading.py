@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from jobq_magic.backends.kueue.attempts import Placed
 from jobq_magic.backends.kueue.course import Told
@@ -119,25 +120,24 @@ class Leavings:
     def __init__(
         self, run: Run, key: bytes, placed: Placed, call: threading.Event, api: Api, *, begun: bool = True
     ) -> None:
-        self._asked = (run, key, placed, call, api)
-        self._rank = placed.rank
-        self._begun = begun
+        self._placed, self._begun = placed, begun
+        self._bring = partial(Bringing, run, key, placed, call, api)
         self._store = store_of(run.target)
         self._bringing: Bringing | None = None
 
     def told(self, known: Collected) -> Told:
         """What came over, once nothing more will."""
         notes = tuple(filter(None, [without(known, self._store)]))
-        unheard = unread(known, self._asked[2].name, begun=self._begun)
+        unheard = unread(known, self._placed.name, begun=self._begun)
         missing = tuple(filter(None, [unheard, cut(known, self._store)]))
         if not self._store or not lacks(known, claim=self._store.startswith("pvc:")):
-            return Told(self._rank, known.events, known.ended, drained=True, notes=(*notes, *missing))
+            return Told(self._placed.rank, known.events, known.ended, drained=True, notes=(*notes, *missing))
         if self._bringing is None:
-            self._bringing = Bringing(*self._asked)
+            self._bringing = self._bring()
         if not self._bringing.done:
-            return Told(self._rank, known.events)
+            return Told(self._placed.rank, known.events)
         if self._bringing.events is None:
             notes = (*notes, *missing, *filter(None, [self._bringing.note]))
-            return Told(self._rank, known.events, known.ended, drained=True, notes=notes)
+            return Told(self._placed.rank, known.events, known.ended, drained=True, notes=notes)
         events = known.events if known.ended else self._bringing.events
-        return Told(self._rank, events, whole=True, drained=True, notes=notes)
+        return Told(self._placed.rank, events, whole=True, drained=True, notes=notes)
