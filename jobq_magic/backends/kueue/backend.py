@@ -44,7 +44,7 @@ class _Known:
     """What this process has of a run while it follows it."""
 
     following: Following
-    place: Elsewhere
+    watched: Elsewhere
     silence: Silence = field(default_factory=Silence)
     overdue: bool = False
     """It was asked to end by itself, since its time is over."""
@@ -57,10 +57,10 @@ class _Known:
         """What was seen, with what became of the wish that it ends."""
         if self.refused is None:
             return seen
-        held = self.following.held
-        if not held and asked in _WISHES and seen.phase not in FINAL:
+        deactivated = self.following.deactivated
+        if not deactivated and asked in _WISHES and seen.phase not in FINAL:
             return replace(seen, phase="stopping", reason="stop-refused", facts={"error": self.refused.what})
-        code = "stop-held" if held else "stop-refused"
+        code = "stop-held" if deactivated else "stop-refused"
         told = ". ".join(filter(None, (self.refused.what, self.refused.do)))
         return replace(seen, notes=(*seen.notes, note(code, error=told)))
 
@@ -139,11 +139,11 @@ class KueueBackend:
             return Observation(notes=(note("unread-here", error=error),))
         try:
             asked = run.stop or known.removed
-            seen = known.place.told(known.following.observe(asked))
+            seen = known.watched.told(known.following.observe(asked))
         except OSError as error:  # the disk of the store, most likely: what is not written now is read again
             return Observation(notes=(note("unwritten", error=error),))
         wish = asked if asked in _WISHES else ""  # which is followed where its Job is
-        seen = known.silence.told(seen, known.place.watches if wish else known.place.quietest, wish)
+        seen = known.silence.told(seen, known.watched.watches if wish else known.watched.quietest, wish)
         if seen.reason == "log-lost":
             self._unread.add(run.id)
         return known.told(seen, asked)
@@ -175,13 +175,13 @@ class KueueBackend:
             if known is None or error.passing:  # it is asked again
                 return
             known.refused = error
-            known.following.held = self._held(run, known)
+            known.following.deactivated = self._deactivated(run, known)
             known.following.call.set()
         else:
             if known is not None:
                 known.refused = None
 
-    def _held(self, run: Run, known: _Known) -> bool:
+    def _deactivated(self, run: Run, known: _Known) -> bool:
         """Whether its Workload leaves the queue, and gives its place back."""
         if (workload := known.following.objects.workload) is None:
             return False
@@ -264,8 +264,8 @@ class KueueBackend:
         if (known := self._runs.get(run.id)) is None:
             api, key = self._api(run), run.paths.key.read_bytes()
             with self._lock:  # nobody ends the watches between here and when they are joined
-                place = Elsewhere(self._watch(api), run, lambda cluster: self._reached(run, cluster), self._lock)
-                known = self._runs[run.id] = _Known(Following(api, place, run, key), place)
+                watched = Elsewhere(self._watch(api), run, lambda cluster: self._reached(run, cluster), self._lock)
+                known = self._runs[run.id] = _Known(Following(api, watched, run, key), watched)
             self._wishes.join(run.id, run.paths, known.following.call)
         return known
 

@@ -73,7 +73,7 @@ def course(
     asked: str,
     attempt: int,
     requeue: bool = True,
-    held: bool = False,
+    deactivated: bool = False,
 ) -> Course:
     """How a run goes.
 
@@ -85,11 +85,11 @@ def course(
         asked: the reason of a request to stop, or "".
         attempt: which one this is.
         requeue: whether a run that had to make room is to begin again.
-        held: its Job is to go and may not be deleted, and has no place in the queue any more.
+        deactivated: its Job is to go and may not be deleted, and has no place in the queue any more.
     """
     now = _course(standing, told, workers=workers, gone=gone, asked=asked, attempt=attempt)
     now = replace(now, seen=replace(now.seen, passed=_passed(told)))
-    if asked and held and now.seen.phase == "paused":
+    if asked and deactivated and now.seen.phase == "paused":
         now = Course(Observation("cancelled", asked, each=now.seen.each, attempt=attempt))
     if asked and now.next_attempt:  # it is to end, and begins nothing any more
         return Course(Observation(each=now.seen.each, attempt=attempt))

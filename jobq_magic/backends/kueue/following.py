@@ -84,7 +84,7 @@ class Following:
         """Set when something of it is new: an object, its log, a wish."""
         self.presses = False
         """Something was wanted of it that could not be done yet."""
-        self.held = False
+        self.deactivated = False
         """Its Job is to go and may not be deleted: its Workload was taken out of the queue."""
         watched.join(self._job, self.call)
 
@@ -153,7 +153,7 @@ class Following:
             asked=asked,
             attempt=attempts.current,
             requeue=not self._run.spec.get("no_requeue"),
-            held=self.held,
+            deactivated=self.deactivated,
         )
         before, whole = self._of_earlier(attempts)
         if now.seen.phase in FINAL and not whole:

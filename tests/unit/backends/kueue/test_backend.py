@@ -221,7 +221,7 @@ def test_a_job_that_may_not_be_deleted_leaves_the_queue_where_that_is_allowed(ba
         json.loads(body) for method, path, _, _, body in server.asked if method == "PATCH" and "workloads" in path
     ]
     assert sent == {"spec": {"active": False}}
-    assert backend._runs[kept.id].following.held
+    assert backend._runs[kept.id].following.deactivated
     assert "stays in the cluster" in backend.observe(kept, 1, {}).notes[0]
 
 

@@ -188,11 +188,11 @@ def test_of_a_run_that_is_not_to_be_queued_again_the_job_may_be_over_already():
 
 @pytest.mark.parametrize("words", [(), (told(RUNNING, drained=True),)])
 def test_a_job_that_may_not_be_deleted_has_ended_when_it_has_no_place_any_more(words):
-    def of_held(standing: Standing, held: bool = True) -> tuple[str | None, str, bool]:
-        now = course(standing, words, workers=1, gone=False, asked="stopped", attempt=1, held=held)
+    def of_one(standing: Standing, deactivated: bool = True) -> tuple[str | None, str, bool]:
+        now = course(standing, words, workers=1, gone=False, asked="stopped", attempt=1, deactivated=deactivated)
         return now.seen.phase, now.seen.reason, now.next_attempt
 
     paused = Standing("paused", "paused")
-    assert of_held(paused) == ("cancelled", "stopped", False)
-    assert of_held(paused, held=False)[0] != "cancelled"
-    assert of_held(Standing("queued", "resumed"))[0] != "cancelled"  # its place is taken, and somebody may give it back
+    assert of_one(paused) == ("cancelled", "stopped", False)
+    assert of_one(paused, deactivated=False)[0] != "cancelled"
+    assert of_one(Standing("queued", "resumed"))[0] != "cancelled"  # its place is taken, and somebody may give it back
