@@ -372,7 +372,8 @@ CLUSTER: Mapping[str, tuple[str, str]] = {**_QUEUE, **_STARTING, **_ENDS}
 """Sentence and advice, by the code of the reason."""
 
 WITH_STORE = (
-    "Set store in the profile, or give --store s3://BUCKET/FOLDER or --store pvc://CLAIM/FOLDER, and run its cell again"
+    "Set `store` in the profile, or give --store s3://BUCKET/FOLDER or --store pvc://CLAIM/FOLDER, "
+    "and run its cell again"
 )
 """The way out where values were too large for a log, or went with a part of it; a rerun has no store either."""
 ONCE_MORE = "Run its cell again"

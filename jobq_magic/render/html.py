@@ -311,7 +311,7 @@ def _whole_log(card: Card, told: Content) -> str:
 def _foot(run: str) -> str:
     shown = [f"%jobq rerun {run}", f"%jobq logs {run}", run]
     codes = " ".join(f'<code class="jq-copy" tabindex="0">{safe(each)}</code>' for each in shown)
-    return f'<div class="jq-foot">{codes} {_AGAIN}{_copy(run)}</div>'
+    return f'<div class="jq-foot">{codes} <span class="jq-acts">{_AGAIN}{_copy(run)}</span></div>'
 
 
 # JupyterLab and Notebook 7 execute the command of a button that is marked so (their "command linker"), here: the cell

@@ -78,10 +78,10 @@ color:var(--jq-mut);align-items:center}
 .jq.jq.jq code{font:12px var(--jp-code-font-family,ui-monospace,Menlo,"DejaVu Sans Mono",monospace);padding:0;
 color:var(--jq-fg);background:none}
 .jq.jq.jq code.jq-copy{user-select:all;cursor:text;border-radius:3px;background:var(--jq-soft);padding:1px 4px}
-.jq .jq-say code{white-space:nowrap}
+.jq .jq-say code{white-space:nowrap}.jq .jq-note code{display:inline-block}
 .jq-btn{font:inherit;color:var(--jq-fg);background:var(--jq-bg);border:1px solid var(--jq-line);border-radius:4px;
-padding:1px 10px;cursor:pointer;margin-left:auto}
-.jq .jq-again{display:none}[data-jp-theme-light] .jq .jq-again{display:inline-block}.jq-again+.jq-btn{margin-left:0}
+padding:1px 10px;cursor:pointer}.jq-acts{display:flex;gap:6px;margin-left:auto}
+.jq .jq-again{display:none}[data-jp-theme-light] .jq .jq-again{display:inline-block}
 .jq :focus-visible{outline:2px solid var(--jq-blue);outline-offset:1px}
 .jq details{border-top:1px solid var(--jq-line);font-size:12px}
 .jq>details:first-child,.jq>details:first-child+details{border-top:0}

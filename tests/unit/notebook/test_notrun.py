@@ -21,7 +21,7 @@ def test_a_rerun_is_no_way_out_where_it_would_come_to_the_same(home):
     large = sent(big={"reason": "it takes 2.3 MB, and a log carries 262 kB of values", "advice": WITH_STORE})
     error = not_there(large, ["big"])
     assert error.why == "big: it takes 2.3 MB, and a log carries 262 kB of values"
-    assert error.ways[0].startswith("set store in the profile, or give --store s3://BUCKET/FOLDER or ")
+    assert error.ways[0].startswith("set `store` in the profile, or give --store s3://BUCKET/FOLDER or ")
     assert error.ways[0].endswith(", and run its cell again")
     odd = not_there(sent(f={"reason": "open files cannot travel"}), ["f"])
     assert odd.ways[0] == "change its cell so that it can come back, and run it again"

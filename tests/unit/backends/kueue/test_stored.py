@@ -33,7 +33,7 @@ def test_a_store_is_asked_for_what_did_not_come(known, bucket, claim):
 def test_what_is_nowhere_is_told_with_its_size_and_the_way_out():
     lost = without(Collected(begun=True, ended=True, beyond=VALUES), "")
     assert lost.startswith(
-        "5.2 MB of what came of it are lost: a log carries 262 kB of values. Set store in the profile, "
+        "5.2 MB of what came of it are lost: a log carries 262 kB of values. Set `store` in the profile, "
     )
     assert without(Collected(begun=True, ended=True, beyond=VALUES, kept=True), "") == ""
     assert without(WHOLE, "") == ""
@@ -54,7 +54,7 @@ def test_who_has_a_store_is_not_told_to_set_one():
         cut(Collected(begun=True, ended=True, missing=("result.json",)), store),
     ):
         assert "s3://results/blue" in told
-        assert "Set store" not in told
+        assert "Set `store`" not in told
 
 
 def test_what_a_pod_may_have_printed_and_nobody_read_is_told():
