@@ -242,7 +242,7 @@ def clock(seconds: float) -> str:
 
 def ongoing(seconds: float) -> str:
     """A length of time that grows, where tenths would only flicker: `42 s`, `2:03:10`."""
-    return f"{int(seconds)} s" if seconds < 60 else clock(seconds)
+    return f"{max(0, int(seconds))} s" if seconds < 60 else clock(seconds)  # a clock may have been put back meanwhile
 
 
 def about(seconds: float) -> str:

@@ -126,6 +126,11 @@ def test_a_refusal_is_told_with_its_way_out():
     assert say(snapshot(reason="refused", error="No base", lines=["No base"])).advice == ""
 
 
+@pytest.mark.parametrize(("seconds", "written"), [(-3600, "0 s"), (42.7, "42 s"), (7390, "2:03:10")])
+def test_a_length_of_time_that_grows_is_never_less_than_nothing_though_a_clock_was_put_back(seconds, written):
+    assert words.ongoing(seconds) == written
+
+
 def test_what_would_have_come_by_itself_is_not_advised_to_who_waits_no_more():
     def left(advice):
         return words.to_do(words.Words("", advice))
