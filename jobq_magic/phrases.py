@@ -392,11 +392,14 @@ NOTES: Mapping[str, str] = {
     # Of one that does not tell.
     "refused": "The cluster does not tell of its Job any more: {error}",
     "may-be-there": "Its Job may still be there, and what it printed last may be missing",
+    "place-untold": "Its place is not known: {error}",
     # Of one that does not let go.
     "stop-refused": "It was to end, and the cluster did not let us delete its Job: {error}",
     "job-held": "Its Job {job} was deleted, and stays in the cluster while others keep it, by finalizers: {finalizers}",
     "stop-held": "Its Job is out of the queue and stays in the cluster, which did not let us delete it: {error}",
+    "may-stay": "Something of it may still be there: {where}",
     # Of what did not come over.
+    "too-large-back": "{name} has {size}, and only {most} can come back: its changes would be lost. {do}",
     "values-lost": f"{{size}} {LOST} are lost: a log carries {{most}} of values. {WITH_STORE}",
     "values-unkept": f"{{size}} {LOST} are lost: a log carries {{most}} of values, and {{store}} has not got them",
     "values-cut": f"Some {LOST} is lost with a part of its log, which was gone before it was read. {WITH_STORE}",

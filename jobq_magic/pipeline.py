@@ -24,6 +24,7 @@ from jobq_magic.figures import size
 from jobq_magic.image import Recipe
 from jobq_magic.noting import record, record_refusal
 from jobq_magic.pausing import Pausing
+from jobq_magic.phrases import note
 from jobq_magic.protocols import Backend, Carries, Locates, Settles, Waits
 from jobq_magic.run import Run
 from jobq_magic.runs.lock import LEASE, Lock
@@ -85,8 +86,8 @@ def submit(
         store.set_account(run, bundle.account)
         if recipe is not None:
             notes = (*notes, *building.order(run, resolved, recipe, bundle))
-        for note in (*notes, *bundle.notes):
-            store.append(run, note=note)
+        for told in (*notes, *bundle.notes):
+            store.append(run, note=told)
         _hand_over(store, run, backend)
     return Submitted(run, bundle, notes)
 
@@ -131,8 +132,8 @@ def rerun(store: Store, run: Run, *, headless: bool = False) -> Run:
             store.set_account(again, account)
         if backend.needs_image:
             building.again(run, again)
-        for note in notes:
-            store.append(again, note=note)
+        for told in notes:
+            store.append(again, note=told)
         _hand_over(store, again, backend)
     return again
 
@@ -287,7 +288,7 @@ def _settle(
     deadline = time.monotonic() + _SETTLING
     while not backend.settle(run, handle):
         if time.monotonic() > deadline:
-            store.append(run, note=f"Something of it may still be there: {run.target['where']}", **mark)
+            store.append(run, note=note("may-stay", where=run.target["where"]), **mark)
             return
         if not _beats(store, lock):
             return
@@ -308,8 +309,8 @@ def _built(store: Store, run: Run, lock: Lock, mark: Mapping[str, Any]) -> bool:
             store.append(run, phase=Phase.CANCELLED, reason=reason, **mark)
             return False
     image = making.image()
-    for note in image.notes:
-        store.append(run, note=note, **mark)
+    for told in image.notes:
+        store.append(run, note=told, **mark)
     store.append(run, image=building.summary(image), **mark)
     if run.spec.get("build_only"):
         store.append(run, phase=Phase.SUCCEEDED, reason="built", **mark)
@@ -366,8 +367,8 @@ def _too_large(backend: Backend, target: Mapping[str, Any], bundle: Bundle) -> I
         text = (bundle.folder / bundle.cell["file"]).read_text(encoding="utf-8")
         names |= free(text, bundle.cell["flags"]).hints.changed
     for name in sorted(names & large.keys()):
-        has, most = size(large[name] or 0), size(limit)
-        yield f"{name} has {has}, and only {most} can come back: its changes would be lost. {backend.enlarge}"
+        facts = {"size": size(large[name] or 0), "most": size(limit), "do": backend.enlarge}
+        yield note("too-large-back", name=name, **facts)
 
 
 def _recipe(resolved: Resolved, backend: Backend) -> Recipe | None:

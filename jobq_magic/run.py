@@ -139,7 +139,11 @@ class RunPaths:
 
     @property
     def stop(self) -> Path:
-        """The request to stop; holds its reason: `stopped`, `interrupted`, `waited` (for too long), `not-requeued`."""
+        """The request to stop; holds its reason.
+
+        Of its user: `stopped`, `interrupted`. Of its submission: `refused`. Of who follows it: `deadline`, `waited`
+        (for too long), `not-requeued`.
+        """
         return self.folder / "stop"
 
     @property

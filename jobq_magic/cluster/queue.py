@@ -18,6 +18,7 @@ from jobq_magic.cluster.kinds import VISIBILITY, kueue_version, visible
 from jobq_magic.cluster.place import Line, line_of
 from jobq_magic.cluster.refusals import Answered, Forbidden, Missing
 from jobq_magic.errors import BackendError
+from jobq_magic.phrases import note
 
 if TYPE_CHECKING:
     from jobq_magic.cluster.client import Api
@@ -171,11 +172,11 @@ def asked(api: Api, namespace: str, queue: str) -> Line:
         where = visible(kueue_version(api, VISIBILITY), namespace, queue)
         return line_of(queue, api.get(where, limit=_LIMIT))
     except Forbidden:
-        return Line(queue, unknown="Its place is not known: we may not list pending workloads", refused=True)
+        return Line(queue, unknown=note("place-untold", error="we may not list pending workloads"), refused=True)
     except Missing:
-        return Line(queue, unknown="Its place is not known: Kueue does not tell it here", refused=True)
+        return Line(queue, unknown=note("place-untold", error="Kueue does not tell it here"), refused=True)
     except Answered as error:
-        return Line(queue, unknown=f"Its place is not known: {error.what[:1].lower()}{error.what[1:]}")
+        return Line(queue, unknown=note("place-untold", error=f"{error.what[:1].lower()}{error.what[1:]}"))
 
 
 _KEPT: weakref.WeakKeyDictionary[Api, Lines] = weakref.WeakKeyDictionary()

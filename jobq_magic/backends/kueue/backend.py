@@ -192,7 +192,7 @@ class KueueBackend:
         return True
 
     def settle(self, run: Run, handle: Mapping[str, Any]) -> bool:
-        """Removes the Job, since all of it is on record."""
+        """Removes the Job, since all of it is on record; one whose log could not be read to its end stays."""
         if run.id in self._unread:  # it may be on its node still; the Job has an end of its own
             self._unread.discard(run.id)
             return True
