@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from argparse import SUPPRESS, Namespace
@@ -37,7 +38,8 @@ def _status(parser: commands.Parser) -> Verb:
         snapshot = commands.status(store, run)
         if args.json:
             return _json(commands.as_json(snapshot), snapshot)
-        print(text.live(snapshot, now=time.time()))
+        # What a run says of itself is written for notebooks, where most people read it.
+        print(re.sub(r"(?<!%)%jobq(?= )", "jobq", text.live(snapshot, now=time.time())))
         return _judged(snapshot)
 
     return perform

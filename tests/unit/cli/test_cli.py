@@ -98,6 +98,15 @@ def test_a_run_is_shown_with_all_that_it_left(jobq, submit, store):
     assert "\x1b" not in jobq("list").stdout
 
 
+def test_advice_is_what_one_types_in_a_terminal(jobq, store):
+    run = store.open(spec={"mode": "kueue"}, target={"backend": "kueue", "where": "the default queue"}, name="fit")
+    for phase in ("submitting", "queued", "paused"):
+        store.append(run, phase=phase)
+    told = jobq("status", run.id).stdout
+    assert f"jobq resume {run.id}" in told
+    assert "%jobq" not in told
+
+
 def test_a_log_in_which_there_is_nothing_says_why_beside_it(jobq, submit, store):
     target = {"backend": "local", "where": "this machine"}
     run = store.open(spec={"mode": "local", "workers": None}, target=target, name="cell")
