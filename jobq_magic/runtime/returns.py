@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _PROVED = 64 << 20
 """Bytes in band up to which a group is read once in the job: more could take the memory that the cell left free."""
+_COPIED = 1 << 20
+"""Bytes in band up to which the memo of a pickler is copied: its copy may take twenty times as many."""
 _PLAIN = (int, float, complex, bool, str, bytes, type(None))
 _SMALL = 1 << 17
 """Bytes of values that there is room for on a full disk, beside what was printed and the result."""
@@ -349,9 +351,9 @@ class _Look:
         """Ids of the objects in it whose identity matters."""
         if not self.size:
             return set()
-        if self.in_band <= _PROVED:
+        if self.in_band <= _COPIED:
             return sharable(self._pickler.memo.copy())
-        met = Met()  # a copy of such a memo takes more memory than the value itself
+        met = Met()
         self._pickler = None
         self._pickler = _Look(self._value, _meeting(self._made, met))._pickler
         return met.ids

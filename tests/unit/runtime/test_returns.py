@@ -12,7 +12,6 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from jobq_magic.runtime import returns
 from jobq_magic.runtime.returns import Returns, pickler_for
 from jobq_magic.runtime.wire import read_group
 
@@ -83,8 +82,7 @@ def test_what_is_told_by_its_value_binds_nothing_together(tmp_path, value):
     assert files == [["a"], ["b"]]
 
 
-def test_what_is_too_large_to_be_copied_takes_no_other_value_with_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(returns, "_PROVED", LARGE)
+def test_what_is_too_large_to_be_copied_takes_no_other_value_with_it(tmp_path):
     score, rows = {"loss": 0.1}, [{"row": str(number)} for number in range(100_000)]
     values = {"rows": rows, "score": score, "history": [1, 2], "row": [rows[7]], "large": [os.urandom(LARGE), score]}
     files, back, _ = sent(tmp_path, values, narrow=True)
@@ -93,8 +91,7 @@ def test_what_is_too_large_to_be_copied_takes_no_other_value_with_it(tmp_path, m
     assert back["large"][1] is back["score"]
 
 
-def test_what_is_large_and_cannot_be_pickled_takes_no_other_value_with_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(returns, "_PROVED", LARGE)
+def test_what_is_large_and_cannot_be_pickled_takes_no_other_value_with_it(tmp_path):
     values = {"bad": [os.urandom(2 * LARGE), threading.Lock()], "score": {"loss": 0.1}, "middle": bytearray(300_000)}
     files, back, skipped = sent(tmp_path, values, narrow=True)
     assert (files, skipped) == ([["middle"], ["score"]], ["bad"])
