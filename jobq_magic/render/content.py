@@ -144,7 +144,8 @@ def place(card: Card) -> str:
 
 def will_come(card: Card) -> str:
     """What stands after the names that are awaited."""
-    return f"will come back; cells that read {'it' if len(card.awaited) == 1 else 'them'} wait"
+    will = "may not" if card.snapshot.phase is Phase.STOPPING else "will"
+    return f"{will} come back; cells that read {'it' if len(card.awaited) == 1 else 'them'} wait"
 
 
 def load(cpu: float) -> str:

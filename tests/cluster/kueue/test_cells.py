@@ -78,7 +78,7 @@ def test_the_workers_of_a_run_know_their_ranks_and_each_other(place):
         "word",
         workers=2,
     )
-    assert cell.value == b"hello"
+    assert (cell.value, cell.snapshot.notes) == (b"hello", ())
     assert [cell.written(rank=rank) for rank in (0, 1)] == ["0 2 0 29500\n", "1 2 1 29500\n"]
     assert [(worker.rank, worker.phase) for worker in cell.snapshot.each] == [(0, "succeeded"), (1, "succeeded")]
 

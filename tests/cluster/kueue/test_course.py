@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from kubernetes import client
 
+from jobq_magic.commands import log_end
+from jobq_magic.queuewords import attempt
 from jobq_magic.words import say
 from tests.support import eventually
 
@@ -60,6 +62,8 @@ def test_a_run_that_is_paused_gives_its_place_back_and_begins_again(place):
     assert cell.snapshot.attempt == 2
     place.store.request_stop(cell.run)
     assert cell.end().phase == "cancelled"
+    assert attempt(cell.snapshot) == "Attempt 2: attempt 1 was paused"
+    assert log_end(place.store, cell.run).text == "up\n── attempt 2 ──\nup\n"
 
 
 def test_a_job_that_somebody_else_deletes_is_lost_and_what_it_printed_is_kept(place, work):

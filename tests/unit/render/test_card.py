@@ -685,3 +685,9 @@ def test_what_never_started_is_not_said_to_have_started():
 
     assert times(Phase.QUEUED, Phase.STARTING, Phase.STOPPING, Phase.CANCELLED) == ["queued", "starting", "stopped"]
     assert times(Phase.QUEUED, Phase.STARTING, Phase.RUNNING, Phase.FAILED) == ["queued", "started", "ran"]
+
+
+def test_of_a_run_that_is_to_end_no_names_are_promised():
+    stopping = replace(RUNNING, phase=Phase.STOPPING, reason="stopped")
+    assert content.will_come(Card(RUNNING, NOW, awaited=("x",))) == "will come back; cells that read it wait"
+    assert content.will_come(Card(stopping, NOW, awaited=("x", "y"))) == "may not come back; cells that read them wait"
