@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from jobq_magic.backends.kueue.making import put
 from jobq_magic.cluster import kinds
 from jobq_magic.cluster.client import Api
 from jobq_magic.cluster.logs import Log
@@ -28,7 +29,7 @@ _SENDING = 1800.0
 _LOOK = 1.0
 
 
-def fetch(api: Api, run: Run, pods: Iterable[str], folder: Path) -> None:
+def fetch(api: Api, run: Run, pods: Iterable[str], folder: Path, wanted: Callable[[], bool]) -> None:
     """Brings what a run has kept into a folder, which is a store then.
 
     Args:
@@ -36,25 +37,26 @@ def fetch(api: Api, run: Run, pods: Iterable[str], folder: Path) -> None:
         run: the run.
         pods: the uids of its pods; none: all of them.
         folder: an empty one.
+        wanted: whether anybody still waits for it.
 
     Raises:
-        BackendError: it could not be had; what is kept stays where it is.
+        BackendError: it could not be had, or nobody waits for it; what is kept stays where it is.
     """
     site = Site.from_json(run.target["site"])
     coming = Coming(folder, run.id)
     facts = Facts.of(run, Image.load(run.paths.image).reference, site)
     job = fetching(facts, argv(site.store, coming.token, run.id, pods))
     name, namespace = job["metadata"]["name"], api.place.namespace
-    api.create(kinds.path(kinds.JOBS, namespace), job)
+    put(api, kinds.path(kinds.JOBS, namespace), job)
     try:
-        pod = _begun(api, name)
+        pod = _begun(api, name, wanted)
         if pod is None:
             raise _unread(run, site, "the Job that reads it did not begin within 10 minutes")
         log = Log(api, pod["metadata"]["name"], coming)
         log.start()
         try:
             until = time.monotonic() + _SENDING
-            while not coming.ended and not log.join(_LOOK) and time.monotonic() < until:
+            while wanted() and not coming.ended and not log.join(_LOOK) and time.monotonic() < until:
                 if main_state(_pod(api, name)) == "terminated":
                     log.finish()
         finally:
@@ -65,9 +67,9 @@ def fetch(api: Api, run: Run, pods: Iterable[str], folder: Path) -> None:
         api.delete(kinds.path(kinds.JOBS, namespace, name))
 
 
-def _begun(api: Api, name: str) -> Mapping[str, Any] | None:
+def _begun(api: Api, name: str, wanted: Callable[[], bool]) -> Mapping[str, Any] | None:
     until = time.monotonic() + _PATIENCE
-    while time.monotonic() < until:
+    while wanted() and time.monotonic() < until:
         pod = _pod(api, name)
         if pod is not None and main_state(pod) in {"running", "terminated"}:
             return pod

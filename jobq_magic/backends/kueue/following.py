@@ -182,6 +182,10 @@ class Following:
         self._watched.leave(self._job)
         for reader in self._readers.values():
             reader.close()
+        for leavings in self._stored.values():
+            leavings.close()
+        if self._finding is not None:
+            self._finding.close()
 
     def _waits_as_before(self) -> bool:
         """Whether it waits, and all that says how is the very same as at its last look."""
@@ -217,7 +221,7 @@ class Following:
         if not store_of(self._run.target):
             return True
         if self._finding is None:
-            self._finding = Finding(self._run, self._key, self.call, self._api)
+            self._finding = Finding(self._run, self._key, self.call, self._api, self._mine)
         if self._finding.done:
             self._keep(self._finding.placed(self._attempts))
         return self._finding.done
@@ -300,5 +304,6 @@ class Following:
         where = placed.uid, placed.attempt
         if where not in self._stored:
             begun = placed.uid not in self._idle
-            self._stored[where] = Leavings(self._run, self._key, placed, self.call, self._api, begun=begun)
+            asked = self._run, self._key, placed, self.call, self._api, self._mine
+            self._stored[where] = Leavings(*asked, begun=begun)
         return self._stored[where].told(known)

@@ -49,7 +49,7 @@ class Reader:
         paths = run.paths.attempt(placed.attempt).worker(placed.rank)
         paths.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.placed = placed
-        self._stored = Leavings(run, key, placed, call, watched.reading.api)
+        self._stored = Leavings(run, key, placed, call, watched.reading.api, mine)
         self._watches = watched.reading
         self._call = call
         self._last: float | None = None
@@ -104,6 +104,7 @@ class Reader:
         """Ends the reading; another process may go on with it."""
         self._log.close()
         self._collector.close()
+        self._stored.close()
 
     def _again(self) -> None:
         """What it was fed to had no room, most likely: nothing is lost by that."""
@@ -118,12 +119,25 @@ class Leavings:
     """What there is of a pod whose log has ended: that, and what the store has beside it."""
 
     def __init__(
-        self, run: Run, key: bytes, placed: Placed, call: threading.Event, api: Api, *, begun: bool = True
+        self,
+        run: Run,
+        key: bytes,
+        placed: Placed,
+        call: threading.Event,
+        api: Api,
+        mine: Callable[[], bool],
+        *,
+        begun: bool = True,
     ) -> None:
         self._placed, self._begun = placed, begun
-        self._bring = partial(Bringing, run, key, placed, call, api)
+        self._bring = partial(Bringing, run, key, placed, call, api, mine)
         self._store = store_of(run.target)
         self._bringing: Bringing | None = None
+
+    def close(self) -> None:
+        """The store is not asked on."""
+        if self._bringing is not None:
+            self._bringing.close()
 
     def told(self, known: Collected) -> Told:
         """What came over, once nothing more will."""

@@ -9,7 +9,7 @@ import contextlib
 import os
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -84,12 +84,14 @@ class _Asking:
         key: of the run.
         call: is set when there is an answer.
         api: the cluster, as the run's user.
+        mine: whether the run is ours to follow still.
     """
 
-    def __init__(self, run: Run, key: bytes, call: threading.Event, api: Api) -> None:
+    def __init__(self, run: Run, key: bytes, call: threading.Event, api: Api, mine: Callable[[], bool]) -> None:
         self.note = ""
         """Why there is no answer."""
-        self._run, self._key, self._call, self._api = run, key, call, api
+        self._run, self._key, self._call, self._api, self._mine = run, key, call, api, mine
+        self._closed = False
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._ask, name=f"jobq-store-{run.id}", daemon=True)
         self._thread.start()
@@ -102,6 +104,13 @@ class _Asking:
     def join(self, seconds: float | None = None) -> bool:
         """Waits until it has ended; whether it has."""
         return self._done.wait(seconds)
+
+    def close(self) -> None:
+        """Nobody waits for it any more: it begins nothing, and leaves nothing behind. Does not wait for that."""
+        self._closed = True
+
+    def _wanted(self) -> bool:
+        return not self._closed and self._mine()
 
     def _ask(self) -> None:
         try:
@@ -122,7 +131,7 @@ class _Asking:
         url, run = store_of(self._run.target), self._run
         if protocol_of(url) == "pvc" and not Path(MOUNTED).is_dir():
             with tempfile.TemporaryDirectory(prefix=".store-", dir=run.folder) as folder:
-                fetch(self._api, run, pods, Path(folder))
+                fetch(self._api, run, pods, Path(folder), self._wanted)
                 store = open_store(f"file://{quote(folder)}", {})
                 store.shown = shown(url)
                 yield store
@@ -142,18 +151,22 @@ class Bringing(_Asking):
         placed: the pod.
         call: is set when all is there.
         api: the cluster, as the run's user.
+        mine: whether it is ours to write still.
     """
 
-    def __init__(self, run: Run, key: bytes, placed: Placed, call: threading.Event, api: Api) -> None:
+    def __init__(
+        self, run: Run, key: bytes, placed: Placed, call: threading.Event, api: Api, mine: Callable[[], bool]
+    ) -> None:
         self.events: tuple[Mapping[str, Any], ...] | None = None
         """Of the pod's record; None where it has kept nothing."""
         self._placed = placed
-        super().__init__(run, key, call, api)
+        super().__init__(run, key, call, api, mine)
 
     def _answer(self) -> None:
         placed, run = self._placed, self._run
         with self._opened((placed.uid,)) as store:
-            if (kept := store.complete(run.id, placed.uid, self._key)) is None:
+            kept = store.complete(run.id, placed.uid, self._key)
+            if kept is None or not self._wanted():
                 return
             paths = run.paths.attempt(placed.attempt).worker(placed.rank)
             paths.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -164,10 +177,10 @@ class Bringing(_Asking):
 class Finding(_Asking):
     """Finds the pods of a run whose Job nobody followed, and which is gone."""
 
-    def __init__(self, run: Run, key: bytes, call: threading.Event, api: Api) -> None:
+    def __init__(self, run: Run, key: bytes, call: threading.Event, api: Api, mine: Callable[[], bool]) -> None:
         self.found: tuple[Kept, ...] = ()
         """What they have kept, in the order in which they ended."""
-        super().__init__(run, key, call, api)
+        super().__init__(run, key, call, api, mine)
 
     def placed(self, attempts: Attempts) -> Attempts:
         """With those that were not seen before."""

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.unit.cluster.conftest import environ, server
+from tests.unit.cluster.conftest import api, environ, server
 
-__all__ = ["environ", "server"]
+__all__ = ["api", "environ", "server"]
