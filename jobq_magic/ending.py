@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from jobq_magic.protocols import Backend, Observation, Queues
-from jobq_magic.run import Run
-from jobq_magic.runs.store import Store
+from jobq_magic.followed import Followed
+from jobq_magic.protocols import Observation, Queues
 from jobq_magic.snapshot import FINAL, Phase, PhaseTime
 from jobq_magic.words import say, to_do
 
@@ -29,18 +28,11 @@ class Ending:
     """Ends a job whose run is to end, and tells its end as what it is.
 
     Args:
-        store: where the run is recorded.
-        run: the run.
-        backend: its place.
-        handle: what finds the job.
-        mark: of who writes the record.
+        followed: the run.
     """
 
-    def __init__(
-        self, store: Store, run: Run, backend: Backend, handle: Mapping[str, Any], mark: Mapping[str, Any]
-    ) -> None:
-        self._store, self._run, self._backend = store, run, backend
-        self._handle, self._mark = handle, mark
+    def __init__(self, followed: Followed) -> None:
+        self._followed, self._run = followed, followed.run
         self._cause = ""
         self._asked = self._looked = float("-inf")
 
@@ -49,16 +41,15 @@ class Ending:
         cause = self._cause or self._run.stop or self._overdue() or self._has_waited(attempt)
         if cause and time.monotonic() - self._asked > _RETURN:
             if not self._cause:
-                facts = self._facts(cause)
-                self._store.append(self._run, phase=Phase.STOPPING, reason=cause, facts=facts, **self._mark)
+                self._followed.append(phase=Phase.STOPPING, reason=cause, facts=self._facts(cause))
             self._cause, self._asked = cause, time.monotonic()
-            self._backend.stop(self._run, attempt, self._handle, cause)
+            self._followed.backend.stop(self._run, attempt, self._followed.handle, cause)
         return bool(cause)
 
     def told(self, seen: Observation) -> Observation:
         """What was seen, as it is to be told: what ended because we asked for it did not fail."""
         if seen.phase == Phase.STOPPING and seen.reason in _FAILS:  # its place says that it is to end: we see to that
-            self._store.request_stop(self._run, seen.reason)
+            self._followed.store.request_stop(self._run, seen.reason)
         own = seen.phase in (Phase.SUCCEEDED, Phase.LOST) or seen.reason == "exception"
         if not self._cause or seen.phase not in FINAL or own:
             return seen
@@ -69,7 +60,7 @@ class Ending:
         limit = self._run.spec.get("timeout")
         if limit is None:
             return ""
-        now = self._store.snapshot(self._run)
+        now = self._followed.snapshot
         if now.phase is Phase.STOPPING and now.reason == "deadline":  # who followed it before us has asked
             return "deadline"
         times = now.times
@@ -82,25 +73,25 @@ class Ending:
 
     def _has_waited(self, attempt: int) -> str:
         limit = self._run.spec.get("max_wait")
-        if limit is None or not isinstance(self._backend, Queues):
+        if limit is None or not isinstance(backend := self._followed.backend, Queues):
             return ""
-        times = self._store.snapshot(self._run).times
+        times = self._followed.snapshot.times
         if not times or times[-1].phase not in _WAITS or waited(times, time.time()) <= float(limit):
             return ""
         if time.monotonic() - self._looked < _LOOK:
             return ""
         self._looked = time.monotonic()
         # The record is old where nobody followed the run, or this machine slept: it may run by now, or have ended.
-        if not self._backend.waits(self._run, attempt, self._handle):
+        if not backend.waits(self._run, attempt, self._followed.handle):
             return ""
         # Its place is to know why its job goes, and who follows the run after us that it is to go.
-        self._store.request_stop(self._run, "waited")
+        self._followed.store.request_stop(self._run, "waited")
         return self._run.stop
 
     def _facts(self, cause: str) -> dict[str, Any]:
         if cause == "deadline":
             return {"seconds": self._run.spec["timeout"]}
-        now = self._store.snapshot(self._run)
+        now = self._followed.snapshot
         if now.phase is Phase.STOPPING:
             return dict(now.facts)
         if cause != "waited":

@@ -18,7 +18,7 @@ import time
 import traceback
 from pathlib import Path
 
-from jobq_magic import pipeline
+from jobq_magic import advancing
 from jobq_magic.errors import StoreError
 from jobq_magic.run import Run
 from jobq_magic.runs.lock import LEASE, Lock
@@ -50,8 +50,8 @@ _PASSING = frozenset(
 
 def tend(store: Store, run: Run) -> None:
     """What whoever sees a live run owes it: that somebody looks after it."""
-    if pipeline.supervised(run):
-        pipeline.look_after(store, run)
+    if advancing.supervised(run):
+        advancing.look_after(store, run)
     else:
         ensure(store, run.interpreter)
 
@@ -161,7 +161,7 @@ def _follow(store: Store, calls: int, place: Path) -> None:
 
 def _ours(store: Store, run: Run) -> bool:
     """Whether a live run is for this follower to advance: of its interpreter, and not bound to a host that may live."""
-    if run.interpreter != sys.executable or pipeline.supervised(run):
+    if run.interpreter != sys.executable or advancing.supervised(run):
         return False
     if run.target.get("here") and run.host != this_host():
         return time.time() - store.snapshot(run).times[-1].at > LEASE  # the lock says whether it is followed there
@@ -174,7 +174,7 @@ def _advance(store: Store, run: Run) -> None:
         with store.writing():
             if not lock.acquire():
                 return
-        pipeline.advance(store, run, lock)
+        advancing.advance(store, run, lock)
     except StoreError:  # the disk is full, or the run was removed: it is taken up again while it is on record as live
         traceback.print_exc()
     except Exception as error:  # noqa: BLE001 - one run that goes wrong must not end the others

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any
 
 from jobq_magic.errors import JobqError
-from jobq_magic.protocols import Backend, Pauses
-from jobq_magic.run import Run
-from jobq_magic.runs.store import Store
+from jobq_magic.followed import Followed
+from jobq_magic.protocols import Pauses
 
 __all__ = ["Pausing"]
 
@@ -21,37 +18,31 @@ class Pausing:
     """Passes the wish to pause a run, or to go on, to its place.
 
     Args:
-        store: where the run is recorded.
-        run: the run.
-        backend: its place.
-        handle: what finds the job.
-        mark: of who writes the record.
+        followed: the run.
     """
 
-    def __init__(
-        self, store: Store, run: Run, backend: Backend, handle: Mapping[str, Any], mark: Mapping[str, Any]
-    ) -> None:
-        self._store, self._run, self._backend = store, run, backend
-        self._handle, self._mark = handle, mark
-        self._followed = run.wish_followed
+    def __init__(self, followed: Followed) -> None:
+        self._followed = followed
+        self._done = followed.run.wish_followed
         self._tried = float("-inf")
 
     def ask_where_wanted(self, attempt: int) -> None:
         """Asks the place to pause the run or to resume it, where its user wants that."""
-        wish, wanted = self._run.wish, self._run.pause
-        if not wish or wanted is None or wish == self._followed or not isinstance(self._backend, Pauses):
+        run, store, backend = self._followed.run, self._followed.store, self._followed.backend
+        wish, wanted = run.wish, run.pause
+        if not wish or wanted is None or wish == self._done or not isinstance(backend, Pauses):
             return
         if time.monotonic() - self._tried < _AGAIN:
             return
         self._tried = time.monotonic()
         try:
-            done = self._backend.pause(self._run, attempt, self._handle, wanted=wanted)
+            done = backend.pause(run, attempt, self._followed.handle, wanted=wanted)
         except JobqError as error:
             if getattr(error, "passing", False):  # it is said again
                 return
-            self._store.append(self._run, note=str(error), **self._mark)
-            self._store.request_pause(self._run, wanted=not wanted)
+            self._followed.append(note=str(error))
+            store.request_pause(run, wanted=not wanted)
             return
         if done:
-            self._followed, self._tried = wish, float("-inf")
-            self._store.follow_pause(self._run, wish)
+            self._done, self._tried = wish, float("-inf")
+            store.follow_pause(run, wish)

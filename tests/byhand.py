@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from jobq_magic import pipeline
+from jobq_magic import advancing
 from jobq_magic.bundle import Bundle
 from jobq_magic.results.decode import Outcome, decode
 from jobq_magic.run import Run
@@ -111,7 +111,7 @@ class Followed(Written):
         """
         lock = Lock(run.paths.lock)
         assert lock.acquire()
-        follower = threading.Thread(target=pipeline.advance, args=(place.store, run, lock), daemon=True)
+        follower = threading.Thread(target=advancing.advance, args=(place.store, run, lock), daemon=True)
         follower.start()
         return cls(place, run, follower)
 

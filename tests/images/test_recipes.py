@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from jobq_magic import config, pipeline
+from jobq_magic import advancing, config, pipeline
 from jobq_magic.capture import Source
 from jobq_magic.image import Image
 from jobq_magic.results.decode import decode
@@ -57,7 +57,7 @@ def run_cell(monkeypatch, hostile_environment):
         run = pipeline.submit(resolved, source, store, cell={"cell_id": "c-1", "notebook": "books/a.ipynb"}).run
         lock = Lock(run.paths.lock)
         assert lock.acquire()
-        pipeline.advance(store, run, lock)
+        advancing.advance(store, run, lock)
         lock.release()
         snapshot = store.snapshot(run)
         assert snapshot.phase == "succeeded", (snapshot, run.paths.attempt(1).stderr.read_text())

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from jobq_magic import config, pipeline, plugins
+from jobq_magic import advancing, config, pipeline, plugins
 from jobq_magic.ending import waited
 from jobq_magic.errors import BackendError
 from jobq_magic.protocols import Observation
@@ -106,7 +106,7 @@ def run(store: Store) -> Iterator[Run]:
 def follow(store: Store, run: Run) -> threading.Thread:
     lock = Lock(run.paths.lock)
     assert lock.acquire()
-    thread = threading.Thread(target=pipeline.advance, args=(store, run, lock), daemon=True)
+    thread = threading.Thread(target=advancing.advance, args=(store, run, lock), daemon=True)
     thread.start()
     return thread
 
@@ -248,7 +248,7 @@ def test_a_wish_that_was_followed_is_not_said_again_by_who_follows_next(backend,
     """Somebody else may have let it go on since."""
     lock = Lock(run.paths.lock)
     assert lock.acquire()
-    first = threading.Thread(target=pipeline.advance, args=(store, run, lock), daemon=True)
+    first = threading.Thread(target=advancing.advance, args=(store, run, lock), daemon=True)
     first.start()
     store.request_pause(run)
     eventually(lambda: backend.paused == [True])
@@ -360,7 +360,7 @@ def test_what_may_have_been_made_is_gone_before_the_end_is_on_record(backend, st
 
 
 def test_what_a_place_does_not_let_go_of_is_told(backend, store, run, monkeypatch):
-    monkeypatch.setattr(pipeline, "_SETTLING", 0.0)
+    monkeypatch.setattr(advancing, "_SETTLING", 0.0)
     backend.settle = lambda run, handle: False
     backend.script = [Observation("succeeded")]
     follow(store, run).join(10)
@@ -374,7 +374,7 @@ def test_a_run_that_its_place_ends_has_ended_when_its_job_is_gone_whoever_follow
     backend.stop = lambda *how: backend.asked.append(how[-1])
     lock = Lock(run.paths.lock)
     assert lock.acquire()
-    first = threading.Thread(target=pipeline.advance, args=(store, run, lock), daemon=True)
+    first = threading.Thread(target=advancing.advance, args=(store, run, lock), daemon=True)
     first.start()
     eventually(lambda: backend.asked)
     lock.release()

@@ -12,7 +12,7 @@ from kubernetes import client
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
-from jobq_magic import handover, pipeline, plugins
+from jobq_magic import advancing, handover, plugins
 from jobq_magic.backends.kueue import claimed
 from jobq_magic.handover import Handover
 from jobq_magic.image import BuildRequest, Packages, Recipe
@@ -130,7 +130,7 @@ def test_a_run_whose_pod_is_gone_is_there_the_next_morning(place, s3, work, admi
     run = opened(place, s3, LARGE, outs=("x",))
     lock = Lock(run.paths.lock)
     assert lock.acquire()
-    follower = threading.Thread(target=pipeline.advance, args=(place.store, run, lock), daemon=True)
+    follower = threading.Thread(target=advancing.advance, args=(place.store, run, lock), daemon=True)
     follower.start()
     eventually(lambda: place.store.handle(run), 90)
     lock.release()  # everybody who knows of it is gone
