@@ -6,7 +6,6 @@ import secrets
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import replace
 
 from IPython.display import clear_output, display
 
@@ -87,7 +86,7 @@ class TerminalFace:
 
     def freeze(self, card: Card) -> None:
         """Says how it ended."""
-        print(text.live(replace(card.snapshot, notes=content.beside(card)), now=card.now))
+        print(text.live(card.snapshot, now=card.now, beside=content.beside(card)))
         tell_image(card.snapshot)
 
 

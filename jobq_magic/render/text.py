@@ -112,8 +112,14 @@ def brief(snapshot: Snapshot, *, now: float) -> str:
     return "\n".join([status(snapshot, now=now), *told])
 
 
-def live(snapshot: Snapshot, *, now: float) -> str:
-    """The status line, and below it the sentence with its advice, progress, links, and the times at the end."""
+def live(snapshot: Snapshot, *, now: float, beside: Sequence[str] | None = None) -> str:
+    """The status line, and below it the sentence with its advice, progress, links, and the times at the end.
+
+    Args:
+        snapshot: where it stands.
+        now: the time.
+        beside: what there is to say besides, where that is more than the notes of the snapshot; see `content.beside`.
+    """
     words = say(snapshot)
     lines = [status(snapshot, now=now)]
     lines += [f"  {where}"] if (where := queue.place(snapshot)) else []
@@ -128,7 +134,8 @@ def live(snapshot: Snapshot, *, now: float) -> str:
     if snapshot.image is not None and (came := layers(snapshot.image.layers)):
         lines.append(f"  image: {one_line(came)}")
     lines += [f"  {one_line(link.title)}: {one_line(link.href)}" for link in snapshot.links if not snapshot.final]
-    lines += [f"  {one_line(note)}" for note in (*queue.notes(snapshot), *snapshot.notes)]
+    notes = snapshot.notes if beside is None else beside
+    lines += [f"  {one_line(note)}" for note in (*queue.notes(snapshot), *notes)]
     return "\n".join(lines)
 
 

@@ -669,6 +669,9 @@ def test_values_that_were_too_large_for_a_log_are_told_once_and_in_the_head():
     assert content.word(done) == "succeeded, not all came back"
     assert "Succeeded, not all came back" in html.card(named)
     assert content.word(replace(done, notes=())) == "succeeded"
+    told = text.live(done, now=NOW, beside=content.beside(named))
+    assert "✓ succeeded, not all came back" in told
+    assert (told.count("big did not come back"), told.count(WITH_STORE), lost in told) == (1, 1, False)
 
 
 def test_a_pace_that_is_too_slow_to_be_counted_is_not_told():
