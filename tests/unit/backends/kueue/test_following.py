@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 
 from jobq_magic.backends.kueue import following as module
-from jobq_magic.backends.kueue.attempts import Attempts
+from jobq_magic.backends.kueue.attempts import Attempts, Placed
 from jobq_magic.backends.kueue.course import Told
 from jobq_magic.backends.kueue.following import Following
+from jobq_magic.cluster.client import Missing
 from jobq_magic.cluster.collecting.state import State
 from jobq_magic.cluster.place import Line
 from jobq_magic.cluster.status import Objects
@@ -240,3 +242,83 @@ def test_a_pod_that_never_began_and_that_others_keep_is_not_waited_for_for_ever(
     kept = {"deletionTimestamp": deleted(ago), "finalizers": ["audit.example.com/keep"]}
     seen = held(run, {"metadata": {"name": "x", "uid": "p", **kept}, "status": {"phase": "Pending"}})
     assert (seen.phase == "cancelled") is ended
+
+
+def pod_of(uid, **state):
+    """A pod whose container is so."""
+    status = {"phase": "Running", "containerStatuses": [{"name": "main", "state": state}]}
+    return {"metadata": {"name": f"jobq-x-{uid}", "uid": uid}, "spec": {"nodeName": uid}, "status": status}
+
+
+def in_attempts(run, *pods, current=2):
+    """Writes down that pods of rank 0 were seen, each in the attempt after the one before it."""
+    placed = (Placed(pod["metadata"]["uid"], pod["metadata"]["name"], 0, at) for at, pod in enumerate(pods, 1))
+    Attempts(current, tuple(placed)).save(run.folder / "pods.json")
+
+
+def test_an_end_is_not_told_before_what_earlier_attempts_printed_is_here(run, monkeypatch):
+    monkeypatch.setattr(module, "Reader", Log)
+    first, second = pod_of("a", running={}), pod_of("b", terminated={"exitCode": 0})
+    in_attempts(run, first, second)
+    over = {"conditions": [{"type": "Complete", "status": "True"}]}
+    job = {"metadata": {"name": f"jobq-{run.id}", "uid": "j"}, "spec": {}, "status": over}
+    watched = Watched(Objects(job, None, (first, second)), current=True)
+    following = Following(cluster(), watched, run, b"k" * 32)
+    assert following.observe("").phase is None
+    watched.found = Objects(job, None, (pod_of("a", terminated={"exitCode": 143}), second))
+    watched.call.set()
+    assert following.observe("").phase == "succeeded"
+
+
+def test_pods_that_are_leaving_say_nothing_of_the_attempt_that_is_on(run, monkeypatch):
+    monkeypatch.setattr(module, "Reader", Log)
+    first = pod_of("a", running={})
+    in_attempts(run, first)
+    job = {"metadata": {"name": f"jobq-{run.id}", "uid": "j"}, "spec": {}}
+    following = Following(cluster(), Watched(Objects(job, None, (first,)), current=True), run, b"k" * 32)
+    seen = following.observe("")
+    assert (seen.attempt, seen.phase, [one.node for one in seen.each]) == (2, "starting", [""])
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_job_that_was_gone_before_anybody_saw_it_is_told_as_that(run, known):
+    def gone(path):
+        raise Missing("cluster-missing", "There is none")
+
+    job = {"metadata": {"name": f"jobq-{run.id}", "uid": "j"}, "spec": {}}
+    watched = Watched(Objects(job if known else None), current=True)
+    following = Following(cluster(place=SimpleNamespace(namespace="team"), get=gone), watched, run, b"k" * 32)
+    if known:
+        following.observe("")
+    watched.found = Objects(None)
+    watched.call.set()
+    seen = following.observe("")
+    assert (seen.phase, note("unseen") in seen.notes) == ("lost", not known)
+
+
+class Ended(Log):
+    """That of the first of several workers, which did its part."""
+
+    def __init__(self, *asked):
+        super().__init__()
+        self.rank = next(one.rank for one in asked if isinstance(one, Placed))
+
+    def told(self):
+        events = () if self.rank else ({"phase": "succeeded"},)
+        return Told(self.rank, events, whole=not self.rank, drained=True)
+
+
+def test_a_worker_that_did_its_part_belongs_to_the_next_attempt_too(queue, monkeypatch):
+    monkeypatch.setattr(module, "Reader", Ended)
+    run = Store().open(spec={"mode": "kueue", "workers": 2}, target=TARGET, name="pi")
+    pods = [pod_of(uid, terminated={"exitCode": 0}) for uid in "ab"]
+    for rank, pod in enumerate(pods):
+        pod["metadata"]["annotations"] = {"batch.kubernetes.io/job-completion-index": str(rank)}
+    objects = waiting(run)
+    watched = Watched(replace(objects, pods=tuple(pods)), current=True)
+    watched.waits = lambda workload: True
+    following = Following(cluster(place=SimpleNamespace(namespace="team")), watched, run, b"k" * 32)
+    seen = following.observe("")
+    assert (seen.phase, seen.attempt) == ("queued", 2)
+    placed = Attempts.load(run.folder / "pods.json")
+    assert [pod.rank for pod in placed.of(2)] == [0]
