@@ -35,6 +35,7 @@ class Ending:
         self._followed, self._run = followed, followed.run
         self._cause = ""
         self._asked = self._looked = float("-inf")
+        self._began = time.time() - _ticks()
 
     def ask_where_wanted(self, attempt: int) -> bool:
         """Asks the place to end the job, where it is to end, which is the answer."""
@@ -56,6 +57,10 @@ class Ending:
         phase = Phase.FAILED if self._cause in _FAILS else Phase.CANCELLED
         return replace(seen, phase=phase, reason=self._cause, facts=self._facts(self._cause))
 
+    def _now(self) -> float:
+        """Seconds since the epoch; who sets the clock of this machine makes no run older."""
+        return self._began + _ticks()
+
     def _overdue(self) -> str:
         limit = self._run.spec.get("timeout")
         if limit is None:
@@ -69,14 +74,14 @@ class Ending:
         # Since this attempt began to run; a process that went on after a stop of its own is still the same.
         pauses = [number for number, one in enumerate(times) if one.phase in (Phase.QUEUED, Phase.PAUSED)]
         began = next((one.at for one in times[max(pauses, default=0) :] if one.phase is Phase.RUNNING), None)
-        return "deadline" if began is not None and time.time() - began > float(limit) else ""
+        return "deadline" if began is not None and self._now() - began > float(limit) else ""
 
     def _has_waited(self, attempt: int) -> str:
         limit = self._run.spec.get("max_wait")
         if limit is None or not isinstance(backend := self._followed.backend, Queues):
             return ""
         times = self._followed.snapshot.times
-        if not times or times[-1].phase not in _WAITS or waited(times, time.time()) <= float(limit):
+        if not times or times[-1].phase not in _WAITS or waited(times, self._now()) <= float(limit):
             return ""
         if time.monotonic() - self._looked < _LOOK:
             return ""
@@ -98,6 +103,11 @@ class Ending:
             return {}
         words = say(now)
         return {"seconds": self._run.spec.get("max_wait"), "why": words.sentence, "do": to_do(words) or _LONGER}
+
+
+def _ticks() -> float:
+    """Seconds of a clock that nobody sets, and that goes on while the machine sleeps, where it has one that does."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def waited(times: Sequence[PhaseTime], now: float) -> float:

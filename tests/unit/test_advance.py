@@ -333,6 +333,21 @@ def test_a_time_limit_counts_while_this_attempt_runs_and_not_while_it_waits(back
     assert (store.snapshot(run).phase, backend.asked) == ("succeeded", [])
 
 
+def test_a_clock_that_is_put_right_does_not_end_a_run_by_its_time_limit(backend, store, monkeypatch):
+    spec = {"mode": "there", "workers": None, "timeout": 100}
+    run = store.open(spec=spec, target={"backend": "there", "where": "there"}, name="cell")
+    store.append(run, phase="submitting")
+    backend.script = [Observation("running")]
+    thread = follow(store, run)
+    eventually(lambda: store.snapshot(run).phase == "running")
+    right = time.time
+    monkeypatch.setattr(time, "time", lambda: right() + 3600)
+    looks = [Observation() for _ in range(5)]
+    backend.script = [*looks, Observation("succeeded")]
+    thread.join(10)
+    assert (store.snapshot(run).phase, backend.asked) == ("succeeded", [])
+
+
 def test_who_does_not_follow_a_run_any_more_lets_go_of_it(backend, store, run):
     backend.script = [Observation("running")]
     thread = follow(store, run)
