@@ -7,11 +7,13 @@ import json
 import os
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from jobq_magic import handover
 from jobq_magic.backends.kueue import KueueBackend
+from jobq_magic.backends.kueue.elsewhere import Elsewhere
 from jobq_magic.backends.kueue.following import Following
 from jobq_magic.backends.kueue.watched import Watched
 from jobq_magic.cluster import kinds
@@ -133,6 +135,21 @@ def test_a_key_that_cannot_be_read_for_a_moment_is_read_at_the_next_look(
         seen = backend.observe(run, 1, {})
     assert (seen.phase, os.strerror(number) in seen.notes[0]) == (None, True)
     assert not backend.observe(run, 1, {}).notes
+
+
+def test_a_worker_cluster_that_is_silent_is_told_until_a_stop_is_asked_for_which_it_does_not_hold_up(
+    backend, server, submitted, monkeypatch
+):
+    run = submitted("ada")
+    backend.observe(run, 1, {})
+    error = BackendError("cluster-unreachable", "The cluster of west cannot be reached")
+    monkeypatch.setattr(Elsewhere, "reading", SimpleNamespace(behind=lambda: 30.0, trouble=lambda: error))
+    monkeypatch.setattr(Following, "observe", lambda self, asked: Observation("running"))
+    seen = backend.observe(run, 1, {})
+    assert (seen.phase, seen.reason, seen.facts) == ("running", "cluster-silent", {"error": error.what})
+    Store().request_stop(run)
+    seen = backend.observe(run, 1, {})
+    assert (seen.phase, seen.reason) == ("stopping", "stopped")
 
 
 @pytest.mark.parametrize(("finalizers", "policy"), [([], "Background"), (["audit.example.com/keep"], "Foreground")])

@@ -304,7 +304,7 @@ def followed(given, far, clock, monkeypatch):
 
 @pytest.mark.parametrize("error", [SILENT, REFUSED])
 def test_the_end_that_kueue_brought_counts_when_the_other_cluster_was_waited_for(followed, error):
-    assert followed.told().phase == "starting"
+    assert [followed.told(seconds).phase for seconds in (0, 1000)] == ["starting"] * 2
     followed.far.fails(error)
     followed.here.found = Objects(job(**COMPLETE), workload("west"))
     assert [followed.told(seconds).phase for seconds in (0, 100, 190)] == [None] * 3
@@ -322,6 +322,37 @@ def test_who_asks_for_a_stop_gets_it_though_the_other_cluster_says_nothing(follo
     assert followed.told(50, "stopped").phase is None
     seen = followed.told(20, "stopped")
     assert (seen.phase, seen.reason) == ("cancelled", "stopped")
+
+
+def test_so_does_who_asks_for_it_where_others_keep_the_job_that_was_deleted(followed, monkeypatch):
+    monkeypatch.setattr(following, "Reader", Log)
+    followed.far.found = Objects(job("far"), None, (POD,))
+    followed.told()
+    followed.far.fails(SILENT)
+    kept = {**job()["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["audit.example.com/keep"]}
+    followed.here.found = Objects({**job(), "metadata": kept}, workload("west"))
+    assert followed.told(50, "stopped").phase == "stopping"
+    assert followed.told(20, "stopped").phase == "cancelled"
+
+
+@pytest.mark.parametrize(("evicted", "pods"), [(False, (POD,)), (True, ())])
+def test_the_last_words_of_a_job_that_has_lost_its_place_are_not_waited_for_for_ever(given, far, clock, evicted, pods):
+    here = Cluster(job=job(), workload=workload("west"))
+    place = Elsewhere(here, RUN, {"west": far}.get, clock=lambda: clock.now)
+    place.objects("x")
+    here.waits = lambda workload: evicted
+    far.fails(SILENT)
+    clock.now += 50
+    assert place.objects("x").pods == (POD,)
+    clock.now += 20
+    assert place.objects("x").pods == pods
+
+
+def test_a_cluster_that_says_nothing_is_no_note_of_a_run_that_goes_on(followed):
+    """It is told where the run stands, by `Silence`."""
+    followed.told()
+    followed.far.fails(SILENT)
+    assert followed.told(100).notes == ()
 
 
 def test_a_job_that_goes_on_is_not_given_up_however_long_nobody_tells_of_its_pods(followed):
