@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.unit.cluster.conftest import api, environ, server
+from tests.unit.cluster.conftest import api, environ, server, watches
 
-__all__ = ["api", "environ", "server"]
+__all__ = ["api", "environ", "server", "watches"]

@@ -15,7 +15,7 @@ import pytest
 from jobq_magic.backends.kueue import claimed
 from jobq_magic.backends.kueue.attempts import Attempts, Placed
 from jobq_magic.backends.kueue.following import Following
-from jobq_magic.backends.kueue.reading import Leavings
+from jobq_magic.backends.kueue.reading import Leavings, Reader
 from jobq_magic.backends.kueue.stored import Bringing, Finding
 from jobq_magic.cluster import pace
 from jobq_magic.cluster.collecting import Collected
@@ -25,6 +25,7 @@ from jobq_magic.image import Image
 from jobq_magic.run import Run
 from jobq_magic.runtime import fetching, keeping, stores
 from jobq_magic.site import Site
+from jobq_magic.snapshot import FINAL
 from tests.services.kept import KEY, POD, RUN, left
 from tests.support import eventually
 from tests.unit.cluster.apiserver import status
@@ -154,18 +155,50 @@ def test_who_was_overtaken_writes_nothing_of_what_came(run, api, jobs, kept):
     assert not run.paths.attempt(1).folder.exists()
 
 
-def test_nobody_reads_a_store_for_a_run_that_nobody_follows(run, api, jobs):
-    """Those of its pods that were not seen, and the one that was, and that nobody read."""
+def test_what_a_claim_sends_is_not_waited_for_either(run, api, server, jobs, kept):
+    jobs.state, sending = "running", threading.Event()
+
+    def for_ever(handler):
+        handler.begin()
+        sending.set()
+        handler.hang()
+
+    server.logs = [for_ever]
+    bringing = brings(run, api)
+    assert sending.wait(20)
+    bringing.close()
+    assert bringing.join(20)
+    assert not jobs.there
+
+
+def test_who_ends_the_reading_of_a_pod_ends_what_is_asked_of_the_store_for_it(run, watches, server, jobs):
     jobs.state = "waiting"
-    Attempts().with_pods([{"metadata": {"name": "jobq-x-0", "uid": POD}}]).save(run.folder / "pods.json")
-    job = {"metadata": {"name": "jobq-brave-otter-7", "uid": "j"}, "spec": {}}
+    server.logs = [lambda handler: handler.whole(404, status(404, "NotFound", "pods not found"))]
+    where: Any = SimpleNamespace(reading=watches)
+    reader = Reader(where, run, KEY, PLACED, threading.Event(), lambda: True)
+    reader.over()
+    eventually(lambda: (reader.told(), jobs.there)[1])
+    reader.close()
+    eventually(lambda: not jobs.there)
+
+
+@pytest.mark.parametrize(
+    ("seen", "status"),
+    [(True, {}), (False, {"conditions": [{"type": "Complete", "status": "True"}]})],
+    ids=["a pod that nobody read", "no pod was seen"],
+)
+def test_nobody_reads_a_store_for_a_run_that_nobody_follows(run, api, jobs, seen, status):
+    jobs.state = "waiting"
+    if seen:
+        Attempts().with_pods([{"metadata": {"name": "jobq-x-0", "uid": POD}}]).save(run.folder / "pods.json")
+    job = {"metadata": {"name": "jobq-brave-otter-7", "uid": "j"}, "spec": {}, "status": status}
     watched: Any = SimpleNamespace(
         watches=SimpleNamespace(refused=lambda kind: None, trouble=lambda: None), current=True, waiting=frozenset(),
         waits=lambda workload: False, objects=lambda name: Objects(job), join=lambda name, call: call.set(),
         leave=lambda name: None,
     )  # fmt: skip
     following = Following(api, watched, run, KEY)
-    assert following.observe("").phase not in ("succeeded", "failed", "lost")
+    assert following.observe("").phase not in FINAL
     eventually(lambda: jobs.there)
     following.close()
     eventually(lambda: not jobs.there)
