@@ -197,7 +197,7 @@ class Elsewhere:
         return True
 
     def _unreached(self, error: Exception) -> str:
-        return note("cluster-unreached", cluster=self._cluster, error=error)
+        return note("cluster-unreached", cluster=self._cluster, error=_what(error))
 
     def _give(self, job: Mapping[str, Any]) -> None:
         """Its pods begin when they have the run's Secret; it is made in no cluster that does not run them."""
@@ -207,6 +207,11 @@ class Elsewhere:
         try:
             making.furnish(self.reading.api, self._run, uid)
         except (JobqError, OSError) as error:
-            self._trouble = note("secret-lacking", cluster=self._cluster, error=error)
+            self._trouble = note("secret-lacking", cluster=self._cluster, error=_what(error))
             return
         self._given, self._trouble = uid, ""
+
+
+def _what(error: Exception) -> object:
+    """What is said of an error within a sentence."""
+    return error.what if isinstance(error, JobqError) else error

@@ -221,7 +221,7 @@ class Following:
         if not store_of(self._run.target):
             return True
         if self._finding is None:
-            self._finding = Finding(self._run, self._key, self.call, self._api, self._mine)
+            self._finding = Finding(self._run, self._key, self.call, self._watched.reading.api, self._mine)
         if self._finding.done:
             self._keep(self._finding.placed(self._attempts))
         return self._finding.done
@@ -304,6 +304,6 @@ class Following:
         where = placed.uid, placed.attempt
         if where not in self._stored:
             begun = placed.uid not in self._idle
-            asked = self._run, self._key, placed, self.call, self._api, self._mine
+            asked = self._run, self._key, placed, self.call, self._watched.reading.api, self._mine
             self._stored[where] = Leavings(*asked, begun=begun)
         return self._stored[where].told(known)

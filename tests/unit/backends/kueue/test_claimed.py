@@ -6,6 +6,7 @@ import io
 import json
 import socket
 import threading
+import time
 from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
@@ -195,9 +196,10 @@ def test_nobody_reads_a_store_for_a_run_that_nobody_follows(run, api, jobs, seen
     watched: Any = SimpleNamespace(
         watches=SimpleNamespace(refused=lambda kind: None, trouble=lambda: None), current=True, waiting=frozenset(),
         waits=lambda workload: False, objects=lambda name: Objects(job), join=lambda name, call: call.set(),
-        leave=lambda name: None,
+        leave=lambda name: None, reading=SimpleNamespace(api=api),
     )  # fmt: skip
-    following = Following(api, watched, run, KEY)
+    manager: Any = SimpleNamespace(now=time.time)  # the claim is where the pods were
+    following = Following(manager, watched, run, KEY)
     assert following.observe("").phase not in FINAL
     eventually(lambda: jobs.there)
     following.close()

@@ -213,9 +213,13 @@ def test_nothing_is_listed_before_the_cluster_that_its_workload_names_was_joined
 
 
 @pytest.mark.parametrize(
-    "error", [BackendError("cluster-kubeconfig", "The kubeconfig cannot be read"), OSError(24, "Too many open files")]
+    ("error", "what"),
+    [
+        (BackendError("cluster-kubeconfig", "It cannot be read", do="Mend it"), "It cannot be read"),
+        (OSError(24, "Too many open files"), "[Errno 24] Too many open files"),
+    ],
 )
-def test_a_cluster_that_could_not_be_reached_is_tried_again_and_that_is_told(given, far, clock, error):
+def test_a_cluster_that_could_not_be_reached_is_tried_again_and_that_is_told(given, far, clock, error, what):
     tried = []
 
     def reach(cluster):
@@ -227,7 +231,7 @@ def test_a_cluster_that_could_not_be_reached_is_tried_again_and_that_is_told(giv
     place = Elsewhere(Cluster(job=job(), workload=workload("west")), RUN, reach, clock=lambda: clock.now)
     place.join("x", threading.Event())
     assert (place.objects("x").pods, place.current) == ((), False)
-    assert place.told(Observation("running")).notes == (f"The cluster west is not reached: {error}",)
+    assert place.told(Observation("running")).notes == (f"The cluster west is not reached: {what}",)
     for clock.now in (1001.0, 1004.0, 1006.0, 1007.0):
         found = place.objects("x")
     assert (tried, found.pods, place.current) == ([1000.0, 1006.0], (POD,), True)

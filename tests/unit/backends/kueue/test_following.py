@@ -29,6 +29,7 @@ class Watched:
     """What is known of a run."""
 
     watches = SimpleNamespace(refused=lambda kind: None, trouble=lambda: None, behind=lambda: 0.0)
+    reading = SimpleNamespace(api=None)
     waiting = frozenset()
 
     def __init__(self, found, current):
