@@ -62,7 +62,8 @@ class _Queue:
     pause: float = FIRST
     asked: float = float("-inf")
     changed: Hashable = None
-    answered: bool = False
+    owed: bool = True
+    """It was never told, or nobody was in it before something moved: that goes before what is asked again."""
 
 
 class Lines:
@@ -96,14 +97,15 @@ class Lines:
             if changed != known.changed:
                 known.changed = changed
                 if not known.line.unknown:
+                    known.owed = known.owed or not known.line.names
                     known.pause, known.due = FIRST, min(known.due, known.asked + FIRST)
             now = self._clock()
-            if now < known.due or not self._may(now, 1, ("line", namespace, queue), first=not known.answered):
+            if now < known.due or not self._may(now, 1, ("line", namespace, queue), first=known.owed):
                 return known.line
-            known.asked, known.due = now, now + _SILENT  # the others do not ask meanwhile
+            known.asked, known.due, known.owed = now, now + _SILENT, False  # the others do not ask meanwhile
         line, pause = self._ask(namespace, queue, known)
         with self._lock:
-            known.line, known.pause, known.due, known.answered = line, pause, known.asked + pause, True
+            known.line, known.pause, known.due = line, pause, known.asked + pause
         return line
 
     def capacity(self, namespace: str, queue: str) -> Capacity | None:
@@ -131,7 +133,7 @@ class Lines:
         return found
 
     def _may(self, now: float, requests: int, what: Hashable, *, first: bool) -> bool:
-        """Whether there is room for so many questions now; what was never answered goes before what was."""
+        """Whether there is room for so many questions now; what is owed goes before what is asked again."""
         self._spare = min(_AT_ONCE, self._spare + (now - self._counted) / _APART)
         self._counted = now
         self._first = {each: since for each, since in self._first.items() if now - since < _PATIENT}

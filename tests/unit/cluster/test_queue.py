@@ -117,6 +117,20 @@ def test_runs_of_many_queues_that_are_looked_at_together_and_seldom_are_all_told
     assert all(line.names and capacity is not None for line, capacity in told)
 
 
+def test_who_comes_into_an_empty_queue_is_told_the_place_while_others_wait_for_their_first_word():
+    api = Cluster()
+    api.known["kueue.x-k8s.io"] = "v1beta2"
+    of = api.lines()
+    queues = [f"queue-{number}" for number in range(6)]
+    for _ in range(6):
+        told = of.line("team-blue", queues[0], bool(api.names))
+        for queue in queues:
+            of.line("team-blue", queue, None), of.capacity("team-blue", queue)
+        api.names = ["mine"]
+        api.now += 1
+    assert told.names == ("mine",)
+
+
 def test_what_may_not_be_asked_is_said_and_asked_again_only_rarely():
     api = Cluster()
     api.refusal = Forbidden("cluster-forbidden", "We may not get pendingworkloads")
