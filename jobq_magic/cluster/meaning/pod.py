@@ -84,8 +84,9 @@ def has_begun(pod: Object) -> bool:
 
 def has_ended(pod: Object) -> bool:
     """Whether it has ended, or will not be started."""
-    if main(pod):
-        return main_state(pod) == "terminated"
+    state = main_state(pod)
+    if state in ("running", "terminated"):
+        return state == "terminated"
     return text(pod, "status", "phase") in ("Succeeded", "Failed")
 
 

@@ -245,6 +245,30 @@ def test_a_pod_that_never_began_and_that_others_keep_is_not_waited_for_for_ever(
     assert (seen.phase == "cancelled") is ended
 
 
+def never_begun(phase):
+    """A pod whose init container failed: its own container stays as it was, and nobody starts it any more."""
+    inits = [{"name": "copy", "state": {"terminated": {"exitCode": 1}}}]
+    main = {"name": "main", "state": {"waiting": {"reason": "PodInitializing"}}}
+    status = {"phase": phase, "initContainerStatuses": inits, "containerStatuses": [main]}
+    return {"metadata": {"name": "x", "uid": "p"}, "spec": {"nodeName": "n"}, "status": status}
+
+
+@pytest.mark.parametrize(("phase", "end"), [("Pending", None), ("Failed", "failed")])
+def test_a_run_whose_init_container_failed_has_ended_with_its_pod(run, phase, end):
+    over = {"conditions": [{"type": "Failed", "status": "True", "reason": "PodFailurePolicy", "message": "x"}]}
+    job = {"metadata": {"name": f"jobq-{run.id}", "uid": "j"}, "spec": {}, "status": over}
+    watched = Watched(Objects(job, None, (never_begun(phase),)), current=True)
+    seen = Following(cluster(), watched, run, b"k" * 32).observe("")
+    assert seen.phase == end
+    if end:
+        assert (seen.reason, seen.facts) == ("init-failed", {"container": "copy", "exit_code": 1, "node": "n"})
+
+
+@pytest.mark.parametrize(("phase", "ended"), [("Pending", False), ("Failed", True)])
+def test_a_job_that_others_keep_has_ended_with_a_pod_whose_init_container_failed(run, phase, ended):
+    assert (held(run, never_begun(phase)).phase == "cancelled") is ended
+
+
 def pod_of(uid, **state):
     """A pod whose container is so."""
     status = {"phase": "Running", "containerStatuses": [{"name": "main", "state": state}]}
