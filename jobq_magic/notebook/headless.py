@@ -126,6 +126,7 @@ def _guarded(run: Run) -> Iterator[None]:
         guard = subprocess.Popen(
             ["/bin/sh", "-c", _GUARD, "jobq-guard", str(run.paths.stop)],
             stdin=subprocess.PIPE,
+            bufsize=0,  # what cannot be written is not tried again when it is closed
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -134,11 +135,19 @@ def _guarded(run: Run) -> Iterator[None]:
         yield
         return
     with guard:
-        yield
-        assert guard.stdin is not None
-        with suppress(BrokenPipeError):
-            guard.stdin.write(b"over\n")
-            guard.stdin.flush()
+        try:
+            yield
+        except Exception:  # the store does not answer, ...: nobody has asked for the end of the job
+            _let_go(guard)
+            raise
+        _let_go(guard)
+
+
+def _let_go(guard: subprocess.Popen[bytes]) -> None:
+    """Tells a guard that all is well; one that was killed, as by who ended all that is around us, need not hear it."""
+    assert guard.stdin is not None
+    with suppress(BrokenPipeError):
+        guard.stdin.write(b"over\n")
 
 
 @contextmanager
@@ -149,7 +158,8 @@ def _sigterm_interrupts() -> Iterator[None]:
         return
 
     def interrupt(*_: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: the wish to stop is being written
+        # Once is enough: the wish to stop is being written. Not SIG_IGN, which a follower that we start would inherit.
+        signal.signal(signal.SIGTERM, lambda *_: None)
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, interrupt)

@@ -1,10 +1,18 @@
-"""What a log is told of a run that is waited for where nobody sits in front."""
+"""A run that is waited for where nobody sits in front: what a log is told, and what ends the run."""
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+
 import pytest
 
-from jobq_magic.notebook.headless import Teller
+from jobq_magic.errors import StoreError
+from jobq_magic.notebook import headless
+from jobq_magic.notebook.headless import Teller, wait_headless
+from jobq_magic.runs.store import Store
 from jobq_magic.snapshot import Phase, Snapshot
 
 
@@ -53,3 +61,85 @@ def test_of_what_has_waited_its_beginning_and_its_end_are_told_in_a_line_each(te
 
 def test_of_what_never_waited_nothing_is_told(tell):
     assert [tell(seen(phase), now=5.0) for phase in (Phase.RUNNING, Phase.COLLECTING, Phase.SUCCEEDED)] == [""] * 3
+
+
+@pytest.fixture
+def store():
+    return Store()
+
+
+@pytest.fixture
+def run(store):
+    run = store.open(spec={"mode": "local", "workers": None}, target={"backend": "local", "where": "x"}, name="cell")
+    store.append(run, phase="submitting")
+    return run
+
+
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """What happens while a run is watched: each time that it is, the next."""
+
+    def happens(*doings):
+        left = list(doings)
+
+        def watch(*_):
+            left.pop(0)()
+            yield []
+
+        monkeypatch.setattr(headless.commands, "watch", watch)
+
+    return happens
+
+
+def test_a_run_ends_well_though_its_guard_was_killed(store, run, meanwhile, monkeypatch):
+    guards = []
+
+    class Guard(subprocess.Popen):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            guards.append(self)
+
+    def killed():
+        [guard] = guards
+        guard.kill()
+        guard.wait()
+        store.append(run, phase="succeeded")
+
+    monkeypatch.setattr(headless.subprocess, "Popen", Guard)
+    meanwhile(killed)
+    assert wait_headless(store, run).phase is Phase.SUCCEEDED
+    assert not run.stop
+
+
+def test_a_store_that_does_not_answer_while_a_run_is_waited_for_does_not_end_it(store, run, meanwhile):
+    def silent():
+        raise StoreError("store-unusable", "The store cannot be used")
+
+    meanwhile(silent)
+    with pytest.raises(StoreError):
+        wait_headless(store, run)
+    assert not run.stop
+
+
+def test_whoever_leaves_in_the_middle_has_asked_for_the_end(store, run, meanwhile):
+    meanwhile(sys.exit)
+    with pytest.raises(SystemExit):
+        wait_headless(store, run)
+    assert run.stop == "interrupted"
+
+
+def test_sigterm_is_heard_once_and_what_is_started_after_it_hears_it_too(store, run, meanwhile):
+    heard = []
+
+    def terminate():
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def starts_another():
+        terminate()
+        heard.append(subprocess.run(["/bin/sh", "-c", "kill -TERM $$"], check=False).returncode)
+
+    meanwhile(terminate, starts_another)
+    with pytest.raises(KeyboardInterrupt):
+        wait_headless(store, run)
+    assert run.stop == "interrupted"
+    assert heard == [-signal.SIGTERM]
