@@ -34,13 +34,11 @@ def check(api: Api, run: Run) -> None:
 
 
 def activate(api: Api, workload: Mapping[str, Any], *, active: bool) -> None:
-    """Lets Kueue take a Workload's place away, or queue it again.
+    """Lets Kueue take a Workload's place away, or queue it again; said even where it seems to be so: watches lag.
 
     Raises:
         BackendError: the cluster refuses it.
     """
-    if (workload.get("spec") or {}).get("active", True) is active:
-        return
     kind = kinds.WORKLOADS.at(kinds.kueue_version(api))
     path = kinds.path(kind, api.place.namespace, workload["metadata"]["name"])
     try:

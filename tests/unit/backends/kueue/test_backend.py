@@ -242,6 +242,22 @@ def test_a_job_that_may_not_be_deleted_leaves_the_queue_where_that_is_allowed(ba
     assert "stays in the cluster" in backend.observe(kept, 1, {}).notes[0]
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+@pytest.mark.parametrize("active", [True, False])
+def test_a_wish_to_pause_or_to_go_on_is_passed_on_whatever_the_watches_have_seen_of_the_one_before(
+    backend, server, submitted, monkeypatch, wanted, active
+):
+    run = submitted("ada")
+    workload = {"metadata": {"name": "w"}, "spec": {"active": active}}
+    monkeypatch.setattr(Following, "objects", Objects({"metadata": {}}, workload))
+    monkeypatch.setattr(kinds, "kueue_version", lambda api: "v1beta2")
+    server.refused["/workloads/w"] = (200, {})
+    assert backend.pause(run, 1, {}, wanted=wanted)
+    assert [json.loads(body) for method, *_, body in server.asked if method == "PATCH"] == [
+        {"spec": {"active": not wanted}}
+    ]
+
+
 def test_a_job_whose_log_nobody_could_read_stays_where_it_may_be_read_still(backend, server, submitted, monkeypatch):
     run = submitted("ada")
     backend.observe(run, 1, {})
