@@ -6,6 +6,7 @@ the record of a run that waits for a day as long as that day: it is said in a fi
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -14,8 +15,9 @@ from typing import Any
 from jobq_magic.errors import JobqError, StoreError
 from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
+from jobq_magic.runs.log import understood
 from jobq_magic.runs.store import Store
-from jobq_magic.snapshot import TRANSITIONS, Phase, Snapshot
+from jobq_magic.snapshot import TRANSITIONS, Phase, Snapshot, restated
 
 __all__ = ["record", "record_refusal"]
 
@@ -44,7 +46,8 @@ def record(store: Store, run: Run, seen: Observation, mark: Mapping[str, Any]) -
     attempt = max(seen.attempt or 1, known.attempt)
     new = counts and (seen.phase, seen.reason, attempt) != (known.phase, known.reason, known.attempt)
     if new:
-        if each := known.each if seen.each is None else seen.each:
+        each = known.each if seen.each is None else seen.each
+        if each and (seen.phase, attempt) != (known.phase, known.attempt):  # a reason may come and go all day
             store.append(run, each=[asdict(one) for one in each], **mark)
         _record_phase(store, run, known, seen, attempt, mark)
     facts = seen.facts if new or (counts and seen.facts) else known.facts
@@ -57,11 +60,11 @@ def _restate(store: Store, run: Run, seen: Observation, mark: Mapping[str, Any],
     own = seen.place if seen.phase == known.phase else None
     place = (own or known.place) if known.phase in (Phase.QUEUED, Phase.PAUSED) else None
     each = known.each if seen.each is None else seen.each
-    if known.final or (facts, place, each) == (dict(known.facts), known.place, known.each):
-        return
     told = {"place": None if place is None else asdict(place), "each": [asdict(one) for one in each]}
-    word = {"since": known.times[-1].at, "reason": known.reason, "facts": facts}
-    store.restate(run, known.attempt, {**word, **told, **mark})
+    word = {"since": known.times[-1].at if known.times else None, "reason": known.reason, "facts": facts, **told}
+    read = json.loads(json.dumps(word))  # what is another only before it is written is said once
+    if understood(read) and restated(known, read) != known:
+        store.restate(run, known.attempt, {**word, **mark})
 
 
 def _record_phase(

@@ -16,8 +16,8 @@ __all__ = ["progress", "standing", "usage", "usages"]
 
 _LONGEST_USAGE, _LONGEST_PROGRESS, _GROUPS, _HISTORY = 1 << 16, 1 << 20, 64, 16
 """Of `usage.json` and `progress.json`: bytes, entries, and samples of one that are read."""
-_LONGEST_STANDING = 1 << 20
-"""Of `standing.json`: bytes."""
+_LONGEST_STANDING = 1 << 25
+"""Of `standing.json`: bytes; enough for as many workers as a run may have, of whom each has a sentence to say."""
 
 
 def progress(path: Path) -> tuple[Progress, ...]:

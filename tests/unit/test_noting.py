@@ -163,3 +163,34 @@ def test_what_each_of_many_workers_says_again_and_again_does_not_fill_the_record
     noting.record(store, run, Observation("cancelled", "stopped"), {})
     assert Store(store.root).snapshot(run).each == failed
     assert len(run.paths.record.read_bytes()) < 3 * len(record)
+
+
+def test_of_a_reason_that_comes_and_goes_the_record_keeps_a_line_and_not_all_workers_again(waiting):
+    store, run = waiting
+    noting.record(store, run, Observation("starting", each=pulling(0)), {})
+    once = len(run.paths.record.read_bytes())
+    for number in range(1, 30):
+        noting.record(store, run, Observation("starting", "pulling" if number % 2 else "", each=pulling(number)), {})
+    assert len(run.paths.record.read_bytes()) < 2 * once
+    assert Store(store.root).snapshot(run).each == pulling(29)
+    noting.record(store, run, Observation("failed", "exit", each=pulling(30)), {})
+    assert [one.facts for one in Store(store.root).snapshot(run).each] == [{}] * 64
+    assert {one.phase for one in Store(store.root).snapshot(run).each} == {"cancelled"}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        Observation("starting", each=pulling(0, count=15000)),
+        Observation("starting", facts={"nodes": ("a", "b"), "of": {1: 2}}),
+        Observation("starting", facts={"share": float("nan")}, each=pulling(0)),
+    ],
+    ids=["as-many-as-there-may-be", "what-json-writes-in-another-way", "what-nobody-believes"],
+)
+def test_what_is_said_again_is_not_written_again(waiting, monkeypatch, said):
+    store, run = waiting
+    noting.record(store, run, Observation("starting"), {})
+    noting.record(store, run, said, {})
+    monkeypatch.setattr(store, "restate", lambda *_: pytest.fail("the same is written again"))
+    noting.record(store, run, said, {})
+    assert len(Store(store.root).snapshot(run).each) == len(said.each or ()) * ("share" not in said.facts)
