@@ -11,7 +11,8 @@ from typing import Any
 from jobq_magic import handover
 from jobq_magic.cluster import kinds, manifests, names
 from jobq_magic.cluster.client import Api, Exists, Forbidden, Missing
-from jobq_magic.errors import BackendError, JobqError
+from jobq_magic.cluster.refusals import Answered
+from jobq_magic.errors import BackendError
 from jobq_magic.image import Image
 from jobq_magic.run import Run
 from jobq_magic.site import Site
@@ -28,7 +29,7 @@ def make(api: Api, run: Run, *, lenient: bool = False) -> Mapping[str, Any]:
         lenient: goes on without what may not be done and a cell can do without.
 
     Raises:
-        BackendError: the cluster refuses it; nothing is left behind.
+        BackendError: the cluster refuses it, and nothing is left behind; or it gave no answer, and may have made it.
     """
     site = Site.from_json(run.target["site"])
     job = manifests.job(run, Image.load(run.paths.image).reference, site)
@@ -40,9 +41,10 @@ def make(api: Api, run: Run, *, lenient: bool = False) -> Mapping[str, Any]:
             there = api.create(kinds.path(kinds.JOBS, namespace), job)
         except Exists:
             there = _found(api, run, name)
-        except JobqError:
-            with contextlib.suppress(Forbidden):
-                api.delete(kinds.path(kinds.SECRETS, namespace, name))
+        except Answered as error:
+            if not error.passing:  # else it may have been made: who asks again finds it, and its pods need the Secret
+                with contextlib.suppress(BackendError):
+                    api.delete(kinds.path(kinds.SECRETS, namespace, name))
             raise
     if there is None:
         raise BackendError("job-gone", f"The Job {name} was removed while it was made", do="Run the cell again")
@@ -51,13 +53,7 @@ def make(api: Api, run: Run, *, lenient: bool = False) -> Mapping[str, Any]:
     try:
         api.patch(kinds.path(kinds.SECRETS, namespace, name), manifests.owned(name, uid))
     except Missing:
-        if not _begun(there):
-            api.delete(kinds.path(kinds.JOBS, namespace, name))
-            raise BackendError(
-                "secret-gone",
-                f"The Secret {name} of this run was removed before its Job began",
-                do="Run the cell again",
-            ) from None
+        _furnish_again(api, run, there)
     except Forbidden:
         if not lenient:  # else the Secret stays when the Job goes
             raise
@@ -75,6 +71,18 @@ def furnish(api: Api, run: Run, uid: str) -> None:
     secret["metadata"] |= manifests.owned(name, uid)["metadata"]
     put(api, kinds.path(kinds.SECRETS, namespace), secret)
     _serve(api, run, uid, lenient=True)
+
+
+def _furnish_again(api: Api, run: Run, job: Mapping[str, Any]) -> None:
+    """Makes the Secret anew that was removed; a Job that has begun may do without, where its values are not known."""
+    try:
+        furnish(api, run, job["metadata"]["uid"])
+    except BackendError as error:
+        if error.code != "secret-missing":
+            raise
+        if not _begun(job):
+            api.delete(kinds.path(kinds.JOBS, api.place.namespace, job["metadata"]["name"]))
+            raise
 
 
 def remove(api: Api, run: Run, *, sure: bool = True, held: bool = False) -> None:

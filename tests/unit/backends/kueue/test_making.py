@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import base64
+import json
+import socket
+from http import HTTPStatus
 from types import SimpleNamespace
 
 import pytest
 
 from jobq_magic import handover
 from jobq_magic.backends.kueue import making
+from jobq_magic.cluster import client
 from jobq_magic.cluster.client import Exists, Forbidden, Missing, Unreachable
+from jobq_magic.errors import BackendError
 from jobq_magic.handover import Handover
 from jobq_magic.runs.store import Store
+from tests.unit.cluster.apiserver import status
 
 TARGET = {"backend": "kueue", "where": "queue main of team", "site": {"namespace": "team"}}
 
@@ -120,3 +126,101 @@ def test_where_nobody_answers_that_is_told_and_asked_again(run):
     api.silent = True
     with pytest.raises(Unreachable):
         making.remove(api, run, sure=False)
+
+
+class Keeping:
+    """An API server that keeps what is made; `job` is how it answers whoever makes a Job."""
+
+    def __init__(self, server):
+        self.there, self.job, self.begun = {}, None, False
+        self.server = server
+        server.always = self.answer
+
+    def answer(self, handler):
+        _, path, _, _, body = self.server.asked[-1]
+        make, body = handler.command == "POST", json.loads(body or "{}")
+        kind, name = (path.split("/")[-1], body["metadata"]["name"]) if make else path.split("/")[-2:]
+        if make and (kind, name) in self.there:
+            handler.whole(HTTPStatus.CONFLICT, status(409, "AlreadyExists", "it is there"))
+        elif make and kind == "jobs" and isinstance(self.job, int):
+            handler.whole(self.job, status(self.job, "", "no"))
+        elif make:
+            metadata = {**body["metadata"], "uid": f"uid-{kind}"}
+            told = {"startTime": "2026-01-01T00:00:00Z"} if self.begun else {}
+            self.there[kind, name] = {**body, "metadata": metadata, "status": told}
+            if kind == "jobs" and self.job == "lost":
+                handler.connection.shutdown(socket.SHUT_RDWR)
+                return
+            handler.whole(HTTPStatus.CREATED, self.there[kind, name])
+        elif (kind, name) not in self.there:
+            handler.whole(HTTPStatus.NOT_FOUND, status(404, "NotFound", "not found"))
+        elif handler.command == "DELETE":
+            handler.whole(HTTPStatus.OK, self.there.pop((kind, name)))
+        else:
+            self.there[kind, name]["metadata"] |= body.get("metadata", {})
+            handler.whole(HTTPStatus.OK, self.there[kind, name])
+
+    @property
+    def kinds(self):
+        return {kind for kind, _ in self.there}
+
+    @property
+    def secret(self):
+        (found,) = (one for (kind, _), one in self.there.items() if kind == "secrets")
+        return found
+
+
+@pytest.fixture
+def keeping(server, run, monkeypatch):
+    monkeypatch.setattr(client, "_PAUSES", ())  # each request is sent once
+    monkeypatch.setattr(making.Image, "load", lambda path: SimpleNamespace(reference="r"))
+    metadata = {"name": f"jobq-{run.id}", "labels": {"jobq.run": run.id}}
+    monkeypatch.setattr(making.manifests, "job", lambda *_: {"metadata": metadata})
+    return Keeping(server)
+
+
+def owners(secret):
+    return [one["uid"] for one in secret["metadata"].get("ownerReferences", ())]
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_job_whose_making_was_not_answered_keeps_its_secret_and_is_found(api, run, keeping, begun):
+    keeping.job, keeping.begun = "lost", begun
+    with pytest.raises(Unreachable):
+        making.make(api, run)
+    secret = keeping.secret
+    assert making.make(api, run)["uid"] == "uid-jobs"
+    assert keeping.secret is secret
+    assert owners(secret) == ["uid-jobs"]
+
+
+@pytest.mark.parametrize(("code", "left"), [(403, set()), (422, set()), (500, {"secrets"}), (504, {"secrets"})])
+def test_nothing_is_left_of_a_job_that_is_refused_for_good(api, run, keeping, code, left):
+    keeping.job = code
+    with pytest.raises(BackendError):
+        making.make(api, run)
+    assert keeping.kinds == left
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_secret_that_somebody_removed_is_made_again(api, run, keeping, begun):
+    keeping.begun = begun
+    making.make(api, run)
+    del keeping.there["secrets", f"jobq-{run.id}"]
+    assert making.make(api, run)["uid"] == "uid-jobs"
+    assert owners(keeping.secret) == ["uid-jobs"]
+    assert b"canary-7" in base64.b64decode(keeping.secret["data"]["secrets"])
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_secret_whose_values_nobody_knows_any_more_ends_a_job_that_has_not_begun(api, run, keeping, begun):
+    keeping.begun = begun
+    making.make(api, run)
+    del keeping.there["secrets", f"jobq-{run.id}"]
+    handover.remove(run.id)
+    if begun:
+        assert making.make(api, run)["uid"] == "uid-jobs"
+    else:
+        with pytest.raises(BackendError, match="TOKEN is no longer known"):
+            making.make(api, run)
+    assert ("jobs" in keeping.kinds) is begun
