@@ -104,6 +104,10 @@ def read(
     return _with_pods(objects, each, told, workers)
 
 
+_OWN = "kubernetes.io/job-controller"
+"""Who makes the pods of a Job on its own cluster; of any other, as of MultiKueue, they are elsewhere."""
+
+
 def waits(objects: Objects) -> bool:
     """Whether it is to run and no process of it has begun, in its queue or on its nodes."""
     job, workload = objects.job, objects.workload
@@ -113,6 +117,8 @@ def waits(objects: Objects) -> bool:
         state = workloads.read(workload).state
         if state != "admitted":
             return state == "waits"  # what another cluster runs may have begun, as far as this one can tell
+    elif text(job, "spec", "managedBy") not in ("", _OWN):
+        return False  # it may be there, which its Workload alone would say
     return jobs.held(job) or all(pods.read(one).state == "waiting" for one in _newest(objects.pods).values())
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+
 from jobq_magic.cluster import kinds, names
-from jobq_magic.cluster.client import Api
+from jobq_magic.cluster.client import Api, Forbidden, Missing
 from jobq_magic.cluster.status import Objects
 from jobq_magic.run import Run
 
@@ -11,15 +15,17 @@ __all__ = ["objects_now"]
 
 
 def objects_now(api: Api, run: Run) -> Objects:
-    """Its Job, Workload and pods, asked for one after the other.
+    """Its Job, Workload and pods, asked for one after the other; no Workload where none may be seen.
 
     Raises:
         BackendError: there is no Job, or no answer.
     """
     namespace, name = api.place.namespace, names.name_of(run.id)
     job = api.get(kinds.path(kinds.JOBS, namespace, name))
-    # Kueue labels a Workload with the uid of its Job (constants.JobUIDLabel).
-    workloads = kinds.path(kinds.WORKLOADS.at(kinds.kueue_version(api)), namespace)
-    found = api.get(workloads, labelSelector=f"kueue.x-k8s.io/job-uid={job['metadata']['uid']}").get("items") or []
+    found: list[Mapping[str, Any]] = []
+    with contextlib.suppress(Forbidden, Missing):
+        # Kueue labels a Workload with the uid of its Job (constants.JobUIDLabel).
+        workloads = kinds.path(kinds.WORKLOADS.at(kinds.kueue_version(api)), namespace)
+        found = api.get(workloads, labelSelector=f"kueue.x-k8s.io/job-uid={job['metadata']['uid']}").get("items") or []
     pods = api.get(kinds.path(kinds.PODS, namespace), labelSelector=f"batch.kubernetes.io/job-name={name}")
     return Objects(job, found[0] if found else None, tuple(pods.get("items") or ()))

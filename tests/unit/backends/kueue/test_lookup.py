@@ -28,9 +28,9 @@ def run(environ, monkeypatch):
 def cluster(server, run):
     """Lets the cluster have something of the run."""
 
-    def has(*, suspend=True, pods=(), **workload):
-        name = f"jobq-{run.id}"
-        server.refused["/jobs/"] = (200, {"metadata": {"name": name, "uid": "j"}, "spec": {"suspend": suspend}})
+    def has(*, suspend=True, by="", pods=(), **workload):
+        spec = {"suspend": suspend, **({"managedBy": by} if by else {})}
+        server.refused["/jobs/"] = (200, {"metadata": {"name": f"jobq-{run.id}", "uid": "j"}, "spec": spec})
         found = [{"metadata": {"name": "w", "uid": "w"}, **workload}] if workload else []
         server.refused["/workloads"] = (200, {"items": found})
         for number, one in enumerate(pods):
@@ -67,6 +67,30 @@ def test_what_is_not_there_is_no_object(api, run):
 )
 def test_whether_a_run_waits_is_what_the_cluster_says_now(run, cluster, has, waits):
     cluster(**has)
+    backend = KueueBackend()
+    assert backend.waits(run, 1, {}) is waits
+    backend.close()
+
+
+FORBIDDEN = (403, status(403, "Forbidden", 'workloads is forbidden: User "ada" cannot list resource "workloads"'))
+MISSING = (404, status(404, "NotFound", "the server could not find the requested resource"))
+
+
+@pytest.mark.parametrize("answer", [FORBIDDEN, MISSING], ids=["forbidden", "no such kind"])
+@pytest.mark.parametrize(
+    ("has", "waits"),
+    [
+        ({"suspend": True}, True),
+        ({"suspend": False, "by": "kubernetes.io/job-controller"}, True),
+        ({"suspend": False, "by": "kueue.x-k8s.io/multikueue"}, False),
+        ({"suspend": False, "pods": [PENDING]}, True),
+        ({"suspend": False, "pods": [RUNNING]}, False),
+    ],
+    ids=["held back", "no pod yet", "on another cluster, maybe", "on its node", "running"],
+)
+def test_who_may_not_see_workloads_is_answered_by_job_and_pods(server, run, cluster, answer, has, waits):
+    cluster(**has)
+    server.refused["/workloads"] = answer
     backend = KueueBackend()
     assert backend.waits(run, 1, {}) is waits
     backend.close()
