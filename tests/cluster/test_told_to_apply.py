@@ -21,6 +21,7 @@ OBJECTS = [
 
 
 @pytest.mark.parametrize("found", OBJECTS)
+@pytest.mark.usefixtures("cluster")
 def test_a_cluster_takes_it(found):
     namespace = found["metadata"].get("namespace")
     if namespace:  # as of one that is there
