@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import dropwhile, pairwise, takewhile
 from typing import Any
 
 from jobq_magic.runtime import wire
@@ -81,6 +82,8 @@ class PhaseTime:
 
     phase: Phase
     at: float
+    attempt: int = 1
+    """The one that it is a phase of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,11 +285,20 @@ class Snapshot:
 
     def ran(self, now: float) -> float | None:
         """The same so far; None where it did not start, or waits to begin anew."""
-        away = max((number for number, time in enumerate(self.times, 1) if time.phase in _AWAY), default=0)
-        last = self.times[away:]
-        began = next((time.at for time in last if time.phase is Phase.RUNNING), None)
-        ended = next((time.at for time in last if time.phase in _OVER), now)
-        return None if began is None else max(0.0, ended - began)
+        ends = (*(time.at for time in self.times[1:]), now)
+        last = list(zip(self.times, ends, strict=False))[self._anew() :]
+        begun = dropwhile(lambda span: span[0].phase is not Phase.RUNNING, last)
+        ran = takewhile(lambda span: span[0].phase not in _OVER, begun)
+        lasted = [end - time.at for time, end in ran if time.phase is not Phase.PAUSED]
+        return max(0.0, sum(lasted)) if lasted else None
+
+    def _anew(self) -> int:
+        """How many phases lie behind it since it last waited to begin; one whose process was only held goes on."""
+        anew = 0
+        for number, (before, time) in enumerate(pairwise(self.times), 2):
+            if time.phase is Phase.QUEUED or (time.phase is Phase.PAUSED and time.attempt > before.attempt):
+                anew = number
+        return anew
 
 
 def fold(identity: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Snapshot:
@@ -321,13 +333,14 @@ def fold(identity: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Sn
         if "phase" in event:
             after = Phase(event["phase"])
             if not times and after is phase:
-                times.append(PhaseTime(after, event["at"]))
+                times.append(PhaseTime(after, event["at"], attempt))
             elif after in TRANSITIONS[phase]:
                 if phase in _THERE and after in _AWAY and event.get("reason") and "attempt" not in event:
                     back = Before(event["reason"], event.get("facts", {}))
                 phase, reason, facts = after, event.get("reason", ""), event.get("facts", {})
                 result = event.get("result", result)
-                times.append(PhaseTime(after, max(event["at"], times[-1].at) if times else event["at"]))
+                at = max(event["at"], times[-1].at) if times else event["at"]
+                times.append(PhaseTime(after, at, attempt))
             elif after is phase and "reason" in event and phase not in FINAL:
                 reason, facts = event["reason"], event.get("facts", {})
         if "link" in event:

@@ -140,6 +140,22 @@ def test_what_ran_is_counted_so_far_and_anew_where_it_began_anew():
     assert (again.ran(now=65.0), again.seconds) == (1.0, 1.0)
 
 
+def test_a_process_that_was_held_goes_on_and_the_time_that_it_was_held_is_not_counted():
+    held = phases("capturing", "submitting", "starting", "running", "paused")
+    assert folded(*held).ran(now=65.0) == 1.0
+    on = [*held, {"phase": "running", "at": 30.0}]
+    assert folded(*on).ran(now=65.0) == 36.0
+    ended = folded(*on, {"phase": "collecting", "at": 40.0}, {"phase": "succeeded", "at": 41.0})
+    assert (ended.ran(now=65.0), ended.seconds) == (11.0, 11.0)
+    assert folded(*held, {"phase": "cancelled", "at": 50.0}).seconds == 1.0
+
+
+def test_what_was_paused_to_begin_anew_has_not_run_until_it_does():
+    away = [*phases("capturing", "submitting", "running"), {"phase": "paused", "at": 9.0, "attempt": 2}]
+    assert folded(*away).ran(now=65.0) is None
+    assert folded(*away, {"phase": "running", "at": 60.0}).ran(now=65.0) == 5.0
+
+
 def test_folding_needs_only_what_json_keeps():
     events = json.loads(json.dumps(phases(*USUAL)))
     assert fold(json.loads(json.dumps(WHO)), events) == folded(*phases(*USUAL))
