@@ -35,7 +35,8 @@ class Ending:
         self._followed, self._run = followed, followed.run
         self._cause = ""
         self._asked = self._looked = float("-inf")
-        self._began = time.time() - _ticks()
+        ago, now = time.time(), _ticks()
+        self._began = {one: now - max(0.0, ago - one.at) for one in followed.snapshot.times}
 
     def ask_where_wanted(self, attempt: int) -> bool:
         """Asks the place to end the job, where it is to end, which is the answer."""
@@ -57,9 +58,13 @@ class Ending:
         phase = Phase.FAILED if self._cause in _FAILS else Phase.CANCELLED
         return replace(seen, phase=phase, reason=self._cause, facts=self._facts(self._cause))
 
-    def _now(self) -> float:
-        """Seconds since the epoch; who sets the clock of this machine makes no run older."""
-        return self._began + _ticks()
+    def _times(self) -> tuple[PhaseTime, ...]:
+        """When its phases began, by `_ticks`: who sets the clock of this machine makes no run older or younger.
+
+        Only what began before we followed the run is as old as the record says; the rest, since we have seen it.
+        """
+        now = _ticks()
+        return tuple(replace(one, at=self._began.setdefault(one, now)) for one in self._followed.snapshot.times)
 
     def _overdue(self) -> str:
         limit = self._run.spec.get("timeout")
@@ -68,20 +73,20 @@ class Ending:
         now = self._followed.snapshot
         if now.phase is Phase.STOPPING and now.reason == "deadline":  # who followed it before us has asked
             return "deadline"
-        times = now.times
+        times = self._times()
         if not times or times[-1].phase not in (Phase.RUNNING, Phase.COLLECTING):
             return ""  # it waits, and its time does not run
         # Since this attempt began to run; a process that went on after a stop of its own is still the same.
         pauses = [number for number, one in enumerate(times) if one.phase in (Phase.QUEUED, Phase.PAUSED)]
         began = next((one.at for one in times[max(pauses, default=0) :] if one.phase is Phase.RUNNING), None)
-        return "deadline" if began is not None and self._now() - began > float(limit) else ""
+        return "deadline" if began is not None and _ticks() - began > float(limit) else ""
 
     def _has_waited(self, attempt: int) -> str:
         limit = self._run.spec.get("max_wait")
         if limit is None or not isinstance(backend := self._followed.backend, Queues):
             return ""
-        times = self._followed.snapshot.times
-        if not times or times[-1].phase not in _WAITS or waited(times, self._now()) <= float(limit):
+        times = self._times()
+        if not times or times[-1].phase not in _WAITS or waited(times, _ticks()) <= float(limit):
             return ""
         if time.monotonic() - self._looked < _LOOK:
             return ""

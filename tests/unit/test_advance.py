@@ -348,6 +348,32 @@ def test_a_clock_that_is_put_right_does_not_end_a_run_by_its_time_limit(backend,
     assert (store.snapshot(run).phase, backend.asked) == ("succeeded", [])
 
 
+def test_a_clock_that_is_put_right_before_a_run_begins_does_not_give_it_more_time(backend, store, monkeypatch):
+    spec = {"mode": "there", "workers": None, "timeout": 0.1}
+    run = store.open(spec=spec, target={"backend": "there", "where": "there"}, name="cell")
+    store.append(run, phase="submitting")
+    backend.script = [Observation("queued")]
+    thread = follow(store, run)
+    eventually(lambda: store.snapshot(run).phase == "queued")
+    right = time.time
+    monkeypatch.setattr(time, "time", lambda: right() + 3600)
+    backend.script = [Observation("running")]
+    thread.join(10)
+    assert (store.snapshot(run).reason, backend.asked) == ("deadline", ["deadline 1"])
+
+
+def test_who_follows_a_run_next_knows_from_its_record_for_how_long_it_has_run(backend, store, monkeypatch):
+    spec = {"mode": "there", "workers": None, "timeout": 100}
+    run = store.open(spec=spec, target={"backend": "there", "where": "there"}, name="cell")
+    store.set_handle(run, {"job": "there"})
+    store.append(run, phase="submitting")
+    store.append(run, phase="running")
+    right = time.time
+    monkeypatch.setattr(time, "time", lambda: right() + 101)
+    follow(store, run).join(10)
+    assert (store.snapshot(run).reason, backend.asked) == ("deadline", ["deadline 1"])
+
+
 def test_who_does_not_follow_a_run_any_more_lets_go_of_it(backend, store, run):
     backend.script = [Observation("running")]
     thread = follow(store, run)
