@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 
 from IPython.display import display
 
@@ -35,14 +35,22 @@ _WAITS = frozenset({Phase.BUILDING, Phase.SUBMITTING, Phase.QUEUED, Phase.STARTI
 _TOLD = _WAITS | {Phase.RUNNING} | FINAL
 
 
-def wait_headless(store: Store, run: Run) -> Snapshot:
+def wait_headless(store: Store, run: Run, *, foreign: bool = False) -> Snapshot:
     """Prints the run's output as plain streams until it ends; an interrupt, or the end of its parent, stops the run.
+
+    Args:
+        store: where it is recorded.
+        run: the run.
+        foreign: another session sent it, and whoever ends us ends a look at it: it goes on.
 
     Returns:
         The final snapshot, after one display of it whose text is the same every time.
+
+    Raises:
+        KeyboardInterrupt: interrupted; of a foreign one, `Detached`.
     """
     emit, tail, tell, parent = faces.Emitter(), Tail(store, run), Teller(), os.getppid()
-    with _guarded(run), _sigterm_interrupts():
+    with nullcontext() if foreign else _guarded(run), _sigterm_interrupts():
         try:
             for items in commands.watch(store, run, tail):
                 emit(items)
@@ -51,6 +59,8 @@ def wait_headless(store: Store, run: Run) -> Snapshot:
                 if os.getppid() != parent:
                     raise KeyboardInterrupt
         except KeyboardInterrupt:
+            if foreign:
+                raise faces.Detached(run) from None
             store.request_stop(run, "interrupted")
             deadline = time.monotonic() + _STOP_PATIENCE
             for items in commands.watch(store, run, tail):

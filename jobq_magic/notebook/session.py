@@ -200,7 +200,7 @@ class Session:
         if not frontend.interactive(self.shell):
             if bind:
                 return self._wait_headless(run, Bundle.load(run.paths.bundle), foreign=True)
-            return self.given(outcome(self.store, run, wait_headless(self.store, run)))
+            return self.given(outcome(self.store, run, wait_headless(self.store, run, foreign=True)))
         return self.follow(run, wait=wait or self.in_terminal, bind=bind)
 
     def result(self, run: Run) -> Any:
@@ -254,7 +254,7 @@ class Session:
 
     def _wait_headless(self, run: Run, bundle: Bundle, *, foreign: bool = False) -> Any:
         shipped = {} if foreign else self.shipped(bundle)
-        end = wait_headless(self.store, run)
+        end = wait_headless(self.store, run, foreign=foreign)
         if run.spec.get("build_only") and end.phase is Phase.SUCCEEDED:
             return None
         sent = Sent(run, shipped, foreign=foreign)

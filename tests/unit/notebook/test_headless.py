@@ -11,6 +11,7 @@ import pytest
 
 from jobq_magic.errors import StoreError
 from jobq_magic.notebook import headless
+from jobq_magic.notebook.faces import Detached
 from jobq_magic.notebook.headless import Teller, wait_headless
 from jobq_magic.runs.store import Store
 from jobq_magic.snapshot import Phase, Snapshot
@@ -126,6 +127,14 @@ def test_whoever_leaves_in_the_middle_has_asked_for_the_end(store, run, meanwhil
     with pytest.raises(SystemExit):
         wait_headless(store, run)
     assert run.stop == "interrupted"
+
+
+def test_who_is_ended_while_it_looks_at_a_run_of_another_session_ends_only_the_look(store, run, meanwhile):
+    for ending in (lambda: os.kill(os.getpid(), signal.SIGTERM), sys.exit):
+        meanwhile(ending)
+        with pytest.raises((Detached, SystemExit)):
+            wait_headless(store, run, foreign=True)
+    assert not run.stop
 
 
 def test_sigterm_is_heard_once_and_what_is_started_after_it_hears_it_too(store, run, meanwhile):
