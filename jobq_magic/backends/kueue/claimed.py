@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -46,10 +47,9 @@ def fetch(api: Api, run: Run, pods: Iterable[str], folder: Path, wanted: Callabl
     coming = Coming(folder, run.id)
     facts = Facts.of(run, Image.load(run.paths.image).reference, site)
     job = fetching(facts, argv(site.store, coming.token, run.id, pods))
-    name, namespace = job["metadata"]["name"], api.place.namespace
-    put(api, kinds.path(kinds.JOBS, namespace), job)
+    name = job["metadata"]["name"]
     try:
-        pod = _begun(api, name, wanted)
+        pod = _begun(api, job, wanted)
         if pod is None:
             raise _unread(run, site, "the Job that reads it did not begin within 10 minutes")
         log = Log(api, pod["metadata"]["name"], coming)
@@ -57,24 +57,47 @@ def fetch(api: Api, run: Run, pods: Iterable[str], folder: Path, wanted: Callabl
         try:
             until = time.monotonic() + _SENDING
             while wanted() and not coming.ended and not log.join(_LOOK) and time.monotonic() < until:
-                if main_state(_pod(api, name)) == "terminated":
+                if _has_ended(api, name):
                     log.finish()
         finally:
             log.close()
         if not coming.ended:
             raise _unread(run, site, "the Job that reads it ended before all was sent")
     finally:
-        api.delete(kinds.path(kinds.JOBS, namespace, name))
+        with contextlib.suppress(BackendError):  # it has an end of its own
+            api.delete(kinds.path(kinds.JOBS, api.place.namespace, name))
 
 
-def _begun(api: Api, name: str, wanted: Callable[[], bool]) -> Mapping[str, Any] | None:
-    until = time.monotonic() + _PATIENCE
+def _begun(api: Api, job: Mapping[str, Any], wanted: Callable[[], bool]) -> Mapping[str, Any] | None:
+    """The pod of a Job, which is made, once that is at work; None where it does not come to that."""
+    until, made, trouble = time.monotonic() + _PATIENCE, False, None
     while wanted() and time.monotonic() < until:
-        pod = _pod(api, name)
-        if pod is not None and main_state(pod) in {"running", "terminated"}:
-            return pod
+        try:
+            if not made:
+                put(api, kinds.path(kinds.JOBS, api.place.namespace), job)
+                made = True
+            pod = _pod(api, job["metadata"]["name"])
+        except BackendError as error:
+            if not error.passing:
+                raise
+            trouble = error
+        else:
+            if pod is not None and main_state(pod) in {"running", "terminated"}:
+                return pod
         time.sleep(_LOOK)
+    if not made and trouble is not None:
+        raise trouble
     return None
+
+
+def _has_ended(api: Api, name: str) -> bool:
+    """Whether the pod of a Job has; not where nobody answers for a moment."""
+    try:
+        return main_state(_pod(api, name)) == "terminated"
+    except BackendError as error:
+        if not error.passing:
+            raise
+        return False
 
 
 def _pod(api: Api, name: str) -> Mapping[str, Any] | None:

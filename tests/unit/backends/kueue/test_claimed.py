@@ -18,7 +18,7 @@ from jobq_magic.backends.kueue.attempts import Attempts, Placed
 from jobq_magic.backends.kueue.following import Following
 from jobq_magic.backends.kueue.reading import Leavings, Reader
 from jobq_magic.backends.kueue.stored import Bringing, Finding
-from jobq_magic.cluster import pace
+from jobq_magic.cluster import client, pace
 from jobq_magic.cluster.collecting import Collected
 from jobq_magic.cluster.manifests.facts import Facts
 from jobq_magic.cluster.status import Objects
@@ -29,7 +29,7 @@ from jobq_magic.site import Site
 from jobq_magic.snapshot import FINAL
 from tests.services.kept import KEY, POD, RUN, left
 from tests.support import eventually
-from tests.unit.cluster.apiserver import status
+from tests.unit.cluster.apiserver import PODS, status
 
 PLACED = Placed(POD, "jobq-x-0", 0, 1)
 
@@ -122,6 +122,66 @@ def test_what_a_claim_keeps_comes_here_and_the_job_that_reads_it_is_gone(run, ap
     value = run.paths.attempt(1).values / kept.value
     assert value.read_bytes() == (kept.paths.values / kept.value).read_bytes()
     assert (len(jobs.made), jobs.there) == (1, {})
+
+
+@pytest.mark.parametrize("when", ["made", "waited for", "read", "removed"])
+def test_an_api_server_that_is_away_for_a_moment_loses_nothing_of_a_claim(
+    run, api, server, jobs, kept, monkeypatch, when
+):
+    """For longer than a single request waits for it: each is sent once here."""
+    monkeypatch.setattr(client, "_PAUSES", ())
+    away, left = (503, status(503, "ServiceUnavailable", "apiserver is shutting down")), [3]
+
+    def sometimes(answer, *methods):
+        def told(handler):
+            if handler.command in methods and left[0]:
+                left[0] -= 1
+                handler.whole(*away)
+            else:
+                answer(handler)
+
+        return told
+
+    def pods(handler):
+        if "/log?" in handler.path:
+            jobs.send(handler)
+        else:
+            handler.whole(200, {"items": list(server.pods.values())})
+
+    def while_it_is_read(handler):
+        server.refused[PODS] = looks  # from now on
+        eventually(lambda: not left[0])
+        jobs.send(handler)
+
+    looks = sometimes(pods, "GET")
+    if when == "waited for":
+        server.refused[PODS] = looks
+    elif when == "read":
+        jobs.state, server.logs = "running", [while_it_is_read]
+    else:
+        server.refused["/jobs"] = sometimes(jobs.answer, "POST" if when == "made" else "DELETE")
+    bringing = brings(run, api)
+    assert bringing.join(20)
+    assert (bringing.note, [event.get("phase") for event in bringing.events]) == ("", ["running", "succeeded"])
+
+
+def test_a_job_whose_making_is_not_answered_any_more_is_removed_when_nobody_waits_for_it(run, api, jobs, monkeypatch):
+    monkeypatch.setattr(client, "_PAUSES", ())
+    jobs.state, jobs.lost = "waiting", 1
+    leavings = Leavings(run, KEY, PLACED, threading.Event(), api, lambda: True)
+    assert not leavings.told(Collected()).drained
+    eventually(lambda: jobs.there)
+    leavings.close()
+    eventually(lambda: not jobs.there)
+
+
+def test_what_keeps_a_cluster_from_reading_a_claim_is_told_when_it_lasts(run, api, server, jobs, monkeypatch):
+    monkeypatch.setattr(client, "_PAUSES", ())
+    monkeypatch.setattr(claimed, "_PATIENCE", 0.2)
+    server.refused["/jobs"] = (500, status(500, "InternalError", "failed calling webhook mjob.kb.io"))
+    bringing = brings(run, api)
+    assert bringing.join(20)
+    assert "failed calling webhook mjob.kb.io" in bringing.note
 
 
 def test_whose_answer_nobody_waits_for_any_more_leaves_no_job_that_waits(run, api, jobs, kept):
