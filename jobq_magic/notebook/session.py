@@ -241,9 +241,11 @@ class Session:
                 emit(items)
             while watched.found is None and watched.refused is None:
                 self.shown.bind_what_came_back(within=0.1)
-        except KeyboardInterrupt:
-            watched.awaited_here = False
-            raise faces.Detached(run) from None
+        except BaseException as error:
+            watched.awaited_here = False  # its end, which is still to come, says what it leaves undone
+            if isinstance(error, KeyboardInterrupt):
+                raise faces.Detached(run) from None
+            raise
         if watched.refused is not None:
             self.bindings.release(run)
             raise watched.refused
