@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from jobq_magic.errors import BackendError
 from jobq_magic.followed import Followed
 from jobq_magic.protocols import Observation, Queues
 from jobq_magic.snapshot import FINAL, Phase, PhaseTime
@@ -16,9 +17,10 @@ __all__ = ["Ending", "waited"]
 
 _FAILS = ("deadline", "not-requeued", "waited")
 """What ends a run by itself, and was not wished for."""
-_LONGER = "Let it wait for longer by --max-wait, or ask for less"
 _RETURN = 30.0
 """Seconds after which a stop that a service did not follow is asked for again."""
+_SOON = 2.0
+"""The same where the service could not be asked at that moment."""
 _WAITS = (Phase.QUEUED, Phase.STARTING)
 _LOOK = 10.0
 """Seconds between two questions whether a run waits still, which the record says has waited for too long."""
@@ -45,7 +47,12 @@ class Ending:
             if not self._cause:
                 self._followed.append(phase=Phase.STOPPING, reason=cause, facts=self._facts(cause))
             self._cause, self._asked = cause, time.monotonic()
-            self._followed.backend.stop(self._run, attempt, self._followed.handle, cause)
+            try:
+                self._followed.backend.stop(self._run, attempt, self._followed.handle, cause)
+            except BackendError as error:
+                if not error.passing:
+                    raise
+                self._asked += _SOON - _RETURN
         return bool(cause)
 
     def told(self, seen: Observation) -> Observation:
@@ -107,7 +114,7 @@ class Ending:
         if cause != "waited":
             return {}
         words = say(now)
-        return {"seconds": self._run.spec.get("max_wait"), "why": words.sentence, "do": to_do(words) or _LONGER}
+        return {"seconds": self._run.spec.get("max_wait"), "why": words.sentence, "do": to_do(words)}
 
 
 def _ticks() -> float:

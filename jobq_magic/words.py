@@ -199,9 +199,13 @@ def to_do(words: Words) -> str:
     return "; ".join(clause if number else clause[:1].upper() + clause[1:] for number, clause in enumerate(left))
 
 
+_LONGER = "Let it wait for longer by --max-wait, or ask for less"
+
+
 class _Facts(dict[str, Any]):
     def __init__(self, facts: Mapping[str, Any], **more: Any) -> None:
         super().__init__(more | dict(facts))
+        self["do"] = self.get("do") or _LONGER  # a run that was recorded before has none
         self["way_out"] = " ".join(self.get("lines", ())[1:]).removesuffix(".")  # what the refusal said of it
         if isinstance(number := self.get("signal"), int):
             self["signal"] = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"

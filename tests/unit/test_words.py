@@ -41,6 +41,12 @@ def test_a_fact_that_is_not_known_is_said_to_be_unknown():
     assert say(snapshot(reason="exit")).sentence == "The cell ended its process with exit status (no exit_code known)"
 
 
+def test_who_was_given_up_before_there_was_advice_is_advised_too():
+    advice = "Let it wait for longer by --max-wait, or ask for less"
+    assert say(snapshot(reason="waited", seconds=60, why="x")).advice == advice
+    assert say(snapshot(reason="waited", seconds=60, why="x", do="")).advice == advice
+
+
 def test_a_fact_with_braces_in_it_is_quoted_as_it_is():
     assert say(snapshot(reason="exception", error="KeyError: '{run}'")).sentence == "KeyError: '{run}'"
 
