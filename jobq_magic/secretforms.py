@@ -87,6 +87,18 @@ _PART = re.compile(
 """A word, the name of a class, a small number: of those are files, hosts, options and days, and no credential is."""
 _PARTS = re.compile(r"[./_@~!…-]")
 _SCHEMES = frozenset({"bearer", "basic"})
+_ARE = frozenset({"is", "was", "are", "were"})
+_BEHIND = re.compile(
+    r"(is|was|are|were|a|an|and|any|as|at|be|because|been|before|but|by|can|cannot|could|did|do|does|failed|for|"
+    r"from|given|had|has|have|if|in|into|it|may|must|no|not|of|on|or|our|the|there|this|that|"
+    r"to|until|via|when|which|while|will|with|without|would|you|your|absent|already|audience|cache|"
+    r"changed|configured|denied|disabled|empty|endpoint|error|exchange|expired|expires|file|found|"
+    r"included|incorrect|invalid|issued|issuer|key|malformed|mismatch|missing|name|needed|open|"
+    r"opening|password|path|provided|provider|refresh|refused|rejected|request|requested|required|"
+    r"response|revoked|secret|server|set|source|token|type|unauthorized|unknown|unset|url|valid|wrong)[.!…]*",
+    re.IGNORECASE,
+)
+"""What programs say behind the name of a credential, as in `token has expired`; another word there may be one."""
 _BETWEEN = re.compile(r"([\s\"'`=:,;&?#|()\[\]{}<>]+)")
 
 _FILES = re.compile(
@@ -146,7 +158,10 @@ def secret_in_text(text: str) -> str | None:
 
 
 def only_words(text: str) -> str:
-    """What a program said that knows credentials: what could be one is left out, better a word too many."""
+    """What a program said that knows credentials: what could be one is left out, better a word too many.
+
+    Behind the name of a credential only those words are left that programs say there.
+    """
     words = _BETWEEN.split(text)
     before = ""
     for at in range(0, len(words), 2):
@@ -156,12 +171,13 @@ def only_words(text: str) -> str:
         told = is_secret_name(before) or before.lower() in _SCHEMES
         given = told and (before.startswith("-") or not set(between).isdisjoint("\"'=`"))
         if told:
-            readable = re.fullmatch(r"[A-Z]?[a-z]+[.!…]*", word) is not None
+            readable = _BEHIND.fullmatch(word) is not None or word.lower() in _SCHEMES
         else:
             readable = all(_PART.fullmatch(part) for part in _PARTS.split(word))
         if given or not readable:
             words[at] = "****"
-        before = word if told or readable else ""
+        if not (told and word.lower() in _ARE):  # `password is ...` tells of what comes next, too
+            before = word if told or readable else ""
     return "".join(words)
 
 

@@ -573,6 +573,8 @@ def test_no_refusal_says_what_it_found(notebook):
         "could not get token: open /home/ada/.kube/cache/oidc-login/abc: permission denied",
         "dial tcp: lookup sts.eu-west-1.amazonaws.com on 10.0.0.2:53: no such host",
         "ModuleNotFoundError: No module named 'boto3'",
+        "the token is not valid any more",
+        "access token has expired and no refresh token was found",
     ],
 )
 def test_what_a_program_says_in_words_is_quoted_whole(said):
@@ -583,6 +585,10 @@ def test_what_a_program_says_in_words_is_quoted_whole(said):
     ("said", "left"),
     [
         ("token hunter2 rejected", "token **** rejected"),
+        ("password: swordfish", "password: ****"),
+        ("the password is swordfish.", "the password is ****"),
+        ("client_secret swordfish rejected", "client_secret **** rejected"),
+        ("token deadbeef is not valid", "token **** is not valid"),
         ("password=hunter", "password=****"),
         ("no option --client-secret hunter", "no option --client-secret ****"),
         ("Authorization: Bearer TTTT", "Authorization: Bearer ****"),
