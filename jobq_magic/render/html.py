@@ -50,7 +50,7 @@ _TRACEBACK = 60
 # What is between backticks, a line of ours, or an option with its value: a word that no sentence has, or that ends one.
 _TYPED = re.compile(
     r"`(?P<quoted>[^`]+)`|%jobq [a-z]+(?: [a-z0-9-]+)?"
-    r"|--[a-z][a-z-]*(?: [^\s,]*[A-Z0-9:=/][^\s,]*?(?=[,.;:)]*(?:\s|$))| [a-z][a-z-]*(?=[,.;)]|$))?"
+    r"|--[a-z][a-z-]*(?: (?=[^\s,]*[A-Z0-9:=/])(?>[^\s,]*[^\s,.;)])(?=[,.;:)]*(?:\s|$))| [a-z][a-z-]*(?=[,.;)]|$))?"
 )
 # Style sheets are the one thing in the HTML of a widget that says when it is there, and needs nothing from elsewhere.
 _SPEAK = (

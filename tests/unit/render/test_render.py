@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -186,3 +187,11 @@ def test_an_error_is_its_two_lines():
 )
 def test_how_long_ago_is_said_in_one_unit(seconds, words):
     assert ago(seconds) == words
+
+
+@pytest.mark.parametrize("end", [",y", "", ")."])
+@pytest.mark.parametrize("part", [":", "A", ".", "a:"])
+def test_what_somebody_else_says_is_read_for_what_can_be_typed_in_no_time(part, end):
+    began = time.perf_counter()
+    html.typed(f"Try --x {part * 2000}{end}")
+    assert time.perf_counter() - began < 1
