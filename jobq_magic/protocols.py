@@ -97,7 +97,11 @@ class Backend(Protocol):
         """
 
     def stop(self, run: Run, attempt: int, handle: Mapping[str, Any], reason: str) -> None:
-        """Ends the job's whole process tree: SIGTERM, then SIGKILL. Returns when asked, not when ended."""
+        """Ends the job's whole process tree: SIGTERM, then SIGKILL. Returns when asked, not when ended.
+
+        Raises:
+            BackendError: it could not be asked; where that is passing, it is asked again soon.
+        """
 
 
 # What some places can do beside: asked for by `isinstance`, never by a name.

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from jobq_magic import advancing, config, pipeline, plugins
+from jobq_magic import advancing, config, ending, pipeline, plugins
 from jobq_magic.ending import waited
 from jobq_magic.errors import BackendError
 from jobq_magic.protocols import Observation
@@ -304,6 +304,28 @@ def test_what_may_have_been_made_of_a_job_that_was_not_started_is_let_go_of(back
     backend.refusals = [BackendError("no", "The cluster says no")]
     follow(store, run).join(10)
     assert len(backend.settled) == 3
+
+
+def test_a_stop_that_its_place_could_not_be_asked_for_is_asked_for_again_soon(backend, store, run, monkeypatch):
+    monkeypatch.setattr(ending, "_SOON", 0.05)
+    away = BackendError("cluster-unreachable", "The cluster cannot be reached")
+    away.passing = True
+    refusals, asked = [away, away], backend.stop
+
+    def stop(*how):
+        if refusals:
+            raise refusals.pop()
+        asked(*how)
+
+    backend.stop = stop
+    store.set_handle(run, {"job": run.id})
+    store.request_stop(run)
+    thread = follow(store, run)
+    thread.join(10)  # less than a place has that was asked, and does not follow
+    assert not thread.is_alive()
+    assert (told(store, run)[-2:], backend.asked) == (
+        [("stopping", "stopped", 1), ("cancelled", "stopped", 1)], ["stopped 1"]
+    )  # fmt: skip
 
 
 def test_who_stops_a_run_that_cannot_be_started_yet_stops_it(backend, store, run):

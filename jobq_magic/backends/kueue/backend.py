@@ -160,6 +160,9 @@ class KueueBackend:
         """Removes the Job: its pods get SIGTERM, and the grace to say their last words.
 
         Where it may not be deleted, its Workload leaves the queue, which has the same effect, where that is allowed.
+
+        Raises:
+            BackendError: the cluster does not answer for a moment.
         """
         known = self._runs.get(run.id)
         if reason == "deadline" and known is not None:
@@ -172,7 +175,9 @@ class KueueBackend:
         try:
             making.remove(self._api(run), run, held=known is not None and bool(known.following.holders))
         except BackendError as error:
-            if known is None or error.passing:  # it is asked again
+            if error.passing:
+                raise
+            if known is None:  # it is asked again
                 return
             known.refused = error
             known.following.deactivated = self._deactivated(run, known)

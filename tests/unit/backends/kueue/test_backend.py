@@ -16,7 +16,7 @@ from jobq_magic.backends.kueue import KueueBackend
 from jobq_magic.backends.kueue.elsewhere import Elsewhere
 from jobq_magic.backends.kueue.following import Following
 from jobq_magic.backends.kueue.watched import Watched
-from jobq_magic.cluster import kinds
+from jobq_magic.cluster import client, kinds
 from jobq_magic.cluster.status import Objects
 from jobq_magic.errors import BackendError
 from jobq_magic.handover import Handover
@@ -240,6 +240,17 @@ def test_a_job_that_may_not_be_deleted_leaves_the_queue_where_that_is_allowed(ba
     assert sent == {"spec": {"active": False}}
     assert backend._runs[kept.id].following.deactivated
     assert "stays in the cluster" in backend.observe(kept, 1, {}).notes[0]
+
+
+def test_a_stop_that_the_cluster_does_not_answer_for_a_moment_is_told_as_that(backend, server, submitted, monkeypatch):
+    monkeypatch.setattr(client, "_PAUSES", ())
+    run = submitted("ada")
+    backend.observe(run, 1, {})
+    server.refused["/jobs/"] = (503, {})
+    with pytest.raises(BackendError) as told:
+        backend.stop(run, 1, {}, "stopped")
+    assert told.value.passing
+    assert backend._runs[run.id].refused is None
 
 
 @pytest.mark.parametrize("wanted", [True, False])
