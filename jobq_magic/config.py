@@ -209,7 +209,7 @@ def _nested(name: str, value: Any, origin: str) -> list[Setting]:
     if isinstance(value, list | tuple) and any(map(_is_table, value)):
         told = {f"{name}[{at}]" if len(value) > 1 else name: part for at, part in enumerate(value)}
     elif isinstance(value, Mapping) and any(map(_holds_tables, value.values())):
-        told = {f"{name}.{key}": part for key, part in value.items() if part not in (None, "", (), [], {})}
+        told = {f"{name}.{key}": part for key, part in value.items() if part not in (None, "", (), [])}
     else:
         return [Setting(name, _in_words(value), origin)]
     return [row for key, part in told.items() for row in _nested(key, part, origin)]

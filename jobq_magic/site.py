@@ -74,7 +74,8 @@ class Site:
 
     def to_json(self) -> dict[str, Any]:
         """As a target carries it; what says nothing is left out."""
-        return {name: _plain(value) for name, value in asdict(self).items() if value not in ("", {}, (), [])}
+        types = {name: _telling(asdict(one)) for name, one in self.gpu_types.items()}
+        return {name: _plain(value) for name, value in _telling({**asdict(self), "gpu_types": types}).items()}
 
     @classmethod
     def from_json(cls, known: Mapping[str, Any]) -> Site:
@@ -85,6 +86,10 @@ class Site:
         }
         lists = {name: tuple(known.get(name, ())) for name in ("tolerations", "pull_secrets")}
         return cls(**{**known, **lists, "gpu_types": types})
+
+
+def _telling(known: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in known.items() if value not in ("", {}, (), [])}
 
 
 def _plain(value: Any) -> Any:

@@ -161,6 +161,17 @@ def test_config_tells_tables_within_tables_and_lists_row_by_row(here):
     )
 
 
+def test_config_tells_of_a_table_that_is_empty_on_purpose_and_of_no_other(here):
+    write(
+        'pod_template.spec.volumes = [{ name = "scratch", emptyDir = {} }]\n'
+        "pod_template.metadata = {}\n[tool.jobq.profiles.default.gpu_types]\na100 = {}"
+    )
+    rows = {row.setting: row.value for row in config_table(here()) if row.origin.startswith("profile")}
+    assert rows.items() >= {"pod_template.spec.volumes.emptyDir": "", "pod_template.metadata": ""}.items()
+    assert [name for name in rows if name.startswith("gpu_types")] == ["gpu_types.a100"]
+    assert rows["gpu_types.a100"] == "resource=nvidia.com/gpu"
+
+
 def test_a_site_comes_back_from_json_as_it_was():
     site = Site(
         namespace="a",
