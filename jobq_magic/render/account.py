@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from jobq_magic.bundle import Account, Requirement, Traveller
 from jobq_magic.figures import asked
@@ -11,8 +12,10 @@ from jobq_magic.render import text
 from jobq_magic.render.safe import html as safe
 from jobq_magic.render.safe import one_line
 from jobq_magic.render.style import STYLE
-from jobq_magic.spec import JobSpec
 from jobq_magic.words import duration, size
+
+if TYPE_CHECKING:
+    from jobq_magic.spec import JobSpec
 
 __all__ = ["explained", "explained_html", "folded", "goes", "shipped", "table"]
 

@@ -41,6 +41,10 @@ def test_the_package_itself_is_the_standard_library():
     assert imported(IMPORT) <= sys.stdlib_module_names | {"jobq_magic"}
 
 
+def test_a_run_is_drawn_without_what_reads_a_spec():
+    assert not imported("import jobq_magic.render.html") & {"pydantic", "pydantic_core"}
+
+
 def test_the_command_line_starts_without_what_a_verb_needs():
     added = imported(VERSION)
     assert "jobq_magic" in added
