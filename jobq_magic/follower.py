@@ -16,10 +16,12 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 from jobq_magic import advancing
 from jobq_magic.errors import StoreError
+from jobq_magic.phrases import note
 from jobq_magic.run import Run
 from jobq_magic.runs.lock import LEASE, Lock
 from jobq_magic.runs.store import Store, runtime_dir
@@ -46,6 +48,12 @@ _PASSING = frozenset(
     }
 )
 """What this machine or its disks may fail with for a while: it says nothing of the run that was looked at."""
+_RARELY = 60.0
+"""Seconds between two tries to follow a run, at most; who was at work for longer had no trouble before."""
+_PASSES = 86400.0
+"""Seconds after which what has failed all the time does not pass any more."""
+_TROUBLES: dict[str, tuple[float, float]] = {}
+"""Of the runs that could not be followed for a while: since when, and when that is tried again, by `time.monotonic`."""
 
 
 def tend(store: Store, run: Run) -> None:
@@ -143,7 +151,7 @@ def _follow(store: Store, calls: int, place: Path) -> None:
         at_work = {key: thread for key, thread in at_work.items() if thread.is_alive()}
         try:
             for run in store.list(live=True, beside=at_work):
-                if not _ours(store, run):
+                if not _ours(store, run) or time.monotonic() < _TROUBLES.get(run.id, (0.0, 0.0))[1]:
                     continue
                 patience = IDLE_HEADLESS if run.headless else IDLE
                 thread = threading.Thread(target=_advance, args=(store, run), name=run.id, daemon=True)
@@ -169,22 +177,36 @@ def _ours(store: Store, run: Run) -> bool:
 
 
 def _advance(store: Store, run: Run) -> None:
-    lock = Lock(run.paths.lock)
+    lock, began = Lock(run.paths.lock), time.monotonic()
     try:
         with store.writing():
             if not lock.acquire():
                 return
         advancing.advance(store, run, lock)
+        _TROUBLES.pop(run.id, None)
     except StoreError:  # the disk is full, or the run was removed: it is taken up again while it is on record as live
         traceback.print_exc()
     except Exception as error:  # noqa: BLE001 - one run that goes wrong must not end the others
         traceback.print_exc()
-        if isinstance(error, OSError) and error.errno in _PASSING:  # it is taken up again, too
+        told = f"{type(error).__name__}: {error}"
+        if isinstance(error, OSError) and error.errno in _PASSING and _may_pass(store, run, lock, began, told):
             return
-        facts = {"error": f"{type(error).__name__}: {error}"}
-        store.append(run, phase="lost", reason="follower-error", facts=facts, gen=lock.generation)
+        store.append(run, phase="lost", reason="follower-error", facts={"error": told}, gen=lock.generation)
     finally:
         lock.release()
+
+
+def _may_pass(store: Store, run: Run, lock: Lock, began: float, told: str) -> bool:
+    """Whether a run is to be followed again later, ever more rarely; that is told when its trouble begins."""
+    now = time.monotonic()
+    since = _TROUBLES.get(run.id, (now, 0.0))[0] if now - began < _RARELY else now
+    _TROUBLES[run.id] = since, now + min(_RARELY, now - since)
+    if since == now:
+        said = note("follow-again", error=told)
+        with suppress(StoreError):  # what keeps us from following it may keep us from telling
+            if said not in store.snapshot(run).notes:
+                store.append(run, note=said, gen=lock.generation)
+    return now - since <= _PASSES
 
 
 if __name__ == "__main__":

@@ -412,6 +412,7 @@ NOTES: Mapping[str, str] = {
         "Attempt {attempt} began and gave way while nobody followed it: "
         "of what it printed there is what it kept in {store}"
     ),
+    "follow-again": "It could not be followed for a while, which is tried again: {error}",
     "unread-here": "What is kept of it here could not be read at once, and is tried again: {error}",
     "unwritten": "What comes from the cluster cannot be written down: {error}",
     "store-unwritten": "What the store has could not be written here: {error}",

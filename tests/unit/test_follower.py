@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,11 +21,11 @@ TARGET = {"backend": "there", "where": "there"}
 
 
 class Failing(Scripted):
-    """A place that fails with an error of this machine once."""
+    """A place that fails with errors of this machine, one after the other."""
 
-    def __init__(self, error: OSError) -> None:
+    def __init__(self, *errors: OSError) -> None:
         super().__init__()
-        self.errors = [error]
+        self.errors = [*errors]
         self.script = [Observation("succeeded")]
 
     def observe(self, *args: object) -> Observation:
@@ -52,6 +53,43 @@ def test_a_run_outlives_what_passes_on_the_machine_that_follows_it(monkeypatch, 
     assert store.snapshot(run).phase == first
     follower._advance(store, run)
     assert store.snapshot(run).phase == then
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """A run whose place fails as often as it is looked at here."""
+    place = Failing(*[OSError(errno.EMFILE, "Too many open files")] * 3)
+    monkeypatch.setattr(plugins, "backend", lambda mode: place)
+    store = Store()
+    run = store.open(spec={"mode": "there", "workers": None, "timeout": None}, target=TARGET, name="cell")
+    store.append(run, phase="submitting")
+    return store, run
+
+
+def test_that_a_run_cannot_be_followed_for_a_while_is_told_once(failing):
+    store, run = failing
+    for _ in range(3):
+        follower._advance(store, run)
+    [told] = store.snapshot(run).notes
+    assert told.endswith("is tried again: OSError: [Errno 24] Too many open files")
+    assert run.paths.record.read_text().count("Too many") == 1
+    follower._advance(store, run)
+    assert store.snapshot(run).phase == "succeeded"
+    assert run.id not in follower._TROUBLES
+
+
+def test_what_goes_on_failing_is_tried_ever_more_rarely_and_not_for_ever(failing, monkeypatch):
+    store, run = failing
+    clock, waits = iter([0.0, 0.0, 20.0, 20.0, 90.0, 90.0]), []
+    monkeypatch.setattr(follower, "_PASSES", 80.0)
+    for phase in "submitting", "submitting", "lost":
+        with monkeypatch.context() as patch:
+            patch.setattr(follower, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+            follower._advance(store, run)
+        since, again = follower._TROUBLES[run.id]
+        waits.append(again - since)
+        assert store.snapshot(run).phase == phase
+    assert waits == [0.0, 40.0, 150.0]
 
 
 def test_a_store_that_cannot_be_listed_for_a_moment_is_listed_again(monkeypatch, tmp_path):
