@@ -60,10 +60,12 @@ class Ending:
         if seen.phase == Phase.STOPPING and seen.reason in _FAILS:  # its place says that it is to end: we see to that
             self._followed.store.request_stop(self._run, seen.reason)
         own = seen.phase in (Phase.SUCCEEDED, Phase.LOST) or seen.reason == "exception"
-        if not self._cause or seen.phase not in FINAL or own:
+        before = seen.reason if seen.phase == Phase.CANCELLED and seen.reason in _FAILS else ""
+        cause = self._cause or before  # who followed it before us has asked
+        if not cause or seen.phase not in FINAL or own:
             return seen
-        phase = Phase.FAILED if self._cause in _FAILS else Phase.CANCELLED
-        return replace(seen, phase=phase, reason=self._cause, facts=self._facts(self._cause))
+        phase = Phase.FAILED if cause in _FAILS else Phase.CANCELLED
+        return replace(seen, phase=phase, reason=cause, facts=self._facts(cause))
 
     def _times(self) -> tuple[PhaseTime, ...]:
         """When its phases began, by `_ticks`: who sets the clock of this machine makes no run older or younger.

@@ -430,6 +430,18 @@ def test_what_a_place_does_not_let_go_of_is_told(backend, store, run, monkeypatc
     assert store.snapshot(run).notes == ("Something of it may still be there: there",)
 
 
+def test_a_run_that_was_removed_for_its_time_by_who_followed_it_before_has_failed_for_that(backend, store, run):
+    run.spec["timeout"] = 60
+    store.append(run, phase="running")
+    store.append(run, phase="stopping", reason="deadline", facts={"seconds": 60})
+    store.set_handle(run, {"job": run.id})
+    store.request_stop(run, "deadline")
+    backend.script = [Observation("cancelled", "deadline")]  # its Job is gone, at the first look
+    follow(store, run).join(10)
+    snapshot = store.snapshot(run)
+    assert (snapshot.phase, snapshot.reason, snapshot.facts) == ("failed", "deadline", {"seconds": 60})
+
+
 def test_a_run_that_its_place_ends_has_ended_when_its_job_is_gone_whoever_follows_it(backend, store, run):
     """Its job would be let go on, were it only said to have ended."""
     to_end = Observation("stopping", "not-requeued", {"said": "Preempted"})

@@ -146,6 +146,9 @@ class KueueBackend:
         seen = known.silence.told(seen, known.watched.watches if wish else known.watched.quietest, wish)
         if seen.reason == "log-lost":
             self._unread.add(run.id)
+        if known.removed and not run.stop and seen.phase not in FINAL:  # so that who follows it after us knows it, too
+            facts = {"seconds": run.spec.get("timeout")}
+            seen = replace(seen, phase="stopping", reason=known.removed, facts=facts, at=None, place=None)
         return known.told(seen, asked)
 
     def wait(self, run: Run, attempt: int, handle: Mapping[str, Any], seconds: float) -> None:

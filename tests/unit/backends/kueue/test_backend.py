@@ -179,6 +179,23 @@ def test_a_run_whose_time_is_over_and_that_does_not_end_is_removed_and_that_is_k
     assert reasons == ["", "deadline"]  # so that a Job which is gone then was not taken away by somebody else
 
 
+def test_who_follows_a_run_after_its_job_was_removed_for_its_time_is_told_of_that(
+    backend, server, submitted, monkeypatch
+):
+    run = submitted("ada")
+    run.spec["timeout"] = 60
+    backend.observe(run, 1, {})
+    seen = [Observation("collecting"), Observation("lost", "job-deleted")]
+    monkeypatch.setattr(Following, "observe", lambda self, asked: seen[0])
+    backend.stop(run, 1, {}, "deadline")
+    assert backend.observe(run, 1, {}) == Observation("collecting")  # it may end by itself
+    backend.stop(run, 1, {}, "deadline")
+    told = backend.observe(run, 1, {})
+    assert (told.phase, told.reason, told.facts) == ("stopping", "deadline", {"seconds": 60})
+    seen.pop(0)
+    assert backend.observe(run, 1, {}).phase == "lost"
+
+
 def test_the_last_words_of_a_job_that_is_over_are_read_however_long_that_takes(backend, server, submitted, monkeypatch):
     run = submitted("ada")
     backend.observe(run, 1, {})
