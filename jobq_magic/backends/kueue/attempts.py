@@ -36,6 +36,8 @@ class Attempts:
     pods: tuple[Placed, ...] = ()
     evictions: int = 0
     """How often the run had lost its place before; see `missed`."""
+    idle: tuple[str, ...] = ()
+    """The uids of those that were gone before they began, while their Job went on: they have left nothing."""
 
     def of(self, attempt: int) -> tuple[Placed, ...]:
         """The newest pod of each rank of an attempt, by rank."""
@@ -80,7 +82,8 @@ class Attempts:
         """
         try:
             known = json.loads(path.read_bytes())
-            return cls(known["current"], tuple(Placed(**pod) for pod in known["pods"]), known.get("evictions", 0))
+            pods = tuple(Placed(**pod) for pod in known["pods"])
+            return cls(known["current"], pods, known.get("evictions", 0), tuple(known.get("idle", ())))
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return cls()
 

@@ -131,6 +131,8 @@ class Following:
         attempts = self._attempts if unclear else self._missed.placed(self._attempts, objects)
         self._keep(attempts)
         self._read(objects)
+        if current:
+            self._let_go_of_idle(objects)
         if (refused := self._refusing.told(asked, attempts.current)) is not None:
             return refused
         if unclear:
@@ -269,6 +271,13 @@ class Following:
             if reader is not None and (pod is None or has_ended(pod) or self._is_left(pod)):
                 reader.over()
 
+    def _let_go_of_idle(self, objects: Objects) -> None:
+        """Writes down whose pods are gone that never began, and which the Job does without: it goes on."""
+        job = objects.job
+        if job is not None and jobs.end(job) is None and jobs.ending(job) is None:
+            gone = self._idle - {pod["metadata"]["uid"] for pod in objects.pods}
+            self._keep(replace(self._attempts, idle=tuple(sorted(gone.union(self._attempts.idle)))))
+
     def _told(self, placed: Placed) -> Told:
         reader = self._readers.get((placed.uid, placed.attempt))
         if reader is not None:
@@ -303,7 +312,8 @@ class Following:
     def _of_store(self, placed: Placed, known: Collected) -> Told:
         where = placed.uid, placed.attempt
         if where not in self._stored:
-            begun = placed.uid not in self._idle
+            idle = placed.uid in self._attempts.idle
+            begun = not idle and placed.uid not in self._idle
             asked = self._run, self._key, placed, self.call, self._watched.reading.api, self._mine
-            self._stored[where] = Leavings(*asked, begun=begun)
+            self._stored[where] = Leavings(*asked, begun=begun, idle=idle)
         return self._stored[where].told(known)

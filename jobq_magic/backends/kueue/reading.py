@@ -116,7 +116,18 @@ class Reader:
 
 
 class Leavings:
-    """What there is of a pod whose log has ended: that, and what the store has beside it."""
+    """What there is of a pod whose log has ended: that, and what the store has beside it.
+
+    Args:
+        run: the run.
+        key: of the run.
+        placed: the pod.
+        call: is set when more came.
+        api: the cluster, as the run's user.
+        mine: whether it is ours to write still.
+        begun: it may have been at work.
+        idle: it was not for sure: no Job is made to read a claim for it.
+    """
 
     def __init__(
         self,
@@ -128,8 +139,9 @@ class Leavings:
         mine: Callable[[], bool],
         *,
         begun: bool = True,
+        idle: bool = False,
     ) -> None:
-        self._placed, self._begun = placed, begun
+        self._placed, self._begun, self._idle = placed, begun, idle
         self._bring = partial(Bringing, run, key, placed, call, api, mine)
         self._store = store_of(run.target)
         self._bringing: Bringing | None = None
@@ -144,7 +156,8 @@ class Leavings:
         notes = tuple(filter(None, [without(known, self._store)]))
         unheard = unread(known, self._placed.name, begun=self._begun)
         missing = tuple(filter(None, [unheard, cut(known, self._store)]))
-        if not self._store or not lacks(known, claim=self._store.startswith("pvc:")):
+        claim = self._store.startswith("pvc:")
+        if not self._store or (claim and self._idle and not known.begun) or not lacks(known, claim=claim):
             return Told(self._placed.rank, known.events, known.ended, drained=True, notes=(*notes, *missing))
         if self._bringing is None:
             self._bringing = self._bring()

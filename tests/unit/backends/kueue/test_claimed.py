@@ -266,6 +266,35 @@ def test_nobody_reads_a_store_for_a_run_that_nobody_follows(run, api, jobs, seen
     eventually(lambda: not jobs.there)
 
 
+@pytest.mark.parametrize("over", [False, True], ids=["it goes on", "it is over"])
+@pytest.mark.parametrize("again", [False, True], ids=["who saw it", "who follows it next"])
+def test_a_claim_is_not_read_for_a_pod_that_gave_way_before_it_began(run, api, jobs, over, again):
+    """Unless its Job is over by then: it may have begun after all, where nobody looked for a while."""
+    jobs.state, end = "waiting", {"conditions": [{"type": "Complete", "status": "True"}]}
+    pod = {"metadata": {"name": "jobq-x-0", "uid": POD}, "status": {"phase": "Pending"}}
+    job = {"metadata": {"name": "jobq-brave-otter-7", "uid": "j"}, "spec": {}}
+    watched: Any = SimpleNamespace(
+        watches=SimpleNamespace(refused=lambda kind: None, trouble=lambda: None), current=True, waiting=frozenset(),
+        waits=lambda workload: False, join=lambda name, call: call.set(), leave=lambda name: None,
+        reading=SimpleNamespace(api=api),
+    )  # fmt: skip
+    found = Objects(job, None, (pod,))
+    watched.objects = lambda name: found
+    manager: Any = SimpleNamespace(now=time.time)
+    following = Following(manager, watched, run, KEY)
+    following.observe("")
+    found = Objects({**job, "status": end} if over else job)
+    following.call.set()
+    following.observe("")
+    if again:
+        following.close()
+        following = Following(manager, watched, run, KEY)
+        following.observe("")
+    assert bool(following._stored[POD, 1]._bringing) is over
+    assert Attempts.load(run.folder / "pods.json").idle == (() if over else (POD,))
+    following.close()
+
+
 def test_a_store_that_has_nothing_of_a_pod_says_so(run, api, jobs):
     bringing = brings(run, api)
     assert bringing.join(20)
