@@ -214,8 +214,9 @@ class Api:
             answer = self._transport.send(method, address, credentials, body=data, headers=headers, silence=silence)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise unreachable(self.place.words, error, self._proxy) from error
-        with contextlib.suppress(ValueError, TypeError):  # a proxy may leave it out
-            self._ahead = parsedate_to_datetime(answer.headers.get("Date")).timestamp() - time.monotonic()
+        if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:  # else it may be the word of a proxy, by its own clock
+            with contextlib.suppress(ValueError, TypeError, OverflowError):  # a proxy may leave it out
+                self._ahead = parsedate_to_datetime(answer.headers.get("Date")).timestamp() - time.monotonic()
         return answer
 
     def _read(self, stream: Stream) -> Object:

@@ -32,12 +32,11 @@ _PODSET = "kueue.x-k8s.io/podset"
 """Label of the same."""
 
 
-def neighbours(api: Api, now: float) -> Neighbours:
+def neighbours(api: Api) -> Neighbours:
     """Everybody's runs and other workloads in the namespace of an Api: a handful of requests, and one for each queue.
 
     Args:
-        api: the cluster.
-        now: seconds since the epoch.
+        api: the cluster, by whose clock it is told how long somebody waits.
 
     Raises:
         BackendError: it does not answer, or shows neither Workloads nor Jobs.
@@ -51,6 +50,7 @@ def neighbours(api: Api, now: float) -> Neighbours:
             kinds.CLUSTER_QUEUES: pool.submit(_every, api, kinds.CLUSTER_QUEUES, ""),
         }
         workloads_, lacking = _every(api, kinds.WORKLOADS, where)
+        now = api.now()
         queues = sorted({text(each, "spec", "queueName") for each in workloads_ if _waits(each, now)} - {""})
         lines = dict(zip(queues, pool.map(lambda queue: asked(api, where, queue), queues), strict=True))
         found = {kind: one.result() for kind, one in asking.items()}

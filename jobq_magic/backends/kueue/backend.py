@@ -110,7 +110,7 @@ class KueueBackend:
 
     def neighbours(self, target: Mapping[str, Any]) -> Neighbours:
         """Who else is in the queues of the namespace."""
-        return neighbours.neighbours(connection.kept(Site.from_json(target["site"]), os.environ), time.time())
+        return neighbours.neighbours(connection.kept(Site.from_json(target["site"]), os.environ))
 
     def carries(self, target: Mapping[str, Any]) -> int | None:
         """What fits into a pod's log, where there is no store."""

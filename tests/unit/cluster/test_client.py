@@ -104,9 +104,22 @@ def test_the_time_is_the_servers_whatever_becomes_of_our_clock(server, api, monk
     assert abs(api.now() - told) < 5
 
 
-def test_a_server_that_does_not_say_what_time_it_is_has_ours(server, api):
+@pytest.mark.parametrize("code", [500, 502, 504])
+def test_what_a_proxy_says_of_the_time_where_the_server_does_not_answer_does_not_count(server, api, code):
     def answer(handler):
-        handler.date_time_string = lambda: "soon"
+        handler.date_time_string = lambda: formatdate(time.time() + 7200, usegmt=True)
+        handler.whole(code, {})
+
+    server.always = answer
+    with pytest.raises(BackendError):
+        api.get(POD)
+    assert abs(api.now() - time.time()) < 5
+
+
+@pytest.mark.parametrize("said", ["soon", f"Sun, 22 Nov {'9' * 20} 22:37:00 GMT"])
+def test_a_server_that_does_not_say_what_time_it_is_has_ours(server, api, said):
+    def answer(handler):
+        handler.date_time_string = lambda: said
         handler.whole(200, {})
 
     server.always = answer

@@ -82,6 +82,12 @@ def test_a_job_that_kueue_has_not_seen_is_there_too():
 FORBIDDEN = (403, status(403, "Forbidden", 'User "ada" cannot list resource "things" in API group ""'))
 
 
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    """That of the cluster, which is not ours."""
+    monkeypatch.setattr("jobq_magic.cluster.client.Api.now", lambda self: BEGINS + 1)
+
+
 @pytest.fixture
 def cluster(server):
     """A namespace with a run that waits, and the right to see all of it."""
@@ -103,7 +109,7 @@ def cluster(server):
 
 
 def test_all_of_it_is_asked_of_the_cluster(cluster, api):
-    found = neighbours(api, BEGINS + 1)
+    found = neighbours(api)
     (row,) = found.rows
     assert (row.name, row.position, row.waiting) == ("pi-1a2b", 5, 7)
     assert (found.where, found.unknown) == (f"namespace {api.place.namespace}", ())
@@ -120,19 +126,19 @@ def test_all_of_it_is_asked_of_the_cluster(cluster, api):
 )
 def test_what_may_not_be_listed_is_said(cluster, api, part, sentence):
     cluster.refused[part] = FORBIDDEN
-    found = neighbours(api, BEGINS + 1)
+    found = neighbours(api)
     assert found.unknown == (sentence,)
     assert len(found.rows) == 1
 
 
 def test_how_many_wait_is_left_out_where_it_may_not_be_read(cluster, api):
     cluster.refused["/clusterqueues"] = FORBIDDEN
-    found = neighbours(api, BEGINS + 1)
+    found = neighbours(api)
     assert (found.rows[0].position, found.rows[0].waiting, found.unknown) == (5, None, ())
 
 
 def test_where_nothing_is_shown_it_is_refused(cluster, api):
     cluster.refused |= {"/workloads": FORBIDDEN, "/jobs": FORBIDDEN}
     with pytest.raises(BackendError, match=r"Who else is in .* is not shown") as refused:
-        neighbours(api, BEGINS + 1)
+        neighbours(api)
     assert refused.value.why == "You may not list workloads, and you may not list jobs"
