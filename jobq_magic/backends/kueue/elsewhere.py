@@ -160,10 +160,10 @@ class Elsewhere:
         return self._here.waits(found.workload) and self._silence > _LAST_WORDS
 
     def _go(self, found: Objects) -> None:
-        """To the cluster that its Workload names; one that is gone leaves the pods where they are."""
+        """To the cluster that its Workload names; where that is none any more, it stays while there are pods."""
         if found.workload is not None:
             cluster = str((found.workload.get("status") or {}).get("clusterName") or "")
-            if cluster != self._cluster:
+            if cluster != self._cluster and (cluster or not self._has_pods_there(found)):
                 self._leave()
                 self._cluster, self._settled, self._trouble = cluster, not cluster, ""
                 self._heard, self._tried = self._clock(), float("-inf")
@@ -171,6 +171,12 @@ class Elsewhere:
             self._join()
         if self._knows:
             self._heard = self._clock()
+
+    def _has_pods_there(self, found: Objects) -> bool:
+        """Whether the cluster that it has lost has pods of it, as far as that is known: they say their last words."""
+        if self._there is None or self._given_up(found):
+            return False
+        return not self._there.current or bool(self._there.objects(self._job).pods)
 
     def _join(self) -> None:
         with self._joining:

@@ -7,6 +7,7 @@ Job is made there anew by the same name.
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -161,15 +162,28 @@ def test_while_it_lasts_it_says_where_it_is_and_what_is_missing(given):
     assert "let the profile name a context" in reason(standing.reason, standing.facts).advice
 
 
+def test_pods_of_a_run_that_has_lost_its_cluster_are_read_until_they_are_gone(given, far):
+    here = Cluster(job=job(), workload=workload("west"))
+    place = Elsewhere(here, RUN, {"west": far}.get)
+    place.join("x", threading.Event())
+    pods = place.objects("x").pods
+    here.found = Objects(job(), workload())
+    for far.current in (True, False):
+        assert place.objects("x").pods == pods != ()
+    far.found = replace(far.found, pods=())
+    place.objects("x")
+    assert far.calls != []  # it is not known yet that they are gone
+    far.current = True
+    assert place.objects("x").pods == ()
+    assert far.calls == []
+
+
 def test_a_run_that_goes_to_another_cluster_is_followed_there(given, far):
     here = Cluster(job=job(), workload=workload("west"))
     east = Cluster(job=job("east"))
     place = Elsewhere(here, RUN, {"west": far, "east": east}.get)
     place.join("x", threading.Event())
     place.objects("x")
-    here.found = Objects(job(), workload())
-    assert place.objects("x").pods == ()
-    assert far.calls == []
     here.found = Objects(job(), workload("east"))
     place.objects("x")
     assert [uid for _, uid in given] == ["far", "east"]
