@@ -7,6 +7,7 @@ queue called `full`: that of the tests, by `. build/cluster/env.sh`.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -37,6 +38,16 @@ def main() -> None:
         print(path.name)
 
 
+def move(home: Path) -> None:
+    """Lets the user's settings lie where everybody has them, since outputs name the file."""
+    os.environ["JOBQ_HOME"] = str(home / "runs")
+    if (settings := os.environ.pop("JOBQ_CONFIG", "")) and sys.platform == "linux":
+        os.environ |= {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config")}
+        (home / ".config/jobq").mkdir(parents=True)
+        shutil.copy(settings, home / ".config/jobq/config.toml")
+
+
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(prefix="jobq-") as os.environ["JOBQ_HOME"]:
+    with tempfile.TemporaryDirectory(prefix="jobq-") as name:
+        move(Path(name))
         main()

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.ipynb"))
 # tests/cluster/kueue executes the one that needs a cluster.
 HERE = [path for path in EXAMPLES if path.stem != "06-kueue"]
-LARGEST = 60_000
+LARGEST = 64_000
 JOBQ = str(Path(sys.executable).parent / "jobq")
 # A cold Ray and five kernels, on cores that others use too.
 PATIENCE = 240
