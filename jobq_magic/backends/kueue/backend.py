@@ -144,7 +144,7 @@ class KueueBackend:
             return Observation(notes=(note("unwritten", error=error),))
         wish = asked if asked in _WISHES else ""  # which is followed where its Job is
         seen = known.silence.told(seen, known.watched.watches if wish else known.watched.quietest, wish)
-        if seen.reason == "log-lost":
+        if seen.reason == "log-lost" and known.following.objects.pods:  # without a pod there is nothing to be read
             self._unread.add(run.id)
         if known.removed and not run.stop and seen.phase not in FINAL:  # so that who follows it after us knows it, too
             facts = {"seconds": run.spec.get("timeout")}

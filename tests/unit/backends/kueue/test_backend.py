@@ -290,7 +290,9 @@ def test_a_job_whose_log_nobody_could_read_stays_where_it_may_be_read_still(back
     run = submitted("ada")
     backend.observe(run, 1, {})
     following = backend._runs[run.id].following
-    for reason, kept in ("log-lost", True), ("", False):
+    pod = {"metadata": {"uid": "p"}}
+    for reason, pods, kept in ("log-lost", (pod,), True), ("", (pod,), False), ("log-lost", (), False):
+        monkeypatch.setattr(Following, "objects", Objects({"metadata": {}}, pods=pods))
         monkeypatch.setattr(following, "observe", lambda asked, reason=reason: Observation("succeeded", reason))
         backend.observe(run, 1, {})
         before = len([method for method, *_ in server.asked if method == "DELETE"])
