@@ -25,6 +25,8 @@ __all__ = [
     "PODS",
     "PRIORITY_CLASSES",
     "QUOTAS",
+    "RAYCLUSTERS",
+    "RAYJOBS",
     "REVIEWS",
     "SECRETS",
     "SERVICES",
@@ -38,6 +40,7 @@ __all__ = [
 ]
 
 KUEUE = "kueue.x-k8s.io"
+RAY = "ray.io"
 VISIBILITY = "visibility.kueue.x-k8s.io"
 KNOWN = ("v1beta2", "v1beta1")
 """Versions of Kueue's API that we speak; the first of them that is served is taken."""
@@ -74,6 +77,8 @@ QUOTAS = Kind("", "v1", "resourcequotas", "ResourceQuota")
 LIMIT_RANGES = Kind("", "v1", "limitranges", "LimitRange")
 NAMESPACES = Kind("", "v1", "namespaces", "Namespace")
 REVIEWS = Kind("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview")
+RAYJOBS = Kind(RAY, "v1", "rayjobs", "RayJob")
+RAYCLUSTERS = Kind(RAY, "v1", "rayclusters", "RayCluster")
 WORKLOADS = Kind(KUEUE, "", "workloads", "Workload")
 LOCAL_QUEUES = Kind(KUEUE, "", "localqueues", "LocalQueue")
 CLUSTER_QUEUES = Kind(KUEUE, "", "clusterqueues", "ClusterQueue")

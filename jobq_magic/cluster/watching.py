@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from weakref import WeakSet
 
 from jobq_magic.cluster.client import Api, Forbidden, Missing
-from jobq_magic.cluster.kinds import EVENTS, JOBS, PODS, Kind
+from jobq_magic.cluster.kinds import EVENTS, JOBS, PODS, RAYCLUSTERS, RAYJOBS, Kind
 from jobq_magic.cluster.known import Known, of_ours
 from jobq_magic.cluster.names import RUN
 from jobq_magic.cluster.pace import Again
@@ -18,7 +18,7 @@ from jobq_magic.errors import BackendError
 
 __all__ = ["Watches"]
 
-_SELECTORS = {JOBS: RUN, PODS: RUN}
+_SELECTORS = dict.fromkeys((JOBS, PODS, RAYJOBS, RAYCLUSTERS), RUN)  # KubeRay gives a RayCluster its RayJob's labels
 """Of what a namespace may hold a great deal that is not ours."""
 _LEAP = 5.0
 """Seconds by which the wall's clock may get ahead of ours before we take it that this machine slept."""
