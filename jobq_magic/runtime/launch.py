@@ -72,3 +72,18 @@ def contained_argv(run_folder: str, attempt: int, bundle: str) -> list[str]:
 def pod_argv(run: str) -> list[str]:
     """The command of a pod: a supervisor that carries everything through the pod's log."""
     return ["python3", "-P", "-m", NAME, "pod", run]
+
+
+def head_argv(run: str) -> list[str]:
+    """The command of a Ray cluster's head: Ray, and the job beside it, which is carried through the pod's log."""
+    return ["python3", "-P", "-m", NAME, "head", run]
+
+
+def worker_argv(run: str) -> list[str]:
+    """The command of a Ray cluster's worker: Ray, and what its tasks print is carried through the pod's log."""
+    return ["python3", "-P", "-m", NAME, "worker", run]
+
+
+def awaited_argv() -> list[str]:
+    """The command of KubeRay's job, in the head: it waits for the job that is there, and ends as that ended."""
+    return ["python3", "-P", "-m", NAME, "awaited"]
