@@ -1,4 +1,4 @@
-"""Reason: why something is as it is, as `words` has a sentence for it, and the facts that this sentence names."""
+"""What is found in an object: why it is as it is, and how it ended."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["NOTHING", "Reason"]
+__all__ = ["NOTHING", "End", "Reason"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +28,14 @@ class Reason:
 
 
 NOTHING = Reason()
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a Job or a RayJob ended."""
+
+    good: bool
+    reason: Reason = NOTHING
+    """What it knows of that itself; its pods know more, but for the reasons that are its own."""
+    own: bool = False
+    """It ended by itself, and not since a pod did."""

@@ -4,41 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from jobq_magic.cluster import names
-from jobq_magic.cluster.meaning.finding import NOTHING, Reason
+from jobq_magic.cluster.meaning.events import about, last_seen
+from jobq_magic.cluster.meaning.finding import NOTHING, End, Reason
 from jobq_magic.cluster.meaning.messages import pod_refused
-from jobq_magic.cluster.meaning.parts import (
-    Object,
-    condition,
-    list_of,
-    maps,
-    moment,
-    name_of,
-    number,
-    said,
-    text,
-    words,
-)
+from jobq_magic.cluster.meaning.parts import Object, condition, list_of, maps, number, said, text
 from jobq_magic.cluster.meaning.pod import exit_status
+from jobq_magic.cluster.meaning.unheard import unheard as no_workload
 
 __all__ = ["End", "end", "ending", "held", "holders", "refusal", "tries_again", "unheard"]
 
 _BACK_OFF = 6  # of a Job that does not say
-_PATIENCE = 10  # seconds in which a Kueue that works has taken up a Job; its own start takes longer than that
 _ACTION = re.compile(r"failed with exit code (\d+) matching FailJob rule")
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """How a Job ended."""
-
-    good: bool
-    reason: Reason = NOTHING
-    """What the Job itself knows of it; its pods know more, but for the reasons that are the Job's own."""
-    own: bool = False
-    """The Job ended it, not its pods."""
 
 
 def end(job: Object) -> End | None:
@@ -107,32 +84,8 @@ def _suspended(job: Object) -> bool:
 
 
 def unheard(job: Object, events: Sequence[Object], now: float) -> Reason:
-    """Why a Job that waits has no Workload: Kueue says nothing, so what is unusual about the Job is told."""
-    told = [each for each in _about(job, events) if text(each, "type") == "Warning"]
-    classes = (words(job, "metadata", "labels").get(names.PRIORITY, ""), _pod_priority(job))
-    for event in reversed(told):
-        if "PriorityClass" in text(event, "reason") or "riority class" in text(event, "message"):
-            return Reason("priority-missing").but(priority=classes[0] or classes[1], said=said(text(event, "message")))
-        if text(event, "reason") in ("FailedCreate", "ErrWorkloadCompose", "JobNestingTooDeep"):
-            return Reason("not-taken").but(why=said(text(event, "message")), said=said(text(event, "message")))
-    made = moment(job, "metadata", "creationTimestamp")
-    if made is None or now - made < _PATIENCE:
-        return NOTHING
-    if classes[0]:
-        return Reason("priority-unheard", {"priority": classes[0]})
-    if classes[1]:
-        return Reason("pod-priority-unheard", {"priority": classes[1]})
-    queue = words(job, "metadata", "labels").get(names.QUEUE, "")
-    return Reason("kueue-silent", {"queue": queue}) if queue else Reason("no-queue")
-
-
-def _pod_priority(job: Object) -> str:
-    return text(job, "spec", "template", "spec", "priorityClassName")
-
-
-def _about(job: Object, events: Sequence[Object]) -> list[Object]:
-    named = [each for each in events if text(each, "involvedObject", "kind") == "Job"]
-    return [each for each in named if text(each, "involvedObject", "name") == name_of(job)]
+    """Why a Job that waits has no Workload."""
+    return no_workload("Job", job, text(job, "spec", "template", "spec", "priorityClassName"), events, now)
 
 
 def refusal(job: Object, events: Sequence[Object], since: float | None = None) -> Reason:
@@ -143,12 +96,7 @@ def refusal(job: Object, events: Sequence[Object], since: float | None = None) -
         events: among which are the Job's.
         since: when its newest pod was made: what was refused before that is past.
     """
-    found: tuple[float, Reason] = (0.0, NOTHING)
-    for event in _about(job, events):
-        if text(event, "reason") != "FailedCreate":
-            continue
-        times = (moment(event, *path) for path in (("series", "lastObservedTime"), ("lastTimestamp",), ("eventTime",)))
-        when = next((time for time in times if time is not None), 0.0)
-        if when >= found[0] and (since is None or when > since):
-            found = (when, pod_refused(text(event, "message")))
-    return found[1]
+    told = [each for each in about("Job", job, events) if text(each, "reason") == "FailedCreate"]
+    if not told or (since is not None and last_seen(told[-1]) <= since):
+        return NOTHING
+    return pod_refused(text(told[-1], "message"))

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jobq_magic.cluster.amounts import amount
+from jobq_magic.cluster.meaning.events import about
 from jobq_magic.cluster.meaning.finding import NOTHING, Reason
 from jobq_magic.cluster.meaning.images import pull
 from jobq_magic.cluster.meaning.messages import scheduling
 from jobq_magic.cluster.meaning.mounts import unmade, unmounted
-from jobq_magic.cluster.meaning.parts import Object, condition, maps, name_of, number, said, section, text, words
+from jobq_magic.cluster.meaning.parts import Object, condition, maps, number, said, section, text, words
 from jobq_magic.cluster.names import INDEX, MAIN
 
 __all__ = [
     "Pod",
-    "about",
     "exit_status",
     "has_begun",
     "has_ended",
@@ -90,21 +90,9 @@ def has_ended(pod: Object) -> bool:
     return text(pod, "status", "phase") in ("Succeeded", "Failed")
 
 
-def about(pod: Object, events: Sequence[Object]) -> list[Object]:
-    """The events of a pod, the newest last."""
-    name = name_of(pod)
-    found = [each for each in events if text(each, "involvedObject", "kind") == "Pod"]
-    return sorted((each for each in found if text(each, "involvedObject", "name") == name), key=_when)
-
-
-def _when(event: Object) -> str:
-    series = text(event, "series", "lastObservedTime")
-    return series or text(event, "lastTimestamp") or text(event, "eventTime") or text(event, "firstTimestamp")
-
-
 def read(pod: Object, events: Sequence[Object] = ()) -> Pod:
     """How a pod is, by its own status, and by what was told of it where that says nothing."""
-    phase, told = text(pod, "status", "phase"), about(pod, events)
+    phase, told = text(pod, "status", "phase"), about("Pod", pod, events)
     leaving = bool(text(pod, "metadata", "deletionTimestamp"))
     told_of_main = main(pod)
     state = section(told_of_main, "state")

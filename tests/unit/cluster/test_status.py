@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import jobq_magic
 from jobq_magic import words
 from jobq_magic.cluster import status
 from jobq_magic.cluster.capacity import Capacity, Quota
@@ -439,18 +440,9 @@ def test_a_pod_that_somebody_deleted_is_told_at_the_end():
 
 
 def test_every_reason_that_can_be_found_has_a_sentence_and_no_sentence_is_there_in_vain():
-    import inspect
-
-    from jobq_magic.backends import kueue
-    from jobq_magic.cluster import judging
-    from jobq_magic.cluster.meaning import images, messages, mounts
-    from jobq_magic.cluster.meaning import job as jobs
-    from jobq_magic.cluster.meaning import pod as pods
-    from jobq_magic.cluster.meaning import workload as workloads
-
-    rooms = (status, judging, images, messages, mounts, jobs, pods, workloads)
-    backend = [path.read_text(encoding="utf-8") for path in Path(kueue.__file__).parent.glob("*.py")]
-    source = "\n".join([*map(inspect.getsource, rooms), *backend])
+    root = Path(jobq_magic.__file__).parent
+    files = [path for room in ("cluster", "backends") for path in root.joinpath(room).rglob("*.py")]
+    source = "\n".join(path.read_text(encoding="utf-8") for path in files)
     quoted = set(re.findall(r'"([a-z]+(?:-[a-z]+)*)"', source))
     assert set(CLUSTER) - quoted == set()
     found = set(re.findall(r'Reason\(\s*"([a-z-]+)"', source)) | set(re.findall(r'return "([a-z]+-[a-z-]+)"', source))
