@@ -16,9 +16,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from jobq_magic import handover
+from jobq_magic import handover, needing
 from jobq_magic.bundle import Bundle, Requirement
 from jobq_magic.config import Resolved
 from jobq_magic.errors import BackendError, CaptureError
@@ -41,8 +42,17 @@ _PERIOD = 0.2
 """Seconds between two words of how far it is."""
 
 
-def order(run: Run, resolved: Resolved, recipe: Recipe, bundle: Bundle) -> tuple[str, ...]:
+def order(
+    run: Run, resolved: Resolved, recipe: Recipe, bundle: Bundle, wanted: Mapping[str, str] = MappingProxyType({})
+) -> tuple[str, ...]:
     """Writes down what the image of a run is made from; returns what the user should know.
+
+    Args:
+        run: the run.
+        resolved: what was asked for, and where it goes.
+        recipe: what the image is to be.
+        bundle: what the cell takes along.
+        wanted: what its place cannot do without, as `protocols.Needs` has it.
 
     Raises:
         JobqError: it cannot be made, as far as that can be known now.
@@ -77,12 +87,14 @@ def order(run: Run, resolved: Resolved, recipe: Recipe, bundle: Bundle) -> tuple
         packages, notes = Packages(locked.text, locked.build), locked.notes
     elif packages_for(store := store_of(resolved.target)):
         notes = (f"The image is used as it is: results are kept only where it has {needs(store)}",)
+    needing.refuse(wanted, recipe, packages)
     request = BuildRequest(
         recipe=recipe,
         packages=packages,
         python=python,
         platform=platform,
-        ray=_ray(),
+        ray=needing.here("ray"),
+        needs=needing.names(wanted),
         destination={name: resolved.target[name] for name in ("to", "push", "pull") if name in resolved.target},
         provenance=provenance(Path.cwd(), run.cell.get("notebook", ""), run.cell.get("cell_id", "")),
     )
@@ -204,6 +216,7 @@ def _built(run: Run, report: Callable[[Sequence[Progress]], None]) -> Image:
             f"The image could not be assembled: {error}",
             do=f"{do}, or name another folder in JOBQ_CACHE",
         ) from error
+    needing.refuse_old(request.needs, image)
     replace_file(run.paths.image, canonical(image.to_json()))
     run.paths.building.unlink(missing_ok=True)
     return image
@@ -233,12 +246,3 @@ def _hand_over(run: Run) -> None:
     here = [name for name, value in (run.spec.get("env") or {}).items() if value is None and name in os.environ]
     secrets |= {name: os.environ[name] for name in here}
     handover.leave(run.id, Handover(handover.settings_in(os.environ), secrets))
-
-
-def _ray() -> str:
-    from importlib import metadata
-
-    try:
-        return metadata.version("ray")
-    except metadata.PackageNotFoundError:
-        return ""

@@ -8,14 +8,18 @@ process can do it. `Image` is what came of it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobq_magic.bundle import Requirement
 
-__all__ = ["BuildRequest", "Image", "ImageLayer", "Packages", "Recipe", "User"]
+if TYPE_CHECKING:
+    from jobq_magic.run import RunPaths
+
+__all__ = ["BuildRequest", "Image", "ImageLayer", "Packages", "Recipe", "User", "ray_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,17 @@ class Packages:
     build: tuple[Requirement, ...] = ()
     """What is on no index: to be built from where it is."""
 
+    def version(self, name: str) -> str | None:
+        """The version of a distribution, by its normalised name; "" where it is open, None where it is not there."""
+        for one in self.build:
+            if one.name == name:
+                return one.version
+        # Names are as locks and requirements have them: `ray==2.60.0 \`, `ray[default]>=2`.
+        found = re.search(
+            rf"^{re.escape(name)}(?![\w.-])(?:\[[^\]]*\])?\s*(?:==\s*([^\s;,]+))?", self.text, re.MULTILINE
+        )
+        return None if found is None else found[1] or ""
+
 
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
@@ -91,6 +106,8 @@ class BuildRequest:
     """As OCI says it: `linux/amd64`."""
     ray: str = ""
     """The version of Ray that the notebook has; "" where it is not installed."""
+    needs: tuple[str, ...] = ()
+    """Normalised names of distributions that the place cannot do without, whatever the cell imports."""
     destination: Mapping[str, Any] = field(default_factory=dict)
     """Where the image goes: `{"to": "engine"}`, or `{"to": "registry", "push": ..., "pull": ...}`."""
     provenance: Mapping[str, str] = field(default_factory=dict)
@@ -106,7 +123,7 @@ class BuildRequest:
         packages = known["packages"]
         build = tuple(Requirement(**one) for one in packages["build"])
         parts = {"recipe": Recipe.from_json(known["recipe"]), "packages": Packages(packages["text"], build)}
-        return cls(**{**known, **parts})
+        return cls(**{**known, **parts, "needs": tuple(known.get("needs", ()))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +160,9 @@ class Image:
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     """What the user should know of how it was made."""
+    ray: str = ""
+    """The version of Ray in it: that of its base, or the one installed over it; "" where it has none, or one of which
+    its base does not tell."""
 
     def to_json(self) -> dict[str, Any]:
         """As JSON."""
@@ -169,3 +189,23 @@ class Image:
             return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
         except (TypeError, KeyError) as error:
             raise ValueError(f"{path} holds no image of this version") from error
+
+
+def ray_of(paths: RunPaths) -> str:
+    """The version of Ray that the pods of a run will have, as `rayVersion` of a RayCluster wants it.
+
+    That of its image, where it is made and tells; else the notebook's, which is the same where both are known. "" where
+    neither is.
+
+    Args:
+        paths: of the run.
+    """
+    try:
+        if ray := Image.load(paths.image).ray:
+            return ray
+    except (OSError, ValueError):
+        pass  # it is not made yet
+    try:
+        return BuildRequest.from_json(json.loads(paths.request.read_bytes())).ray
+    except (OSError, ValueError, TypeError, KeyError):
+        return ""

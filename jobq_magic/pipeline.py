@@ -21,7 +21,7 @@ from jobq_magic.figures import size
 from jobq_magic.image import Recipe
 from jobq_magic.noting import record_refusal
 from jobq_magic.phrases import note
-from jobq_magic.protocols import Backend, Carries, Locates
+from jobq_magic.protocols import Backend, Carries, Locates, Needs
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
 from jobq_magic.runtime import process
@@ -69,7 +69,7 @@ def submit(
         notes = (*notes, *_too_large(backend, resolved.target, bundle))
         store.set_account(run, bundle.account)
         if recipe is not None:
-            notes = (*notes, *building.order(run, resolved, recipe, bundle))
+            notes = (*notes, *building.order(run, resolved, recipe, bundle, _needs(backend)))
         for told in (*notes, *bundle.notes):
             store.append(run, note=told)
         _hand_over(store, run, backend)
@@ -199,6 +199,7 @@ def _capture_options(
     return CaptureOptions(
         files=tuple(spec.files),
         requirements=tuple(spec.requirement) if recipe is None else recipe.requirements,
+        needed=_needs(backend),
         here=not backend.needs_image,
         environ=None if backend.inherits_environment else frozenset({*spec.env, *spec.secret}),
         pool=pool,
@@ -209,6 +210,10 @@ def _capture_options(
         no_out=spec.no_out,
         questions=spec.debug,
     )
+
+
+def _needs(backend: Backend) -> Mapping[str, str]:
+    return backend.needs if isinstance(backend, Needs) else {}
 
 
 def _call_off(store: Store, run: Run, reason: str) -> None:

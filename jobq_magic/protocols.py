@@ -16,6 +16,7 @@ __all__ = [
     "Carries",
     "Examines",
     "Locates",
+    "Needs",
     "Observation",
     "Pauses",
     "Queues",
@@ -117,6 +118,15 @@ class Locates(Protocol):
         Raises:
             JobqError: there is no such place.
         """
+
+
+@runtime_checkable
+class Needs(Protocol):
+    """Wants something in the image that no cell names."""
+
+    needs: Mapping[str, str]
+    """Distributions with their extras, and why: `{"ray[default]": "--mode rayjob"}`. They come in the version that the
+    notebook has; a cell is refused where neither the notebook nor its base has one."""
 
 
 @runtime_checkable

@@ -62,7 +62,7 @@ def gather(source: Source, folder: Path, options: CaptureOptions) -> Bundle:
     files = collect_files(
         options.files, Path.cwd(), folder=folder / "files", insisted=frozenset(options.include), here=options.here
     )
-    needed = roots(code.modules, options.requirements)
+    needed = roots(code.modules, options.requirements, options.needed)
     notes += [
         *walk.notes,
         *(() if options.include else not_seen(analysis, source.namespace)),

@@ -45,6 +45,9 @@ class CaptureOptions:
     """Patterns of files that go along, from the working folder."""
     requirements: tuple[str, ...] = ()
     """Packages that the job needs besides those that the cell is seen to use (PEP 508)."""
+    needed: Mapping[str, str] = field(default_factory=dict)
+    """What the place itself needs, and why: `{"ray[default]": "--mode rayjob"}`, in the version that is installed
+    here; what is not is left out."""
     environ: frozenset[str] | None = frozenset()
     """Environment variables that the job is given; None: all that this process has."""
     pool: Path | None = None

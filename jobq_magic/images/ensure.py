@@ -90,6 +90,7 @@ class _Making:
             sent=sent.bytes,
             seconds=time.monotonic() - began,
             notes=plan.base.notes,
+            ray=plan.base.ray or self.request.packages.version("ray") or "",
         )
 
     def _planned(self, *, refresh: bool) -> _Plan:
@@ -102,6 +103,7 @@ class _Making:
             environ=environ,
             report=self.report,
         )
+        self._refuse_lacking(base)
         elsewhere = builders.Installer(
             request.recipe,
             base,
@@ -147,6 +149,19 @@ class _Making:
             pins=self.cache.root / "pins.json",
             refresh=refresh,
         )
+
+    def _refuse_lacking(self, base: Base) -> None:
+        """What the place needs is in the base, or installed over it; of one that is used as it is, nobody knows."""
+        provided, recipe = recognise.provided(base.ray), self.request.recipe
+        for name in self.request.needs:
+            if name not in provided and self.request.packages.version(name) is None and not recipe.as_it_is:
+                called = name.capitalize()
+                raise BackendError(
+                    f"{name}-missing",
+                    f"{recipe.base or base.reference} has no {called}, as far as it says, and none is installed here",
+                    do=f"Install it into the Python of this kernel: pip install 'jobq-magic[{name}]'; an image that has"
+                    " all that the cell needs may be used as it is, by --image",
+                )
 
     def _there(self, plan: _Plan, digest: str, known: Known) -> tuple[Layer, ...]:
         """The layers of an image that is there, by its digest; remembers that they are, where that is certain."""

@@ -235,13 +235,14 @@ def test_a_full_disk_is_one_sentence_and_nothing_is_left(ground, tmp_path, monke
     assert list(full.root.glob("making-*")) == []
 
 
-def _base(ground: Ground, repository: str, text: str) -> Base:
+def _base(ground: Ground, repository: str, text: str, **labels: str) -> Base:
     """Pushes a base of one small layer, under the tag `1`."""
     layer = ground.cache.layer(
         Part("base", "small", f"small-{text}", lambda _: [Entry("etc/text", data=text.encode())])
     )
     system, _, machine = platforms.here().partition("/")
-    config = {"os": system, "architecture": machine, "config": {"Env": [f"PYTHON_VERSION={PYTHON}.1"]}}
+    settings = {"Env": [f"PYTHON_VERSION={PYTHON}.1"], "Labels": labels}
+    config = {"os": system, "architecture": machine, "config": settings}
     base = Base("made", "made", config, (layer,))
     made = assemble.assemble(base, base.layers, Recipe(), {}, text)
     to = RegistryDestination(f"{ground.registry.address}/{repository}", "", ground.registry.environ, ground.cache)
@@ -266,3 +267,34 @@ def test_where_a_registry_has_lost_what_a_base_was_it_is_what_its_tag_means_now_
     ground.pulls(image)
     assert image.base != first.base
     assert "is another one than it was on" in image.notes[0]
+
+
+def test_what_a_place_needs_and_neither_the_base_nor_the_lock_has_is_refused_before_anything_travels(ground):
+    with pytest.raises(JobqError) as caught:
+        ground.image(ground.bundle("print(9)"), repository="never/made", needs=("ray",))
+    assert caught.value.code == "ray-missing"
+    assert caught.value.what == "host has no Ray, as far as it says, and none is installed here"
+    catalog = httpx.get(f"{ground.registry.address}/v2/_catalog", trust_env=False).json()["repositories"]
+    assert "never/made" not in catalog
+
+
+def test_an_image_that_is_used_as_it_is_may_have_what_nobody_tells_of(ground):
+    recipe = Recipe(base="host", as_it_is=True)
+    assert ground.image(ground.bundle("print(10)"), needs=("ray",), recipe=recipe).ray == ""
+
+
+def _with_ray(ground: Ground, version: str) -> str:
+    """Pushes a base that says which Ray it has, as Ray's own do."""
+    _base(ground, "team/with-ray", version, **{"io.ray.ray-version": version})
+    return f"{ground.registry.address}/team/with-ray:1"
+
+
+def test_an_image_tells_the_version_of_ray_that_its_base_has(ground):
+    image = ground.image(ground.bundle("print(11)"), needs=("ray",), recipe=Recipe(base=_with_ray(ground, "2.60.0")))
+    assert image.ray == "2.60.0"
+    assert Image.from_json(json.loads(json.dumps(image.to_json()))).ray == "2.60.0"
+
+
+def test_a_base_with_another_ray_than_the_notebook_has_is_refused(ground):
+    with pytest.raises(JobqError, match=r"has Ray 2\.60\.0, this notebook 2\.61\.0"):
+        ground.image(ground.bundle("print(12)"), recipe=Recipe(base=_with_ray(ground, "2.60.0")), ray="2.61.0")

@@ -1,4 +1,4 @@
-"""What the user asks for by `--requirement`, as it is written (PEP 508)."""
+"""What the user asks for by `--requirement`, as it is written (PEP 508), and what the place asks for beside it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jobq_magic.bundle import Requirement
 from jobq_magic.capture.requirements.distributions import canonical_name
 from jobq_magic.errors import OptionError
 
-__all__ = ["read_asked"]
+__all__ = ["read_asked", "with_extras"]
 
 
 def read_asked(lines: Iterable[str], versions: Mapping[str, str]) -> tuple[dict[str, Requirement], list[str]]:
@@ -49,6 +49,34 @@ def read_asked(lines: Iterable[str], versions: Mapping[str, str]) -> tuple[dict[
             )
         found[name] = Requirement(name, versions.get(name, ""), "asked", bare, "--requirement")
     return found, notes
+
+
+def with_extras(known: Requirement | None, line: str, version: str, why: str) -> Requirement | None:
+    """A requirement that has the extras of another one too: in the version that was known, else the one given.
+
+    Args:
+        known: what is needed of the distribution already, and stays what decides on its version.
+        line: its name with extras: `ray[default]`.
+        version: as it is installed here; "" where it is not: then only what is known counts.
+        why: what needs the extras.
+    """
+    from packaging.requirements import Requirement as Parsed
+
+    extra = Parsed(line)
+    if known is None or known.source in ("index", "system"):
+        if not (version := known.version if known else version):
+            return known
+        origin = f"{extra}=={version.partition('+')[0]}"
+    elif known.source == "asked":
+        mine = Parsed(known.origin)
+        if mine.extras >= extra.extras:
+            return known
+        mine.extras |= extra.extras
+        origin = str(mine)
+    else:  # where it is built from knows no extras
+        return known
+    name = canonical_name(extra.name)
+    return Requirement(name, known.version if known else version, "asked", origin, known.why if known else why)
 
 
 def _advice(line: str) -> str:

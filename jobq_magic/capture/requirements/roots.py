@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from jobq_magic.bundle import Requirement
 from jobq_magic.capture.modules import home_of
 from jobq_magic.capture.requirements.aliases import guesses, suggestion, twins
-from jobq_magic.capture.requirements.asked import read_asked
+from jobq_magic.capture.requirements.asked import read_asked, with_extras
 from jobq_magic.capture.requirements.distributions import (
     Distribution,
     Site,
@@ -59,13 +59,14 @@ class _Needs:
         return known
 
 
-def roots(modules: Mapping[str, str], asked: Sequence[str] = ()) -> Resolved:
+def roots(modules: Mapping[str, str], asked: Sequence[str] = (), needed: Mapping[str, str] | None = None) -> Resolved:
     """The distributions that have these modules, as they are installed here; modules are found, and never imported.
 
     Args:
         modules: dotted names of modules, and what needs each: `cell → train`. What is the standard library's, the
             user's own code or this package needs no distribution.
         asked: requirements that the user wrote; each wins over what is installed.
+        needed: what the place itself needs, with its extras, and why; what is not installed here is left out.
 
     Raises:
         OptionError: `bad-requirement`.
@@ -73,8 +74,9 @@ def roots(modules: Mapping[str, str], asked: Sequence[str] = ()) -> Resolved:
     look_anew(search_path())
     needs, here = _Needs(), sites()
     wanted: dict[str, Requirement] = {}
+    versions = {name: version for _, _, name, version in installed()} if asked or needed else {}
     if asked:
-        wanted, needs.notes = read_asked(asked, {name: version for _, _, name, version in installed()})
+        wanted, needs.notes = read_asked(asked, versions)
     for name in sorted(modules):
         _resolve(name, modules, here, needs, wanted.keys())
     for name, tops in sorted(needs.tops.items()):
@@ -97,6 +99,10 @@ def roots(modules: Mapping[str, str], asked: Sequence[str] = ()) -> Resolved:
         # As installed: the metadata's own spelling, where the folder's name could differ.
         place = needs.found.get(name)
         found[name] = replace(requirement, version=read(*place[:2]).version) if place else requirement
+    for line, why in (needed or {}).items():
+        name = canonical_name(line.partition("[")[0])
+        if one := with_extras(found.get(name), line, versions.get(name, ""), why):
+            found[name] = one
     return Resolved(tuple(found[name] for name in sorted(found)), tuple(dict.fromkeys(needs.notes)))
 
 

@@ -363,3 +363,23 @@ def test_asking_again_costs_less_than_a_millisecond_of_work():
         assert roots(modules) == first
         costs.append(time.process_time() - before)
     assert min(costs) < 0.001
+
+
+@pytest.mark.parametrize(
+    ("modules", "asked", "origin", "why"),
+    [
+        ({}, [], "packaging[place]=={here}", "--mode rayjob"),
+        ({"packaging": "cell"}, [], "packaging[place]=={here}", "cell → packaging"),
+        ({}, ["packaging>=1"], "packaging[place]>=1", "--requirement"),
+        ({}, ["packaging[own,place]>=1"], "packaging[own,place]>=1", "--requirement"),
+    ],
+)
+def test_what_the_place_needs_comes_as_it_is_installed_here_and_says_why(modules, asked, origin, why):
+    here = roots({"packaging": ""}).requirements[0].version
+    (found,) = roots(modules, asked, {"packaging[place]": "--mode rayjob"}).requirements
+    assert (found.name, found.version, found.source) == ("packaging", here, "asked")
+    assert (found.origin, found.why) == (origin.format(here=here), why)
+
+
+def test_what_the_place_needs_and_nobody_installed_is_left_out():
+    assert roots({}, (), {"not-there-at-all[x]": "--mode rayjob"}).requirements == ()
