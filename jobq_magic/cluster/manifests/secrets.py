@@ -7,7 +7,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from jobq_magic.cluster import names
+from jobq_magic.cluster import kinds, names
+from jobq_magic.cluster.kinds import Kind
 from jobq_magic.run import Run
 
 __all__ = ["EXPIRES", "owned", "owner", "secret"]
@@ -41,19 +42,21 @@ def secret(run: Run, content: Mapping[str, bytes], *, now: float | None = None) 
     }
 
 
-def owner(name: str, uid: str) -> dict[str, Any]:
-    """The Job as an owner: what it owns goes with it.
+def owner(name: str, uid: str, kind: Kind = kinds.JOBS) -> dict[str, Any]:
+    """The Job, or what stands for a run in its place, as an owner: what it owns goes with it.
 
     It does not block the Job's removal, which would take a right to its finalizers.
     """
-    return {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid, "blockOwnerDeletion": False}
+    version = f"{kind.group}/{kind.version}"
+    return {"apiVersion": version, "kind": kind.name, "name": name, "uid": uid, "blockOwnerDeletion": False}
 
 
-def owned(name: str, uid: str) -> dict[str, Any]:
+def owned(name: str, uid: str, kind: Kind = kinds.JOBS) -> dict[str, Any]:
     """The merge patch that lets a Job own its Secret.
 
     Args:
         name: of the Job.
         uid: of the Job.
+        kind: of what stands for the run.
     """
-    return {"metadata": {"ownerReferences": [owner(name, uid)]}}
+    return {"metadata": {"ownerReferences": [owner(name, uid, kind)]}}

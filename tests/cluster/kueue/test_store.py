@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
 from jobq_magic import advancing, handover, plugins
-from jobq_magic.backends.kueue import claimed
+from jobq_magic.backends.pods import claimed
 from jobq_magic.handover import Handover
 from jobq_magic.image import BuildRequest, Packages, Recipe
 from jobq_magic.images.platforms import here

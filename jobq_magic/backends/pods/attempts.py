@@ -7,12 +7,12 @@ writes that down, since the pods of an attempt that had to make room are gone wh
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from jobq_magic.cluster.meaning.pod import rank as rank_of
+from jobq_magic.cluster.meaning.pod import rank
 from jobq_magic.runtime.wire import replace_file
 
 __all__ = ["Attempts", "Placed"]
@@ -44,22 +44,30 @@ class Attempts:
         newest = {pod.rank: pod for pod in self.pods if pod.attempt == attempt}
         return tuple(newest[rank] for rank in sorted(newest))
 
-    def with_pods(self, pods: Iterable[Mapping[str, Any]]) -> Attempts:
+    def with_pods(
+        self, pods: Iterable[Mapping[str, Any]], rank_of: Callable[[Mapping[str, Any]], int | None] = rank
+    ) -> Attempts:
         """With those that were not seen before.
 
         A pod whose place is taken begins the next attempt. Those that go on all the time, or have done their part,
         belong to it too, and what they have printed with them: an attempt is whole.
+
+        Args:
+            pods: all that there are.
+            rank_of: the place of each; None for one that takes the next that is free, and begins nothing.
         """
         done = self
-        found = sorted(pods, key=lambda pod: (pod["metadata"].get("creationTimestamp", ""), pod["metadata"]["name"]))
+        found = sorted(pods, key=lambda pod: _order(pod, rank_of(pod)))
         for pod in found:
             if any(placed.uid == pod["metadata"]["uid"] for placed in done.pods):
                 continue
-            if any(placed.rank == rank_of(pod) for placed in done.of(done.current)):
-                rank = rank_of(pod)
-                stay = {other["metadata"]["uid"] for other in found if _stays(other) and rank_of(other) != rank}
+            place, taken = rank_of(pod), {placed.rank for placed in done.of(done.current)}
+            if place in taken:
+                stay = {other["metadata"]["uid"] for other in found if _stays(other) and rank_of(other) != place}
                 done = done.next(stay)
-            placed = Placed(pod["metadata"]["uid"], pod["metadata"]["name"], rank_of(pod), done.current)
+            elif place is None:
+                place = max(taken, default=0) + 1
+            placed = Placed(pod["metadata"]["uid"], pod["metadata"]["name"], place, done.current)
             done = replace(done, pods=(*done.pods, placed))
         return done
 
@@ -94,6 +102,12 @@ class Attempts:
             OSError: there is no room.
         """
         replace_file(path, json.dumps(asdict(self)).encode())
+
+
+def _order(pod: Mapping[str, Any], place: int | None) -> tuple[str, bool, str]:
+    """By when they were made; of one second, those first that have a place of their own."""
+    metadata = pod["metadata"]
+    return metadata.get("creationTimestamp", ""), place is None, metadata["name"]
 
 
 def _stays(pod: Mapping[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobq_magic import handover
+from jobq_magic.backends.pods.integration import JOB, Integration
 from jobq_magic.cluster import kinds, manifests, names
 from jobq_magic.cluster.client import Api, Exists, Forbidden, Missing
 from jobq_magic.cluster.refusals import Answered
@@ -20,47 +21,51 @@ from jobq_magic.site import Site
 __all__ = ["furnish", "make", "put", "remove"]
 
 
-def make(api: Api, run: Run, *, lenient: bool = False) -> Mapping[str, Any]:
+def make(api: Api, run: Run, integration: Integration = JOB, *, lenient: bool = False) -> Mapping[str, Any]:
     """Makes Secret, Job and Service of a run, unless they are there; returns what finds the Job again.
 
     Args:
         api: the cluster.
         run: the run.
+        integration: what stands for it; a Job, in the words of this file.
         lenient: goes on without what may not be done and a cell can do without.
 
     Raises:
         BackendError: the cluster refuses it, and nothing is left behind; or it gave no answer, and may have made it.
     """
     site = Site.from_json(run.target["site"])
-    job = manifests.job(run, Image.load(run.paths.image).reference, site)
+    job = integration.manifest(run, Image.load(run.paths.image).reference, site)
     name, namespace = names.name_of(run.id), api.place.namespace
-    there = _found(api, run, name)
+    there = _found(api, run, name, integration)
     if there is None:
         put(api, kinds.path(kinds.SECRETS, namespace), manifests.secret(run, _content(run)))
         try:
-            there = api.create(kinds.path(kinds.JOBS, namespace), job)
+            there = api.create(kinds.path(integration.kind, namespace), job)
         except Exists:
-            there = _found(api, run, name)
+            there = _found(api, run, name, integration)
         except Answered as error:
             if not error.passing:  # else it may have been made: who asks again finds it, and its pods need the Secret
                 with contextlib.suppress(BackendError):
                     api.delete(kinds.path(kinds.SECRETS, namespace, name))
             raise
     if there is None:
-        raise BackendError("job-gone", f"The Job {name} was removed while it was made", do="Run the cell again")
+        raise BackendError(
+            "job-gone", f"The {integration.kind.name} {name} was removed while it was made", do="Run the cell again"
+        )
     uid = there["metadata"]["uid"]
-    _serve(api, run, uid, lenient=lenient)
+    if integration.served:
+        _serve(api, run, uid, lenient=lenient)
     try:
-        api.patch(kinds.path(kinds.SECRETS, namespace, name), manifests.owned(name, uid))
+        api.patch(kinds.path(kinds.SECRETS, namespace, name), manifests.owned(name, uid, integration.kind))
     except Missing:
-        _furnish_again(api, run, there)
+        _furnish_again(api, run, there, integration)
     except Forbidden:
         if not lenient:  # else the Secret stays when the Job goes
             raise
     return {"job": name, "uid": uid, "namespace": namespace}
 
 
-def furnish(api: Api, run: Run, uid: str) -> None:
+def furnish(api: Api, run: Run, uid: str, integration: Integration = JOB) -> None:
     """Makes Secret and Service of a run beside a Job that another made: both go with it.
 
     Raises:
@@ -68,29 +73,31 @@ def furnish(api: Api, run: Run, uid: str) -> None:
     """
     name, namespace = names.name_of(run.id), api.place.namespace
     secret = manifests.secret(run, _content(run))
-    secret["metadata"] |= manifests.owned(name, uid)["metadata"]
+    secret["metadata"] |= manifests.owned(name, uid, integration.kind)["metadata"]
     put(api, kinds.path(kinds.SECRETS, namespace), secret)
-    _serve(api, run, uid, lenient=True)
+    if integration.served:
+        _serve(api, run, uid, lenient=True)
 
 
-def _furnish_again(api: Api, run: Run, job: Mapping[str, Any]) -> None:
+def _furnish_again(api: Api, run: Run, job: Mapping[str, Any], integration: Integration) -> None:
     """Makes the Secret anew that was removed; a Job that has begun may do without, where its values are not known."""
     try:
-        furnish(api, run, job["metadata"]["uid"])
+        furnish(api, run, job["metadata"]["uid"], integration)
     except BackendError as error:
         if error.code != "secret-missing":
             raise
         if not _begun(job):
-            api.delete(kinds.path(kinds.JOBS, api.place.namespace, job["metadata"]["name"]))
+            api.delete(kinds.path(integration.kind, api.place.namespace, job["metadata"]["name"]))
             raise
 
 
-def remove(api: Api, run: Run, *, sure: bool = True, held: bool = False) -> None:
+def remove(api: Api, run: Run, integration: Integration = JOB, *, sure: bool = True, held: bool = False) -> None:
     """Removes all objects of a run; what the Job owns goes with it.
 
     Args:
         api: the cluster.
         run: whose.
+        integration: what stands for it.
         sure: whether the Job of its name is known to be its own.
         held: the Job itself will stay: somebody else's finalizer is on it.
 
@@ -100,24 +107,24 @@ def remove(api: Api, run: Run, *, sure: bool = True, held: bool = False) -> None
     name, namespace = names.name_of(run.id), api.place.namespace
     if not sure:
         try:
-            _found(api, run, name)
+            _found(api, run, name, integration)
         except BackendError as error:
             if error.code == "name-taken":
                 return
             raise
-    api.delete(kinds.path(kinds.JOBS, namespace, name), owned_first=held)
+    api.delete(kinds.path(integration.kind, namespace, name), owned_first=held)
     with contextlib.suppress(Forbidden):  # the Job owns it
         api.delete(kinds.path(kinds.SECRETS, namespace, name))
 
 
-def _found(api: Api, run: Run, name: str) -> Mapping[str, Any] | None:
+def _found(api: Api, run: Run, name: str, integration: Integration) -> Mapping[str, Any] | None:
     try:
-        found = api.get(kinds.path(kinds.JOBS, api.place.namespace, name))
+        found = api.get(kinds.path(integration.kind, api.place.namespace, name))
     except Missing:
         return None
     if (found["metadata"].get("labels") or {}).get(names.RUN) != run.id:
         raise BackendError(
-            "name-taken", f"There is a Job {name} in {api.place.namespace} that is not of this run",
+            "name-taken", f"There is a {integration.kind.name} {name} in {api.place.namespace} that is not of this run",
             do="Remove it, or run the cell again",
         )  # fmt: skip
     return found

@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import quote
 
 from jobq_magic import handover
-from jobq_magic.backends.kueue.attempts import Attempts, Placed
-from jobq_magic.backends.kueue.claimed import fetch
+from jobq_magic.backends.pods.attempts import Attempts, Placed
+from jobq_magic.backends.pods.claimed import fetch
 from jobq_magic.cluster.client import Api
 from jobq_magic.cluster.collecting import Collected
 from jobq_magic.errors import JobqError

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from jobq_magic.backends.kueue.attempts import Attempts, Placed
-from jobq_magic.backends.kueue.course import Told, course
-from jobq_magic.backends.kueue.stored import Finding, cut, lacks, unread, without
+from jobq_magic.backends.pods.attempts import Attempts, Placed
+from jobq_magic.backends.pods.course import Told, course
+from jobq_magic.backends.pods.stored import Finding, cut, lacks, unread, without
 from jobq_magic.cluster.collecting import Collected, Gap
 from jobq_magic.stores import Kept
 

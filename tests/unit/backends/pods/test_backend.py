@@ -13,9 +13,9 @@ import pytest
 
 from jobq_magic import handover
 from jobq_magic.backends.kueue import KueueBackend
-from jobq_magic.backends.kueue.elsewhere import Elsewhere
-from jobq_magic.backends.kueue.following import Following
-from jobq_magic.backends.kueue.watched import Watched
+from jobq_magic.backends.pods.elsewhere import Elsewhere
+from jobq_magic.backends.pods.following import Following
+from jobq_magic.backends.pods.watched import Watched
 from jobq_magic.cluster import client, kinds
 from jobq_magic.cluster.status import Objects
 from jobq_magic.errors import BackendError

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from jobq_magic.backends.kueue.wishes import Wishes
+from jobq_magic.backends.pods.wishes import Wishes
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
 from tests.support import eventually

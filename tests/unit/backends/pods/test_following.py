@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from jobq_magic.backends.kueue import following as module
-from jobq_magic.backends.kueue.attempts import Attempts, Placed
-from jobq_magic.backends.kueue.course import Told
-from jobq_magic.backends.kueue.following import Following
+from jobq_magic.backends.pods import following as module
+from jobq_magic.backends.pods.attempts import Attempts, Placed
+from jobq_magic.backends.pods.course import Told
+from jobq_magic.backends.pods.following import Following
 from jobq_magic.cluster.client import Missing
 from jobq_magic.cluster.collecting.state import State
 from jobq_magic.cluster.place import Line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jobq_magic.backends.kueue.silence import Silence
+from jobq_magic.backends.pods.silence import Silence
 from jobq_magic.errors import BackendError
 from jobq_magic.protocols import Observation
 

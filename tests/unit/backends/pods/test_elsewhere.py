@@ -12,9 +12,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from jobq_magic.backends.kueue import following, making
-from jobq_magic.backends.kueue.elsewhere import Elsewhere
-from jobq_magic.backends.kueue.following import Following
+from jobq_magic.backends.pods import following, making
+from jobq_magic.backends.pods.elsewhere import Elsewhere
+from jobq_magic.backends.pods.following import Following
 from jobq_magic.cluster import status
 from jobq_magic.cluster.client import Forbidden, Missing, Unreachable
 from jobq_magic.cluster.status import Objects
@@ -22,7 +22,7 @@ from jobq_magic.errors import BackendError
 from jobq_magic.protocols import Observation
 from jobq_magic.runs.store import Store
 from jobq_magic.words import reason
-from tests.unit.backends.kueue.test_following import Log
+from tests.unit.backends.pods.test_following import Log
 
 RUN = SimpleNamespace(id="pi-1a2b")
 NOW = 1_767_225_600.0
@@ -97,7 +97,7 @@ class Cluster:
 def given(monkeypatch):
     """The Secrets that were made, by cluster and owner."""
     made = []
-    monkeypatch.setattr(making, "furnish", lambda api, run, uid: made.append((api, uid)))
+    monkeypatch.setattr(making, "furnish", lambda api, run, uid, _: made.append((api, uid)))
     return made
 
 
@@ -135,7 +135,7 @@ def test_before_the_job_is_there_nothing_is_made(given):
 
 
 def test_a_secret_that_cannot_be_made_there_is_told(monkeypatch, far):
-    def refuse(api, run, uid):
+    def refuse(api, run, uid, integration):
         raise BackendError("cluster-forbidden", "We may not create secrets")
 
     monkeypatch.setattr(making, "furnish", refuse)
@@ -256,7 +256,7 @@ def test_a_cluster_that_could_not_be_reached_is_tried_again_and_that_is_told(giv
 def test_a_secret_is_not_tried_more_often_than_every_few_seconds(monkeypatch, far, clock):
     tried, errors = [], [OSError(5, "No disk"), BackendError("cluster-forbidden", "We may not create secrets")]
 
-    def refuse(api, run, uid):
+    def refuse(api, run, uid, integration):
         tried.append(clock.now)
         if errors:
             raise errors.pop()

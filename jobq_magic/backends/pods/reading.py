@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from jobq_magic.backends.kueue.attempts import Placed
-from jobq_magic.backends.kueue.course import Told
-from jobq_magic.backends.kueue.elsewhere import Elsewhere
-from jobq_magic.backends.kueue.stored import Bringing, cut, lacks, unread, without
+from jobq_magic.backends.pods.attempts import Placed
+from jobq_magic.backends.pods.course import Told
+from jobq_magic.backends.pods.elsewhere import Elsewhere
+from jobq_magic.backends.pods.stored import Bringing, cut, lacks, unread, without
 from jobq_magic.cluster.client import Api
 from jobq_magic.cluster.collecting import Collected, Collector
 from jobq_magic.cluster.logs import Log

@@ -8,10 +8,12 @@ of which the first is the one that was known, where one was.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
-from jobq_magic.backends.kueue.attempts import Attempts
+from jobq_magic.backends.pods.attempts import Attempts
+from jobq_magic.cluster.meaning.pod import rank
 from jobq_magic.cluster.meaning.workload import evictions, holds
 from jobq_magic.cluster.status import Objects
 from jobq_magic.phrases import note
@@ -28,11 +30,20 @@ class Missed:
     Args:
         again: somebody has followed it before.
         store: where its pods keep things, in words; "" for nowhere.
+        rank_of: see `Attempts.with_pods`.
         clock: of this machine.
     """
 
-    def __init__(self, *, again: bool, store: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        again: bool,
+        store: str,
+        rank_of: Callable[[Mapping[str, Any]], int | None] = rank,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._open = again
+        self._rank_of = rank_of
         self._store = store
         self._clock = clock
         self._since: float | None = None
@@ -69,7 +80,7 @@ class Missed:
             self._left -= 1  # that of the last one, which is still to be read
         if new or not now:
             attempts = self.after(attempts.next() if now and self._left else attempts)
-        return attempts.with_pods(objects.pods)
+        return attempts.with_pods(objects.pods, self._rank_of)
 
     def after(self, attempts: Attempts) -> Attempts:
         """The attempts with those that nobody saw, where the one that was known is over."""

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from jobq_magic.backends.kueue import claimed
-from jobq_magic.backends.kueue.attempts import Attempts, Placed
-from jobq_magic.backends.kueue.following import Following
-from jobq_magic.backends.kueue.reading import Leavings, Reader
-from jobq_magic.backends.kueue.stored import Bringing, Finding
+from jobq_magic.backends.pods import claimed
+from jobq_magic.backends.pods.attempts import Attempts, Placed
+from jobq_magic.backends.pods.following import Following
+from jobq_magic.backends.pods.reading import Leavings, Reader
+from jobq_magic.backends.pods.stored import Bringing, Finding
 from jobq_magic.cluster import client, pace
 from jobq_magic.cluster.collecting import Collected
 from jobq_magic.cluster.manifests.facts import Facts
@@ -318,7 +318,7 @@ def test_why_a_store_could_not_be_asked_is_told(run, api, server, jobs, monkeypa
         def full(*asked):
             raise answer
 
-        monkeypatch.setattr("jobq_magic.backends.kueue.stored.fetch", full)
+        monkeypatch.setattr("jobq_magic.backends.pods.stored.fetch", full)
     else:
         server.refused["/jobs"] = answer
     bringing = brings(run, api)

@@ -74,6 +74,7 @@ def course(
     attempt: int,
     requeue: bool = True,
     deactivated: bool = False,
+    led: bool = False,
 ) -> Course:
     """How a run goes.
 
@@ -86,8 +87,9 @@ def course(
         attempt: which one this is.
         requeue: whether a run that had to make room is to begin again.
         deactivated: its Job is to go and may not be deleted, and has no place in the queue any more.
+        led: the end of rank 0 is the run's, when all that the others printed is here.
     """
-    now = _course(standing, told, workers=workers, gone=gone, asked=asked, attempt=attempt)
+    now = _course(standing, told, workers=workers, gone=gone, asked=asked, attempt=attempt, led=led)
     now = replace(now, seen=replace(now.seen, passed=_passed(told)))
     if asked and deactivated and now.seen.phase == "paused":
         now = Course(Observation("cancelled", asked, each=now.seen.each, attempt=attempt))
@@ -119,10 +121,11 @@ def _gave_way(now: Course, told: Sequence[Told]) -> bool:
 
 
 def _course(
-    standing: Standing | None, told: Sequence[Told], *, workers: int, gone: bool, asked: str, attempt: int
+    standing: Standing | None, told: Sequence[Told], *, workers: int, gone: bool, asked: str, attempt: int, led: bool
 ) -> Course:
     each = _each(standing, told) if standing is not None else None
-    if (end := _end(told, workers, asked)) is not None:
+    end = _end_of_driver(told, asked) if led else _end(told, workers, asked)
+    if end is not None:
         return Course(_seen(end, each, attempt))
     drained = all(one.drained for one in told)
     if gone:
@@ -174,6 +177,14 @@ def _end(told: Sequence[Told], workers: int, asked: str) -> Mapping[str, Any] | 
     if end["phase"] == "succeeded" or workers == 1:
         return end
     return {**end, "facts": {**end.get("facts", {}), "rank": first}}
+
+
+def _end_of_driver(told: Sequence[Told], asked: str) -> Mapping[str, Any] | None:
+    """The end of the run as its driver tells it, once nothing of its workers is still to come."""
+    end = next((one.end for one in told if one.rank == 0), None)
+    if end is None or (end.get("phase") == "cancelled" and not asked):
+        return None
+    return end if all(one.drained for one in told if one.rank) else None
 
 
 def _seen(event: Mapping[str, Any], each: tuple[WorkerTold, ...] | None, attempt: int) -> Observation:

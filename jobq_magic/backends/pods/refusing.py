@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from jobq_magic.cluster import kinds
+from jobq_magic.cluster.kinds import Kind
 from jobq_magic.cluster.watching import Watches
 from jobq_magic.errors import BackendError
 from jobq_magic.phrases import note
@@ -25,11 +26,12 @@ class Refusing:
 
     Args:
         watches: of the namespace.
+        kind: of what stands for the run.
         clock: of this machine.
     """
 
-    def __init__(self, watches: Watches, clock: Callable[[], float] = time.monotonic) -> None:
-        self._watches = watches
+    def __init__(self, watches: Watches, kind: Kind = kinds.JOBS, clock: Callable[[], float] = time.monotonic) -> None:
+        self._watches, self._kind = watches, kind
         self._clock = clock
         self._since: float | None = None
 
@@ -42,7 +44,7 @@ class Refusing:
             asked: the reason of a request to stop, or "".
             attempt: which one is on.
         """
-        if (error := refusal(self._watches)) is None:
+        if (error := refusal(self._watches, self._kind)) is None:
             self._since = None
             return None
         now = self._clock()
@@ -59,10 +61,10 @@ class Refusing:
         return Observation(notes=notes, attempt=attempt)
 
 
-def refusal(watches: Watches) -> BackendError | None:
+def refusal(watches: Watches, kind: Kind = kinds.JOBS) -> BackendError | None:
     """Why a cluster does not tell of Jobs; None where it does, or only says nothing at present."""
-    for kind in (kinds.JOBS, kinds.PODS):
-        if (refused := watches.refused(kind)) is not None:
+    for each in (kind, kinds.PODS):
+        if (refused := watches.refused(each)) is not None:
             return refused
     trouble = watches.trouble()
     return trouble if trouble is not None and trouble.code == _CREDENTIALS else None

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from jobq_magic.backends.kueue import following, reading
-from jobq_magic.backends.kueue.attempts import Placed
-from jobq_magic.backends.kueue.following import Following
-from jobq_magic.backends.kueue.reading import Reader
+from jobq_magic.backends.pods import following, reading
+from jobq_magic.backends.pods.attempts import Placed
+from jobq_magic.backends.pods.following import Following
+from jobq_magic.backends.pods.reading import Reader
 from jobq_magic.cluster import connection, pace
 from jobq_magic.cluster.collecting import files
 from jobq_magic.cluster.status import Objects

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from jobq_magic.backends.kueue.attempts import Attempts
-from jobq_magic.backends.kueue.missed import Missed
+from jobq_magic.backends.pods.attempts import Attempts
+from jobq_magic.backends.pods.missed import Missed
 from jobq_magic.cluster.status import Objects
-from tests.unit.backends.kueue.test_attempts import pod
+from tests.unit.backends.pods.test_attempts import pod
 
 JOB = {"metadata": {"name": "jobq-1", "uid": "j"}}
 

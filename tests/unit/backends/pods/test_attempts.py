@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobq_magic.backends.kueue.attempts import Attempts
+from jobq_magic.backends.pods.attempts import Attempts
 
 
 def pod(uid: str, rank: int = 0, *, at: int = 0, phase: str = "Running", leaving: bool = False) -> dict:

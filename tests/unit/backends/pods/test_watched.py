@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from jobq_magic.backends.kueue.watched import Watched
+from jobq_magic.backends.pods.watched import Watched
 from tests.support import eventually
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from operator import is_
 from typing import Any
 
+from jobq_magic.backends.pods.integration import JOB, Integration
 from jobq_magic.cluster import kinds, names
 from jobq_magic.cluster.place import Others
 from jobq_magic.cluster.status import Objects
@@ -19,7 +20,8 @@ from jobq_magic.cluster.watching import Watches
 
 __all__ = ["Watched"]
 
-_KINDS = (kinds.JOBS, kinds.PODS, kinds.WORKLOADS, kinds.EVENTS)
+_KINDS = (kinds.PODS, kinds.WORKLOADS, kinds.EVENTS)
+"""What is watched beside what stands for a run."""
 _LOOK = 5.0
 """Seconds after which it looks whether it is still wanted."""
 
@@ -29,10 +31,13 @@ class Watched:
 
     Args:
         watches: of the namespace; closed with this.
+        integration: what stands for each of them; a Job, in the words of this file.
     """
 
-    def __init__(self, watches: Watches) -> None:
+    def __init__(self, watches: Watches, integration: Integration = JOB) -> None:
         self.watches = watches
+        self._integration = integration
+        self._kinds = (integration.kind, *integration.makes, *_KINDS)
         self._lock = threading.Lock()
         self._calls: dict[str, threading.Event] = {}
         self._objects: dict[str, Objects] = {}
@@ -41,7 +46,7 @@ class Watched:
         self._waiting: frozenset[str] = frozenset()
         self._current = False
         self._closed = False
-        for kind in _KINDS:
+        for kind in self._kinds:
             watches.objects(kind)
         threading.Thread(target=self._dispatch, name="jobq-dispatch", daemon=True).start()
 
@@ -92,7 +97,7 @@ class Watched:
         seen = -1
         while not self._closed:
             now = self.watches.wait(seen, _LOOK)
-            current = all(self.watches.current(kind) for kind in (kinds.JOBS, kinds.PODS))
+            current = all(self.watches.current(kind) for kind in (self._integration.kind, kinds.PODS))
             if now == seen and current == self._current:
                 continue
             seen = now
@@ -103,13 +108,13 @@ class Watched:
 
     def _publish(self, current: bool) -> None:
         """Makes known what there is, and calls whom it concerns."""
-        known = {kind.plural: self.watches.objects(kind) for kind in _KINDS}
+        known = {kind.plural: self.watches.objects(kind) for kind in self._kinds}
         if known["workloads"] is not self._workloads:
             self._workloads = known["workloads"]
             self._others = Others(tuple(self._workloads.values()))
             waiting = frozenset(name for name, one in self._workloads.items() if not _admitted(one))
             self._waiting = self._waiting if waiting == self._waiting else waiting
-        found = _grouped(known, self._others)
+        found = _grouped(known, self._others, self._integration)
         with self._lock:
             had = self._objects
             changed = {job for job in {*found, *had} if not _alike(found.get(job), had.get(job))}
@@ -124,37 +129,57 @@ class Watched:
             call.set()
 
 
-def _grouped(known: Mapping[str, Mapping[str, Mapping[str, Any]]], others: Others) -> dict[str, Objects]:
+def _grouped(
+    known: Mapping[str, Mapping[str, Mapping[str, Any]]], others: Others, integration: Integration
+) -> dict[str, Objects]:
     """The objects of each job, by its name."""
-    jobs = {name: job for name, job in known["jobs"].items() if name.startswith(names.PREFIX)}
+    every, kind = known[integration.kind.plural], integration.kind.name
+    jobs = {name: job for name, job in every.items() if name.startswith(names.PREFIX)}
     whose = {job["metadata"]["uid"]: name for name, job in jobs.items()}
     workloads: dict[str, Mapping[str, Any]] = {}
     for workload in known["workloads"].values():
         for owner in workload["metadata"].get("ownerReferences", ()):
-            if owner["kind"] == "Job" and owner["name"].startswith(names.PREFIX) and _owns(jobs, owner):
-                workloads[owner["name"]] = workload
-                whose[workload["metadata"]["uid"]] = owner["name"]
+            name = owner["name"]
+            if owner["kind"] == kind and name.startswith(names.PREFIX) and _owns(jobs, name, owner.get("uid")):
+                workloads[name] = _newer(workloads.get(name), workload)
+                whose[workload["metadata"]["uid"]] = name
+    made: dict[str, Mapping[str, Any]] = {}
+    for between in integration.makes:
+        for one in known[between.plural].values():
+            for owner in one["metadata"].get("ownerReferences", ()):
+                if owner["kind"] == kind and _owns(jobs, owner["name"], owner.get("uid")):
+                    made[owner["name"]] = _newer(made.get(owner["name"]), one)
+                    whose[one["metadata"]["uid"]] = owner["name"]
     pods = defaultdict(list)
     for pod in known["pods"].values():
-        for owner in pod["metadata"].get("ownerReferences", ()):
-            if owner["kind"] == "Job" and _owns(jobs, owner):
-                pods[owner["name"]].append(pod)
-                whose[pod["metadata"]["uid"]] = owner["name"]
+        name, uid = integration.owner(pod)
+        if name and _owns(jobs, name, uid):
+            pods[name].append(pod)
+            whose[pod["metadata"]["uid"]] = name
     events = defaultdict(list)
     for event in known["events"].values():
         about = event.get("involvedObject") or event.get("regarding") or {}
         if about.get("uid") in whose:
             events[whose[about["uid"]]].append(event)
     return {
-        name: Objects(jobs.get(name), workloads.get(name), tuple(pods[name]), tuple(events[name]), others)
+        name: Objects(
+            jobs.get(name), workloads.get(name), tuple(pods[name]), tuple(events[name]), others, made.get(name)
+        )
         for name in {*jobs, *workloads, *pods}
     }
 
 
-def _owns(jobs: Mapping[str, Mapping[str, Any]], owner: Mapping[str, Any]) -> bool:
+def _owns(jobs: Mapping[str, Mapping[str, Any]], name: str, uid: str | None) -> bool:
     """Whether a Job, while it is there, is the one that is named as an owner: another may have had its name."""
-    job = jobs.get(owner["name"])
-    return job is None or job["metadata"]["uid"] == owner.get("uid")
+    job = jobs.get(name)
+    return job is None or not uid or job["metadata"]["uid"] == uid
+
+
+def _newer(one: Mapping[str, Any] | None, other: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The one that was made later: that of an earlier attempt may still be there."""
+    if one is None:
+        return other
+    return max(one, other, key=lambda each: each["metadata"].get("creationTimestamp", ""))
 
 
 def _admitted(workload: Mapping[str, Any]) -> bool:
@@ -165,5 +190,5 @@ def _alike(one: Objects | None, other: Objects | None) -> bool:
     """Whether nothing of a job itself has changed: what is known of an object is never changed, but replaced."""
     if one is None or other is None:
         return one is other
-    parts, others = ((each.job, each.workload, *each.pods, *each.events) for each in (one, other))
+    parts, others = ((each.job, each.workload, each.cluster, *each.pods, *each.events) for each in (one, other))
     return len(parts) == len(others) and all(map(is_, parts, others))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import socket
+from dataclasses import replace
 from http import HTTPStatus
 from types import SimpleNamespace
 
 import pytest
 
 from jobq_magic import handover
-from jobq_magic.backends.kueue import making
+from jobq_magic.backends.pods import making
+from jobq_magic.backends.pods.integration import JOB
 from jobq_magic.cluster import client
 from jobq_magic.cluster.client import Exists, Forbidden, Missing, Unreachable
 from jobq_magic.errors import BackendError
@@ -98,13 +100,13 @@ def test_all_of_a_run_is_removed_by_its_name(run):
 @pytest.mark.parametrize("right", ["create services", "patch secrets"])
 def test_without_a_right_that_a_cell_can_do_without_its_job_is_made_when_that_is_sure(run, monkeypatch, right):
     monkeypatch.setattr(making.Image, "load", lambda path: SimpleNamespace(reference="r"))
-    monkeypatch.setattr(making.manifests, "job", lambda *_: job(run.id))
+    made = replace(JOB, manifest=lambda *_: job(run.id))
     api = Api()
     api.forbidden = (right,)
     with pytest.raises(Forbidden):  # an API server that was just started knows of no rights
-        making.make(api, run)
+        making.make(api, run, made)
     api.objects = {}
-    assert making.make(api, run, lenient=True)["uid"] == "u"
+    assert making.make(api, run, made, lenient=True)["uid"] == "u"
 
 
 def test_the_job_is_removed_where_its_secret_may_not_be(run):
@@ -171,11 +173,16 @@ class Keeping:
 
 
 @pytest.fixture
-def keeping(server, run, monkeypatch):
+def integration(run):
+    """A Job without all that it does."""
+    metadata = {"name": f"jobq-{run.id}", "labels": {"jobq.run": run.id}}
+    return replace(JOB, manifest=lambda *_: {"metadata": metadata})
+
+
+@pytest.fixture
+def keeping(server, monkeypatch):
     monkeypatch.setattr(client, "_PAUSES", ())  # each request is sent once
     monkeypatch.setattr(making.Image, "load", lambda path: SimpleNamespace(reference="r"))
-    metadata = {"name": f"jobq-{run.id}", "labels": {"jobq.run": run.id}}
-    monkeypatch.setattr(making.manifests, "job", lambda *_: {"metadata": metadata})
     return Keeping(server)
 
 
@@ -184,43 +191,45 @@ def owners(secret):
 
 
 @pytest.mark.parametrize("begun", [False, True])
-def test_a_job_whose_making_was_not_answered_keeps_its_secret_and_is_found(api, run, keeping, begun):
+def test_a_job_whose_making_was_not_answered_keeps_its_secret_and_is_found(api, run, keeping, begun, integration):
     keeping.job, keeping.begun = "lost", begun
     with pytest.raises(Unreachable):
-        making.make(api, run)
+        making.make(api, run, integration)
     secret = keeping.secret
-    assert making.make(api, run)["uid"] == "uid-jobs"
+    assert making.make(api, run, integration)["uid"] == "uid-jobs"
     assert keeping.secret is secret
     assert owners(secret) == ["uid-jobs"]
 
 
 @pytest.mark.parametrize(("code", "left"), [(403, set()), (422, set()), (500, {"secrets"}), (504, {"secrets"})])
-def test_nothing_is_left_of_a_job_that_is_refused_for_good(api, run, keeping, code, left):
+def test_nothing_is_left_of_a_job_that_is_refused_for_good(api, run, keeping, code, left, integration):
     keeping.job = code
     with pytest.raises(BackendError):
-        making.make(api, run)
+        making.make(api, run, integration)
     assert keeping.kinds == left
 
 
 @pytest.mark.parametrize("begun", [False, True])
-def test_a_secret_that_somebody_removed_is_made_again(api, run, keeping, begun):
+def test_a_secret_that_somebody_removed_is_made_again(api, run, keeping, begun, integration):
     keeping.begun = begun
-    making.make(api, run)
+    making.make(api, run, integration)
     del keeping.there["secrets", f"jobq-{run.id}"]
-    assert making.make(api, run)["uid"] == "uid-jobs"
+    assert making.make(api, run, integration)["uid"] == "uid-jobs"
     assert owners(keeping.secret) == ["uid-jobs"]
     assert b"canary-7" in base64.b64decode(keeping.secret["data"]["secrets"])
 
 
 @pytest.mark.parametrize("begun", [False, True])
-def test_a_secret_whose_values_nobody_knows_any_more_ends_a_job_that_has_not_begun(api, run, keeping, begun):
+def test_a_secret_whose_values_nobody_knows_any_more_ends_a_job_that_has_not_begun(
+    api, run, keeping, begun, integration
+):
     keeping.begun = begun
-    making.make(api, run)
+    making.make(api, run, integration)
     del keeping.there["secrets", f"jobq-{run.id}"]
     handover.remove(run.id)
     if begun:
-        assert making.make(api, run)["uid"] == "uid-jobs"
+        assert making.make(api, run, integration)["uid"] == "uid-jobs"
     else:
         with pytest.raises(BackendError, match="TOKEN is no longer known"):
-            making.make(api, run)
+            making.make(api, run, integration)
     assert ("jobs" in keeping.kinds) is begun

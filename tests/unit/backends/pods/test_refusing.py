@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobq_magic.backends.kueue.refusing import Refusing
+from jobq_magic.backends.pods.refusing import Refusing
 from jobq_magic.cluster.client import Forbidden, Refused
 
 RIGHTS = Forbidden("cluster-forbidden", "We may not list jobs.batch in the namespace team-blue")
@@ -33,7 +33,7 @@ def watches():
 def after(watches):
     """What is told so many seconds later."""
     now = [0.0]
-    refusing = Refusing(watches, lambda: now[0])
+    refusing = Refusing(watches, clock=lambda: now[0])
 
     def told(seconds, asked=""):
         now[0] += seconds

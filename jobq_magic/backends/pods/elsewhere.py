@@ -14,11 +14,11 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
-from jobq_magic.backends.kueue import making
-from jobq_magic.backends.kueue.refusing import PATIENCE, refusal
-from jobq_magic.backends.kueue.watched import Watched
+from jobq_magic.backends.pods import making
+from jobq_magic.backends.pods.integration import JOB, Integration
+from jobq_magic.backends.pods.refusing import PATIENCE, refusal
+from jobq_magic.backends.pods.watched import Watched
 from jobq_magic.cluster import names
-from jobq_magic.cluster.meaning import job as jobs
 from jobq_magic.cluster.status import Objects
 from jobq_magic.cluster.watching import Watches
 from jobq_magic.errors import JobqError
@@ -46,6 +46,7 @@ class Elsewhere:
         run: the run.
         reach: the same of a cluster that Kueue calls so; None where no context of the profile reaches it.
         joining: held from when that is asked for until it is joined: who holds it, ends none meanwhile.
+        integration: what stands for the run.
         clock: of this machine.
     """
 
@@ -55,9 +56,11 @@ class Elsewhere:
         run: Run,
         reach: Callable[[str], Watched | None],
         joining: AbstractContextManager[object] = _NOBODY,
+        integration: Integration = JOB,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._here, self._run, self._reach, self._joining, self._clock = here, run, reach, joining, clock
+        self._integration = integration
         self._job = names.name_of(run.id)
         self._cluster = ""
         self._settled = True
@@ -131,7 +134,7 @@ class Elsewhere:
         if self._trouble:
             return replace(seen, notes=(*seen.notes, self._trouble))
         if self._there is not None and self._silence > PATIENCE:
-            error = refusal(self._there.watches)
+            error = refusal(self._there.watches, self._integration.kind)
             if error is None and seen.phase in FINAL:  # until then `Silence` tells it
                 error = self._there.watches.trouble()
             if error is not None:
@@ -155,7 +158,7 @@ class Elsewhere:
         job = found.job
         if job is None or job["metadata"].get("deletionTimestamp"):
             return self._silence > _LAST_WORDS
-        if jobs.end(job) is not None:
+        if self._integration.end(job) is not None:
             return self._silence > _OUTPUT
         return self._here.waits(found.workload) and self._silence > _LAST_WORDS
 
@@ -211,7 +214,7 @@ class Elsewhere:
         if uid == self._given or not self._is_time():
             return
         try:
-            making.furnish(self.reading.api, self._run, uid)
+            making.furnish(self.reading.api, self._run, uid, self._integration)
         except (JobqError, OSError) as error:
             self._trouble = note("secret-lacking", cluster=self._cluster, error=_what(error))
             return

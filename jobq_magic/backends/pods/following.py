@@ -10,22 +10,22 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from jobq_magic.backends.kueue.attempts import Attempts, Placed
-from jobq_magic.backends.kueue.course import Course, Told, course
-from jobq_magic.backends.kueue.elsewhere import Elsewhere
-from jobq_magic.backends.kueue.missed import Missed
-from jobq_magic.backends.kueue.reading import PATIENCE, Leavings, Reader
-from jobq_magic.backends.kueue.refusing import Refusing
-from jobq_magic.backends.kueue.stored import Finding
-from jobq_magic.cluster import kinds, names, status
+from jobq_magic.backends.pods.attempts import Attempts, Placed
+from jobq_magic.backends.pods.course import Course, Told, course
+from jobq_magic.backends.pods.elsewhere import Elsewhere
+from jobq_magic.backends.pods.integration import JOB, Integration
+from jobq_magic.backends.pods.missed import Missed
+from jobq_magic.backends.pods.reading import PATIENCE, Leavings, Reader
+from jobq_magic.backends.pods.refusing import Refusing
+from jobq_magic.backends.pods.stored import Finding
+from jobq_magic.cluster import kinds, names
 from jobq_magic.cluster.capacity import Capacity
 from jobq_magic.cluster.client import Api, Missing
 from jobq_magic.cluster.collecting import Collected, collected
-from jobq_magic.cluster.meaning import job as jobs
 from jobq_magic.cluster.meaning.pod import has_begun, has_ended
 from jobq_magic.cluster.place import Line
 from jobq_magic.cluster.queue import lines
-from jobq_magic.cluster.status import Objects
+from jobq_magic.cluster.status import Objects, Standing
 from jobq_magic.errors import BackendError
 from jobq_magic.phrases import note
 from jobq_magic.protocols import Observation
@@ -44,6 +44,8 @@ _SAME = 0.15
 """And where nothing is another than it was at its last look: only the clock can tell it anything."""
 _RARELY, _RAREST = 1.0, 10.0
 """Seconds for which a run that nobody calls does nothing, and at most: meanwhile its lock wants a sign of life."""
+_LAST_WORDS = 2.0
+"""Seconds that workers have for theirs after their driver has ended; then they are told to end."""
 _ASK = 2.0
 """Seconds between two questions for a Job that no watch shows."""
 
@@ -56,20 +58,22 @@ class Following:
         watched: what is known of it, wherever its pods are.
         run: the run.
         key: the run's own key.
+        integration: what stands for it on the cluster; a Job, in the words of this file.
     """
 
-    def __init__(self, api: Api, watched: Elsewhere, run: Run, key: bytes) -> None:
+    def __init__(self, api: Api, watched: Elsewhere, run: Run, key: bytes, integration: Integration = JOB) -> None:
         self._api, self._watched, self._run, self._key = api, watched, run, key
+        self._of = integration
         self._generation = run.generation
         self._job = names.name_of(run.id)
-        self._workers = run.workers or 1
+        self._workers = integration.processes(run.workers)
         self._file = run.folder / "pods.json"
         self._attempts = Attempts.load(self._file)
-        self._missed = Missed(again=run.generation > 1, store=shown(store_of(run.target)))
+        self._missed = Missed(again=run.generation > 1, store=shown(store_of(run.target)), rank_of=integration.rank)
         self._readers: dict[tuple[str, int], Reader] = {}
         self._seen_job = bool(self._attempts.pods)
         self._unseen = False
-        self._refusing = Refusing(watched.watches)
+        self._refusing = Refusing(watched.watches, integration.kind)
         self._gone = False
         self._asked_for_it = float("-inf")
         self._stored: dict[tuple[str, int], Leavings] = {}
@@ -78,6 +82,7 @@ class Following:
         self._finding: Finding | None = None
         self._asked = ""
         self._due = self._stale = 0.0
+        self._over_since: float | None = None
         self._basis: tuple[Objects, Line, Capacity | None] | None = None
         """What its last look was at, where it waits and has no pods."""
         self.call = threading.Event()
@@ -105,13 +110,13 @@ class Following:
     def is_over(self) -> bool:
         """Whether its Job has ended, as far as that is known."""
         job = self.objects.job
-        return job is not None and jobs.end(job) is not None
+        return job is not None and self._of.end(job) is not None
 
     @property
     def holders(self) -> tuple[str, ...]:
         """Finalizers by which others keep its Job in the cluster after it was deleted."""
         job = self.objects.job
-        return () if job is None else jobs.holders(job)
+        return () if job is None else self._of.holders(job)
 
     def observe(self, asked: str) -> Observation:
         """How the run goes now; `asked` is the reason of a request to stop."""
@@ -147,16 +152,19 @@ class Following:
         if ((gone and not asked) or unseen) and not self._found():
             return Observation(attempt=self._attempts.current)
         attempts = self._attempts
+        told = self._led([self._told(placed) for placed in attempts.of(attempts.current)])
         now: Course = course(
             standing,
-            [self._told(placed) for placed in attempts.of(attempts.current)],
+            told,
             workers=self._workers,
             gone=gone,
             asked=asked,
             attempt=attempts.current,
             requeue=not self._run.spec.get("no_requeue"),
             deactivated=self.deactivated,
+            led=self._of.led,
         )
+        self._linger(told, now)
         before, whole = self._of_earlier(attempts)
         if now.seen.phase in FINAL and not whole:
             return Observation(attempt=attempts.current)
@@ -169,11 +177,34 @@ class Following:
         if self._missed.notes and now.seen.phase is not None:
             now = replace(now, seen=replace(now.seen, notes=(*self._missed.notes, *now.seen.notes)))
         if self.holders and (held or asked) and now.seen.phase in FINAL:
-            told = note("job-held", job=self._job, finalizers=", ".join(self.holders))
-            now = replace(now, seen=replace(now.seen, notes=(*now.seen.notes, told)))
+            held_by = note("job-held", job=self._job, finalizers=", ".join(self.holders))
+            now = replace(now, seen=replace(now.seen, notes=(*now.seen.notes, held_by)))
         if gone and self._unseen and not attempts.pods and now.seen.phase is not None:
             return replace(now.seen, notes=(*now.seen.notes, note("unseen")))
         return now.seen
+
+    def _led(self, told: list[Told]) -> list[Told]:
+        """What came over, where the driver of rank 0 has ended: a worker that has not begun will print nothing."""
+        if not self._of.led or not any(one.end is not None for one in told if one.rank == 0):
+            return told
+        read = {rank for rank in (self._rank_of(uid) for uid, _ in self._readers) if rank is not None}
+        return [one if one.drained or one.rank in read else replace(one, drained=True) for one in told]
+
+    def _rank_of(self, uid: str) -> int | None:
+        return next((one.rank for one in self._attempts.of(self._attempts.current) if one.uid == uid), None)
+
+    def _linger(self, told: list[Told], now: Course) -> None:
+        """Looks whether its workers have not said their last words, though its driver has."""
+        over = self._of.led and any(one.end is not None for one in told if one.rank == 0)
+        if not over or now.seen.phase in FINAL or now.next_attempt:
+            self._over_since = None
+        elif self._over_since is None:
+            self._over_since = time.monotonic()
+
+    @property
+    def lingers(self) -> bool:
+        """Whether it is only its workers that keep it from its end, for a while."""
+        return self._over_since is not None and time.monotonic() - self._over_since > _LAST_WORDS
 
     def _mine(self) -> bool:
         """Whether nobody has begun to follow the run since we did."""
@@ -197,7 +228,7 @@ class Following:
         basis = (objects, *self._told_of_queue(objects))
         return all(one is other for one, other in zip(basis, self._basis, strict=True))
 
-    def _standing(self, objects: Objects) -> status.Standing | None:
+    def _standing(self, objects: Objects) -> Standing | None:
         if objects.job is None:
             return None
         line, capacity = None, None
@@ -205,10 +236,16 @@ class Following:
             line, capacity = self._told_of_queue(objects)
             self._basis = None if self._attempts.pods else (objects, line, capacity)
         # Those of earlier attempts may still be leaving, and say nothing of this one.
-        now = {placed.uid for placed in self._attempts.of(self._attempts.current)}
-        pods = tuple(pod for pod in objects.pods if pod["metadata"]["uid"] in now)
-        objects = replace(objects, pods=pods)
-        return status.read(objects, workers=self._workers, capacity=capacity, line=line, now=self._api.now())
+        ranks = {placed.uid: placed.rank for placed in self._attempts.of(self._attempts.current)}
+        pods = tuple(pod for pod in objects.pods if pod["metadata"]["uid"] in ranks)
+        return self._of.read(
+            replace(objects, pods=pods),
+            ranks=ranks,
+            workers=self._run.workers or 1,
+            capacity=capacity,
+            line=line,
+            now=self._api.now(),
+        )
 
     def _queue(self, objects: Objects) -> str:
         return str((objects.workload or {}).get("spec", {}).get("queueName") or self._run.spec.get("queue") or "")
@@ -231,7 +268,7 @@ class Following:
     def _is_held(self, objects: Objects) -> bool:
         """Whether its Job was deleted and is only kept by others: no pod of it goes on, and none will come."""
         job = objects.job
-        if job is None or not job["metadata"].get("deletionTimestamp") or not jobs.holders(job):
+        if job is None or not job["metadata"].get("deletionTimestamp") or not self._of.holders(job):
             return False
         return all(has_ended(pod) or self._is_left(pod) for pod in objects.pods)
 
@@ -245,7 +282,7 @@ class Following:
         if not self._gone and time.monotonic() - self._asked_for_it > _ASK:
             self._asked_for_it = time.monotonic()
             try:
-                self._api.get(kinds.path(kinds.JOBS, self._api.place.namespace, self._job))
+                self._api.get(kinds.path(self._of.kind, self._api.place.namespace, self._job))
             except Missing:
                 self._gone, self._unseen = True, not self._seen_job
             except BackendError:
@@ -274,7 +311,7 @@ class Following:
     def _let_go_of_idle(self, objects: Objects) -> None:
         """Writes down whose pods are gone that never began, and which the Job does without: it goes on."""
         job = objects.job
-        if job is not None and jobs.end(job) is None and jobs.ending(job) is None:
+        if job is not None and self._of.end(job) is None and self._of.ending(job) is None:
             gone = self._idle - {pod["metadata"]["uid"] for pod in objects.pods}
             self._keep(replace(self._attempts, idle=tuple(sorted(gone.union(self._attempts.idle)))))
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from jobq_magic.backends.kueue.making import put
+from jobq_magic.backends.pods.making import put
 from jobq_magic.cluster import kinds
 from jobq_magic.cluster.client import Api
 from jobq_magic.cluster.logs import Log

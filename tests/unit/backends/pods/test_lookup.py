@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobq_magic.backends.kueue import KueueBackend
-from jobq_magic.backends.kueue.lookup import objects_now
+from jobq_magic.backends.pods.lookup import objects_now
 from jobq_magic.cluster import kinds
 from jobq_magic.cluster.client import Missing
 from jobq_magic.runs.store import Store

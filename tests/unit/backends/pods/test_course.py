@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobq_magic.backends.kueue.course import Course, Told, course
+from jobq_magic.backends.pods.course import Course, Told, course
 from jobq_magic.cluster.status import Standing
 from jobq_magic.runtime.pod import CALLED
 from jobq_magic.snapshot import PlaceTold, WorkerTold
