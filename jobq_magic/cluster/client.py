@@ -176,13 +176,57 @@ class Api:
         stream.bear(silence)
         return stream
 
+    def through(
+        self, method: str, path: str, *, data: bytes | None, headers: Mapping[str, str], silence: float = READ
+    ) -> tuple[int, Stream]:
+        """What a service behind the API server answers, good or bad: its status, and its body as it comes.
+
+        Args:
+            method: of HTTP.
+            path: below `.../proxy`.
+            data: the body.
+            headers: for the service; `Authorization` is the API server's.
+            silence: seconds without a byte of the answer.
+
+        Raises:
+            Missing, Forbidden, Refused: the API server does not let us through, or has nobody to ask.
+            Unreachable: no answer came.
+        """
+        for renewed in (False, True):
+            credentials = self._access.credentials()
+            answer = self._answer(method, path, data, headers, silence, credentials)
+            stream = Stream(answer, self.place, self._proxy)
+            if answer.status < HTTPStatus.BAD_REQUEST:
+                return answer.status, stream
+            with stream:
+                body = b"".join(stream)
+            if b'"kind":"Status"' not in body.replace(b" ", b""):  # it is the service's own word
+                return answer.status, _Said(body, self.place)
+            if answer.status != HTTPStatus.UNAUTHORIZED or renewed:
+                break
+            self._access.renew(credentials)
+        wait = _seconds(answer.headers.get("Retry-After", ""))
+        raise refused(self.place.words, method, path, answer.status, body, wait)
+
+    def forward(self, method: str, address: str, headers: Mapping[str, str], *, silence: float = READ) -> Any:
+        """The answer as urllib3 has it, whatever its status is: it is for somebody else, such as a browser.
+
+        Args:
+            method: of HTTP.
+            address: what for, with its query.
+            headers: of the request.
+            silence: seconds without a byte of the answer.
+
+        Raises:
+            Unreachable: no answer came.
+        """
+        return self._sent(method, address, None, headers, silence)
+
     def close(self) -> None:
         """Ends connections that nobody uses."""
         self._transport.close()
 
-    def _send(
-        self, method: str, address: str, data: bytes | None, headers: Mapping[str, str], silence: float
-    ) -> Stream:
+    def _sent(self, method: str, address: str, data: bytes | None, headers: Mapping[str, str], silence: float) -> Any:
         credentials = self._access.credentials()
         answer = self._answer(method, address, data, headers, silence, credentials)
         if answer.status == HTTPStatus.UNAUTHORIZED:
@@ -191,6 +235,12 @@ class Api:
             answer.release_conn()
             renewed = self._access.renew(credentials)
             answer = self._answer(method, address, data, headers, silence, renewed)
+        return answer
+
+    def _send(
+        self, method: str, address: str, data: bytes | None, headers: Mapping[str, str], silence: float
+    ) -> Stream:
+        answer = self._sent(method, address, data, headers, silence)
         stream = Stream(answer, self.place, self._proxy)
         if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
             with stream:
@@ -309,6 +359,21 @@ class Stream:
                 self._answer.shutdown()
             except (OSError, ValueError, RuntimeError):
                 pass  # it has ended by itself
+
+
+class _Said(Stream):
+    """A body that was read already."""
+
+    def __init__(self, body: bytes, place: Place) -> None:
+        super().__init__(None, place)
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        """All of it."""
+        yield self._body
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 def _address(path: str, query: Mapping[str, object] | None) -> str:

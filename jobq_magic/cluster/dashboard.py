@@ -1,0 +1,330 @@
+"""The dashboards of runs on a cluster: links that just open, from a browser on this machine or behind JupyterHub.
+
+A server on loopback hands what a browser asks for on to the dashboard in the head's pod: through the API server, as who
+we are there, with the token of the run's Ray. Who knows the unguessable path of a run is answered, and nobody else; a
+path opens one dashboard, for looking only, as long as its cluster lives. What the browser knows of others (cookies,
+authorization) goes no further, and nothing that the cluster says is kept by the browser beside the page.
+
+Ray's dashboard is one page whose addresses are relative, so it works below any path.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from jobq_magic.errors import JobqError
+from jobq_magic.runtime import raypod
+
+if TYPE_CHECKING:
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+    from jobq_magic.cluster.client import Api
+
+__all__ = ["Dashboards", "address"]
+
+_ASKED = ("Accept", "Accept-Encoding", "If-Modified-Since", "If-None-Match", "Range")
+"""Headers of a request that go on to the dashboard."""
+_TOLD = (
+    *("Accept-Ranges", "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Length", "Content-Range"),
+    *("Content-Type", "ETag", "Last-Modified"),
+)
+"""Headers of an answer that come back."""
+_SILENCE = 300.0
+"""Seconds without a byte of an answer: a profile of a worker takes as long as was asked for."""
+_IDLE = 60.0
+_CONNECT = 2.0
+_CHUNK = 1 << 16
+_GONE = 64
+"""Dashboards that have ended, of which a tab that is still open is told so."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Dashboard:
+    """One that is open."""
+
+    api: Api
+    at: str
+    """Below the API server's address."""
+    direct: str
+    """Its own address, where that may be reached; else nothing."""
+    token: str
+    until: float = 0.0
+    """When it ended, as seconds since the epoch; 0: it lives."""
+
+
+class Dashboards:
+    """The dashboards that this process opens, all behind one port, which is taken when the first one is.
+
+    Args:
+        environ: says how a browser reaches a port of this machine; see `address`.
+    """
+
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        self._environ = os.environ if environ is None else environ
+        self._lock = threading.Lock()
+        self._keys: dict[str, str] = {}
+        self._open: dict[str, _Dashboard] = {}
+        self._server: ThreadingHTTPServer | None = None
+
+    def open(self, api: Api, run: str, service: str, token: str) -> str:
+        """The address that opens the page of a run's job; the same as before where it is open.
+
+        Args:
+            api: of the cluster, as who we are there.
+            run: its id.
+            service: of the head, in the namespace of `api`.
+            token: of the run's Ray.
+
+        Raises:
+            OSError: no port is to be had.
+        """
+        namespace = api.place.namespace
+        at = f"/api/v1/namespaces/{namespace}/services/{service}:dashboard/proxy"
+        direct = f"http://{service}.{namespace}.svc:{raypod.DASHBOARD}" if api.place.inside else ""
+        with self._lock:
+            if self._server is None:
+                self._server = self._serving()
+            key = self._keys.setdefault(run, secrets.token_urlsafe(24))
+            self._open[key] = _Dashboard(api, at, direct, token)
+            return f"{address(self._server.server_port, self._environ)}/{key}/job"
+
+    def close(self, run: str) -> None:
+        """Ends one; a tab that still has it is told when that was. It may have been closed before."""
+        with self._lock:
+            key = self._keys.pop(run, None)
+            if key is None:
+                return
+            old = self._open.pop(key)
+            self._open[key] = _Dashboard(old.api, "", "", "", time.time())
+            gone = [each for each, one in self._open.items() if one.until]
+            for each in gone[:-_GONE]:
+                del self._open[each]
+
+    def end(self) -> None:
+        """Ends all of them, and gives the port back."""
+        with self._lock:
+            server, self._server = self._server, None
+            self._keys.clear()
+            self._open.clear()
+        if server is not None:
+            server.shutdown()
+            server.server_close()
+
+    def _serving(self) -> ThreadingHTTPServer:
+        from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+        find = self._find
+
+        class Door(BaseHTTPRequestHandler):
+            server_version, sys_version = "door", ""
+            protocol_version = "HTTP/1.1"
+            timeout = _IDLE
+
+            def do_GET(self) -> None:
+                _answer(self, find(self))
+
+            def do_HEAD(self) -> None:
+                _answer(self, find(self))
+
+            def log_message(self, *_: object) -> None:
+                """Says nothing: its requests hold the keys."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, name="jobq-dashboards", daemon=True).start()
+        return server
+
+    def _find(self, asked: BaseHTTPRequestHandler) -> _Dashboard | None:
+        """The dashboard that a request is for; None where it has no key, or another name of this machine."""
+        with self._lock:
+            server, known = self._server, dict(self._open)
+        if server is None:
+            return None
+        here = f"127.0.0.1:{server.server_port}"
+        # Another name for this machine would be another page's way to talk to it (DNS rebinding). Who comes through a
+        # server has that one's name, whatever it is.
+        if asked.headers.get("Host") != here and address(server.server_port, self._environ) == f"http://{here}":
+            return None
+        given = _split(asked.path)[0].encode()
+        return next((one for key, one in known.items() if hmac.compare_digest(given, key.encode())), None)
+
+
+def address(port: int, environ: Mapping[str, str]) -> str:
+    """How a browser reaches a port of this machine.
+
+    Args:
+        port: on loopback.
+        environ: JOBQ_PROXY_URL, with `{port}` in it, says so; VSCODE_PROXY_URI of code-server does. A server of a
+            JupyterHub (JUPYTERHUB_SERVICE_PREFIX) hands on what is below `proxy/PORT` where jupyter-server-proxy is
+            installed.
+    """
+    for name, hole in (("JOBQ_PROXY_URL", "{port}"), ("VSCODE_PROXY_URI", "{{port}}")):
+        if hole in (template := environ.get(name, "")):
+            return template.replace(hole, str(port)).rstrip("/")
+    if (prefix := environ.get("JUPYTERHUB_SERVICE_PREFIX")) and find_spec("jupyter_server_proxy") is not None:
+        base = environ.get("JUPYTERHUB_PUBLIC_URL") or prefix
+        return f"{base.rstrip('/')}/proxy/{port}"
+    return f"http://127.0.0.1:{port}"
+
+
+def _split(path: str) -> tuple[str, str]:
+    """The key of a request, and what it asks for."""
+    key, _, rest = path.removeprefix("/").partition("/")
+    return key, rest
+
+
+def _answer(asked: BaseHTTPRequestHandler, dashboard: _Dashboard | None) -> None:
+    path = _split(asked.path)[1]
+    if dashboard is None:
+        _say(asked, HTTPStatus.NOT_FOUND, "There is nothing here.")
+    elif dashboard.until:
+        until = time.strftime("%H:%M", time.localtime(dashboard.until))
+        words = f"This Ray dashboard lived until {until}, when its cluster ended. What it knew is in the run's panel."
+        _say(asked, HTTPStatus.GONE, words)
+    elif not asked.path.isascii() or not asked.path.isprintable() or _climbs(path):
+        _say(asked, HTTPStatus.BAD_REQUEST, "The dashboard has no such page.")
+    elif path == "job":
+        _begin(asked, HTTPStatus.SEE_OTHER, {"Location": f"./#/jobs{_job(dashboard)}", "Content-Length": "0"})
+    else:
+        _hand_on(asked, dashboard, path)
+
+
+def _hand_on(asked: BaseHTTPRequestHandler, dashboard: _Dashboard, path: str) -> None:
+    headers = {name: value for name in _ASKED if (value := asked.headers.get(name)) is not None}
+    try:
+        answer = _forward(dashboard, asked.command, path, headers)
+    except JobqError as error:
+        _say(asked, HTTPStatus.BAD_GATEWAY, f"The dashboard of this run does not answer. {error}")
+        return
+    try:
+        if answer.status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE):
+            body = b"".join(_raw(answer))
+            if (words := _of_server(body)) is not None:
+                _say(asked, HTTPStatus.BAD_GATEWAY, f"The cluster does not open the dashboard of this run: {words}")
+                return
+            _begin(asked, answer.status, _back(answer) | {"Content-Length": str(len(body))})
+            _write(asked, [body])
+            return
+        told = _back(answer)
+        chunked = "Content-Length" not in told and answer.status not in (204, 304)
+        _begin(asked, answer.status, told | ({"Transfer-Encoding": "chunked"} if chunked else {}))
+        _write(asked, _raw(answer), chunked=chunked)
+    except (OSError, ValueError):
+        asked.close_connection = True  # either end left in the middle: what is there cannot be made whole
+    finally:
+        answer.close()
+
+
+def _forward(
+    dashboard: _Dashboard, method: str, path: str, headers: Mapping[str, str], silence: float = _SILENCE
+) -> Any:
+    """The dashboard's answer: from inside of its cluster itself, else through the API server.
+
+    Raises:
+        Unreachable: there is none.
+    """
+    headers = {**headers, "X-Ray-Authorization": f"Bearer {dashboard.token}"}
+    if dashboard.direct:
+        import urllib3
+
+        timeout = urllib3.Timeout(connect=_CONNECT, read=silence)
+        try:
+            return urllib3.request(
+                method,
+                f"{dashboard.direct}/{path}",
+                headers=headers,
+                timeout=timeout,
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
+        except (urllib3.exceptions.HTTPError, OSError):  # a network policy: the API server may get there all the same
+            pass
+    return dashboard.api.forward(method, f"{dashboard.at}/{path}", headers, silence=silence)
+
+
+def _job(dashboard: _Dashboard) -> str:
+    """`/ID` of the job that the cell is, as Ray counts it; "" where there is none yet: then there is a list.
+
+    The cell is a driver that nobody submitted. What was submitted is KubeRay's: it waits for the cell's end.
+    """
+    try:
+        answer = _forward(dashboard, "GET", "api/jobs/", {"Accept": "application/json"}, 10.0)
+        with answer:
+            jobs = json.loads(b"".join(_raw(answer)))
+        drivers = [job for job in jobs if job["type"] == "DRIVER" and not job.get("submission_id") and job["job_id"]]
+        newest = max(drivers, key=lambda job: job["start_time"] or 0, default=None)
+    except (JobqError, OSError, ValueError, KeyError, TypeError):
+        return ""
+    identity = str(newest["job_id"]) if newest is not None else ""
+    return f"/{identity}" if identity.isascii() and identity.isalnum() else ""
+
+
+def _raw(answer: Any) -> Iterator[bytes]:
+    """The body as it comes, packed as it is.
+
+    Raises:
+        OSError: it broke.
+    """
+    import urllib3
+
+    try:
+        while data := answer.read1(_CHUNK, decode_content=False):
+            yield data
+    except urllib3.exceptions.HTTPError as error:
+        raise OSError(str(error)) from error
+
+
+def _back(answer: Any) -> dict[str, str]:
+    return {name: value for name in _TOLD if (value := answer.headers.get(name)) is not None}
+
+
+def _of_server(body: bytes) -> str | None:
+    """What the API server itself said; None where it is the dashboard's word."""
+    try:
+        told = json.loads(body)
+    except ValueError:
+        return None
+    is_status = isinstance(told, dict) and told.get("kind") == "Status"
+    return str(told.get("message", "")) if is_status else None
+
+
+def _climbs(path: str) -> bool:
+    """Whether a path leads out of the dashboard, to what else the API server has."""
+    from urllib.parse import unquote
+
+    bare = unquote(unquote(path.partition("?")[0])).replace("\\", "/")
+    return any(part in (".", "..") for part in bare.split("/"))
+
+
+def _begin(asked: BaseHTTPRequestHandler, status: int, headers: Mapping[str, str]) -> None:
+    asked.send_response(status)
+    for name, value in {"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", **headers}.items():
+        asked.send_header(name, value)
+    asked.end_headers()
+
+
+def _write(asked: BaseHTTPRequestHandler, body: Iterator[bytes] | list[bytes], *, chunked: bool = False) -> None:
+    if asked.command == "HEAD":
+        return
+    for data in body:
+        asked.wfile.write(b"%x\r\n%s\r\n" % (len(data), data) if chunked else data)
+    if chunked:
+        asked.wfile.write(b"0\r\n\r\n")
+
+
+def _say(asked: BaseHTTPRequestHandler, status: HTTPStatus, words: str) -> None:
+    body = f"{words}\n".encode()
+    plain = {"Content-Type": "text/plain; charset=utf-8", "Content-Length": str(len(body)), "Cache-Control": "no-store"}
+    _begin(asked, status, plain)
+    _write(asked, [body])
