@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from jobq_magic.cluster.status import GONE, Standing
+from jobq_magic.phrases import note
 from jobq_magic.protocols import Observation
 from jobq_magic.runtime.pod import CALLED
 from jobq_magic.snapshot import FINAL, WorkerTold
@@ -75,6 +76,7 @@ def course(
     requeue: bool = True,
     deactivated: bool = False,
     led: bool = False,
+    again: bool = False,
 ) -> Course:
     """How a run goes.
 
@@ -88,8 +90,10 @@ def course(
         requeue: whether a run that had to make room is to begin again.
         deactivated: its Job is to go and may not be deleted, and has no place in the queue any more.
         led: the end of rank 0 is the run's, when all that the others printed is here.
+        again: the cluster begins it anew where its cell fails.
     """
-    now = _course(standing, told, workers=workers, gone=gone, asked=asked, attempt=attempt, led=led)
+    again = again and not asked and not gone
+    now = _course(standing, told, workers=workers, gone=gone, asked=asked, attempt=attempt, led=led, again=again)
     now = replace(now, seen=replace(now.seen, passed=_passed(told)))
     if asked and deactivated and now.seen.phase == "paused":
         now = Course(Observation("cancelled", asked, each=now.seen.each, attempt=attempt))
@@ -121,10 +125,20 @@ def _gave_way(now: Course, told: Sequence[Told]) -> bool:
 
 
 def _course(
-    standing: Standing | None, told: Sequence[Told], *, workers: int, gone: bool, asked: str, attempt: int, led: bool
+    standing: Standing | None,
+    told: Sequence[Told],
+    *,
+    workers: int,
+    gone: bool,
+    asked: str,
+    attempt: int,
+    led: bool,
+    again: bool,
 ) -> Course:
     each = _each(standing, told) if standing is not None else None
     end = _end_of_driver(told, asked) if led else _end(told, workers, asked)
+    if end is not None and again and end["phase"] == "failed":
+        return Course(Observation(notes=(note("failed-again", attempt=attempt),), each=each, attempt=attempt))
     if end is not None:
         return Course(_seen(end, each, attempt))
     drained = all(one.drained for one in told)

@@ -163,6 +163,7 @@ class Following:
             requeue=not self._run.spec.get("no_requeue"),
             deactivated=self.deactivated,
             led=self._of.led,
+            again=objects.job is not None and self._of.tries_again(objects.job),
         )
         self._linger(told, now)
         before, whole = self._of_earlier(attempts)

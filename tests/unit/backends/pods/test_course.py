@@ -196,3 +196,35 @@ def test_a_job_that_may_not_be_deleted_has_ended_when_it_has_no_place_any_more(w
     assert of_one(paused) == ("cancelled", "stopped", False)
     assert of_one(paused, deactivated=False)[0] != "cancelled"
     assert of_one(Standing("queued", "resumed"))[0] != "cancelled"  # its place is taken, and somebody may give it back
+
+
+def led(*words: Told, again: bool = False, asked: str = "", standing: Standing = STARTING) -> tuple[str | None, str]:
+    found = course(standing, words, workers=3, gone=False, asked=asked, attempt=1, led=True, again=again).seen
+    return found.phase, found.reason
+
+
+def test_the_end_of_a_driver_is_the_run_s_when_all_that_its_workers_printed_is_here():
+    driver = told(RUNNING, COLLECTING, WELL, whole=True)
+    assert led(driver) == ("succeeded", "")  # whoever has not come does nothing any more
+    assert led(driver, told(rank=1), told(rank=2, whole=True)) == ("collecting", "")
+    assert led(driver, told(rank=1, drained=True), told(rank=2, whole=True)) == ("succeeded", "")
+    assert led(told(RUNNING), told(rank=1, whole=True)) == ("running", "")
+
+
+def test_a_worker_that_is_lost_ends_no_run_whose_driver_goes_on():
+    lost = Standing("starting", each=(WorkerTold(0, "starting"), WorkerTold(1, "failed", reason="out-of-memory")))
+    assert led(told(RUNNING), told(rank=1, drained=True), standing=lost) == ("running", "")
+
+
+def test_a_driver_that_was_ended_from_outside_did_not_end_by_itself():
+    driver = told(RUNNING, STOPPED, whole=True)
+    assert led(driver, asked="stopped") == ("cancelled", "stopped")
+    assert led(driver, standing=Standing("failed", "head-lost", over=True)) == ("failed", "head-lost")
+
+
+def test_a_cell_that_failed_and_is_tried_again_is_not_over():
+    driver = told(RUNNING, RAISED, whole=True)
+    assert led(driver) == ("failed", "exception")
+    assert led(driver, again=True) == (None, "")
+    assert led(driver, again=True, asked="stopped") == ("failed", "exception")
+    assert led(told(RUNNING, COLLECTING, WELL, whole=True), again=True) == ("succeeded", "")
