@@ -1,4 +1,4 @@
-"""`python -P -m _jobq_runtime run|supervise RUN_FOLDER ATTEMPT [BUNDLE]`, or `pod RUN`: what `launch` starts."""
+"""`python -P -m _jobq_runtime run|supervise RUN_FOLDER ATTEMPT [BUNDLE]`, or `pod|remote RUN`: what `launch` starts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ def main(verb: str, folder: str, attempt: str = "1", bundle: str = "") -> None:
         from . import pod
 
         sys.exit(pod.main(folder))
+    if verb == "remote":
+        from . import remote
+
+        sys.exit(remote.main(folder))
     from .main import Job, leave, run
 
     job = Job.at(folder, int(attempt), bundle)

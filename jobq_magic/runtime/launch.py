@@ -16,7 +16,8 @@ NAME = "_jobq_runtime"
 
 
 @cache
-def _content() -> dict[str, bytes]:
+def content() -> dict[str, bytes]:
+    """The files of this package, by name."""
     return {path.name: path.read_bytes() for path in sorted(_SOURCE.glob("*.py"))}
 
 
@@ -27,7 +28,7 @@ def runtime_folder(base: Path) -> Path:
         base: where such folders may be kept; made where missing.
     """
     digest = hashlib.sha256(str(sys.implementation.cache_tag).encode())
-    for name, text in _content().items():
+    for name, text in content().items():
         digest.update(f"{name}\0{len(text)}\0".encode() + text)
     folder = base / digest.hexdigest()[:16]
     if not folder.is_dir():
@@ -37,7 +38,7 @@ def runtime_folder(base: Path) -> Path:
         base.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(dir=base))
         (made / NAME).mkdir()
-        for name, text in _content().items():
+        for name, text in content().items():
             (made / NAME / name).write_bytes(text)
         # Where PYTHONDONTWRITEBYTECODE is set, every job would compile the runtime anew: 50 ms before its first line.
         compileall.compile_dir(made, quiet=2, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
@@ -87,3 +88,8 @@ def worker_argv(run: str) -> list[str]:
 def awaited_argv() -> list[str]:
     """The command of KubeRay's job, in the head: it waits for the job that is there, and ends as that ended."""
     return ["python3", "-P", "-m", NAME, "awaited"]
+
+
+def remote_command(run: str) -> str:
+    """The command of a job on a Ray that does not see our files. `exec`: who ends the shell ends the supervisor."""
+    return f'exec "$(command -v python || command -v python3)" -P -m {NAME} remote {run}'

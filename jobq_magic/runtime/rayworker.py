@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from types import FunctionType, ModuleType
 from typing import Any
 
-from . import beside, children, display, figures, manifest, outputs, parallel
+from . import beside, children, display, figures, manifest, outputs, parallel, remote
 from .afterimport import after_import
 from .main import fresh_main
 from .rayinit import join_the_cluster
@@ -40,9 +40,9 @@ def setup() -> None:
     loaded is told on stderr; a task that needs it then fails by itself.
     """
     try:
-        if out := os.environ.get("JOBQ_OUT"):
+        if out := os.environ.get("JOBQ_OUT") or remote.logs():
             _write_to(out)
-        bundle = os.environ["JOBQ_BUNDLE"]
+        bundle = os.environ.get("JOBQ_BUNDLE") or remote.bundle()
         steps = manifest.read(bundle)["steps"]
         after_import("ray.exceptions", _keep_errors_whole)
         _former_main.append(sys.modules["__main__"])  # Ray goes on using it

@@ -1,0 +1,89 @@
+"""The package: all that a job needs on a Ray that does not see our files, as one zip that the dashboard takes.
+
+    _jobq_runtime/      the runtime
+    _jobq_run/          run.json, the run's key, and its bundle
+
+The same run makes the same bytes, and the name is their digest: uploading it twice is uploading it once. Whoever has
+the cluster's token can read it, the key included; with that token they could end the job and read what it prints, too.
+The `env_vars` of a runtime_env would show it to everybody who opens the dashboard.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from jobq_magic.errors import BackendError
+from jobq_magic.figures import size
+from jobq_magic.run import Run
+from jobq_magic.runtime import launch, remote
+
+__all__ = ["LIMIT", "Package", "package"]
+
+LIMIT = 100 << 20
+"""Bytes that a dashboard takes (Ray: `DASHBOARD_CLIENT_MAX_SIZE`)."""
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What is uploaded."""
+
+    name: str
+    """As Ray wants it: `_ray_pkg_DIGEST.zip`."""
+    data: bytes
+
+    @property
+    def uri(self) -> str:
+        """As a runtime_env names it."""
+        return f"gcs://{self.name}"
+
+
+def package(run: Run, *, limit: int = LIMIT) -> Package:
+    """The package of a run.
+
+    Raises:
+        BackendError: it is larger than a dashboard takes.
+    """
+    buffer = io.BytesIO()
+    packed: dict[str, int] = {}
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in _files(run):
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.external_attr = 0o600 << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, data, compresslevel=1)
+            packed[name] = archive.getinfo(name).compress_size
+    data = buffer.getvalue()
+    if len(data) > limit:
+        raise _too_large(run, packed, len(data), limit)
+    return Package(f"_ray_pkg_{hashlib.sha256(data).hexdigest()[:40]}.zip", data)
+
+
+def _files(run: Run) -> Iterator[tuple[str, bytes]]:
+    for name, text in launch.content().items():
+        yield f"{launch.NAME}/{name}", text
+    yield f"{remote.GIVEN}/run.json", run.paths.identity.read_bytes()
+    yield f"{remote.GIVEN}/key", run.paths.key.read_bytes()
+    for path in sorted(run.paths.bundle.rglob("*")):
+        if path.is_file():
+            yield f"{remote.GIVEN}/bundle/{path.relative_to(run.paths.bundle).as_posix()}", path.read_bytes()
+
+
+def _too_large(run: Run, packed: dict[str, int], total: int, limit: int) -> BackendError:
+    manifest = json.loads((run.paths.bundle / "manifest.json").read_bytes())
+    names = {
+        f"{remote.GIVEN}/bundle/{step['file']}": step.get("names", ()) for step in manifest["steps"] if "file" in step
+    }
+    worst = max(packed, key=lambda name: packed[name])
+    called = ", ".join(names.get(worst, ())) or worst.removeprefix(f"{remote.GIVEN}/bundle/").removeprefix("files/")
+    return BackendError(
+        "ray-package",
+        f"What the cell needs takes {size(total)} packed, of which {called} takes {size(packed[worst])}; "
+        f"the dashboard of a Ray takes {size(limit)}",
+        do=f"Let the cell read {called} from where the Ray reaches it, or leave it here with --exclude",
+    )
