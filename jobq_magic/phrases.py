@@ -216,7 +216,7 @@ _STARTING: Mapping[str, tuple[str, str]] = {
     # Pods without a node.
     "nodes-full": (
         "It has its quota, but no node has room for it: none has {room_said} free",
-        "It starts when a node has room; a smaller --cpus, --memory or --gpus for each worker fits sooner",
+        "It starts when a node has room; {smaller} fits sooner",
     ),
     "nodes-selector": (
         "It has its quota, but no node is of the kind that it asks for{selector_said}",
@@ -320,8 +320,42 @@ _STARTING: Mapping[str, tuple[str, str]] = {
         "It cannot start: {container}, which has to run before it, failed with exit status {exit_code}",
         "The log of that container tells why",
     ),
-    "restarting": ("It ended, and is started again after a pause", "The log shows what it printed last"),
+    "restarting": ("It ended, and is started again after a pause{because}", "The log shows what it printed last"),
+    "started-again": ("Its container was started again{because}", "{advice}"),
+    "process-ended": ("Its process ended with exit status {exit_code}", "The log shows what it printed last"),
+    "beside-down": ("The container {container} beside it does not run{because}", "{advice}"),
 }
+
+_RAY: Mapping[str, tuple[str, str]] = {
+    "workers-coming": ("{up} of {of} workers are up{of_worker}{because}", "{advice}"),
+    "head-awaited": ("It waits until Ray's head answers", ""),
+    "head-lost": (
+        "The pod of its head was lost, and the driver with it",
+        "Run it again with %jobq rerun {run}",
+    ),
+    "ray-retrying": (
+        "It failed, and is tried again with a new Ray cluster: {why}",
+        "The log shows what it printed last",
+    ),
+    "ray-deadline": (
+        "Its Ray cluster was not up within {seconds}{of_worker}{because}",
+        "{advice}",
+    ),
+    "ray-stopped": ("Its Ray job was stopped by somebody else", _AGAIN),
+    "rayjob-invalid": (
+        "KubeRay refuses it: {why}",
+        "Correct that in pod_template or the options of the profile, and run its cell again",
+    ),
+    "rayjob-submission": (
+        "KubeRay could not hand it to its Ray cluster: {why}",
+        "Run it again with %jobq rerun {run}; see what %jobq doctor says if that goes on",
+    ),
+    "kuberay-silent": (
+        "KubeRay has not taken it up: it may be down, or not look after this namespace",
+        "Ask who runs the cluster, and see what %jobq doctor says; it begins when KubeRay is back",
+    ),
+}
+"""What only a Ray cluster of its own has. `because` and `advice` are of the reason's cause, where one is known."""
 
 _ENDS: Mapping[str, tuple[str, str]] = {
     "job-deleted": ("Its job was deleted on the cluster by somebody else", _AGAIN),
@@ -338,7 +372,7 @@ _ENDS: Mapping[str, tuple[str, str]] = {
     "pod-failed": ("Its process failed, and the cluster does not say why", "The log shows what it printed last"),
     "evicted-memory": (
         "Its node{on_node} ran out of memory, and ended it",
-        "Ask for as much as it needs with --memory: whoever uses more than that is ended first",
+        "Ask for as much as it needs with {memory}: whoever uses more than that is ended first",
     ),
     "evicted-disk": (
         "It wrote more to disk than it may: {said}",
@@ -368,7 +402,7 @@ _ENDS: Mapping[str, tuple[str, str]] = {
     "pod-disrupted": ("It was ended by the cluster: {said}", "The job begins anew by itself"),
 }
 
-CLUSTER: Mapping[str, tuple[str, str]] = {**_QUEUE, **_STARTING, **_ENDS}
+CLUSTER: Mapping[str, tuple[str, str]] = {**_QUEUE, **_STARTING, **_RAY, **_ENDS}
 """Sentence and advice, by the code of the reason."""
 
 WITH_STORE = (
@@ -460,7 +494,10 @@ def spoken(facts: Mapping[str, Any]) -> dict[str, str]:
     lacking = number("lacking")
     clauses["lacking_clause"] = f" for {asked(resource, lacking)} to become free" if lacking is not None else ""
     better, best = known("better"), number("better_most")
-    several = number("workers")
+    head, several = known("part") == "head", number("workers")
+    clauses["memory"] = "--driver-memory" if head else "--memory"
+    each = "a smaller --cpus, --memory or --gpus for each worker"
+    clauses["smaller"] = "a smaller --driver-cpus or --driver-memory" if head else each
     clauses["over_workers"] = f" for its {several:.0f} workers together" if several else ""
     clauses["in_all"] = " in all" if several else ""
     clauses["or_better"] = f", or use queue {better}, which has {asked(resource, best)}" if better and best else ""
@@ -483,8 +520,10 @@ def _where(known: Any, facts: Mapping[str, Any], number: Any) -> dict[str, str]:
     fit, of, retries = number("fit"), number("of"), number("retries")
     queues, clusters = facts.get("queues"), facts.get("clusters")
     return {
+        "of_worker": f"; worker {rank:.0f}" if (rank := number("worker")) is not None else "",
         "retried": f", which said not now {'once' if retries == 1 else f'{retries:.0f} times'}" if retries else "",
         "in_topology": f" in the topology {known('topology')}" if known("topology") else "",
+        "told": f": {known('said')}" if known("said") else "",
         "said": "no more is told",
         "why": "no more is told",
         "check": "outside of Kueue",

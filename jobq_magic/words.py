@@ -112,7 +112,7 @@ REASONS: Mapping[str, Words] = {
     "exit": Words("The cell ended its process with exit status {exit_code}"),
     "killed": Words("killed (SIGKILL), most likely out of memory", "Ask for less data at a time, or a bigger place"),
     "out-of-memory": Words(
-        "Out of memory: it needed more than its limit of {limit}", "Give it more by --memory, or less data at a time"
+        "Out of memory: it needed more than its limit of {limit}", "Give it more by {memory}, or less data at a time"
     ),
     "machine-out-of-memory": Words(
         "Out of memory: its machine had none left", "Ask for less data at a time, or a bigger place"
@@ -164,7 +164,10 @@ REASONS: Mapping[str, Words] = {
     "ray-starting": Words("Starting Ray on this machine", "Later runs use the same Ray, and start at once"),
     "ray-worker-start": Words("Ray is starting the process of the cell"),
     "ray-failed": Words("Ray could not run it: {error}"),
-    "ray-died": Words("Ray on this machine ended while the cell ran", "Run it again with %jobq rerun {run}"),
+    "ray-died": Words("Ray ended while the cell ran{told}", "Run it again with %jobq rerun {run}"),
+    "ray-not-started": Words(
+        "Ray did not start in its pod{told}", "See that the image has the Ray of the notebook: %jobq doctor tells"
+    ),
     "follower-error": Words(
         "Following it failed: {error}",
         "This is a defect of jobq-magic; the job may still run. Run it again with %jobq rerun {run}",
@@ -179,9 +182,13 @@ def say(snapshot: Snapshot) -> Words:
     # A reason tells the end, which is not there yet, unless it tells why it does not come.
     if words is None or (snapshot.phase is Phase.STOPPING and snapshot.reason not in ("stop-refused", "stop-silent")):
         words = PHASES[snapshot.phase]
+    elif snapshot.reason == "workers-coming" and snapshot.phase is Phase.RUNNING:
+        words = Words(f"{PHASES[snapshot.phase].sentence}; {words.sentence}", words.advice)
     facts = _Facts(snapshot.facts, run=snapshot.run)
     rank = snapshot.facts.get("rank") if snapshot.phase is Phase.FAILED else None
     which = f"Worker {rank}: " if isinstance(rank, int) else ""
+    if snapshot.facts.get("part") == "head" and words is not PHASES[snapshot.phase]:
+        which = "The head: "
     return Words(which + words.sentence.format_map(facts), words.advice.format_map(facts))
 
 
@@ -216,11 +223,26 @@ class _Facts(dict[str, Any]):
         for name in ("image", "said"):
             if isinstance(told := self.get(name), str):
                 self[name] = brief(told)
-        for name, words in spoken(facts).items():
+        for name, words in (_cause(facts, **more) | spoken(facts)).items():
             self.setdefault(name, words)
 
     def __missing__(self, key: str) -> str:
         return f"(no {key} known)"
+
+
+def _cause(facts: Mapping[str, Any], run: str = "") -> dict[str, str]:
+    """The clauses of what lies behind a reason: `because`, and what to do about it."""
+    behind = {name: fact for name, fact in facts.items() if name != "cause"}
+    words = reason(str(facts.get("cause", "")), behind, run=run)
+    if words is None:
+        return {"because": "", "advice": ""}
+    first, _, rest = words.sentence.partition(" ")
+    plain = first.lower() if first in _PLAIN else first
+    return {"because": f": {plain} {rest}", "advice": words.advice}
+
+
+_PLAIN = frozenset({"A", "An", "It", "Its", "No", "Out", "The", "Waiting"})
+"""First words of sentences that are small within one."""
 
 
 def lasted(phase: Phase, after: Phase) -> str:

@@ -7,5 +7,7 @@ events     what was told of an object, and when
 unheard    why there is no Workload for what waits
 workload   why Kueue lets a run wait, or sent it away
 job        why a Job has no pods, and how it ended
+rayjob     whether a RayJob is over or tried again, and why it has no Ray cluster
+raycluster how many workers a RayCluster is to have, and why its pods are not made
 pod        why a pod does not start, and how it ended
 """

@@ -85,9 +85,15 @@ def has_begun(pod: Object) -> bool:
 def has_ended(pod: Object) -> bool:
     """Whether it has ended, or will not be started."""
     state = main_state(pod)
-    if state in ("running", "terminated"):
-        return state == "terminated"
-    return text(pod, "status", "phase") in ("Succeeded", "Failed")
+    if state == "running" or (state == "terminated" and _starts_again(pod)):
+        return False
+    return state == "terminated" or text(pod, "status", "phase") in ("Succeeded", "Failed")
+
+
+def _starts_again(pod: Object) -> bool:
+    """Whether its node starts a container of it again that has ended, as the pods of a Ray cluster have it."""
+    over = text(pod, "status", "phase") in ("Succeeded", "Failed") or bool(text(pod, "metadata", "deletionTimestamp"))
+    return text(pod, "spec", "restartPolicy") == "Always" and not over
 
 
 def read(pod: Object, events: Sequence[Object] = ()) -> Pod:
@@ -99,6 +105,8 @@ def read(pod: Object, events: Sequence[Object] = ()) -> Pod:
     runs = state.get("running") is not None  # what is beside it may be empty
     disruption = _disruption(pod)
     ended = section(state, "terminated")
+    if ended and not disruption and _starts_again(pod):
+        return Pod("waiting", _again("restarting", pod, told_of_main).but(node=node(pod)))
     if phase == "Succeeded" or (ended and ended.get("exitCode") == 0 and phase != "Failed"):
         return Pod("succeeded")
     if leaving and (phase == "Failed" or ended) and not disruption:
@@ -109,7 +117,7 @@ def read(pod: Object, events: Sequence[Object] = ()) -> Pod:
     if disruption or leaving:
         return Pod("leaving", (disruption or Reason("pod-deleted")).but(node=node(pod)), disrupted=True)
     if runs:
-        return Pod("running", _silent(pod, told))
+        return Pod("running", _silent(pod, told) or _again("started-again", pod, told_of_main) or _beside(pod, told))
     return Pod("waiting", _why_it_waits(pod, told_of_main, told))
 
 
@@ -153,6 +161,33 @@ def _end(pod: Object, told: Object, disruption: Reason) -> Reason:
     if (left := number(ended, "exitCode")) is None:
         return Reason("pod-failed").but(said=said(message))
     return Reason("container-killed" if left in (_KILLED, _TERMINATED) else "exit", {"exit_code": int(left)})
+
+
+def _again(code: str, pod: Object, status: Object) -> Reason:
+    """Why its container was started once more, or is about to be; nothing where it was not."""
+    ended = section(status, "state", "terminated") or section(status, "lastState", "terminated")
+    if (left := number(ended, "exitCode")) is None:
+        return NOTHING
+    if text(ended, "reason") == "OOMKilled":
+        return Reason(code, {"cause": "out-of-memory"}).but(limit=_limit(pod))
+    cause = "container-killed" if left in (_KILLED, _TERMINATED) else "process-ended"
+    return Reason(code, {"cause": cause, "exit_code": int(left)})
+
+
+def _beside(pod: Object, told: Sequence[Object]) -> Reason:
+    """What hinders a container that somebody else has put beside the one that runs the cell."""
+    ours = text(main(pod), "name")
+    for status in maps(pod, "status", "containerStatuses"):
+        waiting = section(status, "state", "waiting")
+        if text(status, "name") == ours or not waiting:
+            continue
+        beside = Reason("beside-down", {"container": text(status, "name"), "node": node(pod)})
+        if text(waiting, "reason") == "CrashLoopBackOff":
+            ended = _again("", pod, status)
+            return beside.but(**{**ended.facts, "cause": "process-ended", "limit": None})
+        if found := pull(text(waiting, "reason"), text(waiting, "message"), text(status, "image"), told):
+            return beside.but(**found.facts, cause=found.code)
+    return NOTHING
 
 
 def _limit(pod: Object) -> int | None:
@@ -199,8 +234,11 @@ def _why_it_waits(pod: Object, of_main: Object, told: Sequence[Object]) -> Reaso
         if reason in ("", "PodInitializing", "ContainerCreating"):
             continue
         image = text(status, "image") or _image(pod, text(status, "name"))
+        if reason == "CrashLoopBackOff" and status is not of_main:
+            code = number(status, "lastState", "terminated", "exitCode")
+            return Reason("init-failed", {"container": text(status, "name")}).but(exit_code=code, node=node(pod))
         if reason == "CrashLoopBackOff":
-            return Reason("restarting").but(said=said(message))
+            return _again("restarting", pod, of_main).but(said=said(message)) or Reason("restarting")
         if found := pull(reason, message, image, told):
             return found.but(node=node(pod))
         return unmade(message, reason).but(node=node(pod))

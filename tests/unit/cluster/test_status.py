@@ -457,7 +457,7 @@ def test_no_sentence_ends_with_a_full_stop_or_names_what_is_not_a_fact():
             assert not re.search(r"no (said|why|check|topology|run|node|until) known", text), code
             assert not text.endswith("."), code
             assert "  " not in text, code
-            assert text[:1].isupper() or not text, code
+            assert not text[:1].islower(), code
 
 
 RECORDED = [state for each in reading.recordings() if each.kind == "Job" for state in list(each.states())[::4]]
