@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
-from pathlib import Path
-from typing import Any
 
 from jobq_magic.backends.pods.attempts import Attempts, Placed
 from jobq_magic.backends.pods.course import Course, Told, course
 from jobq_magic.backends.pods.elsewhere import Elsewhere
 from jobq_magic.backends.pods.integration import JOB, Integration
 from jobq_magic.backends.pods.missed import Missed
-from jobq_magic.backends.pods.reading import PATIENCE, Leavings, Reader
 from jobq_magic.backends.pods.refusing import Refusing
-from jobq_magic.backends.pods.stored import Finding
+from jobq_magic.backends.pods.witnesses import Witnesses, driver_over, released
 from jobq_magic.cluster import kinds, names
 from jobq_magic.cluster.capacity import Capacity
 from jobq_magic.cluster.client import Api, Missing
-from jobq_magic.cluster.collecting import Collected, collected
-from jobq_magic.cluster.meaning.pod import has_begun, has_ended
+from jobq_magic.cluster.meaning.pod import has_ended
 from jobq_magic.cluster.place import Line
 from jobq_magic.cluster.queue import lines
 from jobq_magic.cluster.status import Objects, Standing
@@ -62,7 +56,7 @@ class Following:
     """
 
     def __init__(self, api: Api, watched: Elsewhere, run: Run, key: bytes, integration: Integration = JOB) -> None:
-        self._api, self._watched, self._run, self._key = api, watched, run, key
+        self._api, self._watched, self._run = api, watched, run
         self._of = integration
         self._generation = run.generation
         self._job = names.name_of(run.id)
@@ -70,19 +64,16 @@ class Following:
         self._file = run.folder / "pods.json"
         self._attempts = Attempts.load(self._file)
         self._missed = Missed(again=run.generation > 1, store=shown(store_of(run.target)), rank_of=integration.rank)
-        self._readers: dict[tuple[str, int], Reader] = {}
         self._seen_job = bool(self._attempts.pods)
         self._unseen = False
         self._refusing = Refusing(watched.watches, integration.kind)
         self._gone = False
         self._asked_for_it = float("-inf")
-        self._stored: dict[tuple[str, int], Leavings] = {}
-        self._idle: set[str] = set()
-        """Pods that were seen, and whose container was not started as far as that is known."""
-        self._finding: Finding | None = None
         self._asked = ""
         self._due = self._stale = 0.0
         self._over_since: float | None = None
+        self._copies = False
+        """Whether the copy of what its driver printed was looked for."""
         self._basis: tuple[Objects, Line, Capacity | None] | None = None
         """What its last look was at, where it waits and has no pods."""
         self.call = threading.Event()
@@ -91,6 +82,7 @@ class Following:
         """Something was wanted of it that could not be done yet."""
         self.deactivated = False
         """Its Job is to go and may not be deleted: its Workload was taken out of the queue."""
+        self._witnesses = Witnesses(watched, run, key, self.call, self._mine, api.now)
         watched.join(self._job, self.call)
 
     def wait(self, seconds: float) -> None:
@@ -135,7 +127,7 @@ class Following:
         unclear = self._missed.unclear(objects, current=current)
         attempts = self._attempts if unclear else self._missed.placed(self._attempts, objects)
         self._keep(attempts)
-        self._read(objects)
+        self._witnesses.read(objects, self._attempts)
         if current:
             self._let_go_of_idle(objects)
         if (refused := self._refusing.told(asked, attempts.current)) is not None:
@@ -143,6 +135,7 @@ class Following:
         if unclear:
             return Observation(attempt=attempts.current)
         standing = self._standing(objects)
+        self._copy(objects, standing)
         if not current and (standing is None or standing.over):  # its pods may be there, and are not listed yet
             return Observation(attempt=attempts.current)
         held = current and self._is_held(objects)
@@ -152,7 +145,7 @@ class Following:
         if ((gone and not asked) or unseen) and not self._found():
             return Observation(attempt=self._attempts.current)
         attempts = self._attempts
-        told = self._led([self._told(placed) for placed in attempts.of(attempts.current)])
+        told = self._told(objects, attempts)
         now: Course = course(
             standing,
             told,
@@ -166,13 +159,13 @@ class Following:
             again=objects.job is not None and self._of.tries_again(objects.job),
         )
         self._linger(told, now)
-        before, whole = self._of_earlier(attempts)
+        before, whole = self._witnesses.of_earlier(objects, attempts)
         if now.seen.phase in FINAL and not whole:
             return Observation(attempt=attempts.current)
         if said := tuple(note for one in before for note in one.said):
             now = replace(now, seen=replace(now.seen, notes=tuple(dict.fromkeys((*said, *now.seen.notes)))))
         if now.next_attempt:
-            after = attempts.next(done.uid for done in attempts.of(attempts.current) if self._is_done(done))
+            after = attempts.next(self._done(told, attempts))
             self._keep(self._missed.after(after))
             now = replace(now, seen=replace(now.seen, attempt=self._attempts.current))
         if self._missed.notes and now.seen.phase is not None:
@@ -184,20 +177,31 @@ class Following:
             return replace(now.seen, notes=(*now.seen.notes, note("unseen")))
         return now.seen
 
-    def _led(self, told: list[Told]) -> list[Told]:
-        """What came over, where the driver of rank 0 has ended: a worker that has not begun will print nothing."""
-        if not self._of.led or not any(one.end is not None for one in told if one.rank == 0):
-            return told
-        read = {rank for rank in (self._rank_of(uid) for uid, _ in self._readers) if rank is not None}
-        return [one if one.drained or one.rank in read else replace(one, drained=True) for one in told]
-
-    def _rank_of(self, uid: str) -> int | None:
-        return next((one.rank for one in self._attempts.of(self._attempts.current) if one.uid == uid), None)
+    def _copy(self, objects: Objects, standing: Standing | None) -> None:
+        """Reads the copy of what a driver printed where its own log did not come whole; see `Integration.copied`."""
+        over = standing is not None and standing.over and not self._asked
+        if not (over and self._of.copied) or store_of(self._run.target) or self._copies:
+            return
+        told = next((one for one in self._told(objects, self._attempts) if one.rank == 0), None)
+        if told is not None and (told.end is not None or not told.drained):
+            return
+        try:
+            path = kinds.path(kinds.PODS, self._api.place.namespace)
+            found = self._api.get(path, labelSelector=self._of.copied(self._run)).get("items") or []
+        except BackendError as error:
+            if error.passing:
+                return
+            found = []
+        self._copies = True
+        if found:
+            pod = max(found, key=lambda one: one["metadata"].get("creationTimestamp", ""))
+            placed = Placed(pod["metadata"]["uid"], pod["metadata"]["name"], 0, self._attempts.current)
+            self._keep(replace(self._attempts, pods=(*self._attempts.pods, placed)))
+            self._witnesses.read_whole(placed)
 
     def _linger(self, told: list[Told], now: Course) -> None:
         """Looks whether its workers have not said their last words, though its driver has."""
-        over = self._of.led and any(one.end is not None for one in told if one.rank == 0)
-        if not over or now.seen.phase in FINAL or now.next_attempt:
+        if not (self._of.led and driver_over(told)) or now.seen.phase in FINAL or now.next_attempt:
             self._over_since = None
         elif self._over_since is None:
             self._over_since = time.monotonic()
@@ -214,12 +218,7 @@ class Following:
     def close(self) -> None:
         """Nobody follows it any more, here."""
         self._watched.leave(self._job)
-        for reader in self._readers.values():
-            reader.close()
-        for leavings in self._stored.values():
-            leavings.close()
-        if self._finding is not None:
-            self._finding.close()
+        self._witnesses.close()
 
     def _waits_as_before(self) -> bool:
         """Whether it waits, and all that says how is the very same as at its last look."""
@@ -260,23 +259,17 @@ class Following:
         """Whether the store was asked for pods that nobody has seen; it is worth that where there is no other way."""
         if not store_of(self._run.target):
             return True
-        if self._finding is None:
-            self._finding = Finding(self._run, self._key, self.call, self._watched.reading.api, self._mine)
-        if self._finding.done:
-            self._keep(self._finding.placed(self._attempts))
-        return self._finding.done
+        found = self._witnesses.found(self._attempts)
+        if found is not None:
+            self._keep(found)
+        return found is not None
 
     def _is_held(self, objects: Objects) -> bool:
         """Whether its Job was deleted and is only kept by others: no pod of it goes on, and none will come."""
         job = objects.job
         if job is None or not job["metadata"].get("deletionTimestamp") or not self._of.holders(job):
             return False
-        return all(has_ended(pod) or self._is_left(pod) for pod in objects.pods)
-
-    def _is_left(self, pod: Mapping[str, Any]) -> bool:
-        """Whether it should have been gone for a while: nobody on its node says that it is."""
-        told = pod["metadata"].get("deletionTimestamp")
-        return bool(told) and self._api.now() - datetime.fromisoformat(told).timestamp() > PATIENCE
+        return all(has_ended(pod) or self._witnesses.is_left(pod) for pod in objects.pods)
 
     def _is_gone(self) -> bool:
         """Whether the Job, which no watch shows, is gone: who asks for it is told. It may have been made just now."""
@@ -295,63 +288,20 @@ class Following:
             attempts.save(self._file)
             self._attempts = attempts
 
-    def _read(self, objects: Objects) -> None:
-        """Every log that can be read is being read."""
-        alive: dict[str, Any] = {pod["metadata"]["uid"]: pod for pod in objects.pods}
-        for placed in self._attempts.pods:
-            pod = alive.get(placed.uid)
-            key = placed.uid, placed.attempt
-            if pod is not None:
-                (self._idle.discard if has_begun(pod) else self._idle.add)(placed.uid)
-            reader = self._readers.get(key)
-            if reader is None and pod is not None and has_begun(pod):
-                reader = self._readers[key] = Reader(self._watched, self._run, self._key, placed, self.call, self._mine)
-            if reader is not None and (pod is None or has_ended(pod) or self._is_left(pod)):
-                reader.over()
-
     def _let_go_of_idle(self, objects: Objects) -> None:
         """Writes down whose pods are gone that never began, and which the Job does without: it goes on."""
         job = objects.job
         if job is not None and self._of.end(job) is None and self._of.ending(job) is None:
-            gone = self._idle - {pod["metadata"]["uid"] for pod in objects.pods}
-            self._keep(replace(self._attempts, idle=tuple(sorted(gone.union(self._attempts.idle)))))
+            gone = self._witnesses.idle(objects).union(self._attempts.idle)
+            self._keep(replace(self._attempts, idle=tuple(sorted(gone))))
 
-    def _told(self, placed: Placed) -> Told:
-        reader = self._readers.get((placed.uid, placed.attempt))
-        if reader is not None:
-            return reader.told()
-        pods = [pod for pod in self._watched.objects(self._job).pods if pod["metadata"]["uid"] == placed.uid]
-        there = bool(pods)
-        if any(has_begun(pod) for pod in pods):
-            return Told(placed.rank)
-        # It never began, or it was gone before anybody read it: what an earlier process collected is all there is.
-        if not self._was_read(placed):
-            ended = any(has_ended(pod) or self._is_left(pod) for pod in pods)
-            return self._of_store(placed, Collected()) if not there else Told(placed.rank, drained=ended)
-        known = collected(self._run.paths.attempt(placed.attempt).worker(placed.rank))
-        return Told(placed.rank, known.events, known.ended) if there else self._of_store(placed, known)
+    def _told(self, objects: Objects, attempts: Attempts) -> list[Told]:
+        """What came over from the pods of the attempt that is on, by rank."""
+        told = [self._witnesses.told(placed, objects, attempts) for placed in attempts.of(attempts.current)]
+        return released(told, attempts, self._witnesses) if self._of.led else told
 
-    def _of_earlier(self, attempts: Attempts) -> tuple[list[Told], bool]:
-        """What came over from pods whose attempts are over, each when nothing more will; whether that is all."""
-        now = {placed.uid for placed in attempts.of(attempts.current)}
-        told = [(placed, self._told(placed)) for placed in attempts.pods if placed.uid not in now]
-        whole = not any(self._was_read(placed) and not one.drained for placed, one in told)
-        return [one for _, one in told if one.drained], whole
-
-    def _was_read(self, placed: Placed) -> bool:
-        paths = self._run.paths.attempt(placed.attempt).worker(placed.rank)
-        return (placed.uid, placed.attempt) in self._readers or Path(paths.folder, "collected.json").exists()
-
-    def _is_done(self, placed: Placed) -> bool:
-        """Whether a worker among several did its part: it is not done again."""
-        end = self._told(placed).end
-        return self._workers > 1 and end is not None and end["phase"] == "succeeded"
-
-    def _of_store(self, placed: Placed, known: Collected) -> Told:
-        where = placed.uid, placed.attempt
-        if where not in self._stored:
-            idle = placed.uid in self._attempts.idle
-            begun = not idle and placed.uid not in self._idle
-            asked = self._run, self._key, placed, self.call, self._watched.reading.api, self._mine
-            self._stored[where] = Leavings(*asked, begun=begun, idle=idle)
-        return self._stored[where].told(known)
+    def _done(self, told: list[Told], attempts: Attempts) -> list[str]:
+        """The uids of those workers among several that did their part: it is not done again."""
+        ranks = {one.rank for one in told if one.end is not None and one.end["phase"] == "succeeded"}
+        several = self._workers > 1 and not self._of.led
+        return [placed.uid for placed in attempts.of(attempts.current) if several and placed.rank in ranks]

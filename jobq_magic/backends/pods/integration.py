@@ -66,6 +66,8 @@ class Integration:
     """Its pods find each other by a Service that we make."""
     led: bool = False
     """The driver, of rank 0, decides how it ends; it comes beside the workers that are asked for."""
+    copied: Callable[[Run], str] | None = None
+    """Which pods have, when it has ended, a copy of what rank 0 printed in their log, where there is no store."""
     makes: tuple[Kind, ...] = ()
     """Kinds of objects between it and its pods."""
     tries_again: Callable[[Object], bool] = lambda _: False

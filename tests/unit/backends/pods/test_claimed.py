@@ -290,7 +290,7 @@ def test_a_claim_is_not_read_for_a_pod_that_gave_way_before_it_began(run, api, j
         following.close()
         following = Following(manager, watched, run, KEY)
         following.observe("")
-    assert bool(following._stored[POD, 1]._bringing) is over
+    assert bool(following._witnesses._stored[POD, 1]._bringing) is over
     assert Attempts.load(run.folder / "pods.json").idle == (() if over else (POD,))
     following.close()
 

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from jobq_magic.backends.pods import following, making
+from jobq_magic.backends.pods import making, witnesses
 from jobq_magic.backends.pods.elsewhere import Elsewhere
 from jobq_magic.backends.pods.following import Following
 from jobq_magic.cluster import status
@@ -343,7 +343,7 @@ def test_who_asks_for_a_stop_gets_it_though_the_other_cluster_says_nothing(follo
 
 
 def test_so_does_who_asks_for_it_where_others_keep_the_job_that_was_deleted(followed, monkeypatch):
-    monkeypatch.setattr(following, "Reader", Log)
+    monkeypatch.setattr(witnesses, "Reader", Log)
     followed.far.found = Objects(job("far"), None, (POD,))
     followed.told()
     followed.far.fails(SILENT)
@@ -389,7 +389,7 @@ def test_a_run_that_is_taken_up_when_it_has_ended_is_not_judged_before_its_pods_
 
 @pytest.mark.parametrize("pod", [POD, PENDING], ids=["running", "pending"])
 def test_pods_that_nobody_tells_of_are_not_waited_for_for_ever(followed, monkeypatch, pod):
-    monkeypatch.setattr(following, "Reader", Log)
+    monkeypatch.setattr(witnesses, "Reader", Log)
     followed.far.found = Objects(job("far"), None, (pod,))
     followed.told()
     followed.far.fails(SILENT)

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from jobq_magic.backends.pods import following as module
+from jobq_magic.backends.pods import following as following_module
+from jobq_magic.backends.pods import witnesses
 from jobq_magic.backends.pods.attempts import Attempts, Placed
 from jobq_magic.backends.pods.course import Told
 from jobq_magic.backends.pods.following import Following
@@ -119,7 +120,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     found = Clock()
-    monkeypatch.setattr(module, "time", found)
+    monkeypatch.setattr(following_module, "time", found)
     return found
 
 
@@ -128,7 +129,7 @@ def queue(monkeypatch):
     """What is told of the queue: the same, until a test puts another there."""
     found = SimpleNamespace(told=Line("main", ("w", "mine"), {"w": 1, "mine": 2}))
     told = SimpleNamespace(line=lambda *asked: found.told, capacity=lambda *asked: None)
-    monkeypatch.setattr(module, "lines", lambda api: told)
+    monkeypatch.setattr(following_module, "lines", lambda api: told)
     return found
 
 
@@ -208,7 +209,7 @@ class Log:
 @pytest.mark.parametrize("ahead", [-3600, 0, 3600])
 @pytest.mark.parametrize(("ago", "left"), [(-20, False), (30, False), (90, True)])
 def test_a_pod_that_is_to_go_is_waited_for_by_the_clock_that_says_when(run, monkeypatch, ahead, ago, left):
-    monkeypatch.setattr(module, "Reader", Log)
+    monkeypatch.setattr(witnesses, "Reader", Log)
     pod = {
         "metadata": {"name": f"jobq-{run.id}-x", "uid": "p", "deletionTimestamp": deleted(ago, ahead)},
         "status": {"containerStatuses": [{"name": "main", "state": {"running": {}}}]},
@@ -216,7 +217,7 @@ def test_a_pod_that_is_to_go_is_waited_for_by_the_clock_that_says_when(run, monk
     job = {"metadata": {"name": f"jobq-{run.id}", "uid": "j"}, "spec": {}}
     following = Following(cluster(ahead), Watched(Objects(job, None, (pod,)), current=True), run, b"k" * 32)
     following.observe("")
-    assert [log.finished for log in following._readers.values()] == [left]
+    assert [log.finished for log in following._witnesses._readers.values()] == [left]
 
 
 def held(run, *pods, asked="stopped"):
@@ -282,7 +283,7 @@ def in_attempts(run, *pods, current=2):
 
 
 def test_an_end_is_not_told_before_what_earlier_attempts_printed_is_here(run, monkeypatch):
-    monkeypatch.setattr(module, "Reader", Log)
+    monkeypatch.setattr(witnesses, "Reader", Log)
     first, second = pod_of("a", running={}), pod_of("b", terminated={"exitCode": 0})
     in_attempts(run, first, second)
     over = {"conditions": [{"type": "Complete", "status": "True"}]}
@@ -296,7 +297,7 @@ def test_an_end_is_not_told_before_what_earlier_attempts_printed_is_here(run, mo
 
 
 def test_pods_that_are_leaving_say_nothing_of_the_attempt_that_is_on(run, monkeypatch):
-    monkeypatch.setattr(module, "Reader", Log)
+    monkeypatch.setattr(witnesses, "Reader", Log)
     first = pod_of("a", running={})
     in_attempts(run, first)
     job = {"metadata": {"name": f"jobq-{run.id}", "uid": "j"}, "spec": {}}
@@ -334,7 +335,7 @@ class Ended(Log):
 
 
 def test_a_worker_that_did_its_part_belongs_to_the_next_attempt_too(queue, monkeypatch):
-    monkeypatch.setattr(module, "Reader", Ended)
+    monkeypatch.setattr(witnesses, "Reader", Ended)
     run = Store().open(spec={"mode": "kueue", "workers": 2}, target=TARGET, name="pi")
     pods = [pod_of(uid, terminated={"exitCode": 0}) for uid in "ab"]
     for rank, pod in enumerate(pods):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from jobq_magic.backends.pods import following, reading
+from jobq_magic.backends.pods import reading, witnesses
 from jobq_magic.backends.pods.attempts import Placed
 from jobq_magic.backends.pods.following import Following
 from jobq_magic.backends.pods.reading import Reader
@@ -136,7 +136,7 @@ def test_what_had_no_room_is_read_again_when_there_is_some(server, reader, run, 
 def test_the_pod_of_a_node_that_is_gone_ends_the_run_after_a_while(server, watches, run, monkeypatch):
     """Nobody there says that its container has ended: it was to be gone long ago, and is there still."""
     server.logs = [refuses]
-    for module in reading, following:
+    for module in reading, witnesses:
         monkeypatch.setattr(module, "PATIENCE", 0.2)
     pod = {
         "metadata": {"name": "p", "uid": "uid-p", "deletionTimestamp": GONE},

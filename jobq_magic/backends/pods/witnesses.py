@@ -1,0 +1,150 @@
+"""What the pods of a run have told: every log that can be read is being read, and the store has what no log has."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from jobq_magic.backends.pods.attempts import Attempts, Placed
+from jobq_magic.backends.pods.course import Told
+from jobq_magic.backends.pods.elsewhere import Elsewhere
+from jobq_magic.backends.pods.reading import PATIENCE, Leavings, Reader
+from jobq_magic.backends.pods.stored import Finding
+from jobq_magic.cluster.collecting import Collected, collected
+from jobq_magic.cluster.meaning.pod import has_begun, has_ended
+from jobq_magic.cluster.status import Objects
+from jobq_magic.run import Run
+
+__all__ = ["Witnesses", "driver_over", "released"]
+
+
+class Witnesses:
+    """All pods of a run, as far as what they said came over.
+
+    Args:
+        watched: what is known of it, wherever its pods are.
+        run: the run.
+        key: the run's own key.
+        call: is set when more came.
+        mine: whether the run is ours to follow still.
+        now: the cluster's clock.
+    """
+
+    def __init__(
+        self,
+        watched: Elsewhere,
+        run: Run,
+        key: bytes,
+        call: threading.Event,
+        mine: Callable[[], bool],
+        now: Callable[[], float],
+    ) -> None:
+        self._watched, self._run, self._key, self._call, self._mine, self._now = watched, run, key, call, mine, now
+        self._readers: dict[tuple[str, int], Reader] = {}
+        self._stored: dict[tuple[str, int], Leavings] = {}
+        self._finding: Finding | None = None
+        self._idle: set[str] = set()
+        """Pods that were seen, and whose container was not started as far as that is known."""
+
+    def read(self, objects: Objects, attempts: Attempts) -> None:
+        """Every log that can be read is being read from now on."""
+        alive: dict[str, Any] = {pod["metadata"]["uid"]: pod for pod in objects.pods}
+        for placed in attempts.pods:
+            pod = alive.get(placed.uid)
+            if pod is not None:
+                (self._idle.discard if has_begun(pod) else self._idle.add)(placed.uid)
+            reader = self._readers.get((placed.uid, placed.attempt))
+            if reader is None and pod is not None and has_begun(pod):
+                reader = self._reader(placed)
+            if reader is not None and (pod is None or has_ended(pod) or self.is_left(pod)):
+                reader.over()
+
+    def read_whole(self, placed: Placed) -> None:
+        """The log of a pod that has ended is being read from now on."""
+        self._reader(placed).over()
+
+    def reads(self, placed: Placed) -> bool:
+        """Whether its log is being read, or was, by this process."""
+        return (placed.uid, placed.attempt) in self._readers
+
+    def idle(self, objects: Objects) -> set[str]:
+        """The uids of those that are gone, and never began."""
+        return self._idle - {pod["metadata"]["uid"] for pod in objects.pods}
+
+    def told(self, placed: Placed, objects: Objects, attempts: Attempts) -> Told:
+        """What one has told so far."""
+        reader = self._readers.get((placed.uid, placed.attempt))
+        if reader is not None:
+            return reader.told()
+        pods = [pod for pod in objects.pods if pod["metadata"]["uid"] == placed.uid]
+        there = bool(pods)
+        if any(has_begun(pod) for pod in pods):
+            return Told(placed.rank)
+        # It never began, or it was gone before anybody read it: what an earlier process collected is all there is.
+        if not self._was_read(placed):
+            ended = any(has_ended(pod) or self.is_left(pod) for pod in pods)
+            return self._of_store(placed, Collected(), attempts) if not there else Told(placed.rank, drained=ended)
+        known = collected(self._run.paths.attempt(placed.attempt).worker(placed.rank))
+        return Told(placed.rank, known.events, known.ended) if there else self._of_store(placed, known, attempts)
+
+    def of_earlier(self, objects: Objects, attempts: Attempts) -> tuple[list[Told], bool]:
+        """What came over from pods whose attempts are over, each when nothing more will; whether that is all."""
+        now = {placed.uid for placed in attempts.of(attempts.current)}
+        told = [(one, self.told(one, objects, attempts)) for one in attempts.pods if one.uid not in now]
+        whole = not any(self._was_read(placed) and not one.drained for placed, one in told)
+        return [one for _, one in told if one.drained], whole
+
+    def found(self, attempts: Attempts) -> Attempts | None:
+        """The attempts with those pods that the store alone knows; None while it has not answered."""
+        if self._finding is None:
+            self._finding = Finding(self._run, self._key, self._call, self._watched.reading.api, self._mine)
+        return self._finding.placed(attempts) if self._finding.done else None
+
+    def is_left(self, pod: Mapping[str, Any]) -> bool:
+        """Whether it should have been gone for a while: nobody on its node says that it is."""
+        told = pod["metadata"].get("deletionTimestamp")
+        return bool(told) and self._now() - datetime.fromisoformat(told).timestamp() > PATIENCE
+
+    def close(self) -> None:
+        """Nobody follows the run any more, here."""
+        for reader in self._readers.values():
+            reader.close()
+        for leavings in self._stored.values():
+            leavings.close()
+        if self._finding is not None:
+            self._finding.close()
+
+    def _reader(self, placed: Placed) -> Reader:
+        reader = Reader(self._watched, self._run, self._key, placed, self._call, self._mine)
+        self._readers[placed.uid, placed.attempt] = reader
+        return reader
+
+    def _was_read(self, placed: Placed) -> bool:
+        paths = self._run.paths.attempt(placed.attempt).worker(placed.rank)
+        return self.reads(placed) or Path(paths.folder, "collected.json").exists()
+
+    def _of_store(self, placed: Placed, known: Collected, attempts: Attempts) -> Told:
+        where = placed.uid, placed.attempt
+        if where not in self._stored:
+            idle = placed.uid in attempts.idle
+            begun = not idle and placed.uid not in self._idle
+            asked = self._run, self._key, placed, self._call, self._watched.reading.api, self._mine
+            self._stored[where] = Leavings(*asked, begun=begun, idle=idle)
+        return self._stored[where].told(known)
+
+
+def driver_over(told: list[Told]) -> bool:
+    """Whether it is known how the process of rank 0 ended."""
+    return any(one.end is not None for one in told if one.rank == 0)
+
+
+def released(told: list[Told], attempts: Attempts, witnesses: Witnesses) -> list[Told]:
+    """What came over, where a driver has ended: a worker that has not begun will print nothing."""
+    if not driver_over(told):
+        return told
+    read = {placed.rank for placed in attempts.of(attempts.current) if witnesses.reads(placed)}
+    return [one if one.drained or one.rank in read else replace(one, drained=True) for one in told]
