@@ -37,7 +37,10 @@ PATIENCE = 90.0
 _SLOWEST = 1 << 20
 """Bytes a second, and beside them ten minutes, below which a store holds the job's machine for nothing."""
 _LONGEST = 600.0
-FILES = ("result.json", "stdout", "stderr", "order", "displays.jsonl", "usage.json", "progress.json")
+FILES = (
+    *("result.json", "stdout", "stderr", "order", "displays.jsonl", "usage.json", "progress.json"),
+    *("ray.json", "raypast.json"),
+)
 """Of an attempt, beside its values, and the record."""
 _VALUE = re.compile(r"[0-9a-f]{64}")
 _TOLD_FROM = 8 << 20

@@ -24,7 +24,7 @@ _SLICE = 1 << 18
 """Bytes that are worked on at once: memory stays flat, whatever is fed."""
 _BACK = 2.0
 """Seconds by which the log is read anew: a cluster finds lines by the second in which they were logged."""
-_PUT = re.compile(r"progress\.json|usage\.json|beyond\.json|result\.json|values/[0-9a-f]{64}")
+_PUT = re.compile(r"(?:progress|usage|ray|raypast)\.json|beyond\.json|result\.json|values/[0-9a-f]{64}")
 _GROUP = re.compile(rb'"group":"([0-9a-f]{64})"')
 
 

@@ -1,0 +1,295 @@
+"""What Ray knows of a run's own cluster, asked of its dashboard now and then: it stays when the cluster is gone.
+
+`ray.json` of the attempt says how it stands: the nodes with what they use and do, the tasks by their names, the actors.
+`raypast.json` says how it went: a line of time of at most 2,000 tasks, and what was used when. Both are replaced as a
+whole. To list tasks is dear for Ray where there are many, so each question is asked again only after forty times as
+long as its answer took. Nothing here is worth an error: of a dashboard that does not answer nothing new is told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import threading
+import time
+from collections import Counter
+
+from .raypod import DASHBOARD
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+PERIOD = 2.0
+"""Seconds between two looks, at least."""
+TASKS = 2000
+"""Tasks on the line of time."""
+_PAST = 60.0
+_SHARE = 1 / 40
+"""The part of its time that the dashboard may be busy with one question of ours."""
+_PACE, _PAST_PACE = 2048, 512
+"""Bytes a second that either file may take of the container's log."""
+_LISTED = 10_000
+"""What the dashboard lists at most."""
+_NAMES, _LONG = 32, 80
+_POINTS = 120
+_RUNNING = ("RUNNING", "RUNNING_IN_RAY_GET", "RUNNING_IN_RAY_WAIT", "GETTING_AND_PINNING_ARGS")
+_ENDS = {"FINISHED": "finished", "FAILED": "failed"}
+_METRIC = re.compile(r"^ray_tasks\{(?P<labels>.*)\} (?P<count>[0-9.e+]+)$", re.MULTILINE)
+_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+
+
+class Watch:
+    """Looks from a thread until it is closed.
+
+    Args:
+        out: folder of the attempt.
+        token: of the run's Ray; see `raypod.token`.
+        port: of the dashboard, on this machine.
+    """
+
+    def __init__(self, out: str, token: str, port: int = DASHBOARD) -> None:
+        self._out = out
+        self._dashboard = _Dashboard(port, token)
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="jobq-ray", daemon=True)
+        self._patience = _NEVER
+        self._now: dict[str, Any] = {"since": round(time.time(), 1), "nodes": [], "tasks": [], "actors": {}}
+        self._listed: list[dict[str, Any]] = []
+        self._whole = True
+        self._counted: dict[str, Counter[str]] = {}
+        self._history: list[tuple[float, float, int, int]] = []
+        self._line: dict[str, Any] = {"since": 0.0, "names": [], "nodes": [], "tasks": [], "of": 0}
+        self._questions = {
+            "nodes": _Question(self._ask_nodes, PERIOD),
+            "tasks": _Question(self._ask_tasks, PERIOD),
+            "running": _Question(self._ask_running, PERIOD),
+            "line": _Question(self._ask_line, _PAST / 2),
+        }
+        self._pause = PERIOD
+        self._past_due = time.monotonic() + _PAST
+        self._ids: dict[str, int] = {}
+
+    def start(self) -> Watch:
+        """Begins."""
+        self._thread.start()
+        return self
+
+    def close(self, patience: float = 0.5) -> None:
+        """Looks a last time, as far as that takes no longer than `patience`, and ends."""
+        self._patience = time.monotonic() + patience
+        self._closed.set()
+        self._thread.join(patience)
+
+    def _watch(self) -> None:
+        while not self._closed.wait(self._pause):
+            self._look(last=False)
+        self._look(last=True)
+
+    def _look(self, *, last: bool) -> None:
+        now = time.monotonic()
+        asked = False
+        for question in self._questions.values():
+            if question.cost < self._patience - time.monotonic() if last else now >= question.due:
+                with contextlib.suppress(Exception):
+                    question.ask()
+                    asked = True
+        if not asked:
+            return
+        with contextlib.suppress(Exception):
+            self._now["at"] = round(time.time(), 1)
+            self._summed()
+            size = _write(os.path.join(self._out, "ray.json"), self._now)
+            self._pause = max(PERIOD, size / _PACE)
+            if last or now >= self._past_due:
+                past = {"at": self._now["at"], "line": self._line, "history": self._history}
+                size = _write(os.path.join(self._out, "raypast.json"), past)
+                self._past_due = now + max(_PAST, size / _PAST_PACE)
+
+    def _ask_nodes(self) -> None:
+        known = self._dashboard.ask("/nodes?view=summary")["data"]["summary"]
+        nodes = [_node(one) for one in known]
+        nodes.sort(key=lambda node: (not node["head"], node["name"]))
+        self._ids = {node.pop("id"): at for at, node in enumerate(nodes)}
+        self._now["nodes"] = nodes
+        alive = [node for node in nodes if node["alive"]]
+        used = round(sum(node["cpu"] for node in alive), 2), sum(node["memory"] for node in alive)
+        self._history.append((round(time.time(), 1), *used, sum(one.get("running", 0) for one in self._now["tasks"])))
+        if len(self._history) > _POINTS:  # of two each, the one with more to do
+            pairs = zip(self._history[::2], self._history[1::2], strict=False)
+            self._history = [max(pair, key=lambda point: point[1]) for pair in pairs]
+        head = next((one for one in known if one["raylet"].get("isHeadNode")), None)
+        if head is not None and not self._whole:
+            self._count(self._dashboard.read(head["ip"], int(head["raylet"]["metricsExportPort"]), "/metrics"))
+        if not self._now.get("job"):
+            jobs = self._dashboard.ask("/api/jobs/")
+            drivers = [job for job in jobs if job["type"] == "DRIVER" and not job.get("submission_id")]
+            if drivers:
+                self._now["job"] = str(max(drivers, key=lambda job: job["start_time"] or 0)["job_id"])
+        actors = self._dashboard.listed("actors", "")[0]
+        self._now["actors"] = dict(Counter(str(one["state"]).lower() for one in actors))
+
+    def _ask_tasks(self) -> None:
+        self._listed, total = self._dashboard.listed("tasks", "")
+        self._whole = total <= len(self._listed)
+        self._line["of"] = total
+
+    def _ask_running(self) -> None:
+        """Who runs now, where a list of all would not say."""
+        if not self._whole:
+            wanted = "&filter_keys=state&filter_predicates=%3D&filter_values=RUNNING"
+            running, _ = self._dashboard.listed("tasks", wanted)
+            self._listed = [one for one in self._listed if one["state"] not in _RUNNING] + running
+
+    def _ask_line(self) -> None:
+        rows, total = self._dashboard.listed("tasks", "&detail=1", TASKS)
+        self._line = _line(rows, [node["name"] for node in self._now["nodes"]], self._ids) | {"of": total}
+
+    def _count(self, metrics: str) -> None:
+        """The ends that the driver has counted: it knows of all, also of those that Ray has forgotten."""
+        counted: dict[str, Counter[str]] = {}
+        for found in _METRIC.finditer(metrics):
+            labels = dict(_LABEL.findall(found["labels"]))
+            if labels.get("Source") == "owner" and (end := _ENDS.get(labels.get("State", ""))):
+                counted.setdefault(_short(labels.get("Name", "")), Counter())[end] += int(float(found["count"]))
+        for name, ends in counted.items():
+            self._counted.setdefault(name, Counter())
+            self._counted[name] |= ends
+
+    def _summed(self) -> None:
+        """Counts by name and by node, of what is listed."""
+        names: dict[str, Counter[str]] = {}
+        nodes = [Counter[str]() for _ in self._now["nodes"]]
+        for one in self._listed:
+            state = _ENDS.get(one["state"]) or ("running" if one["state"] in _RUNNING else "pending")
+            names.setdefault(_short(one["func_or_class_name"] or one["name"]), Counter())[state] += 1
+            if (at := self._ids.get(one["node_id"] or "")) is not None:
+                nodes[at][state] += 1
+        if not self._whole:
+            for name, ends in self._counted.items():
+                names.setdefault(name, Counter())
+                names[name] |= ends
+        for node, counts in zip(self._now["nodes"], nodes, strict=True):
+            node["running"] = counts["running"]
+            if self._whole:
+                node |= {"finished": counts["finished"], "failed": counts["failed"]}
+            else:
+                node.pop("finished", None)
+                node.pop("failed", None)
+        order = sorted(names, key=lambda name: (-names[name].total(), name))
+        self._now["tasks"] = [{"name": name, **names[name]} for name in order[:_NAMES]]
+        if rest := order[_NAMES:]:
+            others = sum((names[name] for name in rest), Counter[str]())
+            self._now["tasks"].append({"name": "", "names": len(rest), **others})
+        self._now["whole"] = self._whole
+
+
+class _Question:
+    """What is asked again, after as long as its answer is worth."""
+
+    def __init__(self, ask: Any, period: float) -> None:
+        self._ask = ask
+        self._period = period
+        self.cost = 0.0
+        self.due = 0.0
+
+    def ask(self) -> None:
+        began = time.monotonic()
+        try:
+            self._ask()
+        finally:
+            self.cost = time.monotonic() - began
+            self.due = began + max(self._period, self.cost / _SHARE)
+
+
+class _Dashboard:
+    """Ray's own, on this machine."""
+
+    def __init__(self, port: int, token: str) -> None:
+        self._port = port
+        self._headers = {"X-Ray-Authorization": f"Bearer {token}"}
+
+    def ask(self, path: str) -> Any:
+        """What it says, where it is well.
+
+        Raises:
+            OSError, ValueError, http.client.HTTPException: it is not.
+        """
+        return json.loads(self.read("127.0.0.1", self._port, path))
+
+    def listed(self, what: str, wanted: str, most: int = _LISTED) -> tuple[list[dict[str, Any]], int]:
+        """Some of what there is, and how much that is in all."""
+        told = self.ask(f"/api/v0/{what}?limit={most}{wanted}")["data"]["result"]
+        return told["result"], told["total"]
+
+    def read(self, host: str, port: int, path: str) -> str:
+        connection = http.client.HTTPConnection(host, port, timeout=30)
+        try:
+            connection.request("GET", path, headers=self._headers)
+            answer = connection.getresponse()
+            body = answer.read()
+        finally:
+            connection.close()
+        if answer.status != http.client.OK:
+            raise ValueError(answer.status)
+        return body.decode()
+
+
+def _node(one: dict[str, Any]) -> dict[str, Any]:
+    raylet = one["raylet"]
+    cores = (one.get("cpus") or [0])[0] or 0
+    used, most = one.get("cgroupMem") or (one["mem"][3], one["mem"][0])
+    told = {
+        "id": raylet["nodeId"],
+        "name": str(one["hostname"]),
+        "ip": str(one["ip"]),
+        "head": bool(raylet.get("isHeadNode")),
+        "alive": raylet.get("state") == "ALIVE",
+        "cpu": round((one.get("cpu") or 0) / 100 * cores, 2),
+        "cpus": cores,
+        "memory": int(used),
+        "memory_most": int(most),
+        "store": int(raylet.get("objectStoreUsedMemory") or 0),
+    }
+    if gpus := one.get("gpus"):
+        told["gpu"] = round(sum(gpu.get("utilizationGpu") or 0 for gpu in gpus) / 100, 2)
+        told["gpus"] = len(gpus)
+        told["gpu_memory"] = sum(gpu.get("memoryUsed") or 0 for gpu in gpus) << 20
+        told["gpu_memory_most"] = sum(gpu.get("memoryTotal") or 0 for gpu in gpus) << 20
+    return told
+
+
+def _line(rows: list[dict[str, Any]], nodes: list[str], ids: dict[str, int]) -> dict[str, Any]:
+    """The tasks that have begun: name and node by number, seconds until begin and end (or None), 1 where it failed."""
+    names: dict[str, int] = {}
+    tasks: list[list[Any]] = []
+    since = min((row["start_time_ms"] for row in rows if row.get("start_time_ms")), default=0)
+    for row in rows:
+        if not row.get("start_time_ms") or (node := ids.get(row["node_id"] or "")) is None:
+            continue
+        number = names.setdefault(_short(row["func_or_class_name"] or row["name"]), len(names))
+        begin, end = (
+            round((ms - since) / 1000, 2) if ms else None for ms in (row["start_time_ms"], row["end_time_ms"])
+        )
+        tasks.append([number, node, begin, end, int(row["state"] == "FAILED")])
+    tasks.sort(key=lambda task: task[2])
+    return {"since": since / 1000, "names": list(names), "nodes": nodes, "tasks": tasks}
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONG else f"{name[: _LONG - 1]}…"
+
+
+def _write(path: str, told: Any) -> int:
+    data = json.dumps(told, separators=(",", ":")).encode()
+    partial = f"{path}.part"
+    with open(partial, "wb", buffering=0) as file:
+        file.write(data)
+    os.replace(partial, path)
+    return len(data)
+
+
+_NEVER = float("inf")
