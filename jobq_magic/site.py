@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["GpuType", "Site"]
+__all__ = ["GpuType", "RayGroup", "Site"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,22 @@ class GpuType:
     node_selector: Mapping[str, str] = field(default_factory=dict)
     tolerations: tuple[Mapping[str, Any], ...] = ()
     queue: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RayGroup:
+    """Workers of a Ray cluster of another kind: what is not said of them, is not asked for."""
+
+    workers: int = 1
+    max_workers: int | None = None
+    cpus: float | None = None
+    gpus: int = 0
+    gpu_type: str = ""
+    memory: str = ""
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Mapping[str, Any], ...] = ()
+    resources: Mapping[str, float] = field(default_factory=dict)
+    """By which tasks of Ray ask for them: `@ray.remote(resources={"disk": 1})`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +74,10 @@ class Site:
     labels: Mapping[str, str] = field(default_factory=dict)
     pod_template: Mapping[str, Any] = field(default_factory=dict)
     """A strategic patch of the pod template, applied last: lists of containers, volumes and the like by name."""
+    ray: str = ""
+    """Where `--mode ray` goes: `rayjob`, `here`, `raycluster/NAME`, or the address of a dashboard; "": what suits."""
+    ray_groups: Mapping[str, RayGroup] = field(default_factory=dict)
+    """Workers that a Ray cluster has beside those that were asked for."""
     clusters: Mapping[str, str] = field(default_factory=dict)
     """MultiKueue: the context that reaches a worker cluster, by the cluster's name."""
 
@@ -75,21 +95,25 @@ class Site:
     def to_json(self) -> dict[str, Any]:
         """As a target carries it; what says nothing is left out."""
         types = {name: _telling(asdict(one)) for name, one in self.gpu_types.items()}
-        return {name: _plain(value) for name, value in _telling({**asdict(self), "gpu_types": types}).items()}
+        groups = {name: _telling(asdict(one)) for name, one in self.ray_groups.items()}
+        known = {**asdict(self), "gpu_types": types, "ray_groups": groups}
+        return {name: _plain(value) for name, value in _telling(known).items()}
 
     @classmethod
     def from_json(cls, known: Mapping[str, Any]) -> Site:
         """The site of a target."""
-        types = {
-            name: GpuType(**{**one, "tolerations": tuple(one.get("tolerations", ()))})
-            for name, one in known.get("gpu_types", {}).items()
-        }
+        types = {name: GpuType(**_tolerating(one)) for name, one in known.get("gpu_types", {}).items()}
+        groups = {name: RayGroup(**_tolerating(one)) for name, one in known.get("ray_groups", {}).items()}
         lists = {name: tuple(known.get(name, ())) for name in ("tolerations", "pull_secrets")}
-        return cls(**{**known, **lists, "gpu_types": types})
+        return cls(**{**known, **lists, "gpu_types": types, "ray_groups": groups})
+
+
+def _tolerating(one: Mapping[str, Any]) -> dict[str, Any]:
+    return {**one, "tolerations": tuple(one.get("tolerations", ()))}
 
 
 def _telling(known: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in known.items() if value not in ("", {}, (), [])}
+    return {name: value for name, value in known.items() if value not in ("", {}, (), [], None)}
 
 
 def _plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ from jobq_magic import quantities, readers
 from jobq_magic.errors import closest
 from jobq_magic.quantities import Refusal
 from jobq_magic.runtime.stores import SCHEMES
-from jobq_magic.site import GpuType
+from jobq_magic.site import GpuType, RayGroup
 
 __all__ = ["KEYS", "store"]
 
@@ -144,6 +144,58 @@ def _gpu_type(name: str, value: Any) -> GpuType:
     )
 
 
+def _ray(value: Any) -> str:
+    """Where Ray is: one of its own for each run, this machine, one that is there."""
+    told = str(value).strip()
+    if told in ("rayjob", "here"):
+        return told
+    if told.startswith(("http://", "https://", "ray://")):
+        return readers.address(told)
+    kind, _, name = told.partition("/")
+    if kind == "raycluster" and re.fullmatch(_DOMAIN, name):
+        return told
+    raise Refusal("is no place with Ray", "Write rayjob, here, raycluster/NAME, or the address of a dashboard")
+
+
+def _ray_groups(value: Any) -> dict[str, RayGroup]:
+    return {name: _ray_group(name, one) for name, one in _table(value).items()}
+
+
+def _ray_group(name: str, value: Any) -> RayGroup:
+    keys = ("workers", "cpus", "gpus", "memory", "node_selector", "tolerations", "resources")
+    known = _table(value, keys, name)
+
+    def read(key: str, reading: Callable[[Any], Any], default: Any) -> Any:
+        try:
+            return reading(known[key]) if key in known else default
+        except Refusal as refusal:
+            raise Refusal(f"holds {name}.{key} = {known[key]}, which {refusal.problem}", refusal.do) from None
+
+    least, most = read("workers", quantities.workers, (1, None))
+    kind, gpus = read("gpus", quantities.gpus, (None, 0))
+    return RayGroup(
+        workers=least,
+        max_workers=most,
+        cpus=read("cpus", quantities.cores, None),
+        gpus=gpus,
+        gpu_type=kind or "",
+        memory=read("memory", quantities.memory, ""),
+        node_selector=_pairs(known.get("node_selector", {}), f"{name}.node_selector"),
+        tolerations=_tolerations(known.get("tolerations", []), f"{name}.tolerations"),
+        resources=_ray_resources(known.get("resources", {}), f"{name}.resources"),
+    )
+
+
+def _ray_resources(value: Any, where: str) -> dict[str, float]:
+    known = _table(value, where=where)
+    for key, count in known.items():
+        if key in ("CPU", "GPU", "memory", "object_store_memory"):
+            raise Refusal(f"holds {where}.{key}, which is said otherwise", "Write cpus, gpus or memory")
+        if isinstance(count, bool) or not isinstance(count, int | float) or count <= 0:
+            raise Refusal(f"holds {where}.{key} = {count}, which is no number of pieces", "Write for example 1")
+    return known
+
+
 def _of_profile(key: str) -> bool:
     from jobq_magic.spec import declared  # which reads by us
 
@@ -240,6 +292,8 @@ KEYS: Mapping[str, Callable[[Any], Any]] = {
     "annotations": _annotations,
     "labels": _labels,
     "pod_template": _pod_template,
+    "ray": _ray,
+    "ray_groups": _ray_groups,
     "clusters": _clusters,
 }
 """What a profile may say beside the settings of a job, and what reads it."""

@@ -38,13 +38,13 @@ INDEX = "batch.kubernetes.io/job-completion-index"
 """Label and annotation of a Job's pods: which of them each is."""
 MAIN = "main"
 """The container that runs the cell."""
-_LONGEST = 52
-"""Pods get a rank and six letters behind the name of their Job, and all of it is a host's name: 63 at most."""
+_LONGEST = 47
+"""KubeRay takes no longer one for a RayJob: behind it, its cluster and Service have letters, and are hosts' names."""
 _LABEL = 63
 
 
 def name_of(run: str) -> str:
-    """What the Job of a run is called, and its Secret and Service; a DNS label.
+    """What the Job or RayJob of a run is called, and its Secret and Service; a DNS label.
 
     Args:
         run: the run's id: small letters, digits and hyphens. One that is too long ends by its digest.

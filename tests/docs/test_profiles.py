@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from jobq_magic.cluster.manifests.admission import START
 from jobq_magic.cluster.manifests.facts import Facts
-from jobq_magic.cluster.manifests.jobs import START, made
+from jobq_magic.cluster.manifests.jobs import made
 from jobq_magic.config import resolve
 from jobq_magic.sitereaders import KEYS
 from jobq_magic.spec import declared

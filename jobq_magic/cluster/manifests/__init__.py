@@ -1,17 +1,20 @@
-"""The objects of a run in a cluster, as plain dicts: the Job, the Secret of what its pods are told, and a Service.
+"""The objects of a run in a cluster, as plain dicts: the Job or RayJob, the Secret that its pods read, and a Service.
 
 Only `facts` looks at the run's folder; from there on all is pure. Amounts are strings: newer clients of Kubernetes take
 nothing else.
 
-    facts      what is known of a run
-    jobs       the Job
-    pods       its pods
-    mounts     what they have mounted
-    variables  their environment
-    patch      what a profile changes of them, last
-    secrets    the Secret
-    services   the Service, by which workers find each other
-    refusals   what no cluster could be asked
+    facts        what is known of a run
+    admission    what a Job and a RayJob have in common: name, labels, deadlines
+    jobs         the Job
+    rayjobs      the RayJob, with its Ray cluster
+    autoscaling  what lets that grow and shrink
+    pods         the pods of either
+    mounts       what they have mounted
+    variables    their environment
+    patch        what a profile changes of them, last
+    secrets      the Secret
+    services     the Service, by which the workers of a Job find each other
+    refusals     what no cluster could be asked
 """
 
 from __future__ import annotations
@@ -19,15 +22,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from jobq_magic.cluster.manifests import jobs, rayjobs
 from jobq_magic.cluster.manifests.facts import Facts
-from jobq_magic.cluster.manifests.jobs import made
 from jobq_magic.cluster.manifests.refusals import refuse
 from jobq_magic.cluster.manifests.secrets import owned, secret
 from jobq_magic.cluster.manifests.services import service
 from jobq_magic.run import Run
 from jobq_magic.site import Site
 
-__all__ = ["job", "owned", "refuse", "secret", "service"]
+__all__ = ["job", "owned", "rayjob", "refuse", "secret", "service"]
 
 
 def job(run: Run, image: str, site: Site) -> Mapping[str, Any]:
@@ -38,4 +41,9 @@ def job(run: Run, image: str, site: Site) -> Mapping[str, Any]:
         image: by its digest, as the cluster calls it.
         site: what is known of the cluster.
     """
-    return made(Facts.of(run, image, site))
+    return jobs.made(Facts.of(run, image, site))
+
+
+def rayjob(run: Run, image: str, site: Site) -> Mapping[str, Any]:
+    """The RayJob of a run; the same arguments."""
+    return rayjobs.made(Facts.of(run, image, site))

@@ -7,14 +7,14 @@ import getpass
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jobq_magic._version import __version__
 from jobq_magic.bundle import neutral
 from jobq_magic.cluster import kubeconfig
 from jobq_magic.errors import JobqError
-from jobq_magic.image import BuildRequest, User
+from jobq_magic.image import BuildRequest, User, ray_of
 from jobq_magic.run import Run
 from jobq_magic.site import GpuType, Site
 
@@ -41,6 +41,8 @@ class Facts:
     """Who the processes of the image are, where that was asked for."""
     told: Mapping[str, str] = field(default_factory=dict)
     """For people: notebook, cell, commit, version."""
+    ray: str = ""
+    """The version of Ray in the image; "" where that is not known, or there is none."""
     labels: str = ""
     """What tracebacks call the texts of the bundle; see `runtime.manifest.LABELS`."""
 
@@ -67,8 +69,13 @@ class Facts:
             submitter=submitter(provenance.get("jobq.user") or _login(), site),
             user=request.recipe.user if request else None,
             told={key: str(text) for key, text in told.items() if text},
+            ray=ray_of(run.paths),
             labels=json.dumps(neutral(bundle)[1], separators=(",", ":")),
         )
+
+    def asking(self, **changed: Any) -> Facts:
+        """The same run, where something else is asked for in these fields of its spec."""
+        return replace(self, spec={**self.spec, **changed})
 
     @property
     def workers(self) -> int | None:

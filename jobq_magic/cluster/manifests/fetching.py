@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from jobq_magic.cluster import names
-from jobq_magic.cluster.manifests import pods, variables
+from jobq_magic.cluster.manifests import jobs, variables
 from jobq_magic.cluster.manifests.facts import Facts
 from jobq_magic.cluster.manifests.writable import writable
 from jobq_magic.runtime.stores import volume_of
@@ -30,7 +30,7 @@ def fetching(facts: Facts, command: Sequence[str]) -> dict[str, Any]:
     """
     kept = {name: facts.spec[name] for name in ("queue", "priority") if facts.spec.get(name)}
     small = replace(facts, spec={**kept, **_SIZE})
-    template = pods.template(small)
+    template = jobs.template(small)
     mounted = volume_of(facts.site.store)
     assert mounted is not None
     volume, mount = mounted

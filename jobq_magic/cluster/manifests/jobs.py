@@ -3,50 +3,47 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from jobq_magic.cluster import names
-from jobq_magic.cluster.manifests import pods
+from jobq_magic.cluster.manifests import admission, mounts, pods, variables
 from jobq_magic.cluster.manifests.facts import Facts
+from jobq_magic.cluster.manifests.pods import GRACE
+from jobq_magic.runtime.launch import pod_argv
 from jobq_magic.runtime.pod import CALLED
 
-__all__ = ["MAX_TIME", "START", "made"]
-
-MAX_TIME = "kueue.x-k8s.io/max-exec-time-seconds"
-START = 900
-"""Seconds from admission to the cell's first line: finding a node, pulling the image. The runtime ends a cell that is
-out of time by itself and can tell of it, so the cluster's own limits, which only kill, come so much later."""
-_ATTEMPTS = 10
-"""Kueue counts the time of all attempts together: so many may be cut short before it ends them."""
-_LARGEST = 2**31 - 1
-"""What Kubernetes counts seconds in."""
+__all__ = ["made", "template"]
 
 
 def made(facts: Facts) -> dict[str, Any]:
     """The Job."""
     spec, site = facts.spec, facts.site
-    labels = pods.labels(facts)
-    kueue = {names.QUEUE: spec.get("queue"), names.PRIORITY: spec.get("priority"), MAX_TIME: _max_time(spec)}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {
-            "name": names.name_of(facts.run),
-            "labels": {**labels, **{key: str(text) for key, text in kueue.items() if text}},
-            "annotations": {**site.annotations, **facts.told},
-        },
+        "metadata": admission.metadata(facts),
         "spec": {
             **_size(facts.workers),
             # A NameError must not run seven times: the user's own failures are tried again by --retries alone.
             "backoffLimit": 0,
             "podFailurePolicy": {"rules": _failures(requeue=not spec.get("no_requeue"))},
             "podReplacementPolicy": "Failed",
-            "ttlSecondsAfterFinished": min(_LARGEST, math.ceil(site.ttl)),
-            **_deadline(spec),
-            "template": pods.template(facts),
+            "ttlSecondsAfterFinished": min(admission.LARGEST, math.ceil(site.ttl)),
+            **admission.deadline(spec),
+            "template": template(facts),
         },
     }
+
+
+def template(facts: Facts) -> dict[str, Any]:
+    """The template of its pods."""
+    process = pods.Process(
+        command=pod_argv(facts.run),
+        env=variables.of_job(facts, GRACE),
+        mounted=mounts.mounted(facts),
+        pod={"subdomain": names.name_of(facts.run) if (facts.workers or 1) > 1 else ""},
+    )
+    return pods.template(facts, process)
 
 
 def _size(workers: int | None) -> dict[str, Any]:
@@ -64,17 +61,3 @@ def _failures(*, requeue: bool) -> list[dict[str, Any]]:
         {"action": action, "onExitCodes": {"containerName": names.MAIN, "operator": "In", "values": [CALLED]}},
         {"action": "FailJob", "onExitCodes": {"containerName": names.MAIN, "operator": "NotIn", "values": [0]}},
     ]
-
-
-def _deadline(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The longest that one attempt may be admitted: no client has to be there for it to end."""
-    if not (timeout := spec.get("timeout")):
-        return {}
-    return {"activeDeadlineSeconds": min(_LARGEST, math.ceil(timeout) + START)}
-
-
-def _max_time(spec: Mapping[str, Any]) -> int | None:
-    if not (deadline := _deadline(spec).get("activeDeadlineSeconds")):
-        return None
-    attempts = 1 if spec.get("no_requeue") else _ATTEMPTS
-    return int(min(_LARGEST, deadline * attempts + 60))  # later than the deadline of the one attempt that there may be

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from jobq_magic.cluster import names
-from jobq_magic.cluster.manifests import mounts, variables
 from jobq_magic.cluster.manifests.facts import Facts
+from jobq_magic.cluster.manifests.mounts import Mounted
 from jobq_magic.cluster.manifests.patch import patched
+from jobq_magic.cluster.manifests.variables import HOME
 from jobq_magic.cluster.manifests.writable import writable
-from jobq_magic.runtime.launch import pod_argv
 
-__all__ = ["GRACE", "labels", "template"]
+__all__ = ["GRACE", "Process", "labels", "restricted", "template"]
 
 GRACE = 30
 """Seconds from SIGTERM to SIGKILL."""
@@ -22,34 +24,55 @@ _MESH = "sidecar.istio.io/inject"
 _TOPOLOGY = "kueue.x-k8s.io/podset-{}-topology"
 
 
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What a pod is for: all that tells the pods of a run from each other."""
+
+    command: Sequence[str] = ()
+    """Empty: whoever makes the pod says it."""
+    env: Sequence[Mapping[str, Any]] = ()
+    mounted: Sequence[Mounted] = ()
+    volumes: Sequence[Mapping[str, Any]] = ()
+    """For another container than ours."""
+    container: Mapping[str, Any] = field(default_factory=dict)
+    """What is said of the container beside: ports, probes."""
+    pod: Mapping[str, Any] = field(default_factory=dict)
+    """What is said of the pod beside."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
 def labels(facts: Facts) -> dict[str, str]:
-    """The labels of the Job and of its pods; ours count."""
+    """The labels of what stands for a run, and of its pods; ours count."""
     asked = {key: text or "" for key, text in (facts.spec.get("label") or {}).items()}
     return {**facts.site.labels, **asked, **names.ours(facts.run, facts.name, facts.submitter)}
 
 
-def template(facts: Facts) -> dict[str, Any]:
-    """The template of its pods, with what the profile changes of it."""
+def template(facts: Facts, process: Process) -> dict[str, Any]:
+    """The template of pods that are for this, with what the profile changes of it."""
     site = facts.site
     topology = {_TOPOLOGY.format(how): label for how, label in site.topology.items()}
     made = {
         "metadata": {
             "labels": {**labels(facts), _MESH: "false"},
-            "annotations": {**site.annotations, **topology, _MESH: "false"},
+            "annotations": {**site.annotations, **topology, _MESH: "false", **process.annotations},
         },
-        "spec": _spec(facts),
+        "spec": _spec(facts, process),
     }
-    return writable(patched(made, site.pod_template), names.MAIN, variables.HOME)
+    return writable(patched(made, site.pod_template), names.MAIN, HOME)
 
 
-def _spec(facts: Facts) -> dict[str, Any]:
+def restricted() -> dict[str, Any]:
+    """What a container may not do."""
+    return {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
+def _spec(facts: Facts, process: Process) -> dict[str, Any]:
     site, gpu = facts.site, facts.gpu
-    mounted = mounts.mounted(facts)
     selector = {**site.node_selector, **(gpu.node_selector if gpu else {})}
     tolerations = [*site.tolerations, *(gpu.tolerations if gpu else ())]
     wanted: dict[str, Any] = {
         "restartPolicy": "Never",
-        "subdomain": names.name_of(facts.run) if (facts.workers or 1) > 1 else "",
+        **process.pod,
         "terminationGracePeriodSeconds": GRACE,
         # The cell is nobody on the cluster, unless a service account is named for it.
         "automountServiceAccountToken": bool(site.service_account),
@@ -61,24 +84,25 @@ def _spec(facts: Facts) -> dict[str, Any]:
         "tolerations": [dict(one) for one in tolerations],
         "affinity": dict(site.affinity),
         "securityContext": _security(facts),
-        "containers": [_container(facts, [mount for _, mount in mounted])],
-        "volumes": list({volume["name"]: volume for volume, _ in mounted}.values()),
+        "containers": [_container(facts, process)],
+        "volumes": [*{volume["name"]: volume for volume, _ in process.mounted}.values(), *process.volumes],
     }
     return {name: value for name, value in wanted.items() if value not in ("", [], {})}
 
 
-def _container(facts: Facts, mounted: list[dict[str, Any]]) -> dict[str, Any]:
+def _container(facts: Facts, process: Process) -> dict[str, Any]:
     resources = _resources(facts)
     return {
         "name": names.MAIN,
         "image": facts.image,
         "imagePullPolicy": facts.site.pull_policy,
-        "command": pod_argv(facts.run),
-        "env": variables.environment(facts, GRACE),
+        **({"command": list(process.command)} if process.command else {}),
+        "env": list(process.env),
         "resources": {"requests": resources, "limits": dict(resources)} if resources else {},
-        "volumeMounts": mounted,
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "volumeMounts": [mount for _, mount in process.mounted],
+        "securityContext": restricted(),
         "terminationMessagePolicy": "FallbackToLogsOnError",
+        **process.container,
     }
 
 

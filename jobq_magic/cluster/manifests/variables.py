@@ -5,7 +5,9 @@ Secrets are not among it: a manifest can be read by whoever may look at Jobs.
 
 from __future__ import annotations
 
+import math
 import posixpath
+from collections.abc import Mapping
 from typing import Any
 
 from jobq_magic import container
@@ -15,20 +17,66 @@ from jobq_magic.cluster.names import INDEX, label_value, name_of
 from jobq_magic.runtime import main, pod
 from jobq_magic.runtime.manifest import LABELS
 
-__all__ = ["HOME", "environment"]
+__all__ = ["HOME", "cpus_of_ray", "of_helper", "of_job", "of_ray"]
 
 HOME = "/home/jobq"
 """Of images; `images.layout` says so too, and a test compares."""
 _INDEX = f"metadata.annotations['{INDEX}']"
 _PORT = "29500"
 """Where torchrun meets by default."""
+_RAY = {
+    # Children of a worker go with it, also those of a worker that was killed.
+    "RAY_process_group_cleanup_enabled": "true",
+    # Draining waits up to half a minute for jobs that nobody will move elsewhere.
+    "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
+    "RAY_usage_stats_enabled": "0",
+    # What Ray itself has to say: every line once, as it is.
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_COLOR_PREFIX": "0",
+}
+"""How Ray's own processes behave, as on this machine (`backends.ray.launch`)."""
 
 
-def environment(facts: Facts, grace: int) -> list[dict[str, Any]]:
-    """The variables in their order: what the site needs, what workers are told, what was asked for, ours."""
-    asked = container.environment(facts.spec)
-    common = {**_home(facts), **_site(facts), **container.threads(facts.spec), **_rendezvous(facts), **asked}
-    return [_variable(name, value) for name, value in {**common, **_ours(facts, grace)}.items()]
+def of_job(facts: Facts, grace: int) -> list[dict[str, Any]]:
+    """The variables of a Job's pods."""
+    return _environment(facts, {**container.threads(facts.spec), **_rendezvous(facts)}, _ranks(facts), grace)
+
+
+def of_ray(facts: Facts, grace: int, *, head: bool) -> list[dict[str, Any]]:
+    """The variables of the pods of a Ray cluster.
+
+    Args:
+        facts: of the run.
+        grace: seconds from SIGTERM to SIGKILL.
+        head: whether the pod is the head, where the cell runs: how many threads a task has, Ray says itself.
+    """
+    spec = facts.spec
+    threads = container.threads({"cpus": spec.get("driver_cpus")}) if head else {}
+    told = {
+        "JOBQ_RAY": "1",
+        "JOBQ_WORKERS": str(spec.get("max_workers") or facts.workers or 1),
+        "JOBQ_WORKER_CPUS": str(cpus_of_ray(spec)),
+        "JOBQ_WORKER_GPUS": str(spec.get("gpus") or 0),
+        "JOBQ_BUNDLE": pod.BUNDLE,
+        "JOBQ_OUT": main.Job(facts.run, posixpath.join(pod.FOLDER, facts.run), 1).out,
+    }
+    return _environment(facts, {**_RAY, **threads}, told, grace)
+
+
+def of_helper(facts: Facts) -> list[dict[str, Any]]:
+    """The variables of a pod that is none of the run's: who asks Ray something."""
+    return [_variable(name, value) for name, value in _home(facts).items()]
+
+
+def cpus_of_ray(spec: Mapping[str, Any]) -> int:
+    """CPUs of a worker as Ray counts them: a part of one is one, so that every worker has a place for a task."""
+    return math.ceil(spec.get("cpus") or 1)
+
+
+def _environment(facts: Facts, place: Mapping[str, Any], told: Mapping[str, Any], grace: int) -> list[dict[str, Any]]:
+    """The variables in their order: what the site needs, what the place wants, what was asked for, ours."""
+    common = {**_home(facts), **_site(facts), **place, **container.environment(facts.spec)}
+    return [_variable(name, value) for name, value in {**common, **_ours(facts, grace), **told}.items()]
 
 
 def _home(facts: Facts) -> dict[str, Any]:
@@ -67,22 +115,25 @@ def _rendezvous(facts: Facts) -> dict[str, Any]:
 
 
 def _ours(facts: Facts, grace: int) -> dict[str, Any]:
-    spec = facts.spec
     known: dict[str, Any] = {
         "JOBQ_RUN": facts.run,
         main.POD: {"fieldPath": "metadata.name"},
         main.POD_UID: {"fieldPath": "metadata.uid"},
         pod.GRACE: str(grace),
-        "JOBQ_WORKERS": str(facts.workers or 1),
     }
+    return known | ({LABELS: facts.labels} if facts.labels else {})
+
+
+def _ranks(facts: Facts) -> dict[str, Any]:
+    """What the workers of a Job are told of themselves and of each other."""
+    spec = facts.spec
+    known: dict[str, Any] = {"JOBQ_WORKERS": str(facts.workers or 1)}
     if facts.workers is not None:
         known |= {main.RANK: {"fieldPath": _INDEX}, "JOBQ_WORLD_SIZE": str(facts.workers)}
     if cpus := spec.get("cpus"):
         known["JOBQ_WORKER_CPUS"] = str(cpus)
     if gpus := spec.get("gpus"):
         known["JOBQ_WORKER_GPUS"] = str(gpus)
-    if facts.labels:
-        known[LABELS] = facts.labels
     return known
 
 

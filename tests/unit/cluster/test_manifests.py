@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from jobq_magic import container
 from jobq_magic.cluster import manifests, names
+from jobq_magic.cluster.manifests.admission import MAX_TIME
 from jobq_magic.cluster.manifests.facts import Facts, submitter
 from jobq_magic.cluster.manifests.fetching import fetching
-from jobq_magic.cluster.manifests.jobs import MAX_TIME, made
+from jobq_magic.cluster.manifests.jobs import made
 from jobq_magic.cluster.manifests.patch import patched
 from jobq_magic.cluster.manifests.secrets import EXPIRES
 from jobq_magic.cluster.manifests.variables import HOME
@@ -134,13 +135,13 @@ def test_a_run_is_found_by_its_labels_on_the_job_and_on_its_pods():
 def test_whatever_a_run_is_called_its_objects_have_names_that_a_host_can_have(run):
     name = names.name_of(run)
     assert re.fullmatch(r"jobq-[a-z0-9-]*[a-z0-9-]", name)
-    assert len(name) <= 52
+    assert len(name) <= 47
 
 
 def test_two_runs_with_long_names_have_two_jobs():
     first, second = names.name_of("x" * 60 + "1"), names.name_of("x" * 60 + "2")
     assert first != second
-    assert len(first) == len(second) == 52
+    assert len(first) == len(second) == 47
 
 
 @given(st.text())

@@ -1,0 +1,183 @@
+"""The RayJob of a run: a Ray cluster of its own, whose head runs the cell, as KubeRay makes it and Kueue admits it.
+
+Nothing of the run waits for KubeRay's own job: that only waits, in the head, for the cell's end, so that the RayJob
+ends with it where no client is there to see it.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from jobq_magic import quantities
+from jobq_magic.cluster import names
+from jobq_magic.cluster.manifests import admission, autoscaling, mounts, pods, variables
+from jobq_magic.cluster.manifests.facts import Facts
+from jobq_magic.cluster.manifests.pods import GRACE
+from jobq_magic.runtime.launch import awaited_argv, head_argv, worker_argv
+from jobq_magic.runtime.raypod import CLIENT, DASHBOARD, GCS, LINE, NODE
+from jobq_magic.site import RayGroup
+
+__all__ = ["WORKERS", "made"]
+
+WORKERS = "workers"
+"""The group of the workers that were asked for; others are the profile's."""
+_OWN = 2**30
+"""Bytes that Ray's own processes take in the head, beside the cell: GCS, dashboard, raylet."""
+_LEFT = 600
+"""Seconds that a cluster stays after the end of its cell where nobody removed it: for its dashboard and its logs."""
+_TOKENS = (2, 52)
+"""From this version on, Ray asks for a token."""
+_OURS = {"ray.io/overwrite-container-cmd": "true"}
+"""KubeRay takes our command as it is, and gives it that of Ray in KUBERAY_GEN_RAY_START_CMD."""
+_SUBMITTER = {"cpus": 0.2, "memory": "300Mi", "shm": None, "gpus": None}
+
+
+def made(facts: Facts) -> dict[str, Any]:
+    """The RayJob."""
+    spec = facts.spec
+    retries = spec.get("retries") or 0
+    elastic = autoscaling.ELASTIC if _scales(facts) else {}
+    return {
+        "apiVersion": "ray.io/v1",
+        "kind": "RayJob",
+        "metadata": admission.metadata(facts, attempts=1 + retries, **elastic),
+        "spec": {
+            "entrypoint": shlex.join(awaited_argv()),
+            **_submission(facts),
+            "shutdownAfterJobFinishes": True,  # Kueue wants it: else the quota would never come back
+            "ttlSecondsAfterFinished": _LEFT,
+            "backoffLimit": retries,
+            **admission.deadline(spec),
+            "rayClusterSpec": _cluster(facts),
+        },
+    }
+
+
+def _submission(facts: Facts) -> dict[str, Any]:
+    """How KubeRay's job comes into the head: by a pod of its own where nothing else keeps the log, whose log stays."""
+    if facts.site.store:
+        return {"submissionMode": "HTTPMode"}
+    process = pods.Process(env=variables.of_helper(facts))
+    return {
+        "submissionMode": "K8sJobMode",
+        "submitterPodTemplate": pods.template(facts.asking(**_SUBMITTER), process),
+    }
+
+
+def _cluster(facts: Facts) -> dict[str, Any]:
+    made: dict[str, Any] = {"rayVersion": facts.ray} if facts.ray else {}
+    if _version(facts.ray) >= _TOKENS:
+        made["authOptions"] = {"mode": "token", "secretName": names.name_of(facts.run)}
+    if _scales(facts):
+        made |= autoscaling.options(facts)
+    groups = [_group(name, facts, group) for name, group in _groups(facts)]
+    return {**made, "headGroupSpec": _head(facts), "workerGroupSpecs": groups}
+
+
+def _head(facts: Facts) -> dict[str, Any]:
+    """The head: the cell, and none of its tasks."""
+    spec = facts.spec
+    memory = spec.get("driver_memory")
+    whole = f"{-(-(quantities.amount(memory) + _OWN) // 2**20)}Mi" if memory else None
+    head = facts.asking(cpus=spec.get("driver_cpus"), memory=whole, gpus=None, shm=None)
+    process = pods.Process(
+        command=head_argv(facts.run),
+        env=variables.of_ray(facts, GRACE, head=True),
+        mounted=mounts.mounted(head),
+        volumes=[autoscaling.volume()] if _scales(facts) else [],
+        container={
+            "ports": [
+                {"name": "gcs-server", "containerPort": GCS},
+                {"name": "dashboard", "containerPort": DASHBOARD},
+                {"name": "client", "containerPort": CLIENT},
+                {"name": "jobq-line", "containerPort": LINE},
+            ],
+            **_probes(ready=DASHBOARD, alive=GCS),
+        },
+        # A container that is started again finds the cell that is over, and says so; for another pod it would be new.
+        pod={"restartPolicy": "Always"},
+        annotations=_OURS,
+    )
+    return {
+        "rayStartParams": {
+            "num-cpus": "0",
+            "num-gpus": "0",
+            "port": str(GCS),
+            "dashboard-host": "0.0.0.0",  # noqa: S104 - within the pod; Ray asks for its token
+            "dashboard-port": str(DASHBOARD),
+            "ray-client-server-port": str(CLIENT),
+        },
+        "template": pods.template(head, process),
+    }
+
+
+def _groups(facts: Facts) -> Iterator[tuple[str, RayGroup]]:
+    spec = facts.spec
+    yield (
+        WORKERS,
+        RayGroup(
+            workers=facts.workers or 1,
+            max_workers=spec.get("max_workers"),
+            cpus=spec.get("cpus"),
+            gpus=spec.get("gpus") or 0,
+            gpu_type=spec.get("gpu_type") or "",
+            memory=spec.get("memory") or "",
+        ),
+    )
+    yield from facts.site.ray_groups.items()
+
+
+def _group(name: str, facts: Facts, group: RayGroup) -> dict[str, Any]:
+    here = _in_group(facts, group)
+    process = pods.Process(
+        command=worker_argv(facts.run),
+        env=variables.of_ray(here, GRACE, head=False),
+        mounted=mounts.mounted(here),
+        container={"ports": [{"name": "raylet", "containerPort": NODE}], **_probes(ready=NODE, alive=NODE)},
+        pod={"restartPolicy": "Always"},
+        annotations=_OURS,
+    )
+    params = {"num-cpus": str(variables.cpus_of_ray(here.spec)), "node-manager-port": str(NODE)}
+    if group.gpus:
+        params["num-gpus"] = str(group.gpus)
+    if group.resources:
+        params["resources"] = shlex.quote(json.dumps(dict(group.resources), separators=(",", ":")))
+    return {
+        "groupName": name,
+        "replicas": group.workers,
+        "minReplicas": group.workers,
+        "maxReplicas": group.max_workers or group.workers,
+        "rayStartParams": params,
+        "template": pods.template(here, process),
+    }
+
+
+def _in_group(facts: Facts, group: RayGroup) -> Facts:
+    """The same run, where a worker of the group is what is asked for."""
+    site = replace(
+        facts.site,
+        node_selector={**facts.site.node_selector, **group.node_selector},
+        tolerations=(*facts.site.tolerations, *group.tolerations),
+    )
+    asked = {"cpus": group.cpus, "gpus": group.gpus, "gpu_type": group.gpu_type, "memory": group.memory}
+    return replace(facts.asking(**asked), site=site)
+
+
+def _probes(*, ready: int, alive: int) -> dict[str, Any]:
+    """KubeRay's own would ask every five seconds, by programs that an image need not have."""
+    return {
+        "readinessProbe": {"tcpSocket": {"port": ready}, "periodSeconds": 1, "failureThreshold": 10},
+        "livenessProbe": {"tcpSocket": {"port": alive}, "periodSeconds": 10, "failureThreshold": 12},
+    }
+
+
+def _scales(facts: Facts) -> bool:
+    return any(group.max_workers for _, group in _groups(facts))
+
+
+def _version(told: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in told.split(".")[:2] if part.isdecimal())
