@@ -327,7 +327,12 @@ _STARTING: Mapping[str, tuple[str, str]] = {
 }
 
 _RAY: Mapping[str, tuple[str, str]] = {
-    "workers-coming": ("{up} of {of} workers are up{of_worker}{because}", "{advice}"),
+    "workers-coming": ("{workers_up}{because}", "{advice}"),
+    "worker-lost": (
+        "{workers_up}{because}",
+        "Another worker takes its place, and Ray does its tasks again where they may be",
+    ),
+    "head-again": ("The pod of its head was lost, and another one begins anew", "The log has what it printed"),
     "head-awaited": ("It waits until Ray's head answers", ""),
     "head-lost": (
         "The pod of its head was lost, and the driver with it",
@@ -338,7 +343,7 @@ _RAY: Mapping[str, tuple[str, str]] = {
         "The log shows what it printed last",
     ),
     "ray-deadline": (
-        "Its Ray cluster was not up within {seconds}{of_worker}{because}",
+        "Its Ray cluster was not up within {seconds}{because}",
         "{advice}",
     ),
     "ray-stopped": ("Its Ray job was stopped by somebody else", _AGAIN),
@@ -494,15 +499,23 @@ def spoken(facts: Mapping[str, Any]) -> dict[str, str]:
     lacking = number("lacking")
     clauses["lacking_clause"] = f" for {asked(resource, lacking)} to become free" if lacking is not None else ""
     better, best = known("better"), number("better_most")
+    up, of = number("up") or 0, number("of") or 0
+    one = f"{up:.0f} of {of:.0f} workers are up"
+    clauses["workers_up"] = "Its worker is not up yet" if of == 1 else one
     head, several = known("part") == "head", number("workers")
     clauses["memory"] = "--driver-memory" if head else "--memory"
     each = "a smaller --cpus, --memory or --gpus for each worker"
     clauses["smaller"] = "a smaller --driver-cpus or --driver-memory" if head else each
-    clauses["over_workers"] = f" for its {several:.0f} workers together" if several else ""
+    clauses["over_workers"] = _together(several, led=bool(facts.get("led"))) if several else ""
     clauses["in_all"] = " in all" if several else ""
     clauses["or_better"] = f", or use queue {better}, which has {asked(resource, best)}" if better and best else ""
     clauses["or_other_queue"] = "" if clauses["or_better"] else ", or use a queue that has some with --queue"
     return clauses | _who(known) | _where(known, facts, number)
+
+
+def _together(workers: float, *, led: bool) -> str:
+    crew = "worker" if workers == 1 else f"{workers:.0f} workers"
+    return f" for its head and its {crew} together" if led else f" for its {crew} together"
 
 
 def _who(known: Any) -> dict[str, str]:
@@ -520,7 +533,6 @@ def _where(known: Any, facts: Mapping[str, Any], number: Any) -> dict[str, str]:
     fit, of, retries = number("fit"), number("of"), number("retries")
     queues, clusters = facts.get("queues"), facts.get("clusters")
     return {
-        "of_worker": f"; worker {rank:.0f}" if (rank := number("worker")) is not None else "",
         "retried": f", which said not now {'once' if retries == 1 else f'{retries:.0f} times'}" if retries else "",
         "in_topology": f" in the topology {known('topology')}" if known("topology") else "",
         "told": f": {known('said')}" if known("said") else "",

@@ -164,6 +164,7 @@ REASONS: Mapping[str, Words] = {
     "ray-starting": Words("Starting Ray on this machine", "Later runs use the same Ray, and start at once"),
     "ray-worker-start": Words("Ray is starting the process of the cell"),
     "ray-failed": Words("Ray could not run it: {error}"),
+    "ray-gone": Words("The Ray that the cell ran on is gone: {error}", "Run it again with %jobq rerun {run}"),
     "ray-died": Words("Ray ended while the cell ran{told}", "Run it again with %jobq rerun {run}"),
     "ray-not-started": Words(
         "Ray did not start in its pod{told}", "See that the image has the Ray of the notebook: %jobq doctor tells"
@@ -182,14 +183,16 @@ def say(snapshot: Snapshot) -> Words:
     # A reason tells the end, which is not there yet, unless it tells why it does not come.
     if words is None or (snapshot.phase is Phase.STOPPING and snapshot.reason not in ("stop-refused", "stop-silent")):
         words = PHASES[snapshot.phase]
-    elif snapshot.reason == "workers-coming" and snapshot.phase is Phase.RUNNING:
-        words = Words(f"{PHASES[snapshot.phase].sentence}; {words.sentence}", words.advice)
     facts = _Facts(snapshot.facts, run=snapshot.run)
     rank = snapshot.facts.get("rank") if snapshot.phase is Phase.FAILED else None
-    which = f"Worker {rank}: " if isinstance(rank, int) else ""
-    if snapshot.facts.get("part") == "head" and words is not PHASES[snapshot.phase]:
-        which = "The head: "
-    return Words(which + words.sentence.format_map(facts), words.advice.format_map(facts))
+    sentence = words.sentence.format_map(facts)
+    if isinstance(rank, int):
+        sentence = f"Worker {rank}: {sentence}"
+    elif snapshot.facts.get("part") == "head" and words is not PHASES[snapshot.phase]:
+        sentence = f"The head: {_within(sentence)}"
+    elif snapshot.reason in ("workers-coming", "worker-lost") and snapshot.phase is Phase.RUNNING:
+        sentence = f"{PHASES[snapshot.phase].sentence}; {_within(sentence)}"
+    return Words(sentence, words.advice.format_map(facts))
 
 
 def reason(code: str, facts: Mapping[str, Any], *, run: str = "") -> Words | None:
@@ -236,13 +239,18 @@ def _cause(facts: Mapping[str, Any], run: str = "") -> dict[str, str]:
     words = reason(str(facts.get("cause", "")), behind, run=run)
     if words is None:
         return {"because": "", "advice": ""}
-    first, _, rest = words.sentence.partition(" ")
-    plain = first.lower() if first in _PLAIN else first
-    return {"because": f": {plain} {rest}", "advice": words.advice}
+    worker = facts.get("worker")
+    which = f"; worker {worker}: " if isinstance(worker, int) else ": "
+    return {"because": which + _within(words.sentence), "advice": words.advice}
 
 
 _PLAIN = frozenset({"A", "An", "It", "Its", "No", "Out", "The", "Waiting"})
-"""First words of sentences that are small within one."""
+
+
+def _within(sentence: str) -> str:
+    """A sentence as it stands within another one."""
+    first = sentence.partition(" ")[0]
+    return sentence[:1].lower() + sentence[1:] if first in _PLAIN else sentence
 
 
 def lasted(phase: Phase, after: Phase) -> str:

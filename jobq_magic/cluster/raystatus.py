@@ -29,7 +29,7 @@ _GATE = "wait-gcs-ready"
 _OPERATOR = "ray.io/kuberay-operator"
 """Who looks after a RayJob on its own cluster; of any other, as of MultiKueue, its pods are elsewhere."""
 _ORDER = {"failed": 0, "leaving": 1, "waiting": 2, "running": 3}
-_PASSING = frozenset({"pulling", "node-coming", "head-awaited", "pod-deleted", ""})
+_PASSING = frozenset({"", "pulling", "node-coming", "head-awaited", "pod-deleted"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ def _why(objects: Objects, head: _Part, crew: Sequence[_Part], now: float) -> Re
         if found := refused or rayjobs.refusal(job, objects.events):
             return found
         if any(part.pod for part in crew):
-            return Reason("head-lost")
+            return Reason("head-again")
         admitted = moment(condition(objects.workload, "Admitted"), "lastTransitionTime")
         return NOTHING if objects.cluster else rayjobs.silent(job, admitted, now)
     if (found := _of_head(head)) and found.code != "pod-deleted":
@@ -171,13 +171,16 @@ def _why(objects: Objects, head: _Part, crew: Sequence[_Part], now: float) -> Re
 def _missing(crew: Sequence[_Part], refused: Reason) -> Reason:
     """How many of the workers are up, and what holds up another one most; nothing where all are."""
     late = [part for part in crew if not part.up]
-    coming = [part for part in crew if part.up or part.stays]
     if not late:
         return NOTHING
-    up = Reason("workers-coming", {"up": sum(part.up for part in crew), "of": len(coming)})
     part = min(late, key=_urgency)
+    of = sum(part.up or part.stays for part in crew)
+    lost = part.pod is not None and not part.stays
+    up = Reason("worker-lost" if lost else "workers-coming", {"up": sum(part.up for part in crew), "of": of})
     cause = refused if part.pod is None else part.pod.reason
-    return up.but(**cause.facts, worker=part.rank, cause=cause.code) if cause else up
+    if cause.code in ("", "head-awaited"):
+        return up
+    return up.but(**{**cause.facts, "cause": cause.code, "worker": part.rank if of > 1 else None})
 
 
 def _urgency(part: _Part) -> tuple[bool, int, int]:
@@ -192,7 +195,9 @@ def _how(end: End, head: _Part, crew: Sequence[_Part]) -> Reason:
         return NOTHING
     if end.reason.code == "ray-deadline":
         late = _of_head(head) or _missing(crew, NOTHING)
-        return end.reason.but(**late.facts, cause=late.facts.get("cause") or late.code)
-    if end.own or head.pod is None or head.pod.state not in ("failed", "leaving") or not head.pod.reason:
-        return end.reason
-    return _of_head(head)
+        cause = late.facts.get("cause", late.code)
+        known = cause not in ("pod-deleted", "workers-coming", "worker-lost")  # who takes back its pods says no more
+        return end.reason.but(**{**late.facts, "part": None, "cause": cause}) if known else end.reason
+    ended = not end.own and head.pod is not None and head.pod.state in ("failed", "leaving")
+    found = _of_head(head) if ended else NOTHING
+    return end.reason if found.code in ("", "pod-deleted") else found  # that one says nothing of why
