@@ -24,6 +24,7 @@ OURS = {
     "ray": "jobq_magic.backends.ray:RayBackend",
     "docker": "jobq_magic.backends.docker:DockerBackend",
     "kueue": "jobq_magic.backends.kueue:KueueBackend",
+    "rayjob": "jobq_magic.backends.rayjob:RayJobBackend",
 }
 
 

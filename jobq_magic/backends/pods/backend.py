@@ -33,7 +33,7 @@ from jobq_magic.site import Site
 from jobq_magic.snapshot import FINAL
 from jobq_magic.targets import in_queue
 
-__all__ = ["PodsBackend"]
+__all__ = ["Known", "PodsBackend"]
 
 _RIGHTS = 10.0
 """Seconds for which it is not believed that a right is missing."""
@@ -42,7 +42,7 @@ _WISHES = ("stopped", "interrupted")
 
 
 @dataclass
-class _Known:
+class Known:
     """What this process has of a run while it follows it."""
 
     following: Following
@@ -84,7 +84,7 @@ class PodsBackend:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._watched: dict[Api, Watched] = {}
-        self._runs: dict[str, _Known] = {}
+        self._runs: dict[str, Known] = {}
         self._wishes = Wishes()
         self._forbidden: dict[str, float] = {}
         self._unread: set[str] = set()
@@ -148,6 +148,8 @@ class PodsBackend:
                     self._remove(run)
         except OSError as error:  # the disk of the store, most likely: what is not written now is read again
             return Observation(notes=(note("unwritten", error=error),))
+        if seen.phase not in FINAL and (links := self._links(run, known)):
+            seen = replace(seen, links=links)
         wish = asked if asked in _WISHES else ""  # which is followed where its Job is
         seen = known.silence.told(seen, known.watched.watches if wish else known.watched.quietest, wish)
         if seen.reason == "log-lost" and known.following.objects.pods:  # without a pod there is nothing to be read
@@ -156,6 +158,10 @@ class PodsBackend:
             facts = {"seconds": run.spec.get("timeout")}
             seen = replace(seen, phase="stopping", reason=known.removed, facts=facts, at=None, place=None)
         return known.told(seen, asked)
+
+    def _links(self, run: Run, known: Known) -> tuple[Mapping[str, str], ...]:
+        """Links of a run that are new since the last time."""
+        return ()
 
     def wait(self, run: Run, attempt: int, handle: Mapping[str, Any], seconds: float) -> None:
         """Returns as soon as something of the run changed."""
@@ -198,7 +204,7 @@ class PodsBackend:
     def _remove(self, run: Run, *, sure: bool = True, held: bool = False) -> None:
         making.remove(self._api(run), run, self.integration, sure=sure, held=held)
 
-    def _deactivated(self, run: Run, known: _Known) -> bool:
+    def _deactivated(self, run: Run, known: Known) -> bool:
         """Whether its Workload leaves the queue, and gives its place back."""
         if (workload := known.following.objects.workload) is None:
             return False
@@ -277,14 +283,14 @@ class PodsBackend:
         for one in watched:
             one.close()
 
-    def _known(self, run: Run) -> _Known:
+    def _known(self, run: Run) -> Known:
         if (known := self._runs.get(run.id)) is None:
             api, key = self._api(run), run.paths.key.read_bytes()
             with self._lock:  # nobody ends the watches between here and when they are joined
                 watched = Elsewhere(
                     self._watch(api), run, lambda cluster: self._reached(run, cluster), self._lock, self.integration
                 )
-                known = self._runs[run.id] = _Known(Following(api, watched, run, key, self.integration), watched)
+                known = self._runs[run.id] = Known(Following(api, watched, run, key, self.integration), watched)
             self._wishes.join(run.id, run.paths, known.following.call)
         return known
 

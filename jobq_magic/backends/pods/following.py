@@ -108,7 +108,7 @@ class Following:
     def holders(self) -> tuple[str, ...]:
         """Finalizers by which others keep its Job in the cluster after it was deleted."""
         job = self.objects.job
-        return () if job is None else self._of.holders(job)
+        return () if job is None else self._of.holders(job, self._api.now())
 
     def observe(self, asked: str) -> Observation:
         """How the run goes now; `asked` is the reason of a request to stop."""
@@ -267,7 +267,7 @@ class Following:
     def _is_held(self, objects: Objects) -> bool:
         """Whether its Job was deleted and is only kept by others: no pod of it goes on, and none will come."""
         job = objects.job
-        if job is None or not job["metadata"].get("deletionTimestamp") or not self._of.holders(job):
+        if job is None or not job["metadata"].get("deletionTimestamp") or not self._of.holders(job, self._api.now()):
             return False
         return all(has_ended(pod) or self._witnesses.is_left(pod) for pod in objects.pods)
 

@@ -54,14 +54,16 @@ class Integration:
     """How the object ended; None while it has not."""
     ending: Callable[[Object], End | None]
     """How it will end, where that is settled."""
-    holders: Callable[[Object], tuple[str, ...]]
-    """Finalizers by which others keep it."""
+    holders: Callable[[Object, float], tuple[str, ...]]
+    """Finalizers by which others keep it, at a time of the cluster's."""
     owner: Callable[[Object], tuple[str, str]]
     """The name of the object that a pod is of, and its uid where the pod says it; "" where it is of another kind."""
     selector: Callable[[Run], str]
     """Which pods of the namespace may be its own."""
     rank: Callable[[Object], int | None]
     """Which of the run's processes a pod is; None where that is told by when it came: a worker is as good as any."""
+    secrets: Callable[[bytes], Mapping[str, str]] = lambda _: {}
+    """What its Secret has beside what all have, by the run's key."""
     served: bool = False
     """Its pods find each other by a Service that we make."""
     led: bool = False
@@ -102,7 +104,7 @@ JOB = Integration(
     waits=status.waits,
     end=jobs.end,
     ending=jobs.ending,
-    holders=jobs.holders,
+    holders=lambda job, _: jobs.holders(job),
     owner=_owner,
     selector=lambda run: f"batch.kubernetes.io/job-name={name_of(run.id)}",
     rank=rank,

@@ -38,7 +38,7 @@ def make(api: Api, run: Run, integration: Integration = JOB, *, lenient: bool = 
     name, namespace = names.name_of(run.id), api.place.namespace
     there = _found(api, run, name, integration)
     if there is None:
-        put(api, kinds.path(kinds.SECRETS, namespace), manifests.secret(run, _content(run)))
+        put(api, kinds.path(kinds.SECRETS, namespace), manifests.secret(run, _content(run, integration)))
         try:
             there = api.create(kinds.path(integration.kind, namespace), job)
         except Exists:
@@ -72,7 +72,7 @@ def furnish(api: Api, run: Run, uid: str, integration: Integration = JOB) -> Non
         BackendError: the cluster refuses it, or a secret's value is no longer known.
     """
     name, namespace = names.name_of(run.id), api.place.namespace
-    secret = manifests.secret(run, _content(run))
+    secret = manifests.secret(run, _content(run, integration))
     secret["metadata"] |= manifests.owned(name, uid, integration.kind)["metadata"]
     put(api, kinds.path(kinds.SECRETS, namespace), secret)
     if integration.served:
@@ -153,7 +153,7 @@ def _begun(job: Mapping[str, Any]) -> bool:
     return bool((job.get("status") or {}).get("startTime"))
 
 
-def _content(run: Run) -> dict[str, bytes]:
+def _content(run: Run, integration: Integration) -> dict[str, bytes]:
     """What the pods are given out of band: the run's key, what it is, and its secrets."""
     left = handover.take(run.id)
     secrets = dict(left.secrets) if left is not None else {}
@@ -165,8 +165,10 @@ def _content(run: Run) -> dict[str, bytes]:
             why="This machine was restarted since the cell was submitted",
             do="Run the cell again",
         )
+    key = run.paths.key.read_bytes()
     return {
-        "key": run.paths.key.read_bytes(),
+        **{name: text.encode() for name, text in integration.secrets(key).items()},
+        "key": key,
         "run.json": run.paths.identity.read_bytes(),
         "secrets": json.dumps(secrets).encode(),
     }

@@ -9,7 +9,7 @@ from jobq_magic.cluster.meaning.finding import NOTHING, Reason
 from jobq_magic.cluster.meaning.messages import pod_refused
 from jobq_magic.cluster.meaning.parts import Object, condition, number, text
 
-__all__ = ["refusal", "wanted"]
+__all__ = ["refusal", "service", "wanted"]
 
 _REFUSED = ("FailedCreateHeadPod", "FailedCreateWorkerPod")
 _TOLD = ("FailedToCreateHeadPod", "FailedToCreateWorkerPod")
@@ -19,6 +19,11 @@ def wanted(cluster: Object | None) -> int | None:
     """How many workers it is to have now; None where it does not say. With an autoscaler that changes."""
     found = number(cluster, "status", "desiredWorkerReplicas")
     return None if found is None else int(found)
+
+
+def service(cluster: Object | None) -> str:
+    """The Service by which its head is reached; "" where there is none yet."""
+    return text(cluster, "status", "head", "serviceName")
 
 
 def refusal(cluster: Object | None, name: str, events: Sequence[Object], since: float | None = None) -> Reason:

@@ -1,0 +1,49 @@
+"""What of a RayJob differs from a Job: its cell runs in the head of a Ray cluster, beside workers that come and go."""
+
+from __future__ import annotations
+
+from jobq_magic.backends.pods.integration import Integration
+from jobq_magic.cluster import kinds, manifests, names, raystatus
+from jobq_magic.cluster.meaning import rayjob as rayjobs
+from jobq_magic.cluster.meaning.parts import Object, words
+from jobq_magic.runtime.raypod import token
+
+__all__ = ["RAYJOB", "is_head"]
+
+_PART = "ray.io/node-type"
+"""Label that KubeRay gives to the pods of a Ray cluster: `head` or `worker`."""
+
+
+def _owner(pod: Object) -> tuple[str, str]:
+    labels = words(pod, "metadata", "labels")
+    run = labels.get(names.RUN, "")
+    return (names.name_of(run), "") if run and labels.get(_PART) in ("head", "worker") else ("", "")
+
+
+def is_head(pod: Object) -> bool:
+    """Whether the cell is in it."""
+    return words(pod, "metadata", "labels").get(_PART) == "head"
+
+
+def _rank(pod: Object) -> int | None:
+    return 0 if is_head(pod) else None
+
+
+RAYJOB = Integration(
+    kind=kinds.RAYJOBS,
+    makes=(kinds.RAYCLUSTERS,),
+    manifest=manifests.rayjob,
+    read=raystatus.read,
+    waits=raystatus.waits,
+    end=rayjobs.end,
+    ending=rayjobs.ending,
+    holders=rayjobs.holders,
+    owner=_owner,
+    selector=lambda run: f"{names.RUN}={run.id},{_PART} in (head,worker)",
+    rank=_rank,
+    secrets=lambda key: {"auth_token": token(key)},  # as KubeRay calls it
+    led=True,
+    copied=lambda run: f"batch.kubernetes.io/job-name={names.name_of(run.id)}",  # KubeRay's submitter
+    tries_again=rayjobs.tries_again,
+)
+"""`ray.io/v1` RayJob."""
