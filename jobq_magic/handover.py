@@ -18,8 +18,8 @@ from jobq_magic.places import runtime_dir
 __all__ = ["Handover", "environment", "leave", "remove", "reveal", "secrets_in", "settings_in", "take"]
 
 _SETTINGS = (
-    "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "CURL_CA_BUNDLE", "NETRC", "REGISTRY_AUTH_FILE",
-    "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE",
+    "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "CURL_CA_BUNDLE", "NETRC", "RAY_AUTH_TOKEN",
+    "RAY_AUTH_TOKEN_PATH", "REGISTRY_AUTH_FILE", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE",
 )  # fmt: skip
 _FAMILIES = (
     "AAD_", "ARM_", "AWS_", "AZURE_", "BUILDKIT_", "BUILDX_", "CLOUDSDK_", "DIGITALOCEAN_", "DOCKER_", "FSSPEC_",

@@ -13,12 +13,16 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from jobq_magic.backends.ray.check import check, existing
+from jobq_magic import handover
+from jobq_magic.backends.ray import reach
+from jobq_magic.backends.ray.check import check, is_here, life
 from jobq_magic.backends.ray.client import Api, ApiError
+from jobq_magic.backends.ray.elsewhere import Elsewhere, hand_over
 from jobq_magic.backends.ray.folder import Cluster
 from jobq_magic.backends.ray.launch import QUICK
 from jobq_magic.backends.ray.pool import Pool
@@ -29,13 +33,17 @@ from jobq_magic.errors import BackendError
 from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
 from jobq_magic.runtime import ends, process, spill
+from jobq_magic.runtime.carrier import LIMIT
 from jobq_magic.runtime.launch import NAME, job_argv, runtime_folder
 from jobq_magic.runtime.main import Job
 from jobq_magic.runtime.marks import end_marked, environment_of, mark
+from jobq_magic.runtime.sites import store_of
 from jobq_magic.snapshot import FINAL
 
 __all__ = ["RayBackend"]
 
+_PERIOD = 0.1
+"""Seconds between two looks at a run."""
 _LOOK = 0.25
 """Seconds between two questions to the API while nothing tells that the job has ended."""
 _ASK_AGAIN = 2.0
@@ -54,12 +62,16 @@ class _Known:
     stopping: bool = False
     asked: float = 0.0
     answered: float = field(default_factory=time.monotonic)
+    told: object = None
 
 
 class RayBackend:
     """Runs jobs on Ray."""
 
-    honours = frozenset({"address", "workers", "cpus", "gpus", "memory", "env", "files", "timeout"})
+    honours = frozenset(
+        {"address", "workers", "cpus", "gpus", "memory", "env", "files", "timeout", "context", "namespace", "store"}
+    )
+    enlarge = "A store that the Ray reaches carries it: --store s3://BUCKET/FOLDER, or `store` of the profile"
     inherits_environment = False
     needs_image = False
     supervised = False
@@ -67,17 +79,38 @@ class RayBackend:
     def __init__(self, pool: Pool | None = None) -> None:
         self._pool = pool
         self._jobs: dict[str, _Known] = {}
+        self._elsewhere: dict[str, Elsewhere] = {}
+
+    def locate(self, target: Mapping[str, Any]) -> Mapping[str, Any]:
+        """With the context and the namespace of a RayCluster, as the kubeconfig says now."""
+        return reach.located(target, os.environ)
 
     def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> tuple[str, ...]:
-        """Refuses what cannot work: no Ray, or too old a one; an address that is silent, refuses, or is elsewhere."""
-        check(spec, target)
-        return ()
+        """Refuses what cannot work: no Ray, or too old a one; one that is silent, refuses us, or has another Python."""
+        return check(spec, target)
+
+    def carries(self, target: Mapping[str, Any]) -> int | None:
+        """What fits into the log of a job on a Ray that does not see our files, where there is no store."""
+        if not reach.named(target) or store_of(target):
+            return None
+        with suppress(ApiError, BackendError):
+            api = reach.reach(target, os.environ)
+            if is_here(api, str(api.version().get("session_name") or "")):
+                return None
+        return LIMIT
 
     def submit(self, run: Run, attempt: int) -> Mapping[str, Any]:
         """Starts or joins a cluster; its job is submitted once the cluster takes it, by `observe` if not now."""
         submission = f"jobq-{run.id}-{attempt}"
-        if address := run.target.get("address"):
-            handle: dict[str, Any] = {"submission": submission, "api": existing(address).address}
+        handle: dict[str, Any]
+        if reach.named(run.target):
+            there = reach.reach(run.target, _environ(run))
+            session = str(life(there).get("session_name") or "")
+            handle = {"submission": submission, "api": there.address}
+            if not is_here(there, session):
+                run.paths.attempt(attempt).folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                hand_over(there, run, submission, _variables(run))
+                return {**handle, "session": session}
         else:
             shape = Shape.of(run.spec)
             pool = self._pool or Pool.here()
@@ -91,6 +124,8 @@ class RayBackend:
 
     def observe(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> Observation:
         """What the files, the cluster and the API say, in this order."""
+        if "session" in handle:
+            return self._observe_elsewhere(run, attempt, handle)
         known = self._jobs.setdefault(handle["submission"], _Known())
         seen = self._seen(run, attempt, handle, known)
         if seen.phase in FINAL:
@@ -105,9 +140,52 @@ class RayBackend:
 
     def stop(self, run: Run, attempt: int, handle: Mapping[str, Any], reason: str) -> None:
         """Asks Ray to end the job's tree; `observe` asks again until it has."""
+        if "session" in handle:
+            if (there := self._elsewhere.get(handle["submission"])) is not None:
+                there.stop()
+            return
         known = self._jobs.setdefault(handle["submission"], _Known())
         known.stopping, known.asked = True, 0.0
         self._ask_to_end(handle, known)
+
+    def wait(self, run: Run, attempt: int, handle: Mapping[str, Any], seconds: float) -> None:
+        """Returns as soon as something came from a Ray that does not see our files; else after a moment."""
+        there = self._elsewhere.get(handle.get("submission", ""))
+        if there is None:
+            time.sleep(min(seconds, _PERIOD))
+        elif there.call.wait(min(seconds, _PERIOD)):
+            there.call.clear()
+
+    def leave(self, run: Run) -> None:
+        """What it prints elsewhere is not read on."""
+        for submission in [name for name, there in self._elsewhere.items() if there.run.id == run.id]:
+            self._elsewhere.pop(submission).close()
+
+    def _observe_elsewhere(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> Observation:
+        submission = handle["submission"]
+        known = self._jobs.setdefault(submission, _Known())
+        try:
+            if (there := self._elsewhere.get(submission)) is None:
+                api = reach.reach(run.target, _environ(run))
+                variables = _variables(run)
+                there = Elsewhere(api, run, attempt, submission, handle["session"], variables)
+                self._elsewhere[submission] = there
+            seen = there.observe()
+        except BackendError as error:
+            # A run that was taken up again finds its cluster gone, or away for a moment; a package may be refused.
+            if time.monotonic() - known.answered < _SILENT:
+                return Observation()
+            return Observation("lost", "ray-gone", {"error": error.what})
+        known.answered = time.monotonic()
+        if seen.phase in FINAL:
+            self._jobs.pop(submission, None)
+            self.leave(run)
+            return seen
+        links = () if "://" not in there.api.address else (_link(there.api, handle),)
+        if (seen.phase, seen.reason, seen.each) == known.told:
+            return Observation(links=links)
+        known.told = seen.phase, seen.reason, seen.each
+        return replace(seen, links=links)
 
     def _seen(self, run: Run, attempt: int, handle: Mapping[str, Any], known: _Known) -> Observation:
         job = Job.at(str(run.folder), attempt)
@@ -207,7 +285,7 @@ class RayBackend:
 
     def _api(self, handle: Mapping[str, Any]) -> Api | None:
         if "api" in handle:
-            return existing(handle["api"])
+            return reach.reach({"address": handle["api"]}, os.environ)
         cluster = Cluster.load(Path(handle["cluster"])) if Path(handle["cluster"]).is_dir() else None
         ready = cluster.ready if cluster is not None else None
         return Api(ready["dashboard"], cluster.token) if cluster is not None and ready is not None else None
@@ -229,22 +307,37 @@ def _entrypoint(run: Run, attempt: int) -> str:
     return f"echo $$ > {shlex.quote(str(out / 'driver.pid'))}; exec {command}"
 
 
-def _runtime_env(run: Run, attempt: int) -> Mapping[str, Any]:
+def _environ(run: Run) -> Mapping[str, str]:
+    """How a Ray that is there is reached: as whoever submitted the run did."""
+    return handover.environment(run.id, os.environ)
+
+
+def _variables(run: Run) -> dict[str, str]:
+    """What driver and workers of a run find in their environment, wherever they are."""
     given = {name: os.environ.get(name) if value is None else value for name, value in _items(run.spec.get("env"))}
+    shape = Shape.of(run.spec).environment
+    if reach.named(run.target) and not run.spec.get("workers"):
+        del shape["JOBQ_WORKERS"]  # as many as there are
+    return {
+        **{name: value for name, value in given.items() if value is not None},
+        **shape,
+        "JOBQ_RAY": "1",
+        "JOBQ_RUN": run.id,
+        # What Ray itself has to say: every line once, as it is.
+        "RAY_DEDUP_LOGS": "0",
+        "RAY_COLOR_PREFIX": "0",
+    }
+
+
+def _runtime_env(run: Run, attempt: int) -> Mapping[str, Any]:
     folder = runtime_folder(run.folder.parent.parent / "runtime")
     return {
         "env_vars": {
-            **{name: value for name, value in given.items() if value is not None},
-            **Shape.of(run.spec).environment,
+            **_variables(run),
             "PYTHONPATH": os.pathsep.join([str(folder), str(QUICK)]),
-            "JOBQ_RAY": "1",
-            "JOBQ_RUN": run.id,
             "JOBQ_ATTEMPT": str(attempt),
             "JOBQ_BUNDLE": str(run.paths.bundle),
             "JOBQ_OUT": str(run.paths.attempt(attempt).folder),
-            # What Ray itself has to say: every line once, as it is.
-            "RAY_DEDUP_LOGS": "0",
-            "RAY_COLOR_PREFIX": "0",
         },
         "worker_process_setup_hook": f"{NAME}.rayworker.setup",
     }

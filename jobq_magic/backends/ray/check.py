@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import os
-import socket
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from jobq_magic.backends.ray.client import Api, ApiError, Refused
+from jobq_magic.backends.ray.reach import named, reach, sees_our_files
 from jobq_magic.backends.ray.shape import Shape
-from jobq_magic.backends.ray.versions import refuse_too_old, refuse_unusable
+from jobq_magic.backends.ray.versions import installed, refuse_too_old, refuse_unusable
 from jobq_magic.errors import BackendError
+from jobq_magic.runtime.sites import store_of
+from jobq_magic.runtime.stores import protocol_of
 
-__all__ = ["check", "existing"]
-
-_PATIENCE = 10.0
+__all__ = ["check", "is_here", "life"]
 
 
-def check(spec: Mapping[str, Any], target: Mapping[str, Any]) -> None:
-    """Refuses what cannot work.
+def check(spec: Mapping[str, Any], target: Mapping[str, Any]) -> tuple[str, ...]:
+    """Refuses what cannot work; returns what there is to know beforehand.
 
     Raises:
         BackendError: it cannot.
     """
-    if address := target.get("address"):
-        _check_existing(existing(address))
-        return
+    if named(target):
+        return _check_there(reach(target, os.environ), target)
     refuse_unusable()
     if (most := spec.get("max_workers")) is not None:
         raise BackendError(
@@ -44,17 +43,17 @@ def check(spec: Mapping[str, Any], target: Mapping[str, Any]) -> None:
             f"and this machine has {there}",
             do="Ask for fewer with --workers or --gpus",
         )
+    return ()
 
 
-def existing(address: str) -> Api:
-    """The Jobs API at an address that somebody named: `http://host:port`, or `host:port`."""
-    url = address if "://" in address else f"http://{address}"
-    return Api(url.rstrip("/"), _token(), timeout=_PATIENCE)
+def life(api: Api) -> Mapping[str, Any]:
+    """The `session_name` of a Ray that is there, and its `ray_version`.
 
-
-def _check_existing(api: Api) -> None:
+    Raises:
+        BackendError: it does not answer, refuses us, or is too old.
+    """
     try:
-        version = str(api.version()["ray_version"])
+        version = api.version()
         api.active_jobs()  # its version anybody may ask for
     except Refused as error:
         raise BackendError(
@@ -66,41 +65,46 @@ def _check_existing(api: Api) -> None:
         raise BackendError(
             "ray-unreachable", str(error), do="Check the address: it is that of the dashboard, http://HOST:8265"
         ) from error
-    refuse_too_old(version, f"Ray at {api.address}", "Name a newer cluster")
-    if not _is_here(urlsplit(api.address).hostname or ""):
-        raise BackendError(
-            "ray-elsewhere",
-            f"Ray at {api.address} does not see the files of this machine",
-            why="This version hands a cell over in files",
-            do="Leave --address out to use an embedded Ray, or name a Ray on this machine",
-        )
+    refuse_too_old(str(version["ray_version"]), _called(api), "Name a newer cluster")
+    return version
 
 
-def _is_here(host: str) -> bool:
-    """Whether `host` is an address of this machine: nobody can bind to one that is not."""
-    try:
-        found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)
-    except OSError:
+def is_here(api: Api, session: str) -> bool:
+    """Whether all of a Ray sees the files of this machine, so that cells are handed over in them."""
+    if not sees_our_files(session):
         return False
-    for family, kind, protocol, _, place in found:
-        with socket.socket(family, kind, protocol) as probe:
-            try:
-                probe.bind(place)
-            except OSError:
-                continue
-            return True
-    return False
-
-
-def _token() -> str:
-    """As Ray looks for it."""
-    if token := os.environ.get("RAY_AUTH_TOKEN"):
-        return token.strip()
-    path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or "~/.ray/auth_token").expanduser()
     try:
-        return path.read_text().strip()
-    except OSError:
-        return ""
+        return len(api.nodes()) <= 1  # just after its start, none is listed
+    except ApiError:
+        return False
+
+
+def _check_there(api: Api, target: Mapping[str, Any]) -> tuple[str, ...]:
+    told = life(api)
+    theirs, ours = str(told["ray_version"]), installed()
+    notes = [f"{_called(api)} is {theirs}, and Ray here is {ours}"] if ours and ours != theirs else []
+    if is_here(api, str(told.get("session_name") or "")):
+        return tuple(notes)
+    store = store_of(target)
+    if protocol_of(store) == "pvc":
+        raise BackendError(
+            "ray-claim",
+            f"{_called(api)} does not mount the claim of {store}",
+            do="Name a store that it reaches with --store, or run the cell with --mode rayjob",
+        )
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    there = ".".join(api.python().split(".")[:2])
+    if there and there != here:
+        raise BackendError(
+            "ray-python",
+            f"{_called(api)} has Python {there}, and this notebook has {here}: values would not be the same there",
+            do=f"Name a Ray with Python {here}, or use a kernel with {there}",
+        )
+    return tuple(notes)
+
+
+def _called(api: Api) -> str:
+    return f"Ray at {api.address}" if "://" in api.address else api.address
 
 
 def _gpus_here() -> int:

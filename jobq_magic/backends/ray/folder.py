@@ -32,7 +32,7 @@ from jobq_magic.backends.ray.shape import Shape
 from jobq_magic.runtime import process
 from jobq_magic.runtime.wire import replace_file
 
-__all__ = ["LEASE", "Cluster", "Use", "locked"]
+__all__ = ["LEASE", "Cluster", "Use", "locked", "mentioning"]
 
 LEASE = 60.0
 """Seconds after which a lease that nobody touched counts no more; a job that still runs is asked for separately."""
@@ -168,7 +168,7 @@ class Cluster:
     def kill_leftovers(self) -> None:
         """Kills what is left of a cluster without keeper, told by pid and start time, or by its own folder."""
         left = [known["pid"] for known in self.read("processes.json") or [] if process.alive(known)]
-        process.send([*left, *_mentioning(self.temp)], 9)
+        process.send([*left, *mentioning(self.temp)], 9)
 
     def close(self, why: str, error: str = "") -> None:
         """Says that all is gone, and removes what Ray wrote."""
@@ -176,7 +176,7 @@ class Cluster:
         self.write("ended.json", {"why": why, "error": error, "at": time.time()})
 
 
-def _mentioning(path: str) -> list[int]:
+def mentioning(path: str) -> list[int]:
     """Processes of ours with `path` in their command line: Ray names its folder in nearly all."""
     found = []
     for entry in Path("/proc").glob("[0-9]*/cmdline"):

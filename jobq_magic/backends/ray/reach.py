@@ -1,0 +1,156 @@
+"""Where a Ray that is there is, by the target of a run: an address, or a RayCluster of a namespace.
+
+A RayCluster is reached through the API server of its cluster, as the user of the kubeconfig, or by the name of its
+service where we are in that cluster ourselves.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from jobq_magic.backends.ray.client import Api
+from jobq_magic.backends.ray.folder import mentioning
+from jobq_magic.backends.ray.roads import Through
+from jobq_magic.cluster import connection, kinds, kubeconfig
+from jobq_magic.cluster.client import Api as Cluster
+from jobq_magic.cluster.client import Forbidden, Missing
+from jobq_magic.errors import BackendError, closest
+from jobq_magic.site import Site
+
+__all__ = ["located", "named", "reach", "sees_our_files", "token_in"]
+
+_PATIENCE = 10.0
+_PORT = 8265
+
+
+def named(target: Mapping[str, Any]) -> bool:
+    """Whether a target names a Ray that is there."""
+    return bool(target.get("address") or target.get("raycluster"))
+
+
+def reach(target: Mapping[str, Any], environ: Mapping[str, str]) -> Api:
+    """The Jobs API of the Ray that a target names; of an address nobody is asked yet.
+
+    Args:
+        target: with `address`, or with `raycluster` and `site`.
+        environ: where its token and the way to a cluster are found.
+
+    Raises:
+        BackendError: there is no such RayCluster, or it is not ready.
+    """
+    if not (name := target.get("raycluster")):
+        address = str(target["address"])
+        url = address if "://" in address else f"http://{address}"
+        return Api(url.rstrip("/"), token_in(environ), timeout=_PATIENCE)
+    cluster = connection.kept(Site.from_json(target.get("site") or {}), environ)
+    return _of_raycluster(cluster, str(name), environ)
+
+
+def located(target: Mapping[str, Any], environ: Mapping[str, str]) -> Mapping[str, Any]:
+    """The target with the context and the namespace that a kubeconfig, or the pod that we run in, says now.
+
+    Raises:
+        BackendError: there is no such context.
+    """
+    if not (name := target.get("raycluster")):
+        return target
+    site = Site.from_json(target.get("site") or {})
+    place = connection.place(site, environ)
+    paths = os.pathsep.join(map(str, kubeconfig.files(site, environ)))
+    site = replace(site, context=place.context, namespace=place.namespace, kubeconfig=paths)
+    return {**target, "where": f"RayCluster {name} of {place.namespace}", "site": site.to_json()}
+
+
+def token_in(environ: Mapping[str, str]) -> str:
+    """The token of a Ray, as Ray looks for it."""
+    if token := environ.get("RAY_AUTH_TOKEN"):
+        return token.strip()
+    home = Path(environ.get("HOME") or "~").expanduser()
+    path = Path(environ.get("RAY_AUTH_TOKEN_PATH") or home / ".ray" / "auth_token").expanduser()
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+def sees_our_files(session: str) -> bool:
+    """Whether processes of a Ray's session run on this machine, as our user, and see the files that we see.
+
+    An address does not tell: behind that of this machine may be a tunnel to any other.
+    """
+    own = _mounts("self")
+    return bool(session) and any(_mounts(str(pid)) == own for pid in mentioning(session))
+
+
+def _mounts(pid: str) -> str:
+    try:
+        return str(Path(f"/proc/{pid}/ns/mnt").readlink())
+    except OSError:
+        return f"hidden {pid}"
+
+
+def _of_raycluster(cluster: Cluster, name: str, environ: Mapping[str, str]) -> Api:
+    namespace = cluster.place.namespace
+    words = f"The RayCluster {name} of {namespace}"
+    try:
+        found = cluster.get(kinds.path(kinds.RAYCLUSTERS, namespace, name))
+        _refuse_unready(found, words)
+    except Missing as error:
+        raise _missing(cluster, name, namespace) from error
+    except Forbidden:  # whoever may reach its head need not be allowed to read it
+        found = {}
+    status = found.get("status") or {}
+    service = (status.get("head") or {}).get("serviceName") or f"{name}-head-svc"
+    token = token_in(environ) or _token_of(cluster, found, name, namespace)
+    if cluster.place.inside:
+        return Api(f"http://{service}.{namespace}.svc:{_PORT}", token, timeout=_PATIENCE)
+    return Api(words, token, timeout=_PATIENCE, road=Through(cluster, namespace, service))
+
+
+def _refuse_unready(found: Mapping[str, Any], words: str) -> None:
+    spec, status = found.get("spec") or {}, found.get("status") or {}
+    if spec.get("suspend"):
+        raise BackendError(
+            "raycluster-suspended", f"{words} is suspended", do="Resume it, or wait until its queue does"
+        )
+    conditions = {one.get("type"): one for one in status.get("conditions") or ()}
+    head = conditions.get("HeadPodReady") or {}
+    if head.get("status") == "True" or (not head and status.get("state") == "ready"):
+        return
+    why = str(head.get("message") or status.get("reason") or "").strip().rstrip(".")
+    raise BackendError(
+        "raycluster-unready",
+        f"{words} is not ready: its head does not run yet",
+        why=why,
+        do="Run the cell again when it is",
+    )
+
+
+def _missing(cluster: Cluster, name: str, namespace: str) -> BackendError:
+    what = f"There is no RayCluster {name} in {namespace}"
+    try:
+        listed = cluster.get(kinds.path(kinds.RAYCLUSTERS, namespace)).get("items") or ()
+    except BackendError:
+        listed = ()
+    names = sorted(one["metadata"]["name"] for one in listed)
+    own = "leave --address out, and the run gets a Ray of its own"
+    do = closest(name, names) if names else f"The namespace has none: {own}"
+    return BackendError("raycluster-missing", what, do=do)
+
+
+def _token_of(cluster: Cluster, found: Mapping[str, Any], name: str, namespace: str) -> str:
+    """The token in the cluster's Secret, where it has one that we may read; KubeRay names it as the RayCluster."""
+    options = (found.get("spec") or {}).get("authOptions")
+    if found and (options is None or options.get("mode") == "disabled"):
+        return ""
+    secret = (options or {}).get("secretName") or name
+    try:
+        held = cluster.get(kinds.path(kinds.SECRETS, namespace, secret)).get("data") or {}
+        return base64.b64decode(held.get("auth_token", "")).decode().strip()
+    except (BackendError, ValueError):
+        return ""
