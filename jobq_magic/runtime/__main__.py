@@ -1,11 +1,14 @@
-"""`python -P -m _jobq_runtime run|supervise RUN_FOLDER ATTEMPT [BUNDLE]`, or `pod|remote RUN`: what `launch` starts."""
+"""What `launch` starts: `python -P -m _jobq_runtime VERB`, and what the verb is about.
+
+`run|supervise RUN_FOLDER ATTEMPT [BUNDLE]`, `pod|remote|head|worker RUN`, or `awaited`.
+"""
 
 from __future__ import annotations
 
 import sys
 
 
-def main(verb: str, folder: str, attempt: str = "1", bundle: str = "") -> None:
+def main(verb: str, folder: str = "", attempt: str = "1", bundle: str = "") -> None:
     """Does what the verb says, and ends the process. With a bundle of its own, the job is in a container."""
     if verb == "pod":
         from . import pod
@@ -15,6 +18,14 @@ def main(verb: str, folder: str, attempt: str = "1", bundle: str = "") -> None:
         from . import remote
 
         sys.exit(remote.main(folder))
+    if verb in ("head", "awaited"):
+        from . import rayhead
+
+        sys.exit(rayhead.main(folder) if verb == "head" else rayhead.awaited())
+    if verb == "worker":
+        from . import raymember
+
+        sys.exit(raymember.main(folder))
     from .main import Job, leave, run
 
     job = Job.at(folder, int(attempt), bundle)

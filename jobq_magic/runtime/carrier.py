@@ -32,6 +32,8 @@ plane of the cluster."""
 DISPLAY = 4 << 20
 """Bytes of one display beyond which it is only told of."""
 STREAMS = ("stdout", "stderr", "displays.jsonl")
+PUTS = ("progress.json", "usage.json", "ray.json", "raypast.json")
+"""Files that are replaced as a whole while the job runs."""
 
 _PER_BEAT = 1 << 20
 _HELD = 0.1
@@ -58,27 +60,30 @@ class Carrier:
         job: whose.
         key: of the run.
         file: the container's standard output; it is made not to block.
-        began: what `begin` says beside the protocol and the attempt: rank, pod, start, again.
+        began: what `begin` says beside the protocol and the attempt: rank (or worker), pod, start, again.
+        copy: a file that gets all of it, too; "" where none does.
         keep: called once at the end, with the job and with what is to be called meanwhile; says whether all that the
             job left is kept elsewhere now.
     """
 
-    def __init__(self, job: Job, key: bytes, file: int, *, keep: Keep = nowhere, **began: object) -> None:
+    def __init__(
+        self, job: Job, key: bytes, file: int, *, copy: str = "", keep: Keep = nowhere, **began: object
+    ) -> None:
         os.set_blocking(file, False)
         self._job = job
         self._key = key
         self._keep = keep
         self._is_kept: bool | None = None
         self._writer = Writer(key)
-        self._log = _Log(file)
+        self._log = _Log(file, copy)
         self._streams = [Growing(os.path.join(job.out, name)) for name in STREAMS]
         self._order = _Runs(Growing(os.path.join(job.out, "order")), self._streams)
         self._record = Growing(job.record)
-        self._puts = {name: Replaced(os.path.join(job.out, name), _MOST) for name in ("progress.json", "usage.json")}
+        self._puts = {name: Replaced(os.path.join(job.out, name), _MOST) for name in PUTS}
         self._put_due = 0.0
         self._held: tuple[int, int, float] | None = None
         self._spoke = time.monotonic()
-        self._values = not began.get("rank")
+        self._values = not (began.get("rank") or began.get("worker"))
         self._say("begin", {"protocol": PROTOCOL, "attempt": job.attempt, **began})
 
     def beat(self) -> bool:
@@ -307,8 +312,9 @@ class _Runs:
 class _Log:
     """The container's standard output: a pipe that may be full for any time."""
 
-    def __init__(self, file: int) -> None:
+    def __init__(self, file: int, copy: str) -> None:
         self._file = file
+        self._copy = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600) if copy else None
         self._parts: list[bytes] = []
         self._left = memoryview(b"")
         self.room = 0
@@ -324,8 +330,11 @@ class _Log:
         deadline = time.monotonic() + seconds
         while self._left or self._parts:
             if not self._left:
-                self._left = memoryview(b"".join(self._parts))
+                data = b"".join(self._parts)
                 self._parts.clear()
+                self._left = memoryview(data)
+                if self._copy is not None:
+                    os.write(self._copy, data)
             try:
                 self._left = self._left[os.write(self._file, self._left) :]
             except BlockingIOError:

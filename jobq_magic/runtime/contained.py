@@ -81,13 +81,20 @@ def begin(secrets: str = SECRETS) -> None:
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # Engines say `/` of a user whom the image does not know, where it names one of its own.
-    if os.environ.get("HOME", "/") == "/" and os.path.isdir(_HOME):
-        os.environ["HOME"] = _HOME
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write(str(_WILLINGNESS))
-    try:
-        with open(secrets, encoding="utf-8") as file:
-            os.environ.update(json.load(file))
-    except FileNotFoundError:
-        return
+    os.environ.update(variables(secrets))
+
+
+def variables(secrets: str) -> dict[str, str]:
+    """What the job has in its environment that this process has not.
+
+    Args:
+        secrets: JSON, names and values of variables; need not be there.
+    """
+    # Engines say `/` of a user whom the image does not know, where it names one of its own.
+    nameless = os.environ.get("HOME", "/") == "/" and os.path.isdir(_HOME)
+    known = {"HOME": _HOME} if nameless else {}
+    with contextlib.suppress(FileNotFoundError), open(secrets, encoding="utf-8") as file:
+        known.update(json.load(file))
+    return known

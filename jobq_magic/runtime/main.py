@@ -108,7 +108,7 @@ def run(job: Job, *, supervised: bool = False) -> int:
         print(f"jobq: this bundle speaks protocol {manifest['protocol']}, this runtime {PROTOCOL}", file=sys.stderr)
         return UNFIT
     main = fresh_main()
-    result, status = _perform(job, manifest, main)
+    result, status = _perform(job, manifest, main, supervised=supervised)
     progress.flush()
     outputs.flush_stdout()
     order.sample()
@@ -126,7 +126,7 @@ def run(job: Job, *, supervised: bool = False) -> int:
     return status
 
 
-def _perform(job: Job, manifest: dict[str, Any], main: ModuleType) -> tuple[dict[str, Any], int]:
+def _perform(job: Job, manifest: dict[str, Any], main: ModuleType, *, supervised: bool) -> tuple[dict[str, Any], int]:
     cell = manifest["cell"]
     labels = {step["label"] for step in manifest["steps"] if step["kind"] == "source"} | {cell["label"]}
 
@@ -150,7 +150,7 @@ def _perform(job: Job, manifest: dict[str, Any], main: ModuleType) -> tuple[dict
             watched.append(watch(names, values, path, pickler()))
 
     try:
-        with _on_ray(job, main) as loaded:
+        with _on_ray(job, main, supervised=supervised) as loaded:
             workfiles.lay_out(job.bundle, manifest.get("files", ()))
             load_steps(job.bundle, manifest["steps"], main, on_values=note)
             children.prepare(main, job.bundle, job.out, manifest["steps"])
@@ -311,13 +311,15 @@ def _share_modules() -> None:
 
 
 @contextlib.contextmanager
-def _on_ray(job: Job, main: ModuleType) -> Iterator[Callable[[], None]]:
+def _on_ray(job: Job, main: ModuleType, *, supervised: bool) -> Iterator[Callable[[], None]]:
     if "JOBQ_RAY" not in os.environ:
         yield lambda: None
         return
     from . import rayworker, sampler
 
-    with rayworker.driver(main, job.bundle) as loaded, sampler.of_workers(job.out, job.run):
+    # A supervisor takes its samples itself.
+    usage = contextlib.nullcontext() if supervised else sampler.of_workers(job.out, job.run)
+    with rayworker.driver(main, job.bundle) as loaded, usage:
         yield loaded
 
 

@@ -35,13 +35,23 @@ def environment_of(pid: int) -> frozenset[bytes]:
 
 def end_marked(run: str) -> None:
     """Ends what a run has left running: SIGTERM, then SIGKILL."""
-    wanted = mark(run)
-    for pid in _all():
-        if pid != os.getpid() and wanted in environment_of(pid):
+    wanted, spared = mark(run), _upwards()
+    for pid in everybody():
+        if pid not in spared and wanted in environment_of(pid):
             process.end_tree(pid, 1.0)
 
 
-def _all() -> Iterable[int]:
+def _upwards() -> set[int]:
+    """This process, and those above it: in a pod they have the mark, too."""
+    parents = {child: parent for parent, below in process.children().items() for child in below}
+    found, one = {os.getpid()}, os.getpid()
+    while one in parents and parents[one] not in found:
+        found.add(one := parents[one])
+    return found
+
+
+def everybody() -> Iterable[int]:
+    """All processes that can be seen."""
     if (processes := Path("/proc")).is_dir():
         return [int(entry.name) for entry in processes.iterdir() if entry.name.isdigit()]
     return {pid for children in process.children().values() for pid in children}

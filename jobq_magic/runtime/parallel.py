@@ -124,7 +124,10 @@ def is_ray_available() -> bool:
 
 
 def get_num_workers() -> int:
-    """The workers that this job asked for; elsewhere the nodes of Ray beside its head; 1 without Ray."""
+    """The workers that this job asked for, whether they are there yet or not.
+
+    Elsewhere the nodes of Ray beside its head; 1 without Ray.
+    """
     if (asked := os.environ.get("JOBQ_WORKERS")) is not None:
         return int(asked)
     if not is_ray_available():
@@ -134,18 +137,33 @@ def get_num_workers() -> int:
 
 
 def get_ray_resources() -> dict[str, float]:
-    """All that Ray has, in use or not: `CPU`, `memory`, ...; nothing without Ray."""
+    """All that Ray has now, in use or not: `CPU`, `memory`, ...; nothing without Ray."""
     return dict(_ray().cluster_resources()) if is_ray_available() else {}
 
 
 def get_total_cpus() -> int:
-    """The CPUs of all workers together; without Ray, those of this machine that this process may use."""
+    """The CPUs of all workers together, those that are not there yet among them.
+
+    Without Ray, those of this machine that this process may use.
+    """
     if is_ray_available():
-        return int(get_ray_resources().get("CPU", 0))
+        return int(resources(_ray()).get("CPU", 0))
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS
         return os.cpu_count() or 1
+
+
+def resources(ray: Any) -> dict[str, float]:
+    """What tasks may count on: all that Ray has, and in a cluster of the job's own, what was asked for.
+
+    There the first line of a cell does not wait for the last worker, but its tasks do.
+    """
+    has = dict(ray.cluster_resources())
+    if "JOBQ_RAY_STATE" in os.environ:
+        for kind, asked in {"CPU": "JOBQ_WORKER_CPUS", "GPU": "JOBQ_WORKER_GPUS"}.items():
+            has[kind] = max(has.get(kind, 0), float(os.environ.get(asked) or 0) * get_num_workers())
+    return has
 
 
 class _Work:
@@ -260,7 +278,7 @@ def _slots(ray: Any, needs: dict[str, float]) -> int:
     Raises:
         ValueError: not even one.
     """
-    has, slots = ray.cluster_resources(), []
+    has, slots = resources(ray), []
     for kind, need in needs.items():
         if need > 0:
             if (there := has.get(kind, 0)) < need:

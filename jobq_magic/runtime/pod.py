@@ -20,7 +20,7 @@ from .supervise import supervise
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from .carrier import Keep
@@ -66,6 +66,11 @@ def main(
     folder: str = FOLDER,
     bundle: str = BUNDLE,
     keep: Keep | None = None,
+    environ: Mapping[str, str] | None = None,
+    copy: str = "",
+    asked: Callable[[Job], str] = contained.asked,
+    judged: Callable[[dict[str, Any]], dict[str, Any]] = lambda event: event,
+    kept: float = 0.0,
 ) -> int:
     """Supervises the job of a pod to its end, and carries what it leaves; returns the exit status of the container.
 
@@ -75,36 +80,69 @@ def main(
         folder: where the run's folder is made.
         bundle: what the cell needs.
         keep: see `carrier.Carrier`; None: in the store of the run's site.
+        environ: what the cell has in its environment beside what the pod has.
+        copy: see `carrier.Carrier`.
+        asked: see `supervise`.
+        judged: see `supervise`.
+        kept: seconds of the grace that are not ours.
     """
     contained.listen()
     job = Job(run, os.path.join(folder, run), 1, bundle)
     try:
-        key, begun = _lay_out(job, secret)
+        key, begun = lay_out(job, secret)
     except OSError as error:
-        where = error.filename or folder
-        print(f"jobq: the pod of {run} cannot begin: {where}: {error.strerror}", file=sys.stderr)
-        return UNSEEN
-    log, loud = os.dup(1), os.dup(2)
-    # What this process itself has to say must not get between a text and its frame.
-    quiet = os.open(os.path.join(job.folder, "supervisor.log"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    os.dup2(quiet, 2)
-    os.close(quiet)
-    carrier = Carrier(job, key, log, keep=keep or _keeping(secret), **begun)
+        return cannot_begin(job, error)
+    log, loud = streams(job)
+    carrier = Carrier(job, key, log, keep=keep or _keeping(secret), copy=copy, rank=rank(), **begun)
+
+    def begin() -> None:
+        for file in (log, loud):
+            os.close(file)
+        os.environ.update(environ or {})
+        contained.begin(os.path.join(secret, "secrets"))
+
     try:
-        status = _supervised(job, carrier, secret, (log, loud))
-        if not carrier.finish(status, _late):
+        status = OTHER_PYTHON
+        if contained.fits(job):
+            patience = (grace() - kept) * (1 - _CARRYING)
+            supervise(job, asked=asked, begin=begin, beat=carrier.beat, grace=patience, judged=judged)
+            status = status_of(wire.read_events(job.record))
+        if not carrier.finish(status, lambda: late(1.0 + kept)):
             status = UNCARRIED
     except Exception:
-        import traceback
-
-        os.dup2(loud, 2)
-        print("jobq: the supervisor of the job ended by an error of its own", file=sys.stderr)
-        traceback.print_exc()
-        return CRASHED
+        return crashed(loud)
     return status
 
 
-def _lay_out(job: Job, secret: str) -> tuple[bytes, dict[str, Any]]:
+def streams(job: Job) -> tuple[int, int]:
+    """The log, and the standard error that goes there, as files; what this process itself has to say is kept apart.
+
+    It must not get between a text and its frame.
+    """
+    log, loud = os.dup(1), os.dup(2)
+    quiet = os.open(os.path.join(job.folder, "supervisor.log"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.dup2(quiet, 2)
+    os.close(quiet)
+    return log, loud
+
+
+def cannot_begin(job: Job, error: OSError) -> int:
+    """Says what is missing."""
+    print(f"jobq: the pod of {job.run} cannot begin: {error.filename or job.folder}: {error.strerror}", file=sys.stderr)
+    return UNSEEN
+
+
+def crashed(loud: int) -> int:
+    """Says what went wrong in the supervisor itself."""
+    import traceback
+
+    os.dup2(loud, 2)
+    print("jobq: the supervisor of the job ended by an error of its own", file=sys.stderr)
+    traceback.print_exc()
+    return CRASHED
+
+
+def lay_out(job: Job, secret: str) -> tuple[bytes, dict[str, Any]]:
     """Makes the run's folder; returns the run's key, and what is said at the beginning of the log."""
     with open(os.path.join(secret, "key"), "rb") as file:
         key = file.read()
@@ -117,25 +155,23 @@ def _lay_out(job: Job, secret: str) -> tuple[bytes, dict[str, Any]]:
         os.write(part, content)
         os.close(part)
         os.replace(f"{path}.part", path)
-    with open(os.path.join(job.folder, "starts"), "ab") as file:
+    with open(_starts(job), "ab") as file:
         file.write(b".")
-        start = file.tell()
+    start = started(job)
     pod = {"name": os.environ.get(POD, ""), "uid": os.environ.get(POD_UID, "")}
     # The volume outlives a container: a second one finds the job that is over, and carries what it left.
-    return key, {"rank": rank(), "pod": pod, "start": start, "again": start > 1}
+    return key, {"pod": pod, "start": start, "again": start > 1}
 
 
-def _supervised(job: Job, carrier: Carrier, secret: str, files: tuple[int, ...]) -> int:
-    if not contained.fits(job):
-        return OTHER_PYTHON
+def started(job: Job) -> int:
+    """How often a container began in this pod."""
+    with contextlib.suppress(FileNotFoundError):
+        return os.stat(_starts(job)).st_size
+    return 0
 
-    def begin() -> None:
-        for file in files:
-            os.close(file)
-        contained.begin(os.path.join(secret, "secrets"))
 
-    supervise(job, asked=contained.asked, begin=begin, beat=carrier.beat, grace=_grace() * (1 - _CARRYING))
-    return status_of(wire.read_events(job.record))
+def _starts(job: Job) -> str:
+    return os.path.join(job.folder, "starts")
 
 
 def _keeping(secret: str) -> Keep:
@@ -145,7 +181,7 @@ def _keeping(secret: str) -> Keep:
         from . import keeping  # with what it imports, 10 ms
 
         secrets = os.path.join(secret, "secrets")
-        return keeping.keep(job, secrets=secrets, beat=beat, late=lambda: _late(_TELLING))
+        return keeping.keep(job, secrets=secrets, beat=beat, late=lambda: late(_TELLING))
 
     return keep
 
@@ -168,13 +204,14 @@ def status_of(events: list[dict[str, Any]]) -> int:
     return {"exception": RAISED, "deadline": OVERDUE}.get(reason, NO_RESULT)
 
 
-def _grace() -> float:
+def grace() -> float:
+    """Seconds from SIGTERM to SIGKILL."""
     with contextlib.suppress(ValueError):
         return max(2.0, float(os.environ.get(GRACE, "")))
     return _GRACE
 
 
-def _late(before: float = 1.0) -> bool:
+def late(before: float = 1.0) -> bool:
     """Whether the pod is about to be killed, in that many seconds."""
     called = contained.called()
-    return called is not None and time.monotonic() - called > _grace() - before
+    return called is not None and time.monotonic() - called > grace() - before

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 
-from . import parallel
+from . import parallel, raypod
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,9 +50,10 @@ def join_the_cluster(ray: ModuleType) -> None:
         if parallel.connected:
             parallel.connected = False
             kept["ignore_reinit_error"] = True
+        raypod.wait()
         context = plain(os.environ.get("RAY_ADDRESS"), **kept)
         try:
-            _compare(options, ray.cluster_resources())
+            _compare(options, parallel.resources(ray))
         except ValueError:
             ray.shutdown()
             raise

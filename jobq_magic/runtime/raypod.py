@@ -1,14 +1,197 @@
-"""A pod of a Ray cluster that is one run's own: what its parts have agreed on."""
+"""A pod of a Ray cluster that is one run's own: what its parts have agreed on, and Ray itself, as a child.
+
+KubeRay says by which command Ray starts. What it says goes into `ray.log` of the run's folder: the pod's log is the
+job's. What becomes of it is in `ray.json` beside that.
+"""
 
 from __future__ import annotations
 
-from .wire import signature
+import contextlib
+import json
+import os
+import signal
+import socket
+import time
+
+from . import contained, process
+from .wire import replace_file, signature
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from .main import Job
 
 GCS, DASHBOARD, CLIENT, NODE, LINE = 6379, 8265, 10001, 6380, 6390
-"""Ports: where the cluster is joined, the dashboard and its jobs, the client, each worker's raylet; and, at the head,
+"""Ports: where the cluster is joined, the dashboard and its jobs, the client, each pod's raylet; and, at the head,
 where its workers hear that the job has ended."""
+PORTS = "JOBQ_RAY_PORTS"
+"""The variable with the ports of the GCS, of the raylet and of the line, where they are others."""
+STATE = "JOBQ_RAY_STATE"
+"""The variable of a cell with the path of `ray.json`, which is there once Ray is."""
+HOOK = {"worker_process_setup_hook": f"{__package__}.rayworker.setup"}
+"""The runtime_env by which worker processes know the definitions of the notebook."""
+
+_COMMAND = "KUBERAY_GEN_RAY_START_CMD"
+_FATE = "ray.json"
+_TAIL = 8192
+_WORDS = 400
+"""Characters of what Ray said last, in a sentence."""
+_VITAL = ("raylet", "gcs_server")
+"""Without these of its processes Ray is not Ray; who started them takes a second to see that they are gone."""
 
 
 def token(key: bytes) -> str:
     """What Ray asks of whoever talks to it, by the run's key."""
     return signature(b"ray", key).decode()
+
+
+def ports() -> tuple[int, int, int]:
+    """Of the GCS, of the raylet, and of the line."""
+    if not (given := os.environ.get(PORTS)):
+        return GCS, NODE, LINE
+    gcs, node, line = map(int, given.split(","))
+    return gcs, node, line
+
+
+def environment(job: Job, secrets: str) -> dict[str, str]:
+    """What Ray and its worker processes are told, beside what the pod has: what the cell has, and where its parts are.
+
+    Args:
+        job: whose.
+        secrets: JSON, names and values of variables; need not be there.
+    """
+    ours = {"JOBQ_RAY": "1", "JOBQ_RUN": job.run, "JOBQ_BUNDLE": job.bundle, "JOBQ_OUT": job.out}
+    return {**contained.variables(secrets), **ours}
+
+
+def state(folder: str) -> str:
+    """The file with what became of Ray in this pod, by the run's folder."""
+    return os.path.join(folder, _FATE)
+
+
+def fate(folder: str) -> dict[str, Any] | None:
+    """`reason` and `error` of its end, nothing while it is there, None where it is not there yet."""
+    try:
+        with open(state(folder), encoding="utf-8") as file:
+            known: dict[str, Any] = json.load(file)
+        return known
+    except (OSError, ValueError):
+        return None
+
+
+def answers(*doors: int) -> bool:
+    """Whether somebody listens at each of these ports of this pod."""
+    for door in doors:
+        try:
+            socket.create_connection(("127.0.0.1", door), timeout=1.0).close()
+        except OSError:
+            return False
+    return True
+
+
+class Ray:
+    """Ray of this pod; it starts at once.
+
+    Args:
+        folder: of the run.
+        known: variables of its environment, beside those of this process.
+        doors: ports that answer once it is there.
+    """
+
+    def __init__(self, folder: str, known: Mapping[str, str], *doors: int) -> None:
+        self._folder, self._doors = folder, doors
+        self._log = os.path.join(folder, "ray.log")
+        with contextlib.suppress(FileNotFoundError):  # of an earlier container
+            os.unlink(state(folder))
+        # More open files, as KubeRay has it where it starts Ray itself.
+        script = f"ulimit -n 65536 2>/dev/null; {_command()}"
+        append = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        files = [
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, self._log, append, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ]
+        environ = {**os.environ, **known}
+        self.pid = os.posix_spawn("/bin/sh", ["/bin/sh", "-c", script], environ, file_actions=files, setsid=True)
+        self._vital: dict[int, str | None] = {}
+        self.up = False
+        self.ended = False
+
+    def look(self, buried: Mapping[int, object]) -> None:
+        """Sees what became of it.
+
+        Args:
+            buried: children of this process that have ended.
+        """
+        if self.ended:
+            return
+        if self.pid in buried or any(process.started(pid) != began for pid, began in self._vital.items()):
+            self.ended = True
+            reason = "ray-died" if self.up else "ray-not-started"
+            self._note({"reason": reason, "error": self._said() or "it does not say why"})
+        elif not self.up and answers(*self._doors):
+            self.up = True
+            below = process.descendants(self.pid)
+            self._vital = {pid: process.started(pid) for pid in below if _name(pid) in _VITAL}
+            self._note({})
+
+    def end(self, grace: float) -> None:
+        """Ends it, and all that it started."""
+        process.end_tree(self.pid, grace)
+
+    def _note(self, known: dict[str, str]) -> None:
+        with contextlib.suppress(OSError):
+            replace_file(state(self._folder), json.dumps(known).encode())
+
+    def _said(self) -> str:
+        """What it said last, in one line."""
+        try:
+            with open(self._log, "rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
+                lines = file.read().decode(errors="replace").splitlines()
+        except OSError:
+            lines = []
+        told = [line.strip() for line in lines if line.strip(" \t-=*")]
+        text = " ".join(" ".join(told[-3:]).split())
+        return text if len(text) <= _WORDS else f"…{text[-_WORDS:]}"
+
+
+def _command() -> str:
+    if not (command := os.environ.get(_COMMAND, "").strip()):
+        return f"echo 'KubeRay did not say in {_COMMAND} how to start Ray'; exit 1"
+    if "--node-manager-port" not in command:  # it would be any, and nobody could tell that Ray is there
+        command = f"{command} --node-manager-port={ports()[1]}"
+    return f"exec {command}"
+
+
+def _name(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/comm") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def reaped() -> dict[int, int]:
+    """The wait statuses of children that have ended, orphans that came to us among them."""
+    ended: dict[int, int] = {}
+    with contextlib.suppress(ChildProcessError):
+        while (found := os.waitpid(-1, os.WNOHANG))[0]:
+            ended[found[0]] = found[1]
+    return ended
+
+
+def awake() -> int:
+    """A file that is readable when a child has ended, or a signal came."""
+    ready, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    return ready
+
+
+def wait() -> None:
+    """Waits until Ray is there, in the process of a cell whose pod starts it at the same time."""
+    while (path := os.environ.get(STATE)) and not os.path.exists(path):
+        time.sleep(0.05)

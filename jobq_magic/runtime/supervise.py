@@ -42,6 +42,7 @@ def supervise(
     begin: Callable[[], None] = lambda: None,
     beat: Callable[[], bool] = lambda: False,
     grace: float = GRACE,
+    judged: Callable[[dict[str, Any]], dict[str, Any]] = lambda event: event,
 ) -> None:
     """Starts the job of an attempt, or adopts it, and stays until its end is on record.
 
@@ -51,6 +52,7 @@ def supervise(
         begin: called in the job's process, before anything else.
         beat: called with each look at the job; says whether it is to be called again at once.
         grace: seconds between SIGTERM and SIGKILL.
+        judged: given how the job ended, as it is to be recorded; says it as whoever knows more sees it.
     """
     lock = _claim(job)
     if lock is None or os.path.exists(_over(job)):  # somebody is at it, or it is too late
@@ -89,7 +91,8 @@ def supervise(
         process.end_tree(pid, 1.0)
     if adopted:  # then it is not below us
         _end_marked(job)
-    _conclude(job, status, cause, _shortage(known))
+    short = _shortage(known)
+    _conclude(job, lambda: judged(_ending(job, status, cause, short)))
 
 
 def _claim(job: Job) -> int | None:
@@ -238,16 +241,20 @@ def _shortage(known: dict[str, Any]) -> dict[str, Any] | None:
     return {} if limit is None else {"limit": limit}
 
 
-def _conclude(job: Job, status: int | None, cause: str, short: dict[str, Any] | None = None) -> None:
+def _ending(job: Job, status: int | None, cause: str, short: dict[str, Any] | None) -> dict[str, Any]:
+    event = ending(job, status, cause, short)
+    if short is not None and event.get("reason") not in OUT_OF_MEMORY:
+        event["note"] = "A process of the job was ended by the kernel, since memory was out"
+    return event
+
+
+def _conclude(job: Job, event: Callable[[], dict[str, Any]]) -> None:
     """Brings what was printed to its place, and the end onto the record, also where the disk is full for a while."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
             recover(job)
-            event = {"attempt": job.attempt, **ending(job, status, cause, short)}
-            if short is not None and event.get("reason") not in OUT_OF_MEMORY:
-                event["note"] = "A process of the job was ended by the kernel, since memory was out"
-            wire.append_event(job.record, event)
+            wire.append_event(job.record, {"attempt": job.attempt, **event()})
             return
         except FileNotFoundError:  # the run was removed
             return

@@ -1,0 +1,89 @@
+"""A worker of a run's own Ray cluster: Ray, and what its tasks print and display, carried through the pod's log.
+
+All worker processes of the pod write to one folder (`rayworker`). When the head says that the job has ended, its worker
+processes end; what they left is carried, and the end is said. Ray lives on until the container is ended from outside.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import time
+
+from . import contained, marks, outputs, pod, rayline, raypod, sampler
+from .carrier import STREAMS, Carrier
+from .main import Job
+
+_HOST = "FQ_RAY_IP"
+"""KubeRay's variable with the name of the head's service."""
+_HOOKED = b"__RAY_WORKER_PROCESS_SETUP_HOOK_ENV_VAR=" + raypod.HOOK["worker_process_setup_hook"].encode()
+"""What Ray puts into the environment of the job's worker processes, and of no other."""
+_QUIET = 0.2
+"""Seconds without a byte after which nothing more comes of processes that are gone."""
+_PATIENCE = 1.5
+"""Seconds for which they may take to be gone: a detached actor never is."""
+_LOST = 91
+"""Exit status: Ray ended by itself. The container is started again, and Ray joins anew."""
+
+
+def main(run: str, *, secret: str = pod.SECRET, folder: str = pod.FOLDER, bundle: str = pod.BUNDLE) -> int:
+    """Runs a worker of a run's cluster until the container is ended; returns its exit status.
+
+    Args:
+        run: its id.
+        secret: where the Secret is mounted.
+        folder: where the run's folder is made.
+        bundle: what the definitions need.
+    """
+    contained.listen()
+    ready = raypod.awake()
+    job = Job(run, os.path.join(folder, run), 1, bundle)
+    try:
+        key, begun = pod.lay_out(job, secret)
+        order = outputs.Order(job.out)
+    except OSError as error:
+        return pod.cannot_begin(job, error)
+    log, loud = pod.streams(job)
+    carrier = Carrier(job, key, log, worker=True, **begun)
+    _, node, line = raypod.ports()
+    try:
+        ray = raypod.Ray(job.folder, raypod.environment(job, os.path.join(secret, "secrets")), node)
+        over = rayline.listen(os.environ.get(_HOST, "127.0.0.1"), line, key)
+        usage = sampler.of_job(job.out, ray.pid, adopted=False)
+        ending: float | None = None
+        said = False
+        while contained.called() is None and (said or not ray.ended):
+            ray.look(raypod.reaped())
+            order.sample()
+            usage.sample()
+            more = False if said else carrier.beat()
+            if ending is None and over.is_set():
+                ending = time.monotonic()
+            if ending is not None and not said and _settled(job, ending):
+                order.sample()
+                said = carrier.finish(0, pod.late)
+            select.select([ready], [], [], 0 if more else outputs.SAMPLE_PERIOD)
+            with contextlib.suppress(BlockingIOError):
+                os.read(ready, 512)
+        lost = ray.ended and not said
+        ray.end(1.0)  # what its worker processes still say is carried
+        if not said:
+            order.sample()
+            said = carrier.finish(_LOST if lost else 0, pod.late)
+    except Exception:
+        return pod.crashed(loud)
+    if lost:
+        return _LOST
+    return 0 if said else pod.UNCARRIED
+
+
+def _settled(job: Job, since: float) -> bool:
+    """Whether nothing more comes of the job's worker processes, which were told to end at that time."""
+    now = time.monotonic()
+    if now - since > _PATIENCE:
+        return True
+    if any(_HOOKED in marks.environment_of(pid) for pid in marks.everybody()):
+        return False
+    grown = max(os.stat(os.path.join(job.out, name)).st_mtime for name in STREAMS)
+    return now - since > _QUIET and time.time() - grown > _QUIET
