@@ -18,7 +18,7 @@ from jobq_magic.results.decode import decode
 from jobq_magic.run import Run
 from jobq_magic.runs.tail import Chunk, Tail
 from jobq_magic.words import say
-from tests.cluster.kueue.conftest import Place
+from tests.cluster.cells import Place
 from tests.support import eventually, followers
 
 _KUEUE = ("kueue.x-k8s.io", "v1beta2")

@@ -19,7 +19,7 @@ from jobq_magic.image import BuildRequest, Packages, Recipe
 from jobq_magic.images.platforms import here
 from jobq_magic.runs.lock import Lock
 from jobq_magic.runtime.wire import canonical, replace_file
-from tests.cluster.kueue.conftest import PYTHON, Cell
+from tests.cluster.cells import PYTHON, Cell
 from tests.cluster.kueue.waits import profile
 from tests.cluster.layout import FIRST, REGISTRY_PUSH
 from tests.services.s3 import PACKAGES, S3

@@ -1,0 +1,73 @@
+"""Cells as RayJobs of a real cluster: a head and workers on two nodes, queued by Kueue."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobq_magic import plugins
+from jobq_magic.images import destinations
+from jobq_magic.runs.store import Store
+from jobq_magic.site import Site
+from tests.cluster.cells import Place
+from tests.cluster.layout import REGISTRY_PULL, REGISTRY_PUSH
+from tests.cluster.work import Work
+
+_SMALL = {"workers": 2, "cpus": 0.2, "memory": "800Mi", "driver_cpus": 0.3, "driver_memory": "300Mi"}
+"""What a cell asks for: three pods, and KubeRay's submitter, within the quota of a test's queue."""
+_KUEUE = ("kueue.x-k8s.io", "v1beta2")
+
+
+@pytest.fixture(scope="session")
+def images() -> Iterator[Path]:
+    """Layers that all tests share."""
+    with tempfile.TemporaryDirectory(prefix="jq-cache-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def place(
+    kubeconfig: Path,
+    namespace: str,
+    queue: str,
+    ray_image: str,
+    second: str,
+    images: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Place]:
+    """The backend over a store of its own, as a user who has just the rights that we ship."""
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+    monkeypatch.setenv("JOBQ_CACHE", str(images))
+    plugins.backend.cache_clear()
+    base = f"http://{ray_image.replace(REGISTRY_PULL, REGISTRY_PUSH)}"
+    yield Place(Store(), Site(namespace=namespace), queue, "tests", mode="rayjob", base=base, asked=_SMALL)
+    plugins.backend("rayjob").close()
+    destinations.forget()
+    plugins.backend.cache_clear()
+
+
+@pytest.fixture
+def rayjobs(work: Work) -> Any:
+    """The names of the RayJobs of the namespace."""
+
+    def named() -> list[str]:
+        found = work.others.list_namespaced_custom_object("ray.io", "v1", work.namespace, "rayjobs")
+        return [one["metadata"]["name"] for one in found["items"]]
+
+    return named
+
+
+@pytest.fixture
+def quota_free(work: Work) -> Any:
+    """Whether nobody holds quota of the namespace's queue."""
+
+    def free() -> bool:
+        found = work.others.get_cluster_custom_object(*_KUEUE, "clusterqueues", work.namespace)
+        used = (found.get("status") or {}).get("flavorsUsage") or ()
+        return all(each.get("total") == "0" for one in used for each in one.get("resources") or ())
+
+    return free
