@@ -235,8 +235,8 @@ class _Facts(dict[str, Any]):
 
 def _cause(facts: Mapping[str, Any], run: str = "") -> dict[str, str]:
     """The clauses of what lies behind a reason: `because`, and what to do about it."""
-    behind = {name: fact for name, fact in facts.items() if name != "cause"}
-    words = reason(str(facts.get("cause", "")), behind, run=run)
+    cause, _, behind = str(facts.get("cause", "")).partition(" ")
+    words = reason(cause, {**facts, "cause": behind, "worker": None}, run=run)
     if words is None:
         return {"because": "", "advice": ""}
     worker = facts.get("worker")

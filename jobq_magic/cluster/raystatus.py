@@ -141,7 +141,7 @@ def _worker(pod: Object, objects: Objects) -> pods.Pod:
     if found.state != "waiting" or found.reason:
         return found
     gate = (one for one in maps(pod, "status", "initContainerStatuses") if text(one, "name") == _GATE)
-    awaits = any(section(one, "state", "running") for one in gate)
+    awaits = any("running" in section(one, "state") for one in gate)
     return replace(found, reason=Reason("head-awaited")) if awaits else found
 
 
@@ -180,7 +180,7 @@ def _missing(crew: Sequence[_Part], refused: Reason) -> Reason:
     cause = refused if part.pod is None else part.pod.reason
     if cause.code in ("", "head-awaited"):
         return up
-    return up.but(**{**cause.facts, "cause": cause.code, "worker": part.rank if of > 1 else None})
+    return up.but(**{**cause.facts, "cause": cause.chain, "worker": part.rank if of > 1 else None})
 
 
 def _urgency(part: _Part) -> tuple[bool, int, int]:
@@ -195,8 +195,8 @@ def _how(end: End, head: _Part, crew: Sequence[_Part]) -> Reason:
         return NOTHING
     if end.reason.code == "ray-deadline":
         late = _of_head(head) or _missing(crew, NOTHING)
-        cause = late.facts.get("cause", late.code)
-        known = cause not in ("pod-deleted", "workers-coming", "worker-lost")  # who takes back its pods says no more
+        cause = late.facts.get("cause", "") if late.code in ("workers-coming", "worker-lost") else late.chain
+        known = cause not in ("", "pod-deleted")  # who takes back its pods says no more
         return end.reason.but(**{**late.facts, "part": None, "cause": cause}) if known else end.reason
     ended = not end.own and head.pod is not None and head.pod.state in ("failed", "leaving")
     found = _of_head(head) if ended else NOTHING

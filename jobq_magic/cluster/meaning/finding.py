@@ -11,7 +11,11 @@ __all__ = ["NOTHING", "End", "Reason"]
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why something is as it is. The facts are JSON; `said` among them is what the cluster itself wrote."""
+    """Why something is as it is. The facts are JSON; `said` among them is what the cluster itself wrote.
+
+    `cause` among them is what lies behind it: the code of another reason, and behind a space that of what lies behind
+    that one. The facts are those of all of them.
+    """
 
     code: str = ""
     """"": nothing that would need words."""
@@ -19,6 +23,11 @@ class Reason:
 
     def __bool__(self) -> bool:
         return bool(self.code)
+
+    @property
+    def chain(self) -> str:
+        """The `cause` of what this is behind."""
+        return " ".join(filter(None, (self.code, str(self.facts.get("cause", "")))))
 
     def but(self, **facts: Any) -> Reason:
         """The same with more facts; those that say nothing are left out."""

@@ -186,7 +186,7 @@ def _beside(pod: Object, told: Sequence[Object]) -> Reason:
             ended = _again("", pod, status)
             return beside.but(**{**ended.facts, "cause": "process-ended", "limit": None})
         if found := pull(text(waiting, "reason"), text(waiting, "message"), text(status, "image"), told):
-            return beside.but(**found.facts, cause=found.code)
+            return beside.but(**found.facts, cause=found.chain)
     return NOTHING
 
 

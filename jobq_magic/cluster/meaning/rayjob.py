@@ -22,8 +22,8 @@ _OWN = "ray.io/rayjob-finalizer"
 _PATIENCE = 30
 """Seconds in which a KubeRay that works has done what is due; where it is down, it does nothing of it."""
 _EXIT = re.compile(r"failed with exit code (\d+)")
-_LOGS = re.compile(r",? last available logs .*", re.DOTALL)
-_HEADLESS = ("head pod not found", "Ray job not found")
+_LOGS = re.compile(r",? last available logs.*", re.DOTALL)
+_HEADLESS = "head pod not found"
 
 
 def end(rayjob: Object) -> End | None:
@@ -67,7 +67,7 @@ def _failure(rayjob: Object) -> End:
 
 def _application(rayjob: Object) -> End:
     message = text(rayjob, "status", "message")
-    if any(sign in message for sign in _HEADLESS):
+    if _HEADLESS in message:
         return End(False, Reason("head-lost"))
     if found := _EXIT.search(message):
         return End(False, Reason("exit", {"exit_code": int(found[1])}))
