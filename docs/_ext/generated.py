@@ -73,7 +73,15 @@ def _modules() -> str:
 def _rights() -> str:
     """Each right that we use, what will be missing without it, and how bad that is."""
     told = {"problem": "nothing runs", "warning": "", "ok": "not needed"}
-    rows = [(f"`{right.code}`", f"jobq-{right.role}", told[right.level], _sentence(right.without)) for right in RIGHTS]
+    rows = [
+        (
+            f"`{right.code}`",
+            f"jobq-{right.role}",
+            "for `--mode rayjob`" if right.of_ray else told[right.level()],
+            _sentence(right.without),
+        )
+        for right in RIGHTS
+    ]
     return _table(("finding", "role", "", "without it"), rows)
 
 

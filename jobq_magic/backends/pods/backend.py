@@ -105,11 +105,11 @@ class PodsBackend:
         """Refuses what the cluster will not take; see `cluster.preflight`."""
         handover.secrets_in(spec.get("secret") or {}, os.environ)
         manifests.refuse(spec)
-        return preflight.check(spec, Site.from_json(target["site"]), os.environ)
+        return preflight.check(spec, Site.from_json(target["site"]), os.environ, self.integration.kind)
 
     def examine(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> Iterator[Finding]:
         """The same, finding by finding, good ones too."""
-        return preflight.examine(spec, Site.from_json(target["site"]), os.environ)
+        return preflight.examine(spec, Site.from_json(target["site"]), os.environ, self.integration.kind)
 
     def neighbours(self, target: Mapping[str, Any]) -> Neighbours:
         """Who else is in the queues of the namespace."""

@@ -20,6 +20,7 @@ class RayJobBackend(PodsBackend):
     """Runs jobs as RayJobs, each with a Ray cluster of its own."""
 
     integration = RAYJOB
+    needs: Mapping[str, str] = {"ray[default]": "--mode rayjob"}
     honours = PodsBackend.honours | {"driver_cpus", "driver_memory", "max_workers", "retries"}
 
     def __init__(self) -> None:

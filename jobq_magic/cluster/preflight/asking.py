@@ -32,10 +32,13 @@ _AT_ONCE = 12
 _SILENCE = 5.0
 _SAYS_NO = frozenset({400, 403, 422})
 _T = TypeVar("_T")
-_RARE = frozenset({"version", "kueue", "ray", "visibility", "rules"})
+_RARE = frozenset({"version", "kueue", "ray", "visibility", "rules", "nodes"})
 """What rarely changes; and the single rights, where they have to be asked for one by one."""
 _REVIEW = Kind("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview")
 _RULES = Kind("authorization.k8s.io", "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview")
+_NODES = Kind("", "v1", "nodes", "Node")
+_MANY = 500
+"""Nodes, of more of which it is not worth the while to read them all."""
 _TOPOLOGIES = Kind(kinds.KUEUE, "", "topologies", "Topology")
 _CHECKS = Kind(kinds.KUEUE, "", "admissionchecks", "AdmissionCheck")
 
@@ -113,6 +116,8 @@ class Asking:
             "limit-ranges": lambda: get(path(kinds.LIMIT_RANGES, here)),
             "resource-quotas": lambda: get(path(kinds.QUOTAS, here)),
         }
+        if wanted.ray:
+            found["nodes"] = lambda: get(path(_NODES), limit=_MANY)
         if wanted.site.topology:
             found["topologies"] = lambda: self._kueue(_TOPOLOGIES, everywhere=True)
         if wanted.priority:
@@ -160,8 +165,8 @@ class Asking:
         return self._get(path(kind.at(version), "" if everywhere else self._wanted.namespace, name))
 
     def _shown(self) -> Answer:
-        """What the API server, and all that decides with it, would say of the Job; nothing is made."""
-        where = path(kinds.JOBS, self._wanted.namespace)
+        """What the API server, and all that decides with it, would say of the object; nothing is made."""
+        where = path(self._wanted.kind, self._wanted.namespace)
         how: dict[str, Any] = {"query": {"dryRun": "All"}, "body": self._wanted.job}
         try:
             with self._turns:

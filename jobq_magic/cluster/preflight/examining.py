@@ -6,8 +6,19 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from jobq_magic.cluster import connection
-from jobq_magic.cluster.preflight import limits, machines, queues, quota, reaching, references, rights, security
+from jobq_magic.cluster import connection, kinds
+from jobq_magic.cluster.kinds import Kind
+from jobq_magic.cluster.preflight import (
+    limits,
+    machines,
+    queues,
+    rayjob,
+    reaching,
+    references,
+    rights,
+    security,
+    several,
+)
 from jobq_magic.cluster.preflight.answers import Answers, Unanswered
 from jobq_magic.cluster.preflight.asking import Asking
 from jobq_magic.cluster.preflight.making import wanted_of
@@ -25,19 +36,22 @@ LOOKS: Mapping[str, Look] = {
     "user": reaching.user,
     "namespace": reaching.namespace,
     "kueue": reaching.kueue,
+    "kuberay": rayjob.kuberay,
     "rbac": rights.look,
     "queue": queues.queue,
     "cluster-queue": queues.cluster_queue,
     "multikueue": queues.multikueue,
     "priority": queues.priority,
-    "quota": quota.look,
+    "quota": several.look,
     "visibility": queues.visibility,
     "pod-security": security.look,
     "limit-range": limits.limit_ranges,
     "resource-quota": limits.resource_quotas,
+    "ray-memory": rayjob.memory,
     "claim": references.claims,
     "references": references.others,
     "platform": machines.look,
+    "machines": machines.nodes,
     "topology": machines.topology,
     "job": reaching.job,
 }
@@ -60,28 +74,32 @@ _HANGS: Mapping[str, Sequence[str]] = {
     "namespace": ("rbac", *_OF_NAMESPACE),
     "rbac": _OF_NAMESPACE,
     "kueue": ("queue", "priority", *_OF_QUEUE),
+    "kuberay": ("job",),
     "queue": _OF_QUEUE,
 }
 """What says nothing of its own where something else is not as it should be."""
-_SELDOM = frozenset({"multikueue", "priority", "claim", "references", "topology"})
+_SELDOM = frozenset({"multikueue", "priority", "claim", "references", "topology", "ray-memory", "machines"})
 """What most cells give no reason to look at."""
-_SPARED = frozenset({"rbac", "user", "visibility"})
+_SPARED = frozenset({"machines", "rbac", "user", "visibility"})
 """What no cell needs to know: of rights, the server will say it when it comes to it."""
-_NOTED = frozenset({"claim", "multikueue", "quota", "resource-quota"})
+_NOTED = frozenset({"claim", "machines", "multikueue", "quota", "ray-memory", "resource-quota"})
 """Warnings that concern the very run that is submitted; of a queue that is stopped the run says itself why it waits."""
 
 
-def examine(spec: Mapping[str, Any], site: Site, environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
+def examine(
+    spec: Mapping[str, Any], site: Site, environ: Mapping[str, str] = os.environ, kind: Kind = kinds.JOBS
+) -> Iterator[Finding]:
     """Everything that a run needs, looked at; good findings too. Raises nothing.
 
     Args:
         spec: what would be asked for.
         site: of its profile.
         environ: of this process.
+        kind: of what would stand for the run, a Job or a RayJob: all that is looked at is counted from that.
     """
     try:
         api = connection.kept(site, environ)
-        wanted = wanted_of(spec, site, api.place)
+        wanted = wanted_of(spec, site, api.place, kind)
     except JobqError as error:
         yield Finding("cluster", "problem", error.what, error.do or error.why)
         return
@@ -91,13 +109,16 @@ def examine(spec: Mapping[str, Any], site: Site, environ: Mapping[str, str] = os
     yield from looked_at(Asking(api, wanted, fresh=True), wanted)
 
 
-def check(spec: Mapping[str, Any], site: Site, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+def check(
+    spec: Mapping[str, Any], site: Site, environ: Mapping[str, str] = os.environ, kind: Kind = kinds.JOBS
+) -> tuple[str, ...]:
     """The same before something is submitted: the worst is raised, and the rest kept to what concerns the run.
 
     Args:
         spec: what is asked for.
         site: of its profile.
         environ: of this process.
+        kind: of what would stand for the run, a Job or a RayJob: all that is looked at is counted from that.
 
     Returns:
         Notes.
@@ -106,7 +127,7 @@ def check(spec: Mapping[str, Any], site: Site, environ: Mapping[str, str] = os.e
         BackendError: the first thing for which nothing would run.
     """
     api = connection.kept(site, environ)
-    wanted = wanted_of(spec, site, api.place)
+    wanted = wanted_of(spec, site, api.place, kind)
     answers = Asking(api, wanted, fresh=False)
     notes = []
     for finding in looked_at(answers, wanted):
@@ -155,4 +176,4 @@ def _unanswered(why: str, do: str, codes: Sequence[str]) -> Finding:
 
 def _concerns(finding: Finding, wanted: Wanted) -> bool:
     """Whether a right that is missing will be missed by this run."""
-    return finding.code == "rbac/create-services" and wanted.workers > 1
+    return finding.code == "rbac/create-services" and wanted.count > 1 and not wanted.ray

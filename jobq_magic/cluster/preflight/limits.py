@@ -11,17 +11,26 @@ from typing import Any
 from jobq_magic.cluster.amounts import Amounts, amounts, told, total
 from jobq_magic.cluster.meaning.parts import list_of, maps, name_of, section
 from jobq_magic.cluster.preflight.answers import Answers, unread
+from jobq_magic.cluster.preflight.pods import Pods
 from jobq_magic.cluster.preflight.wanted import Wanted
 from jobq_magic.figures import asked, number
 from jobq_magic.findings import Finding
 
-__all__ = ["limit_ranges", "requests", "resource_quotas"]
+__all__ = ["limit_ranges", "of_pods", "requests", "resource_quotas", "sizes"]
 
 _FLAGS = {"cpu": "--cpus", "memory": "--memory", "nvidia.com/gpu": "--gpus"}
 _MORE = "Ask for what the cell needs, by --cpus and --memory, or cpus and memory of the profile"
-_COUNTS = {"count/jobs.batch": 1, "count/secrets": 1, "secrets": 1}
-"""What one run makes of each, beside its pods."""
-_COUNTED = {"count/jobs.batch": "Jobs", "count/secrets": "Secrets", "secrets": "Secrets"}
+_COUNTED = {
+    "count/jobs.batch": "Jobs",
+    "count/rayjobs.ray.io": "RayJobs",
+    "count/rayclusters.ray.io": "RayClusters",
+    "count/secrets": "Secrets",
+    "secrets": "Secrets",
+    "count/services": "Services",
+    "services": "Services",
+}
+_OF_RAY = ("count/rayjobs.ray.io", "count/rayclusters.ray.io", "count/services", "services")
+_SECRETS = ("count/secrets", "secrets")
 
 
 def limit_ranges(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
@@ -30,13 +39,14 @@ def limit_ranges(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
     if not listed:
         yield from unread("limit-range", "What a container may ask for cannot be read", listed)
         return
-    if not wanted.pod:
+    if not wanted.pods:
         return
     broken = [
         told
         for one in listed.items
         for limit in maps(one, "spec", "limits")
-        for told in _broken(name_of(one), limit, wanted)
+        for each in wanted.pods
+        for told in _broken(name_of(one), limit, each)
     ]
     if not broken:
         what = (
@@ -53,7 +63,7 @@ def limit_ranges(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
 
 def _given(limit: Mapping[str, Any], wanted: Wanted) -> str:
     """What the namespace makes of a cell that does not say how much it needs."""
-    main = next(iter(wanted.containers(all_of_them=False)), {})
+    main = next(iter(wanted.pods[0].containers(all_of_them=False)), {})
     said = amounts(section(main, "resources", "limits"))
     requests, limits = _sizes(main, limit)
     has = {name: value for name, value in limits.items() if name not in said}
@@ -65,15 +75,21 @@ def _given(limit: Mapping[str, Any], wanted: Wanted) -> str:
     return f". A cell that does not say {'; it '.join(filter(None, found))}" if any(found) else ""
 
 
-def _broken(name: str, limit: Mapping[str, Any], wanted: Wanted) -> Iterator[tuple[str, str]]:
+def _broken(name: str, limit: Mapping[str, Any], pods: Pods) -> Iterator[tuple[str, str]]:
     """What breaks one limit, and the option that would mend it."""
     if limit.get("type") == "Container":
-        for one in wanted.containers():
-            yield from _compared(f"the container {one['name']}", name, limit, *_sizes(one, limit))
+        for one in pods.containers():
+            for told, flag in _compared(pods.called(one), name, limit, *_sizes(one, limit)):
+                yield told, _of_head(flag) if pods.one == "the head" else flag
     elif limit.get("type") == "Pod":
-        sizes = [_sizes(one, {}) for one in wanted.containers(all_of_them=False)]
+        sizes = [_sizes(one, {}) for one in pods.containers(all_of_them=False)]
         requests, limits = total(requests for requests, _ in sizes), total(limits for _, limits in sizes)
-        yield from _compared("a pod", name, limit, requests, limits)
+        for told, flag in _compared(pods.each, name, limit, requests, limits):
+            yield told, _of_head(flag) if pods.one == "the head" else flag
+
+
+def _of_head(flag: str) -> str:
+    return flag.replace("--", "--driver-") if flag in {"--cpus", "--memory"} else flag
 
 
 def _sizes(container: Mapping[str, Any], limit: Mapping[str, Any]) -> tuple[Amounts, Amounts]:
@@ -136,7 +152,7 @@ def _exceeded(quota: Mapping[str, Any], wanted: Wanted, answers: Answers) -> Ite
     wants = _asked(wanted, answers)
     for resource, most in hard.items():
         if (undemanded := _undemanded(resource, wanted, answers)) and most:
-            what = f"The quota {name} counts {resource}, and the container {undemanded} says none"
+            what = f"The quota {name} counts {resource}, and {undemanded} says none"
             flag = _flag(resource.removeprefix("limits.").removeprefix("requests."))
             yield Finding("resource-quota", "problem", what, f"Say it: {flag}" if flag else "Say it in pod_template")
             continue
@@ -148,7 +164,7 @@ def _exceeded(quota: Mapping[str, Any], wanted: Wanted, answers: Answers) -> Ite
                 f"The quota {name} grants {_told(resource, most)} in all, and the run asks for {_told(resource, want)}"
             )
             yield Finding("resource-quota", "problem", what, "Ask for less, or ask an administrator for more")
-        elif want > free and resource in _COUNTS:
+        elif want > free and resource in _COUNTED:
             what = f"The quota {name} is used up: all {number(most)} {_COUNTED[resource]} that it grants are there"
             do = "Stop or prune runs, or ask an administrator for more"
             yield Finding("resource-quota", "problem", what, do)
@@ -168,24 +184,45 @@ def _told(resource: str, value: float) -> str:
 
 def _asked(wanted: Wanted, answers: Answers) -> dict[str, float]:
     """What a run takes of a quota, by the quota's words."""
-    found: dict[str, float] = dict(_COUNTS)
-    if not wanted.pod:
+    found = dict.fromkeys((*_SECRETS, *_made(wanted)), 1.0)
+    if not wanted.pods:
         return found
-    found |= {"pods": wanted.workers, "count/pods": wanted.workers}
-    sizes = [_sizes(one, _defaults(answers)) for one in wanted.containers(all_of_them=False)]
-    for prefix, each in (("requests.", [size[0] for size in sizes]), ("limits.", [size[1] for size in sizes])):
-        for name, value in total(each).items():
-            found[f"{prefix}{name}"] = value * wanted.workers
-            if prefix == "requests." and name in {"cpu", "memory"}:
-                found[name] = value * wanted.workers
+    found |= {"pods": wanted.count, "count/pods": wanted.count}
+    each = [(pods.count, *sizes(answers, one)) for pods in wanted.pods for one in pods.containers(all_of_them=False)]
+    for name, value in total(_times(count, requests) for count, requests, _ in each).items():
+        found[f"requests.{name}"] = value
+        if name in {"cpu", "memory"}:
+            found[name] = value
+    for name, value in total(_times(count, limits) for count, _, limits in each).items():
+        found[f"limits.{name}"] = value
     return found
+
+
+def _made(wanted: Wanted) -> tuple[str, ...]:
+    """What is made for a run beside its Secret and its pods; a submitter is a Job."""
+    if not wanted.ray:
+        return ("count/jobs.batch",)
+    return (*_OF_RAY, *("count/jobs.batch" for each in wanted.pods if each.one == "the submitter"))
+
+
+def _times(count: int, of: Amounts) -> dict[str, float]:
+    return {name: value * count for name, value in of.items()}
 
 
 def requests(answers: Answers, wanted: Wanted) -> dict[str, float]:
     """What all pods ask for together, with what the namespace has containers ask for that say nothing."""
-    said = wanted.requests()
-    each = total(_sizes(one, _defaults(answers))[0] for one in wanted.containers(all_of_them=False))
-    return {name: value * wanted.workers for name, value in {**each, **said}.items() if value}
+    return total(of_pods(answers, each) for each in wanted.pods)
+
+
+def of_pods(answers: Answers, pods: Pods) -> dict[str, float]:
+    """The same of pods that are alike."""
+    each = total(_sizes(one, _defaults(answers))[0] for one in pods.containers(all_of_them=False))
+    return {name: value * pods.count for name, value in {**each, **pods.requests()}.items() if value}
+
+
+def sizes(answers: Answers, container: Mapping[str, Any]) -> tuple[Amounts, Amounts]:
+    """Requests and limits of a container, as the namespace makes them."""
+    return _sizes(container, _defaults(answers))
 
 
 def _undemanded(resource: str, wanted: Wanted, answers: Answers) -> str:
@@ -195,10 +232,11 @@ def _undemanded(resource: str, wanted: Wanted, answers: Answers) -> str:
         return ""
     if (name or resource) not in {"cpu", "memory"}:
         return ""
-    for one in wanted.containers():
-        requests, limits = _sizes(one, _defaults(answers))
-        if (name or resource) not in (limits if prefix == "limits" else requests):
-            return str(one["name"])
+    for each in wanted.pods:
+        for one in each.containers():
+            requests, limits = _sizes(one, _defaults(answers))
+            if (name or resource) not in (limits if prefix == "limits" else requests):
+                return each.called(one)
     return ""
 
 

@@ -1,19 +1,24 @@
-"""Making: the Job that would be made for a run, without a run; what is looked at is counted from it."""
+"""Making: the object that would be made for a run, without a run; what is looked at is counted from it."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from importlib import metadata
 from typing import Any
 
+from jobq_magic.cluster import kinds
 from jobq_magic.cluster.connection import Place
-from jobq_magic.cluster.manifests import jobs
+from jobq_magic.cluster.kinds import Kind
+from jobq_magic.cluster.manifests import jobs, rayjobs
 from jobq_magic.cluster.manifests.facts import Facts
 from jobq_magic.cluster.preflight.wanted import Wanted
 from jobq_magic.site import Site
 from jobq_magic.spec import JobSpec
 
 __all__ = ["wanted_of"]
+
+_MADE: Mapping[Kind, Callable[[Facts], Mapping[str, Any]]] = {kinds.JOBS: jobs.made, kinds.RAYJOBS: rayjobs.made}
 
 _ID = "20000101-000000-preflight"
 _IMAGE = "registry.invalid/jobq@sha256:" + "0" * 64
@@ -27,25 +32,33 @@ _MACHINES = {
 """What images are made for here, where nobody asks for another platform (`images.platforms`)."""
 
 
-def wanted_of(spec: Mapping[str, Any], site: Site, place: Place) -> Wanted:
+def wanted_of(spec: Mapping[str, Any], site: Site, place: Place, kind: Kind = kinds.JOBS) -> Wanted:
     """What a run would ask of the cluster.
 
     Args:
         spec: the JobSpec as JSON; what it does not say is as by default.
         site: of its profile.
         place: where it would go.
+        kind: of what would be made: a Job or a RayJob.
     """
-    whole = {**JobSpec.model_validate({}).model_dump(mode="json"), **spec, "mode": "kueue"}
-    job = jobs.made(Facts(_ID, "preflight", _IMAGE, whole, site))
-    return Wanted(
+    whole = {**JobSpec.model_validate({"mode": "kueue"}).model_dump(mode="json"), **spec}
+    job = _MADE[kind](Facts(_ID, "preflight", _IMAGE, whole, site, ray=_ray()))
+    return Wanted.of(
+        job,
         namespace=place.namespace,
         where=place.words,
         queue=str(whole["queue"] or ""),
         priority=str(whole["priority"] or ""),
-        workers=int(whole["workers"] or 1),
-        template=job["spec"]["template"],
         site=site,
         platform=str(whole["platform"] or ""),
         machine="" if whole["image"] else _MACHINES.get(platform.machine(), ""),
         job=job,
     )
+
+
+def _ray() -> str:
+    """The notebook's, which the image will have; where it has none, one that is new enough."""
+    try:
+        return metadata.version("ray")
+    except metadata.PackageNotFoundError:
+        return "2.52.0"

@@ -26,6 +26,9 @@ def queue(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
     listed, single = answers("queues"), answers("queue")
     name = wanted.queue or DEFAULT
     found = queue_of(listed, single, name)
+    if found is None and wanted.ray and not wanted.queue:
+        yield Finding("queue", "ok", "No queue is named: the cluster is made at once, where there is room for it")
+        return
     if found is None:
         yield from _no_queue(answers, wanted)
         return
@@ -150,6 +153,8 @@ def multikueue(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
 
 def visibility(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
     """Whether the position in the queue can be told."""
+    if wanted.ray and not cluster_queue_of(answers, wanted):
+        return  # it goes without
     found = answers("pending")
     if found:
         yield Finding(

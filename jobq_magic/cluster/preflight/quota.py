@@ -12,32 +12,34 @@ from jobq_magic.cluster.choosing import by_name
 from jobq_magic.cluster.meaning.parts import Object, maps, name_of, section, text
 from jobq_magic.cluster.preflight.answers import Answers, heard
 from jobq_magic.cluster.preflight.limits import requests
+from jobq_magic.cluster.preflight.pods import Pods
 from jobq_magic.cluster.preflight.queues import DEFAULT, queue_of
 from jobq_magic.cluster.preflight.wanted import Wanted
 from jobq_magic.figures import asked as shown
 from jobq_magic.figures import number
 from jobq_magic.findings import Finding
 
-__all__ = ["look"]
+__all__ = ["capacity_for", "elsewhere", "look", "written"]
 
 _FLAGS = {"cpu": "--cpus", "memory": "--memory"}
 
 
 def look(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
-    """Whether the run ever fits, and whether it fits now."""
+    """Whether a run of pods that are all alike ever fits, and whether it fits now."""
     queue = heard(answers("cluster-queue"))
     name = wanted.queue or DEFAULT
     if not queue:
         if queue.how == "forbidden":
             yield Finding("quota", "unknown", f"The quota of the queue {name} may not be read")
         return
+    (pods,) = wanted.pods
     asked = requests(answers, wanted)
-    has = _capacity(answers, wanted)
+    has = capacity_for(answers, wanted, pods)
     # Kueue may be told to overlook resources, which nobody but its administrator can read; devices hardly ever are.
     uncovered = {resource: value for resource, value in asked.items() if not has.of(resource)}
     if devices := {resource: value for resource, value in uncovered.items() if "/" in resource}:
         what = f"The queue {name} has no {' and no '.join(sorted(devices))}, and the run asks for {told(devices)}"
-        do = _elsewhere(has, asked, min(devices)) or "Ask which queue has some"
+        do = elsewhere(has, asked, min(devices)) or "Ask which queue has some"
         yield Finding("quota", "problem", what, do)
         return
     if not asked:
@@ -51,7 +53,7 @@ def look(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
         yield Finding("quota", "warning", what, "Ask an administrator whether Kueue overlooks it")
     covered = {resource: value for resource, value in asked.items() if resource not in uncovered}
     if short := has.lacking(covered):
-        yield _never(has, name, short, asked, wanted.workers)
+        yield _never(has, name, short, asked, pods.count)
         return
     if not uncovered:
         yield Finding("quota", "ok", f"The run asks for {told(asked)}, which the queue {name} can grant")
@@ -62,14 +64,14 @@ def look(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
         yield Finding("quota-free", "ok", f"The queue {name} has that much free now")
 
 
-def _capacity(answers: Answers, wanted: Wanted) -> Capacity:
+def capacity_for(answers: Answers, wanted: Wanted, pods: Pods) -> Capacity:
     """What the queue has, and the namespace's others: of flavors that the pods may go to."""
     every, cohorts, flavors = answers("cluster-queues"), answers("cohorts"), answers("flavors")
     clusters = by_name((*every.items, answers("cluster-queue").value))
     specs = {name_of(one): section(one, "spec") for one in flavors.items}
     known = {label for spec in specs.values() for label in section(spec, "nodeLabels")}
-    selector = {key: value for key, value in section(wanted.pod, "nodeSelector").items() if key in known}
-    tolerations = maps(wanted.pod, "tolerations")
+    selector = {key: value for key, value in section(pods.pod, "nodeSelector").items() if key in known}
+    tolerations = maps(pods.pod, "tolerations")
 
     def one(local: Object, others: Sequence[Capacity] = ()) -> Capacity:
         found = capacity_of(
@@ -125,10 +127,10 @@ def _never(has: Capacity, name: str, short: Mapping[str, float], asked: Amounts,
     if workers > 1 and fewer:
         less = f"Ask for at most {fewer} worker{'s' * (fewer > 1)}: --workers {fewer}"
     else:
-        whole, each = _written(short), _written({key: there / workers for key, there in short.items()})
+        whole, each = written(short), written({key: there / workers for key, there in short.items()})
         flags = f"--workers 1 {whole}, or {each} for each" if workers > 1 else whole
         less = f"Ask for at most {told(short)}{' in all' * (workers > 1)}{f': {flags}' * bool(whole)}"
-    other = _elsewhere(has, asked, resource)
+    other = elsewhere(has, asked, resource)
     if not any(short.values()):
         return Finding("quota", "problem", what, other or "Ask which queue has some")
     return Finding("quota", "problem", what, f"{less}{', or u' + other[1:] if other else ''}")
@@ -140,7 +142,7 @@ def _whole(resource: str, most: float) -> float:
     return round(math.floor(round(most / step, 6)) * step, 9)
 
 
-def _written(most: Mapping[str, float]) -> str:
+def written(most: Mapping[str, float]) -> str:
     """As the options would be written."""
     return " ".join(_option(resource, there) for resource, there in sorted(most.items()) if resource in _FLAGS)
 
@@ -153,7 +155,7 @@ def _option(resource: str, most: float) -> str:
     return f"--memory {whole}Mi" if whole % 1024 else f"--memory {whole // 1024}Gi"
 
 
-def _elsewhere(has: Capacity, asked: Amounts, resource: str) -> str:
+def elsewhere(has: Capacity, asked: Amounts, resource: str) -> str:
     """A queue of the namespace that the run would fit into."""
     other = has.better(resource, asked[resource], asked)
     return f"Use --queue {other.queue}, which has {told(_most(other))}" if other else ""

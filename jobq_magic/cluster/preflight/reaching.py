@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from jobq_magic.cluster import kinds
 from jobq_magic.cluster.meaning.parts import text
+from jobq_magic.cluster.preflight import rayjob
 from jobq_magic.cluster.preflight.answers import Answers, heard, unread
 from jobq_magic.cluster.preflight.rights import stranger, who
 from jobq_magic.cluster.preflight.wanted import Wanted
@@ -52,9 +53,16 @@ def namespace(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
         yield from unread("namespace", f"Whether the namespace {name} exists cannot be read", found)
 
 
-def kueue(answers: Answers, _: Wanted) -> Iterator[Finding]:
-    """Whether it is installed, and in which version we speak to it."""
+def kueue(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
+    """Whether it is installed, and in which version we speak to it; a Ray cluster may go without."""
     group = answers("kueue")
+    if group.how == "missing" and wanted.ray and not wanted.queue:
+        yield Finding("kueue", "ok", "Kueue is not installed on this cluster: the run goes without a queue")
+        return
+    if group.how == "missing" and wanted.ray:
+        what = f"Kueue is not installed on this cluster, and the run is to go to the queue {wanted.queue}"
+        yield Finding("kueue", "problem", what, "Leave --queue out, or ask an administrator for Kueue")
+        return
     if group.how == "missing":
         do = "Ask an administrator for Kueue: https://kueue.sigs.k8s.io/docs/installation"
         yield Finding("kueue", "problem", "Kueue is not installed on this cluster", do)
@@ -72,18 +80,18 @@ def kueue(answers: Answers, _: Wanted) -> Iterator[Finding]:
 
 
 def job(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
-    """Whether the API server, its webhooks and the site's policies would take the Job; it was shown to them.
+    """Whether the API server, its webhooks and the site's policies would take the object; it was shown to them.
 
     Its pods were not: what keeps those from being made is looked at by itself.
     """
-    found = answers("job")
+    found, told = answers("job"), f"the manifest of the {wanted.kind.name}"
     if found:
-        yield Finding("job", "ok", f"The API server takes the manifest of the Job in {wanted.namespace}")
+        wrong = rayjob.taken(answers, wanted, found.value) if wanted.ray else None
+        yield wrong or Finding("job", "ok", f"The API server takes {told} in {wanted.namespace}")
     elif found.how == "refused":
         do = "Change what it names, in pod_template of the profile or by an option, or ask who set the rule"
-        yield Finding(
-            "job", "problem", f"The API server does not take the manifest of the Job: {found.why.rstrip('.')}", do
-        )
+        what = f"The API server does not take {told}: {found.why.rstrip('.')}"
+        known = rayjob.refused(found.why) if wanted.ray else None
+        yield known or Finding("job", "problem", what, do)
     elif found.how == "failed":
-        what = f"Whether the API server takes the manifest of the Job is not known: {found.why.rstrip('.')}"
-        yield Finding("job", "unknown", what)
+        yield Finding("job", "unknown", f"Whether the API server takes {told} is not known: {found.why.rstrip('.')}")

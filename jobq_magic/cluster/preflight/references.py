@@ -48,7 +48,11 @@ _PRIORITIES = Kind("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass"
 
 def named(wanted: Wanted) -> tuple[Named, ...]:
     """What the pods name, without claims and what the run brings itself."""
-    pod, where = wanted.pod, f"-n {wanted.namespace}"
+    found = [one for pod in wanted.specs() for one in _named(pod, f"-n {wanted.namespace}")]
+    return tuple({one.question: one for one in found}.values())
+
+
+def _named(pod: Mapping[str, Any], where: str) -> list[Named]:
     found = []
     if account := pod.get("serviceAccountName"):
         make = f"kubectl create serviceaccount {account} {where}"
@@ -68,7 +72,7 @@ def named(wanted: Wanted) -> tuple[Named, ...]:
     if priority := pod.get("priorityClassName"):
         do = "Correct pod_priority in the profile"
         found.append(Named("pod-priority", _PRIORITIES, str(priority), "the pods' priority class", do, everywhere=True))
-    return tuple({one.question: one for one in found}.values())
+    return found
 
 
 def others(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
@@ -87,33 +91,34 @@ def others(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
 
 def claims(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
     """Whether the claims exist, and can be mounted as often as they are asked for."""
-    for name, only_read in wanted.claims().items():
+    for name, (only_read, pods) in wanted.claims().items():
         answer = answers(f"claim/{name}")
         if answer.how == "missing":
             do = f"Correct {wanted.names_claim(name)}, or ask who runs the cluster which claims {wanted.namespace} has"
             yield Finding("claim", "problem", f"There is no claim {name} in {wanted.namespace}", do)
         elif answer:
             by = wanted.names_claim(name)
-            yield _mounted(name, answer.value, wanted.workers, by, only_read=only_read)
+            yield _mounted(name, answer.value, pods, by, of="pods" if wanted.ray else "workers", only_read=only_read)
         else:
             yield from unread("claim", f"Whether the claim {name} exists cannot be read", answer, needed=True)
 
 
-def _mounted(name: str, claim: Mapping[str, Any], workers: int, by: str, *, only_read: bool) -> Finding:
+def _mounted(name: str, claim: Mapping[str, Any], pods: int, by: str, *, of: str, only_read: bool) -> Finding:
     modes = {*(list_of(claim, "status", "accessModes") or list_of(claim, "spec", "accessModes"))}
     if text(claim, "status", "phase") == "Lost":
         do = "Ask an administrator what became of its volume"
         return Finding("claim", "problem", f"The claim {name} has lost its volume", do)
     if text(claim, "metadata", "deletionTimestamp"):
         return Finding("claim", "problem", f"The claim {name} is being deleted", f"Name another one by {by}")
-    if workers > 1 and modes == {"ReadWriteOncePod"}:
-        what = f"The claim {name} may be mounted by a single pod, and {workers} workers ask for it"
-        return Finding("claim", "problem", what, "Ask for one worker, or for a claim with ReadWriteMany")
+    if pods > 1 and modes == {"ReadWriteOncePod"}:
+        what = f"The claim {name} may be mounted by a single pod, and {pods} {of} ask for it"
+        less = "Ask for one worker, or f" if of == "workers" else "Ask f"
+        return Finding("claim", "problem", what, f"{less}or a claim with ReadWriteMany")
     if not only_read and modes == {"ReadOnlyMany"}:
         read = by == "--volume"
         do = f"Mount it to be read: --volume {name}:/PATH:ro" if read else f"Name one that can be written by {by}"
         return Finding("claim", "problem", f"The claim {name} can only be read, and is mounted to be written", do)
-    if workers > 1 and modes <= {"ReadWriteOnce", "ReadWriteOncePod"}:
-        what = f"The claim {name} is mounted on one node at a time: the workers run only where all fit on one"
+    if pods > 1 and modes <= {"ReadWriteOnce", "ReadWriteOncePod"}:
+        what = f"The claim {name} is mounted on one node at a time: the {of} run only where all fit on one"
         return Finding("claim", "warning", what, "Ask for a claim with ReadWriteMany")
     return Finding("claim", "ok", f"The claim {name} exists")

@@ -20,13 +20,9 @@ __all__ = ["PURPOSES", "RIGHTS", "Right", "advice", "grants", "look", "stranger"
 
 Level = Literal["ok", "warning", "problem"]
 _LEVELS: tuple[Level, ...] = ("problem", "warning", "ok")
-_NEEDED = {
-    "jobs": "create get list watch delete",
-    "pods": "list watch",
-    "pods/log": "get",
-    "secrets": "create",
-}
-"""Without these nothing is submitted, or nothing comes back."""
+_NEEDED = {"pods": "list watch", "pods/log": "get", "secrets": "create"}
+_MAKING = "create get list watch delete"
+"""Without these nothing is submitted, or nothing comes back: of Jobs, or of RayJobs."""
 
 _OF_RAY = frozenset(
     {
@@ -35,11 +31,15 @@ _OF_RAY = frozenset(
         *(("pods/portforward", verb) for verb in ("get", "create")),
     }
 )
+_OF_JOBS = frozenset({*(("jobs", verb) for verb in _MAKING.split()), ("services", "create")})
+"""What a Ray cluster of one's own does not need: KubeRay makes what it needs of it."""
 _WITHOUT = {
     "cells": "No cell can be submitted and followed",
     "user": "What keeps a run waiting, and what is there to choose from, is told less exactly",
     "viewer": "What queues have, and which there are, is told less exactly",
     "ray": "--mode rayjob and Ray clusters of the namespace cannot be used, which a cell in a queue does not need",
+    "jobs": "--mode kueue cannot be used, which a Ray cluster of one's own does not need",
+    "dashboard": "Ray's dashboard is not reached, and workers are told less exactly",
 }
 """What will not be without the rights that serve one purpose; no other purpose has more than a few."""
 _FEW = 3
@@ -260,15 +260,18 @@ class Right:
         """Of its finding: `rbac/get-pods-log`."""
         return f"rbac/{self.verb}-{self.resource.replace('/', '-')}"
 
-    @property
-    def needed(self) -> bool:
-        """Whether nothing can be submitted without it."""
-        return self.verb in _NEEDED.get(self.resource, "").split()
+    def needed(self, *, ray: bool = False) -> bool:
+        """Whether nothing can be submitted without it: no Job, or no RayJob."""
+        own = "rayjobs" if ray else "jobs"
+        return self.verb in (_MAKING if self.resource == own else _NEEDED.get(self.resource, "")).split()
 
-    @property
-    def purpose(self) -> str:
+    def purpose(self, *, ray: bool = False) -> str:
         """What it is for: `cells`, or what one can do without."""
-        return "cells" if self.needed else "ray" if self.of_ray else self.role
+        if self.needed(ray=ray):
+            return "cells"
+        if self.of_ray:
+            return "dashboard" if ray else "ray"
+        return "jobs" if ray and self.of_jobs else self.role
 
     @property
     def of_ray(self) -> bool:
@@ -276,9 +279,16 @@ class Right:
         return self.group == "ray.io" or (self.resource, self.verb) in _OF_RAY
 
     @property
-    def level(self) -> Level:
-        """Of its finding where it is missing; what a cell of --mode kueue never needs is missing in order."""
-        return "problem" if self.needed else "ok" if self.role == "shell" or self.of_ray else "warning"
+    def of_jobs(self) -> bool:
+        """Whether nothing but Jobs needs it."""
+        return (self.resource, self.verb) in _OF_JOBS
+
+    def level(self, *, ray: bool = False) -> Level:
+        """Of its finding where it is missing; what such a cell never needs is missing in order."""
+        if self.needed(ray=ray):
+            return "problem"
+        spared = self.role == "shell" or (self.of_jobs if ray else self.of_ray)
+        return "ok" if spared else "warning"
 
     def attributes(self, namespace: str) -> dict[str, str]:
         """As a review of access asks for it."""
@@ -306,19 +316,20 @@ def look(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
     asked = tuple(right for right in RIGHTS if right.group != "ray.io" or answers("ray").how != "missing")
     missing = [right for right in asked if not _granted(right, rules, answers, wanted)]
     you = who(answers("self"))
-    if _stranger(missing):
+    if _stranger(missing, wanted):
         what = f"You may do nothing in {wanted.namespace} that a cell needs, if there is such a namespace"
         do = f"Name the one that is yours, by --namespace or in the profile. {advice('user', wanted.namespace, you)}"
         yield Finding("rbac", "problem", what, do)
         return
     groups: dict[tuple[int, str, Level], list[Right]] = {}
     for right in missing:
-        groups.setdefault((_LEVELS.index(right.level), right.purpose, right.level), []).append(right)
+        level = right.level(ray=wanted.ray)
+        groups.setdefault((_LEVELS.index(level), right.purpose(ray=wanted.ray), level), []).append(right)
     for (_, purpose, level), rights in sorted(groups.items()):
         if len(rights) > _FEW:
             yield _together(purpose, level, rights, wanted.namespace, you)
         else:
-            yield from (_alone(right, wanted.namespace, you) for right in rights)
+            yield from (_alone(right, level, wanted.namespace, you) for right in rights)
     if not missing:
         yield Finding("rbac", "ok", f"You may do in {wanted.namespace} all that jobq-magic does, {len(asked)} rights")
 
@@ -326,18 +337,19 @@ def look(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
 def stranger(answers: Answers, wanted: Wanted) -> bool:
     """Whether we may do nothing in the namespace that a cell needs: then it is not ours, or is not there at all."""
     rules = answers("rules")
-    return bool(rules) and _stranger([right for right in RIGHTS if not _granted(right, rules, answers, wanted)])
+    missing = [right for right in RIGHTS if not _granted(right, rules, answers, wanted)] if rules else []
+    return bool(rules) and _stranger(missing, wanted)
 
 
-def _stranger(missing: Sequence[Right]) -> bool:
-    return all(right in missing for right in RIGHTS if right.needed)
+def _stranger(missing: Sequence[Right], wanted: Wanted) -> bool:
+    return all(right in missing for right in RIGHTS if right.needed(ray=wanted.ray))
 
 
-def _alone(right: Right, namespace: str, you: str) -> Finding:
+def _alone(right: Right, level: Level, namespace: str, you: str) -> Finding:
     where = "on the cluster" if right.role == "viewer" else f"in {namespace}"
     what = f"You may not {right.verb} {right.resource} {where}: {right.without}"
     do = "" if right.role == "shell" else advice(right.role, namespace, you)
-    return Finding(right.code, right.level, what, do)
+    return Finding(right.code, level, what, do)
 
 
 def _together(purpose: str, level: Level, rights: Sequence[Right], namespace: str, you: str) -> Finding:

@@ -11,6 +11,7 @@ from typing import Any
 
 from jobq_magic.cluster.meaning.parts import words
 from jobq_magic.cluster.preflight.answers import Answers, unread
+from jobq_magic.cluster.preflight.pods import Pods
 from jobq_magic.cluster.preflight.wanted import Wanted
 from jobq_magic.findings import Finding
 
@@ -74,7 +75,7 @@ def look(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
         return
     level = words(found.value, "metadata", "labels").get(_LABEL, "")
     told = f"{wanted.namespace} enforces {level}" if level else f"{wanted.namespace} names no level of Pod Security"
-    if not (broken := list(breaches(level, wanted))):
+    if not (broken := list(dict.fromkeys(breaches(level, wanted)))):
         yield Finding("pod-security", "ok", f"{told}, which the pods keep to" if level else told)
         return
     do = "Take that out of pod_template or --volume, or ask for a namespace whose level allows it"
@@ -83,15 +84,16 @@ def look(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
 
 def breaches(level: str, wanted: Wanted) -> Iterator[str]:
     """What of the pods a level refuses, each in a few words."""
-    if level not in {"baseline", "restricted"} or not wanted.pod:
+    if level not in {"baseline", "restricted"}:
         return
-    yield from _baseline(wanted)
-    if level == "restricted":
-        yield from _restricted(wanted)
+    for each in wanted.pods:
+        yield from _baseline(each)
+        if level == "restricted":
+            yield from _restricted(each)
 
 
-def _baseline(wanted: Wanted) -> Iterator[str]:
-    pod = wanted.pod
+def _baseline(pods: Pods) -> Iterator[str]:
+    pod = pods.pod
     for name in ("hostNetwork", "hostPID", "hostIPC"):
         if pod.get(name):
             yield f"{name} is set"
@@ -103,9 +105,9 @@ def _baseline(wanted: Wanted) -> Iterator[str]:
             yield f"the sysctl {sysctl['name']} is set"
     if _seccomp(pod) == "Unconfined":
         yield "its seccomp profile is Unconfined"
-    for one in wanted.containers():
+    for one in pods.containers():
         context = one.get("securityContext") or {}
-        told = f"the container {one['name']}"
+        told = pods.called(one)
         if context.get("privileged"):
             yield f"{told} is privileged"
         if any(port.get("hostPort") for port in one.get("ports") or ()):
@@ -119,8 +121,8 @@ def _baseline(wanted: Wanted) -> Iterator[str]:
             yield f"{told} has the capabilities {', '.join(more)}"
 
 
-def _restricted(wanted: Wanted) -> Iterator[str]:
-    pod = wanted.pod
+def _restricted(pods: Pods) -> Iterator[str]:
+    pod = pods.pod
     common = pod.get("securityContext") or {}
     for volume in pod.get("volumes") or ():
         kinds = [key for key in volume if key != "name"]
@@ -128,9 +130,9 @@ def _restricted(wanted: Wanted) -> Iterator[str]:
             yield f"the volume {volume['name']} is of the kind {kinds[0]}"
     if common.get("runAsUser") == 0:
         yield "it runs as root"
-    for one in wanted.containers():
+    for one in pods.containers():
         context = one.get("securityContext") or {}
-        told = f"the container {one['name']}"
+        told = pods.called(one)
         if context.get("allowPrivilegeEscalation") is not False:
             yield f"{told} may gain privileges"
         capabilities = context.get("capabilities") or {}

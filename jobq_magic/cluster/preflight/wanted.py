@@ -1,4 +1,4 @@
-"""Wanted: what a run would ask of a cluster, counted from the pod that would be made for it."""
+"""Wanted: what a run would ask of a cluster, counted from the object that would be made for it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from jobq_magic.cluster.amounts import of_pod
+from jobq_magic.cluster.kinds import JOBS, RAYJOBS, Kind
 from jobq_magic.cluster.meaning.parts import maps, section, text
+from jobq_magic.cluster.preflight.pods import Pods, pods_of
 from jobq_magic.runtime.stores import protocol_of
 from jobq_magic.site import Site
 
@@ -25,31 +26,36 @@ class Wanted:
     queue: str = ""
     priority: str = ""
     """The workload priority class."""
-    workers: int = 1
-    template: Mapping[str, Any] = field(default_factory=dict)
-    """The pod template of the Job, patched by the site's."""
+    pods: tuple[Pods, ...] = ()
+    """What the run is made of."""
     site: Site = field(default_factory=Site)
     platform: str = ""
     """What the image is to be made for, `linux/amd64`; "" where nobody said so."""
+    kind: Kind = JOBS
+    """Of the object that would be made."""
     job: Mapping[str, Any] = field(default_factory=dict)
-    """The Job; empty where the API server is not to be shown one."""
+    """That object; empty where the API server is not to be shown one."""
     machine: str = ""
     """What the image is made for where nobody said so; "" where it is there already."""
 
+    @classmethod
+    def of(cls, made: Mapping[str, Any], **known: Any) -> Wanted:
+        """What an object asks for, a Job or a RayJob; the rest is as the fields are."""
+        return cls(pods=pods_of(made), kind=RAYJOBS if text(made, "kind") == RAYJOBS.name else JOBS, **known)
+
     @property
-    def pod(self) -> Mapping[str, Any]:
-        """The spec of the pods."""
-        return self.template.get("spec") or {}
+    def ray(self) -> bool:
+        """Whether it is a Ray cluster: KubeRay makes its pods, and a queue is for who names one."""
+        return self.kind == RAYJOBS
 
-    def containers(self, *, all_of_them: bool = True) -> Iterator[Mapping[str, Any]]:
-        """The containers of a pod, with those that come first."""
-        yield from self.pod.get("containers") or ()
-        if all_of_them:
-            yield from self.pod.get("initContainers") or ()
+    @property
+    def count(self) -> int:
+        """How many pods there are from the beginning."""
+        return sum(each.count for each in self.pods)
 
-    def requests(self) -> Mapping[str, float]:
-        """What one pod asks for, as the scheduler and Kueue count it."""
-        return of_pod(self.pod)
+    def specs(self) -> Iterator[Mapping[str, Any]]:
+        """The spec of each kind of pod."""
+        yield from (each.pod for each in self.pods)
 
     def names_claim(self, name: str) -> str:
         """What asks for a claim, as it is written."""
@@ -60,17 +66,19 @@ class Wanted:
             return "pod_template of the profile"
         return "--volume"
 
-    def claims(self) -> Mapping[str, bool]:
-        """The claims that the pods mount, and whether each is only read."""
-        found: dict[str, bool] = {}
-        for volume in self.pod.get("volumes") or ():
-            if claim := volume.get("persistentVolumeClaim"):
-                mounts = [
-                    mount
-                    for one in self.containers()
-                    for mount in one.get("volumeMounts") or ()
-                    if mount["name"] == volume["name"]
-                ]
-                read = bool(claim.get("readOnly")) or all(mount.get("readOnly") for mount in mounts)
-                found[claim["claimName"]] = found.get(claim["claimName"], True) and read
+    def claims(self) -> Mapping[str, tuple[bool, int]]:
+        """The claims that the pods mount: whether each is only read, and by how many pods."""
+        found: dict[str, tuple[bool, int]] = {}
+        for each in self.pods:
+            for volume in each.pod.get("volumes") or ():
+                if claim := volume.get("persistentVolumeClaim"):
+                    mounts = [
+                        mount
+                        for one in each.containers()
+                        for mount in one.get("volumeMounts") or ()
+                        if mount["name"] == volume["name"]
+                    ]
+                    read = bool(claim.get("readOnly")) or all(mount.get("readOnly") for mount in mounts)
+                    before, count = found.get(claim["claimName"], (True, 0))
+                    found[claim["claimName"]] = (before and read, count + each.count)
         return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobq_magic.cluster.manifests import jobs
+from jobq_magic.cluster.manifests import jobs, rayjobs
 from jobq_magic.cluster.manifests.facts import Facts
 from jobq_magic.cluster.preflight.answers import Answer, Answers, given
 from jobq_magic.cluster.preflight.wanted import Wanted
@@ -12,20 +12,21 @@ from jobq_magic.site import Site
 from jobq_magic.spec import JobSpec
 
 
-def wanted(site: Site | None = None, **spec: Any) -> Wanted:
-    """What a run in team-blue asks for."""
+def wanted(site: Site | None = None, *, ray: bool = False, **spec: Any) -> Wanted:
+    """What a run in team-blue asks for; `ray`: with a Ray cluster of its own."""
     site = site or Site()
+    made = rayjobs.made if ray else jobs.made
     whole = JobSpec.model_validate({"mode": "kueue", "queue": "main", **spec}).model_dump(mode="json")
-    job = jobs.made(Facts("20000101-000000-test", "test", "nowhere/none", whole, site))
-    return Wanted(
-        "team-blue",
-        "the cluster of blue",
-        whole["queue"] or "",
-        whole["priority"] or "",
-        whole["workers"] or 1,
-        job["spec"]["template"],
-        site,
-        whole["platform"] or "",
+    job = made(Facts("20000101-000000-test", "test", "nowhere/none", whole, site, ray="2.60.0"))
+    return Wanted.of(
+        job,
+        namespace="team-blue",
+        where="the cluster of blue",
+        queue=whole["queue"] or "",
+        priority=whole["priority"] or "",
+        site=site,
+        platform=whole["platform"] or "",
+        job=job,
     )
 
 

@@ -123,7 +123,7 @@ def test_what_only_ray_needs_is_a_note_where_cells_go_to_a_queue():
 
 
 def test_no_purpose_is_without_words_for_what_it_is():
-    many = {right.purpose for right in RIGHTS} - {"pause", "shell"}
+    many = {right.purpose(ray=ray) for right in RIGHTS for ray in (False, True)} - {"pause", "shell"}
     assert {f"rbac/{purpose}" for purpose in many} == {*rights.PURPOSES}
     assert all(sum(right.role == role for right in RIGHTS) < 3 for role in ("pause", "shell"))
 
