@@ -52,6 +52,16 @@ class AttemptPaths:
         return self.folder / "usage.json"
 
     @property
+    def ray(self) -> Path:
+        """How Ray stands on a cluster of its own, replaced as a whole. See `runtime.raystate`."""
+        return self.folder / "ray.json"
+
+    @property
+    def ray_past(self) -> Path:
+        """How it went there so far, replaced as a whole now and then."""
+        return self.folder / "raypast.json"
+
+    @property
     def result(self) -> Path:
         """What came back, signed; see `runtime.wire`."""
         return self.folder / "result.json"

@@ -12,6 +12,7 @@ from enum import StrEnum
 from itertools import dropwhile, pairwise, takewhile
 from typing import Any
 
+from jobq_magic.raytold import RayTold
 from jobq_magic.runtime import wire
 
 __all__ = [
@@ -257,6 +258,8 @@ class Snapshot:
     times: tuple[PhaseTime, ...] = ()
     progress: tuple[Progress, ...] = ()
     usage: tuple[Usage, ...] = ()
+    ray: RayTold | None = None
+    """What Ray said of the cluster that is the run's own."""
     links: tuple[Link, ...] = ()
     image: ImageTold | None = None
     place: PlaceTold | None = None

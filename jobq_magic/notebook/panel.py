@@ -45,6 +45,7 @@ _STYLE = (
 .jq-panel .widget-html,.jq-panel .widget-html-content{margin:0;line-height:inherit}
 .jq-panel .jq-sheet,.jq-panel .jq-voice{display:none}
 .jq-panel:has(.jq-whole pre) .jq-out{display:none}
+.jq-panel:not(:has(.jq-fold[open])) .jq-workers{display:none}
 .jq-panel .jq-bare{padding:0 12px 8px}.jq-panel .jq-buttons .jq-bare{padding:0}
 .jq-buttons{border-top:1px solid var(--jq-line);padding:5px 12px;gap:4px 8px;align-items:baseline;
 flex-flow:row wrap}.jq-buttons>*{flex:none;max-width:100%}.jq-buttons>:first-child{flex:1}
@@ -169,9 +170,10 @@ class Panel:
         live = html.live(card)
         self._style, self._voice, self._state = part(_STYLE), part(html.voice(card)), part(live.state)
         self._log, awaited, links, self._whole = part(live.log), part(live.awaited), part(live.links), part("")
-        image, queue = part(live.image), part(live.queue)
-        self._parts = (self._voice, self._state, self._log, awaited, links, image, queue)
+        image, queue, fold, workers = part(live.image), part(live.queue), part(live.fold), part(live.workers)
+        self._parts = (self._voice, self._state, self._log, awaited, links, image, queue, fold, workers)
         names = {self._style: "sheet", self._voice: "voice", self._log: "out", self._whole: "whole"}
+        names[workers] = "workers"
         for widget, name in names.items():
             widget.add_class(f"jq-{name}")
         # The log scrolls, and who has no mouse must get there. The widget's own element has the focus: it stays.
@@ -214,7 +216,8 @@ class Panel:
         sent, copy = _bare(html.details(card.account)), _bare(html.copy_id(card.snapshot.run))
         self._bar = widgets.HBox([part(sent), links, *filter(None, (self._rest,)), end, full, part(copy)], layout=wide)
         self._bar.add_class("jq-buttons")
-        above = [self._style, self._voice, self._state, self._log, self._whole, awaited, queue, image, self._bar]
+        above = [self._style, self._voice, self._state, self._log, self._whole, awaited, queue]
+        above += [fold, workers, image, self._bar]
         self._box = widgets.VBox(above, layout=wide)
         for name in ("jq", "jq-panel"):
             self._box.add_class(name)

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 
 from jobq_magic.bundle import Account
 from jobq_magic.errors import JobqError
-from jobq_magic.render import account, console, content, gauges, image, queue, queuehtml, text
+from jobq_magic.render import account, console, content, gauges, image, queue, queuehtml, rayhtml, text
 from jobq_magic.render.card import Card
 from jobq_magic.render.colours import rules
 from jobq_magic.render.content import Content
@@ -75,6 +75,10 @@ class Live(NamedTuple):
     """To be unfolded. It changes only when the image is there."""
     queue: str
     """To be unfolded: the quota, and who stands ahead. It changes only when they do."""
+    fold: str
+    """Unfolds `workers`. It stays as it is, and so unfolded."""
+    workers: str
+    """The workers and tasks of a Ray cluster of its own, for who has unfolded them."""
 
 
 class Printed(Protocol):
@@ -98,6 +102,7 @@ def card(card: Card) -> str:
     unfolded = card.snapshot.reason == "built"  # then it is what was asked for
     parts += [
         queuehtml.folded(_waited_in(card.snapshot)),
+        rayhtml.folded(card.snapshot),
         image.folded(card.snapshot.image, unfolded=unfolded),
         account.folded(card.account),
     ]
@@ -111,7 +116,8 @@ def live(card: Card) -> Live:
     told, snapshot = content.read(card), card.snapshot
     head = _head(snapshot, snapshot.run, content.place(card), "", _took(card))
     unfolded = image.folded(snapshot.image), queuehtml.folded(_waited_in(snapshot))
-    pieces = _tail(told, cut=card.cut), _awaited(card), _links(card), *unfolded
+    workers = rayhtml.body(snapshot)
+    pieces = _tail(told, cut=card.cut), _awaited(card), _links(card), *unfolded, rayhtml.FOLD * bool(workers), workers
     drawn = [_box(snapshot, snapshot.run, head + _state(card, told))]
     drawn += [f'<div class="jq">{piece}</div>' * bool(piece) for piece in pieces]
     return Live(*(rules(piece) + piece for piece in drawn))
@@ -208,6 +214,7 @@ def _state(card: Card, told: Content) -> str:
         _times(card, told),
         gauges.bars(told),
         queuehtml.chips(snapshot),
+        rayhtml.summary(snapshot),
         "" if snapshot.final else gauges.processes(snapshot.usage),
         *(f'<div class="jq-note jq-mut">{typed(note)}</div>' for note in some(content.notes(card))),
     ]

@@ -48,5 +48,6 @@ def html(text: str) -> str:
 
 
 def link(href: str) -> str:
-    """An address that leads to a page, else nothing: what a record says may be anything."""
-    return one_line(href) if href.startswith(("http://", "https://")) else ""
+    """An address that leads to a page, or a path on the server of this one; else nothing: a record may say anything."""
+    here = href.startswith("/") and not href.startswith(("//", "/\\"))
+    return one_line(href) if here or href.startswith(("http://", "https://")) else ""

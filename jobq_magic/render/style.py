@@ -73,6 +73,13 @@ white-space:pre-wrap;word-break:normal;overflow:auto;max-height:420px}
 .jq-out{display:flex;flex-direction:column-reverse;align-items:stretch;max-height:420px;overflow:auto}
 .jq-out:has(pre){border-top:1px solid var(--jq-line)}.jq-out>*{flex:none}
 .jq.jq .jq-tail{border:0;max-height:none;overflow:visible}
+.jq-lanes{padding:2px 12px 8px;font-size:11px}.jq-lanes>div{display:flex;gap:8px;align-items:center;margin:2px 0}
+.jq .jq-lanes b{flex:none;width:4.5em;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;font-weight:500}
+.jq-lanes svg{flex:1;min-width:60px;border-bottom:1px solid var(--jq-rest)}.jq-used span{flex:none;min-width:10em}
+.jq-legend{flex-wrap:wrap}.jq-legend span{display:inline-flex;gap:5px;align-items:center}
+.jq-legend i{width:9px;height:9px;border-radius:2px;background:var(--l)}.jq-lanes path{fill:var(--l)}
+.jq-c0{--l:var(--jq-blue)}.jq-c1{--l:var(--jq-green)}.jq-c2{--l:light-dark(#8250df,#ab7df8)}.jq-c3{--l:var(--jq-amber)}
+.jq-c4{--l:light-dark(#1b7c83,#39c5cf)}.jq-c5{--l:var(--jq-mut)}.jq-cx{--l:var(--jq-red)}
 .jq-foot{display:flex;gap:6px 14px;padding:6px 12px;border-top:1px solid var(--jq-line);font-size:12px;flex-wrap:wrap;
 color:var(--jq-mut);align-items:center}
 .jq.jq.jq code{font:12px var(--jp-code-font-family,ui-monospace,Menlo,"DejaVu Sans Mono",monospace);padding:0;

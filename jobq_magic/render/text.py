@@ -7,7 +7,7 @@ from typing import Any
 
 from jobq_magic import queuewords
 from jobq_magic.errors import JobqError
-from jobq_magic.render import console, content, queue
+from jobq_magic.render import console, content, queue, ray
 from jobq_magic.render.bars import Bar
 from jobq_magic.render.card import Card
 from jobq_magic.render.safe import link, one_line
@@ -72,7 +72,7 @@ def card(card: Card) -> str:
     first = f"{first} ({broke})." if broke else first
     if said := " ".join(content.closed(part) for part in (first, advice) if part):
         lines.append(f"  {said}")
-    lines += [f"  {one}" for one in (queue.said(snapshot), *queue.lines(snapshot)) if one]
+    lines += [f"  {one}" for one in (queue.said(snapshot), *queue.lines(snapshot), *ray.lines(snapshot)) if one]
     if times := " · ".join(map(_caption, content.captions(card, told))):
         lines.append(f"  {times}")
     lines += [f"  {_drawn(bar)}" for bar in told.bars]
@@ -126,7 +126,7 @@ def live(snapshot: Snapshot, *, now: float, beside: Sequence[str] | None = None)
     sentence = words.sentence if snapshot.phase is not Phase.SUCCEEDED or snapshot.reason else ""
     if told := " ".join(content.closed(part) for part in (sentence, words.advice) if part):
         lines.append(f"  {one_line(told)}")
-    lines += [f"  {one}" for one in (queue.said(snapshot), *queue.lines(snapshot)) if one]
+    lines += [f"  {one}" for one in (queue.said(snapshot), *queue.lines(snapshot), *ray.lines(snapshot)) if one]
     if not snapshot.final:
         lines += [f"  {_bar(state)}" for state in snapshot.progress]
     elif times := spent(snapshot):

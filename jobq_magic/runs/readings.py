@@ -7,15 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from jobq_magic.raytold import RayTold
 from jobq_magic.run import AttemptPaths
 from jobq_magic.runs.log import opened, understood
 from jobq_magic.runs.together import workers
 from jobq_magic.snapshot import Progress, Snapshot, Usage, restated
 
-__all__ = ["progress", "standing", "usage", "usages"]
+__all__ = ["progress", "ray", "standing", "usage", "usages"]
 
 _LONGEST_USAGE, _LONGEST_PROGRESS, _GROUPS, _HISTORY = 1 << 16, 1 << 20, 64, 16
 """Of `usage.json` and `progress.json`: bytes, entries, and samples of one that are read."""
+_LONGEST_RAY = 1 << 22
+"""Of `ray.json` and `raypast.json`: bytes."""
 _LONGEST_STANDING = 1 << 25
 """Of `standing.json`: bytes; enough for as many workers as a run may have, of whom each has a sentence to say."""
 
@@ -80,6 +83,24 @@ def usages(paths: AttemptPaths) -> tuple[Usage, ...]:
         return usage(paths.usage)
     told = [(rank, one) for rank in ranks[:_GROUPS] for one in usage(paths.worker(rank).usage)]
     return tuple(replace(one, label=f"{rank} {one.label}".strip()) for rank, one in told)
+
+
+def ray(paths: AttemptPaths) -> RayTold | None:
+    """What Ray said of the run's own cluster; None where it said nothing that can be understood."""
+    try:
+        with opened(paths.ray) as file:
+            now = json.loads(file.read(_LONGEST_RAY))
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
+        return None
+    try:
+        with opened(paths.ray_past) as file:
+            return RayTold.read(now, json.loads(file.read(_LONGEST_RAY)))
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        pass  # the past is written now and then only
+    try:
+        return RayTold.read(now, None)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _amount(value: Any) -> float:

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from jobq_magic.bundle import Account
 from jobq_magic.errors import StoreError
 from jobq_magic.places import runtime_dir, store_root
+from jobq_magic.raytold import RayTold
 from jobq_magic.run import AttemptPaths, Run, RunPaths
 from jobq_magic.runs import log, readings
 from jobq_magic.runtime.process import this_host
@@ -77,6 +78,7 @@ class Store:
         self._remembering = threading.Lock()
         self._pictures: dict[str, _Picture] = {}
         self._usages: dict[AttemptPaths, tuple[float, tuple[Usage, ...]]] = {}
+        self._rays: dict[AttemptPaths, tuple[object, RayTold | None]] = {}
 
     def open(
         self,
@@ -226,8 +228,8 @@ class Store:
             paths = run.paths.attempt(picture.attempt)
             building = picture.phase is Phase.BUILDING
             progress = readings.progress(run.paths.building if building else paths.progress)
-            usage = self._usage(paths)
-        return replace(picture, progress=progress, usage=usage) if progress or usage else picture
+            usage, ray = self._usage(paths), self._ray(paths)
+        return replace(picture, progress=progress, usage=usage, ray=ray) if progress or usage or ray else picture
 
     def _picture(self, run: Run, record: object) -> Snapshot:
         """What the record amounts to, with what was said last of its phase; only what is new is read."""
@@ -254,6 +256,22 @@ class Store:
                 while len(self._usages) >= _REMEMBERED:
                     self._usages.pop(next(iter(self._usages)))
                 self._usages[paths] = time.monotonic(), told
+        return told
+
+    def _ray(self, paths: AttemptPaths) -> RayTold | None:
+        """What Ray said; read anew only where it has said something else."""
+        now = _signature(paths.ray)
+        if now is None:
+            return None
+        signature = now, _signature(paths.ray_past)
+        kept = self._rays.get(paths)
+        if kept is not None and kept[0] == signature:
+            return kept[1]
+        told = readings.ray(paths)
+        with self._remembering:
+            while len(self._rays) >= _REMEMBERED:
+                self._rays.pop(next(iter(self._rays)))
+            self._rays[paths] = signature, told
         return told
 
     def key(self, run: Run) -> bytes:
