@@ -145,13 +145,19 @@ def namespace(admin: ApiClient) -> Iterator[str]:
 
 
 @pytest.fixture
-def queue(admin: ApiClient, namespace: str) -> str:
+def quota() -> dict[str, str]:
+    """What a test's queue has."""
+    return QUOTA
+
+
+@pytest.fixture
+def queue(admin: ApiClient, namespace: str, quota: dict[str, str]) -> str:
     """A LocalQueue, on a ClusterQueue of its own: what another test leaves behind takes no quota of this one's."""
     others = client.CustomObjectsApi(admin)
     flavor = {"apiVersion": "/".join(_KUEUE), "kind": "ResourceFlavor", "metadata": {"name": "default"}}
     with contextlib.suppress(ApiException):  # it is there
         others.create_cluster_custom_object(*_KUEUE, "resourceflavors", flavor)
-    resources = [{"name": name, "nominalQuota": amount} for name, amount in QUOTA.items()]
+    resources = [{"name": name, "nominalQuota": amount} for name, amount in quota.items()]
     of = client.CoreV1Api(admin).read_namespace(namespace)
     wide = {
         "apiVersion": "/".join(_KUEUE),
@@ -160,7 +166,7 @@ def queue(admin: ApiClient, namespace: str) -> str:
         "spec": {
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
             "resourceGroups": [
-                {"coveredResources": list(QUOTA), "flavors": [{"name": "default", "resources": resources}]}
+                {"coveredResources": list(quota), "flavors": [{"name": "default", "resources": resources}]}
             ],
         },
     }

@@ -17,8 +17,8 @@ from tests.cluster.cells import Place
 from tests.cluster.layout import REGISTRY_PULL, REGISTRY_PUSH
 from tests.cluster.work import Work
 
-_SMALL = {"workers": 2, "cpus": 0.2, "memory": "800Mi", "driver_cpus": 0.3, "driver_memory": "300Mi"}
-"""What a cell asks for: three pods, and KubeRay's submitter, within the quota of a test's queue."""
+_SMALL = {"workers": 2, "cpus": 1, "memory": "900Mi", "driver_memory": "300Mi"}
+"""What a cell asks for: a pod for the driver, two for workers, and that of KubeRay's submitter."""
 _KUEUE = ("kueue.x-k8s.io", "v1beta2")
 
 
@@ -27,6 +27,12 @@ def images() -> Iterator[Path]:
     """Layers that all tests share."""
     with tempfile.TemporaryDirectory(prefix="jq-cache-") as folder:
         yield Path(folder)
+
+
+@pytest.fixture
+def quota() -> dict[str, str]:
+    """Of a test's queue: one run."""
+    return {"cpu": "3", "memory": "4Gi"}
 
 
 @pytest.fixture
