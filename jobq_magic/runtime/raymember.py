@@ -23,7 +23,7 @@ _QUIET = 0.2
 """Seconds without a byte after which nothing more comes of processes that are gone."""
 _PATIENCE = 1.5
 """Seconds for which they may take to be gone: a detached actor never is."""
-_LOST = 91
+LOST = 91
 """Exit status: Ray ended by itself. The container is started again, and Ray joins anew."""
 
 
@@ -70,11 +70,11 @@ def main(run: str, *, secret: str = pod.SECRET, folder: str = pod.FOLDER, bundle
         ray.end(1.0)  # what its worker processes still say is carried
         if not said:
             order.sample()
-            said = carrier.finish(_LOST if lost else 0, pod.late)
+            said = carrier.finish(LOST if lost else 0, pod.late)
     except Exception:
         return pod.crashed(loud)
     if lost:
-        return _LOST
+        return LOST
     return 0 if said else pod.UNCARRIED
 
 

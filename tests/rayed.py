@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,7 +13,8 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jobq_magic.cluster.collecting import Collector
+from jobq_magic.cluster.collecting import Collected
+from jobq_magic.runtime import process as processes
 from jobq_magic.runtime.launch import NAME, runtime_folder
 from tests.podded import Pod
 
@@ -39,7 +41,7 @@ class Container:
     environ: dict[str, str]
     process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self) -> Container:
         """Begins a container; what an earlier one left is there."""
         where = ", ".join(
             f"{name}={str(self.pod.folder / there)!r}"
@@ -51,7 +53,7 @@ class Container:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-c", code], stdout=log, stderr=subprocess.STDOUT, env=self.environ
             )
-        return self.process
+        return self
 
     def end(self) -> int:
         """Ends the container as Kubernetes does."""
@@ -60,29 +62,31 @@ class Container:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(30)
 
+    def kill(self) -> None:
+        """Ends the container as a machine that goes down does."""
+        assert self.process is not None
+        for pid in [*processes.descendants(self.process.pid), self.process.pid]:
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+
     @property
     def stdout(self) -> str:
-        """What came through the log so far."""
-        return self.text("stdout")
+        """What its cell or its tasks printed, as it came through the log so far."""
+        return self.came("stdout")
 
-    def text(self, stream: str) -> str:
-        """The same of a stream."""
-        path = self.collected().folder / stream
+    def came(self, file: str) -> str:
+        """What came of a file."""
+        self.seen()
+        path = self._to / file
         return path.read_text() if path.exists() else ""
 
-    def collected(self):
-        """The paths of what came through the log so far."""
-        self.collect()
-        return self._paths
-
-    def collect(self) -> Collector:
-        """A new collector that has seen the log so far."""
-        to = Path(tempfile.mkdtemp(dir=self.pod.folder))
-        made = self.pod.collector(to=to)
+    def seen(self) -> Collected:
+        """What came through the log so far."""
+        self._to = Path(tempfile.mkdtemp(dir=self.pod.folder))
+        made = self.pod.collector(to=self._to)
         if self.pod.log.exists():
             made.feed(self.pod.log.read_bytes())
-        self._paths = made._paths
-        return made
+        return made.collected
 
 
 @dataclass
@@ -125,29 +129,53 @@ class Pair:
 
     def head(self, start: str = "", **variables: str) -> Container:
         """The head, which is not started."""
-        command = (
+        command = _shell(start) or (
             f"ray start --head --block --port={self.gcs} --num-cpus=0 --include-dashboard=false "
             f"--temp-dir={self.temp} --disable-usage-stats --object-store-memory=80000000"
         )
-        return self._made("head", "rayhead", start or command, **variables)
+        return self._made("head", "rayhead", command, **variables)
 
-    def worker(self, name: str = "worker", **variables: str) -> Container:
+    def worker(self, start: str = "", name: str = "worker", **variables: str) -> Container:
         """A worker, which is not started."""
-        command = (
+        command = _shell(start) or (
             f"ray start --address=127.0.0.1:{self.gcs} --block --num-cpus=1 "
             "--disable-usage-stats --object-store-memory=80000000"
         )
         return self._made(name, "raymember", command, **variables)
 
-    def awaited(self, **variables: str) -> subprocess.Popen[bytes]:
-        """KubeRay's job in the head."""
+    def awaited(self) -> tuple[int, bytes]:
+        """KubeRay's job in the head, to its end: its exit status, and what it printed."""
         head = self.containers[0]
         code = _AWAIT.format(package=NAME, folder=str(head.pod.folder / "volume"))
-        return subprocess.Popen(
-            [sys.executable, "-P", "-c", code], stdout=subprocess.PIPE, env={**head.environ, **variables}
-        )
+        command = [sys.executable, "-P", "-c", code]
+        done = subprocess.run(command, stdout=subprocess.PIPE, env=head.environ, timeout=30, check=False)
+        return done.returncode, done.stdout
 
-    def status(self) -> int | None:
-        """What `awaited` would end with, if it would."""
-        path = self.containers[0].pod.folder / "volume" / "r1" / "ended.json"
-        return json.loads(path.read_text())["status"] if path.exists() else None
+    def end(self) -> None:
+        """Ends what was started and is there still."""
+        for container in self.containers:
+            if container.process is not None and container.process.poll() is None:
+                container.end()
+        shutil.rmtree(self.temp, ignore_errors=True)
+
+
+def _shell(script: str) -> str:
+    """A script as one command, that may be given arguments, as KubeRay's is."""
+    return f"/bin/sh -c {shlex.quote(script)} ray" if script else ""
+
+
+def fake(*, of: str = "head", until: Path | None = None) -> str:
+    """A command that listens where Ray would, and does nothing else.
+
+    Args:
+        of: head or worker: what of Ray is there.
+        until: a file; when that is there, it ends by itself.
+    """
+    code = f"""
+import os, socket, sys, time
+numbers = os.environ["JOBQ_RAY_PORTS"].split(",")[{0 if of == "head" else 1}:2]
+doors = [socket.create_server(("127.0.0.1", int(number))) for number in numbers]
+while not ({str(until)!r} != "None" and os.path.exists({str(until)!r})): time.sleep(0.02)
+sys.exit("=====\\nraylet has exited, alas\\n=====")
+"""
+    return f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}"

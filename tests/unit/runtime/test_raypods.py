@@ -1,0 +1,251 @@
+"""The pods of a run's own Ray cluster: what begins when, who hears of the end, and what ends how."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from jobq_magic.runtime import launch, pod, rayline, raymember, raypod
+from tests.podded import KEY
+from tests.rayed import Pair, fake, free_ports
+from tests.support import eventually
+
+WAITS = "import time\nprint('there', flush=True)\ntime.sleep(60)"
+
+
+@pytest.fixture
+def pair(tmp_path):
+    made = []
+
+    def make(cell: str, **options) -> Pair:
+        made.append(Pair(tmp_path, cell, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.end()
+
+
+def folder(container):
+    return container.pod.folder / "volume" / "r1"
+
+
+def test_the_first_line_of_a_cell_does_not_wait_for_ray(pair):
+    head = pair("print('first')").head("sleep 60").start()
+    assert eventually(lambda: "first\n" in head.stdout, timeout=20)
+    assert not (folder(head) / "ray.json").exists()
+
+
+def test_who_connects_to_ray_waits_until_it_is_there(pair, tmp_path):
+    cell = "from _jobq_runtime import raypod\nprint('waits')\nraypod.wait()\nprint('connects')"
+    go = tmp_path / "go"
+    head = pair(cell).head(f"until [ -e {go} ]; do sleep 0.05; done; {fake()}").start()
+    eventually(lambda: head.stdout == "waits\n", timeout=20)
+    go.touch()
+    assert eventually(lambda: head.stdout == "waits\nconnects\n", timeout=20)
+
+
+@pytest.mark.parametrize(("cell", "status"), [("print('well')", 0), ("1 / 0", 1), ("import os; os._exit(7)", 7)])
+def test_kuberays_job_ends_as_the_cell_did_and_the_head_stays_until_it_is_ended(pair, cell, status):
+    ground = pair(cell)
+    head = ground.head(fake()).start()
+    assert ground.awaited() == (status, b"")
+    eventually(lambda: head.seen().ended, timeout=20)
+    assert head.seen().status == status
+    assert head.process.poll() is None
+    assert head.end() == status
+
+
+def test_kuberays_job_prints_the_log_of_the_head_where_it_is_asked_to(pair):
+    ground = pair("for n in range(3000): print('line', n)", variables={"JOBQ_PRINTS": "1"})
+    head = ground.head(fake()).start()
+    _, printed = ground.awaited()
+    assert head.stdout.splitlines() == [f"line {n}" for n in range(3000)]
+    assert printed == head.pod.log.read_bytes()
+
+
+def test_ray_that_does_not_start_ends_the_cell_and_what_it_said_is_told(pair):
+    head = pair(WAITS).head("echo the port 6379 is taken >&2; exit 3").start()
+    assert head.process.wait(20) == pod.NO_RESULT
+    last = head.seen().events[-1]
+    assert (last["phase"], last["reason"]) == ("failed", "ray-not-started")
+    assert last["facts"] == {"error": "the port 6379 is taken"}
+    assert head.seen().ended
+
+
+def test_a_pod_that_kuberay_did_not_make_says_so(pair):
+    head = pair(WAITS).head("echo", KUBERAY_GEN_RAY_START_CMD="").start()
+    head.process.wait(20)
+    assert "KUBERAY_GEN_RAY_START_CMD" in head.seen().events[-1]["facts"]["error"]
+
+
+def test_ray_that_dies_ends_the_cell_and_its_log_is_whole(pair, tmp_path):
+    ends = tmp_path / "ends"
+    ground = pair(WAITS)
+    head = ground.head(fake(until=ends)).start()
+    eventually(lambda: head.stdout == "there\n" and (folder(head) / "ray.json").exists(), timeout=20)
+    ends.touch()
+    assert head.process.wait(20) == pod.NO_RESULT
+    last = head.seen().events[-1]
+    assert (last["phase"], last["reason"]) == ("failed", "ray-died")
+    assert last["facts"] == {"error": "raylet has exited, alas"}
+    assert head.stdout == "there\n"
+    assert ground.awaited()[0] == pod.NO_RESULT
+
+
+def test_a_driver_that_ray_takes_along_died_with_ray(pair, tmp_path):
+    ends = tmp_path / "ends"
+    cell = """
+from _jobq_runtime import raypod
+import os, socket, time
+raypod.wait()
+print('there')
+while raypod.answers(raypod.ports()[1]): time.sleep(0.01)
+os._exit(1)
+"""
+    head = pair(cell).head(fake(until=ends)).start()
+    eventually(lambda: head.stdout == "there\n", timeout=20)
+    ends.touch()
+    head.process.wait(20)
+    assert head.seen().events[-1]["reason"] == "ray-died"
+
+
+def test_a_head_that_is_ended_ends_the_cell_first_and_all_in_its_grace(pair):
+    head = pair(WAITS, variables={"JOBQ_GRACE": "5"}).head(fake()).start()
+    eventually(lambda: head.stdout == "there\n", timeout=20)
+    began = time.monotonic()
+    assert head.end() == pod.CALLED
+    assert time.monotonic() - began < 5
+    assert head.seen().ended
+    assert head.seen().events[-1]["phase"] == "cancelled"
+
+
+def test_a_head_that_is_started_again_never_runs_the_cell_again_and_kuberays_job_still_ends(pair, tmp_path):
+    ground = pair(f"open({str(tmp_path / 'ran')!r}, 'a').write('.')\n" + WAITS)
+    head = ground.head(fake()).start()
+    eventually(lambda: head.stdout == "there\n", timeout=20)
+    head.kill()
+    head.start()
+    eventually((folder(head) / "ray.json").exists, timeout=20)
+    assert ground.awaited()[0] == pod.NO_RESULT
+    assert (tmp_path / "ran").read_text() == "."
+    assert head.process.poll() is None
+    seen = head.seen()
+    assert (seen.start, seen.ended, head.stdout) == (2, True, "there\n")
+
+
+def test_the_cell_has_no_door_of_the_head_open(pair):
+    cell = """
+import os, stat
+for number in range(100):
+    try: kind = os.fstat(number).st_mode
+    except OSError: continue
+    print("a socket" if stat.S_ISSOCK(kind) else "a file")
+"""
+    head = pair(cell).head(fake()).start()
+    eventually(lambda: head.seen().ended, timeout=20)
+    assert "a file" in head.stdout
+    assert "a socket" not in head.stdout
+
+
+PRINTS = """
+import os, sys, time
+out = os.environ["JOBQ_OUT"]
+def say(name, text):
+    file = os.open(os.path.join(out, name), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.write(file, text.encode())
+say("stdout", f"a task, which knows {os.environ['TOKEN']}\\n")
+say("stderr", "a warning\\n")
+"""
+
+
+def working(of_ray: str) -> str:
+    """Ray, and a task that prints."""
+    return f"{shlex.quote(sys.executable)} -c {shlex.quote(PRINTS)}; {of_ray}"
+
+
+def test_what_tasks_print_comes_through_the_log_of_their_worker(pair):
+    ground = pair(WAITS)
+    worker = ground.worker(working(fake(of="worker"))).start()
+    eventually(lambda: worker.stdout and worker.came("stderr"), timeout=20)
+    assert (worker.stdout, worker.came("stderr")) == ("a task, which knows s3\n", "a warning\n")
+    seen = worker.seen()
+    assert seen.begun
+    assert not seen.ended
+    assert worker.end() == 0
+    assert worker.seen().ended
+
+
+def test_a_worker_says_its_end_once_the_head_says_that_the_job_has_ended(pair, tmp_path):
+    go = tmp_path / "go"
+    ground = pair(f"import os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.02)")
+    worker = ground.worker(working(fake(of="worker"))).start()
+    eventually(lambda: worker.stdout, timeout=20)
+    head = ground.head(fake()).start()  # whoever is first waits for the other
+    eventually(lambda: head.seen().begun, timeout=20)
+    assert not worker.seen().ended
+    go.touch()
+    eventually(lambda: worker.seen().ended, timeout=20)
+    assert worker.process.poll() is None
+    assert not worker.seen().gaps
+
+
+def test_a_worker_whose_ray_dies_ends_and_carries_all_again_when_it_is_started_again(pair, tmp_path):
+    ends = tmp_path / "ends"
+    worker = pair("").worker(working(fake(of="worker", until=ends))).start()
+    eventually(lambda: worker.stdout, timeout=20)
+    ends.touch()
+    assert worker.process.wait(20) == raymember.LOST
+    ends.unlink()
+    worker.start()
+    eventually(lambda: worker.stdout == "a task, which knows s3\n" * 2, timeout=20)
+    assert worker.seen().start == 2
+
+
+def test_only_who_has_the_key_of_the_run_is_believed(tmp_path):
+    (port,) = free_ports(1)
+    ready, _ = os.pipe()
+    stranger = rayline.Line(port, b"another", ready)
+    stranger.tell()
+    told = rayline.listen("127.0.0.1", port, KEY)
+    for _ in range(20):
+        stranger.wait(0.1)
+    assert not told.is_set()
+    stranger.close()
+    head = rayline.Line(port, KEY, ready)
+    head.tell()
+    assert eventually(lambda: (head.wait(0.05), told.is_set())[1], timeout=20)
+    head.close()
+
+
+def test_the_line_says_nothing_before_the_job_has_ended_and_then_to_all(tmp_path):
+    (port,) = free_ports(1)
+    ready, _ = os.pipe()
+    head = rayline.Line(port, KEY, ready)
+    told = [rayline.listen("127.0.0.1", port, KEY) for _ in range(20)]
+    rude = socket.create_connection(("127.0.0.1", port))
+    rude.sendall(b"GET / HTTP/1.1\r\n")
+    for _ in range(10):
+        head.wait(0.05)
+    assert not any(one.is_set() for one in told)
+    head.tell()
+    assert eventually(lambda: (head.wait(0.05), all(one.is_set() for one in told))[1], timeout=20)
+    rude.close()
+    head.close()
+
+
+def test_the_commands_of_the_pods_are_known_to_the_runtime(tmp_path):
+    environ = {**os.environ, "PYTHONPATH": str(launch.runtime_folder(tmp_path)), "JOBQ_RUN": "r1"}
+    for argv in (launch.head_argv("r1"), launch.worker_argv("r1")):
+        found = subprocess.run([sys.executable, *argv[1:]], env=environ, capture_output=True, text=True, check=False)
+        assert (found.returncode, found.stderr[:37]) == (pod.UNSEEN, "jobq: the pod of r1 cannot begin: /ru")
+
+
+def test_rays_token_is_the_runs_alone():
+    assert raypod.token(KEY) == raypod.token(KEY) != raypod.token(b"another")
