@@ -220,8 +220,12 @@ def builder(value: Any) -> str:
 
 
 def address(value: Any) -> str:
-    """The address of a Ray dashboard, without a user or a password."""
+    """The address of a Ray dashboard, without a user or a password; or `raycluster/NAME`, of a namespace."""
     url = str(value).strip()
+    if url.startswith("raycluster/"):
+        if not re.fullmatch(_DOMAIN, name := url.removeprefix("raycluster/")):
+            raise Refusal(f"names {name or 'nothing'}, which is no name of a RayCluster", "Write raycluster/NAME")
+        return url
     if url.startswith("ray://"):
         raise Refusal("is an address of Ray Client", "Give the dashboard's, for example http://HOST:8265")
     if re.match(r"https?://[^/]*@", url):
