@@ -31,7 +31,7 @@ from jobq_magic.profiles import Profiles, load_profiles
 from jobq_magic.quantities import Refusal
 from jobq_magic.site import Site
 from jobq_magic.sitereaders import KEYS
-from jobq_magic.spec import LATER_MODES, JobSpec, declared, read
+from jobq_magic.spec import JobSpec, declared, read
 from jobq_magic.targets import refuse_unhonoured
 
 __all__ = ["Origin", "Resolved", "Setting", "config_table", "refuse_unhonoured", "resolve"]
@@ -179,7 +179,7 @@ def _queue_of_gpus(
 ) -> tuple[JobSpec, Origin]:
     """The queue of the type of GPU that is asked for, where the cell itself names none."""
     kind = site.gpu_types.get(spec.gpu_type or "")
-    if kind is None or not kind.queue or spec.mode != "kueue" or origin.kind in {"forced", "option"}:
+    if kind is None or not kind.queue or not targets.queued(spec, site) or origin.kind in {"forced", "option"}:
         return spec, origin
     place = site_origins["gpu_types"]
     return spec.model_copy(update={"queue": kind.queue}), Origin(
@@ -267,9 +267,6 @@ def _profile_layers(
 
 
 def _mode_mistakes(mode: str, subject: str) -> list[OptionError]:
-    if mode in LATER_MODES:
-        what = f"{subject} is not part of this version of jobq-magic"
-        return [OptionError("mode-not-yet", what, do=f"Modes that are: {', '.join(plugins.modes())}")]
     if mode in plugins.OURS or mode in (known := plugins.modes()):
         return []
     return [OptionError("unknown-mode", f"{subject}: there is no such mode", do=closest(mode, known))]

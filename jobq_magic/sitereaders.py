@@ -149,11 +149,8 @@ def _ray(value: Any) -> str:
     told = str(value).strip()
     if told in ("rayjob", "here"):
         return told
-    if told.startswith(("http://", "https://", "ray://")):
+    if told.startswith(("http://", "https://", "ray://", "raycluster/")):
         return readers.address(told)
-    kind, _, name = told.partition("/")
-    if kind == "raycluster" and re.fullmatch(_DOMAIN, name):
-        return told
     raise Refusal("is no place with Ray", "Write rayjob, here, raycluster/NAME, or the address of a dashboard")
 
 

@@ -20,16 +20,15 @@ from jobq_magic import quantities, readers, sitereaders
 from jobq_magic.errors import OptionError, closest, refuse
 from jobq_magic.quantities import Refusal
 
-__all__ = ["LATER_MODES", "MADE", "MODES", "JobSpec", "Option", "declared", "read", "shown"]
+__all__ = ["MADE", "MODES", "JobSpec", "Option", "declared", "read", "shown"]
 
 MODES: Mapping[str, str] = {
     "local": "a fresh process on this machine",
-    "ray": "Ray on this machine, started when needed and kept warm",
+    "ray": "Ray, where the profile says; else on this machine, started when needed and kept warm",
     "docker": "the generated image on the Docker Engine of this machine",
     "kueue": "a Kubernetes cluster with Kueue",
+    "rayjob": "a Ray cluster of its own on a Kubernetes cluster with KubeRay",
 }
-# Words that a notebook may already hold; asked for, they are answered in one honest sentence.
-LATER_MODES = ("rayjob",)
 # What says how an image is made contradicts one that is run as it is.
 MADE = ("base", "apt", "image_file", "requirement")
 
@@ -90,7 +89,7 @@ class JobSpec(BaseModel):
         None, description="settings of a place, under a name: [tool.jobq.profiles.NAME]"
     )
     address: Annotated[str | None, _reader(readers.address), Option("place", "URL")] = Field(
-        None, description="address of a running Ray cluster's dashboard"
+        None, description="a Ray that is there: its dashboard's address, or `raycluster/NAME` of the namespace"
     )
     queue: Annotated[_Object, Option("place", "NAME")] = Field(None, description="local queue of Kueue")
     priority: Annotated[_Object, Option("place", "NAME")] = Field(None, description="workload priority class")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,7 +12,7 @@ from jobq_magic.options import flag_of
 from jobq_magic.site import Site
 from jobq_magic.spec import JobSpec, declared, shown
 
-__all__ = ["in_queue", "no_registry", "refuse_unhonoured", "target"]
+__all__ = ["in_queue", "no_registry", "queued", "refuse_unhonoured", "target"]
 
 
 def target(
@@ -39,9 +39,9 @@ def target(
     """
     if spec.mode == "local":
         return {"backend": "local", "where": "this machine"}
-    if spec.mode == "ray" and spec.address:
-        return {"backend": "ray", "where": f"Ray at {urlsplit(spec.address).netloc}", "address": spec.address}
-    if spec.mode == "ray":
+    if spec.mode == "ray" and not queued(spec, site):
+        if there := spec.address or site.ray.removeprefix("here"):
+            return _there(there, site)
         return {"backend": "ray", "where": "Ray on this machine", "here": True}
     if spec.mode == "docker":
         # A registry that a file names is the cluster's; the engine here needs none, but where the cell asks for it.
@@ -51,10 +51,21 @@ def target(
             else {"to": "engine"}
         )
         return {"backend": "docker", "where": "Docker on this machine", "here": True, **to}
-    if spec.mode == "kueue":
+    if queued(spec, site):
         submits = submits and not (spec.debug or spec.dry_run)
-        return _kueue(spec, site, subjects or {}, submits=submits, others=others)
+        return _on_cluster(spec, site, subjects or {}, submits=submits, others=others)
     return {"backend": spec.mode, "where": spec.mode}
+
+
+def queued(spec: JobSpec, site: Site) -> bool:
+    """Whether a run is pods of a cluster, made for it alone.
+
+    `--mode ray` is, where the profile says so, or tells of a cluster and says nothing of Ray.
+    """
+    if spec.mode == "ray":
+        told = bool(spec.queue or spec.context or spec.namespace or spec.push)
+        return not spec.address and (site.ray == "rayjob" or (not site.ray and told))
+    return spec.mode in {"kueue", "rayjob"}
 
 
 def no_registry(told: str, profile: str | None, *, queue: bool = True, others: Sequence[str] = ()) -> OptionError:
@@ -85,33 +96,66 @@ def in_queue(queue: str | None, namespace: str) -> str:
     return f"{told} of {namespace}" if namespace else told
 
 
-def _kueue(
+def _there(address: str, site: Site) -> dict[str, Any]:
+    """A Ray that is there: at an address, or a RayCluster of a namespace."""
+    if address.startswith("raycluster/"):
+        name = address.removeprefix("raycluster/")
+        where = f"RayCluster {name} of {site.namespace}" if site.namespace else f"RayCluster {name}"
+        return {"backend": "ray", "where": where, "raycluster": name, "site": site.to_json()}
+    kept = {"site": {"store": site.store}} if site.store else {}
+    return {"backend": "ray", "where": f"Ray at {urlsplit(address).netloc}", "address": address, **kept}
+
+
+def _on_cluster(
     spec: JobSpec, site: Site, subjects: Mapping[str, str], *, submits: bool, others: Sequence[str]
 ) -> dict[str, Any]:
-    mistakes = []
-    if spec.gpu_type and spec.gpu_type not in site.gpu_types:
-        told = subjects.get("gpus") or f"--gpus {spec.gpu_type}:{spec.gpus}"
-        if site.gpu_types:
-            what, do = f"{told}: there is no such type", f"Known: {', '.join(sorted(site.gpu_types))}"
-            if (near := closest(spec.gpu_type, site.gpu_types)).startswith("Did"):
-                do = f"{near} {do}"
-        else:
-            what = f"{told} names a type, and the profile knows none"
-            do = f"Write gpu_types.{spec.gpu_type} = {{ resource = ... }} into it, or --gpus {spec.gpus}"
-        mistakes.append(OptionError("unknown-gpu-type", what, do=do))
+    mistakes = list(_gpu_mistakes(spec, site, subjects))
+    rayjob = spec.mode != "kueue"
     if submits and not spec.push:
-        asks = subjects.get("mode") or "--mode kueue"
-        mistakes.append(no_registry(asks, spec.profile, queue=bool(spec.queue), others=others))
+        asks = subjects.get("mode") or f"--mode {spec.mode}"
+        # KubeRay makes a cluster of what is in no queue, too.
+        mistake = no_registry(asks, spec.profile, queue=rayjob or bool(spec.queue), others=others)
+        if spec.mode == "ray" and not site.ray:
+            do = f'{mistake.do}. For Ray on this machine: ray = "here" in the profile'
+            mistake = OptionError(mistake.code, mistake.what, do=do)
+        mistakes.append(mistake)
     refuse(mistakes)
     return {
-        "backend": "kueue",
-        "where": in_queue(spec.queue, site.namespace),
+        "backend": "rayjob" if rayjob else "kueue",
+        "where": _in_ray(spec.queue, site.namespace) if rayjob else in_queue(spec.queue, site.namespace),
         "queue": spec.queue,
         "to": "registry",
         "push": spec.push,
         "pull": spec.pull or spec.push,
         "site": site.to_json(),
     }
+
+
+def _in_ray(queue: str | None, namespace: str) -> str:
+    return f"Ray in {in_queue(queue, namespace) if queue else namespace or 'the cluster'}"
+
+
+def _gpu_mistakes(spec: JobSpec, site: Site, subjects: Mapping[str, str]) -> Iterator[OptionError]:
+    """The types of GPU that are asked for and that the profile does not know."""
+    asked = {}
+    if spec.gpu_type:
+        asked[subjects.get("gpus") or f"--gpus {spec.gpu_type}:{spec.gpus}"] = (spec.gpu_type, f"--gpus {spec.gpus}")
+    if spec.mode != "kueue":
+        for name, group in site.ray_groups.items():
+            if group.gpu_type:
+                told = f"gpus = {group.gpu_type}:{group.gpus} of ray_groups.{name}"
+                asked[told] = (group.gpu_type, f"gpus = {group.gpus}")
+    for told, (kind, plain) in asked.items():
+        if kind in site.gpu_types:
+            continue
+        if site.gpu_types:
+            what, do = f"{told}: there is no such type", f"Known: {', '.join(sorted(site.gpu_types))}"
+            if (near := closest(kind, site.gpu_types)).startswith("Did"):
+                do = f"{near} {do}"
+        else:
+            what = f"{told} names a type, and the profile knows none"
+            do = f"Write gpu_types.{kind} = {{ resource = ... }} into it, or {plain}"
+        yield OptionError("unknown-gpu-type", what, do=do)
 
 
 def refuse_unhonoured(

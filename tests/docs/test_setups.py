@@ -9,7 +9,7 @@ import yaml
 
 from jobq_magic.cluster.manifests.facts import Facts
 from jobq_magic.cluster.manifests.jobs import made
-from jobq_magic.cluster.manifests.variables import environment
+from jobq_magic.cluster.manifests.variables import of_job
 from jobq_magic.config import resolve
 from jobq_magic.options import parse
 from jobq_magic.site import Site
@@ -81,6 +81,6 @@ def test_each_variable_of_a_rank_is_set():
     told = set(re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", WORKERS.path.read_text(), re.MULTILINE))
     names = {name for row in told for name in re.findall(r"`(\w+)`", row)}
     spec = JobSpec(mode="kueue", workers=2).model_dump(mode="json")
-    set_ = {one["name"] for one in environment(Facts("fit-0a1b", "fit", "image", spec, Site()), 30)}
+    set_ = {one["name"] for one in of_job(Facts("fit-0a1b", "fit", "image", spec, Site()), 30)}
     assert names >= {"JOBQ_RANK", "MASTER_ADDR"}
     assert names <= set_

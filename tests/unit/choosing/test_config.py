@@ -182,15 +182,6 @@ def test_profiles_that_are_no_tables_are_refused(here, write):
         here()
 
 
-def test_a_mode_of_a_later_version_is_answered_in_one_honest_sentence(here):
-    with pytest.raises(OptionError) as error:
-        here({"mode": "rayjob"})
-    assert error.value.lines() == [
-        "--mode rayjob is not part of this version of jobq-magic",
-        "Modes that are: docker, kueue, local, ray.",
-    ]
-
-
 def test_a_profile_that_nobody_wrote_is_refused_with_the_closest(here, write):
     write("project", "[tool.jobq.profiles.big]\ncpus = 2\n")
     with pytest.raises(OptionError, match=r"--profile bigg: there is no such profile\nDid you mean big\?"):
@@ -223,16 +214,6 @@ def test_a_variable_that_looks_like_a_misspelt_setting_is_noted_and_our_others_a
     environ = {"JOBQ_WORKER": "4", "JOBQ_RANK": "1", "JOBQ_WORLD_SIZE": "2", "JOBQ_CPUS": ""}
     resolved = here(environ=environ)
     assert resolved.notes == ("JOBQ_WORKER is no setting. Did you mean JOBQ_WORKERS?",)
-
-
-def test_ray_without_an_address_is_ray_on_this_machine(here):
-    assert here({"mode": "ray"}).target == {"backend": "ray", "where": "Ray on this machine", "here": True}
-
-
-def test_ray_with_an_address_is_named_by_its_host(here, write):
-    write("project", "[tool.jobq.profiles.lab]\nmode = 'ray'\naddress = 'https://ray.lab:8265/x?y=z'\n")
-    target = here({"profile": "lab"}).target
-    assert target == {"backend": "ray", "where": "Ray at ray.lab:8265", "address": "https://ray.lab:8265/x?y=z"}
 
 
 def test_where_nobody_sits_in_front_the_cell_waits_and_has_a_deadline(here):

@@ -126,9 +126,9 @@ def test_an_expansion_changes_nothing_in_the_namespace():
 
 def test_flags_and_choices_are_completed():
     assert "--mode" in complete("--m")
-    assert complete("", ["--mode"]) == ["docker", "kueue", "local", "ray"]
-    assert complete("r", ["--mode"]) == ["ray"]
-    assert complete("--mode=r") == ["--mode=ray"]
+    assert complete("", ["--mode"]) == ["docker", "kueue", "local", "ray", "rayjob"]
+    assert complete("r", ["--mode"]) == ["ray", "rayjob"]
+    assert complete("--mode=r") == ["--mode=ray", "--mode=rayjob"]
     assert complete("--workers", ["--workers", "4"]) == []
     assert complete("--no-w") == ["--no-wait"]
     assert "--env" in complete("--e", ["--env", "A=1"])

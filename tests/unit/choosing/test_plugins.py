@@ -42,7 +42,7 @@ def test_an_unknown_mode_is_answered_with_the_closest_or_the_known_ones():
 
 
 def test_another_distribution_adds_a_mode(third_party):
-    assert plugins.modes() == ("attic", "cellar", "docker", "kueue", "local", "ray")
+    assert plugins.modes() == ("attic", "cellar", "docker", "kueue", "local", "ray", "rayjob")
     assert plugins.backend("attic").honours == {"cpus"}
     assert plugins.backend("attic") is plugins.backend("attic")
 
