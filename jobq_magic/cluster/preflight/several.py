@@ -6,7 +6,7 @@ A queue gives each kind a flavor of its own, and takes the run when there is eno
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from jobq_magic.cluster.amounts import Amounts, told, total
@@ -91,11 +91,7 @@ def _alone(kinds: Sequence[_Kind], name: str) -> Finding | None:
                 has = told(short) or " and ".join(shown(resource, 0) for resource in short)
                 asks = _asks(few, {resource: few.asked[resource] for resource in short})
                 what = f"{asks[0].upper()}{asks[1:]}, and the queue {name} never has more than {has} for that"
-                do = (
-                    _smaller(few, short)
-                    if few.pods.count == 1
-                    else _fewer(kind, lambda n: not n.has.lacking(n.covered))
-                )
+                do = _smaller(few, short) if few.pods.count == 1 else _fewer(kinds, kind)
                 other = quota.elsewhere(kind.has, kind.asked, min(short))
                 return Finding("quota", "problem", what, _or(do, other))
     return None
@@ -111,21 +107,16 @@ def _together(kinds: Sequence[_Kind], name: str) -> Finding | None:
         f" and the queue {name} never has more than {told(short)}"
     )
     workers = next((kind for kind in kinds if kind.pods.one == WORKER), kinds[0])
-    do = _fewer(workers, lambda fewer: not _lacking(_with(kinds, workers, fewer)))
+    do = _fewer(kinds, workers)
     return Finding("quota", "problem", what, _or(do, quota.elsewhere(kinds[0].has, asked, min(short))))
 
 
 def _grown(kinds: Sequence[_Kind], name: str) -> Iterator[Finding]:
     """That a cluster which may grow will never grow so far."""
     for kind in kinds:
-        if kind.pods.most > kind.pods.count:
-
-            def fits(more: _Kind, kind: _Kind = kind) -> bool:
-                return not more.has.lacking(more.covered) and not _lacking(_with(kinds, kind, more))
-
-            if (most := _most(kind, kind.pods.most, fits)) < kind.pods.most:
-                what = f"The queue {name} never has room for {kind.pods.most} workers: there will be {most} at most"
-                yield Finding("quota", "warning", what, f"Write --workers {kind.pods.count}..{most}")
+        if kind.pods.most > kind.pods.count and (most := _most(kinds, kind, kind.pods.most)) < kind.pods.most:
+            what = f"The queue {name} never has room for {kind.pods.most} workers: there will be {most} at most"
+            yield Finding("quota", "warning", what, f"Write --workers {kind.pods.count}..{most}")
 
 
 def _lacking(kinds: Sequence[_Kind], *, now: bool = False) -> dict[str, float]:
@@ -146,24 +137,20 @@ def _lacking(kinds: Sequence[_Kind], *, now: bool = False) -> dict[str, float]:
     return short
 
 
-def _with(kinds: Sequence[_Kind], old: _Kind, new: _Kind) -> list[_Kind]:
-    return [new if kind is old else kind for kind in kinds]
-
-
-def _most(kind: _Kind, count: int, fits: Callable[[_Kind], bool]) -> int:
-    """How many of them fit, at most so many."""
+def _most(kinds: Sequence[_Kind], kind: _Kind, count: int) -> int:
+    """How many of one kind fit beside the others, at most so many."""
     low, high = 0, count
     while low < high:
         middle = math.ceil((low + high) / 2)
-        low, high = (middle, high) if fits(kind.of(middle)) else (low, middle - 1)
+        more = kind.of(middle)
+        fits = not more.has.lacking(more.covered) and not _lacking([more if one is kind else one for one in kinds])
+        low, high = (middle, high) if fits else (low, middle - 1)
     return low
 
 
-def _fewer(kind: _Kind, fits: Callable[[_Kind], bool]) -> str:
+def _fewer(kinds: Sequence[_Kind], kind: _Kind) -> str:
     """With how many workers it would fit; "" where that is no way out."""
-    if kind.pods.count < 2 or kind.pods.one != WORKER:
-        return ""
-    most = _most(kind, kind.pods.count, fits)
+    most = _most(kinds, kind, kind.pods.count) if kind.pods.one == WORKER else 0
     return f"Ask for at most {most} worker{'s' * (most > 1)}: --workers {most}" if most else ""
 
 
