@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from .raystate import Watch
+
 PRINTS = "JOBQ_PRINTS"
 """The variable by which `awaited` prints the pod's log, so that it is the log of KubeRay's job, too."""
 _LOOK = 0.2
@@ -110,6 +112,22 @@ def _supervised(job: Job, secret: str, folder: str, environ: Mapping[str, str]) 
         "RAY_SCHEDULER_EVENTS": "0",
         **environ,
     }
+    watch: Watch | None = None
+
+    def asked(job: Job) -> str:
+        nonlocal watch
+        if watch is None and raypod.fate(job.folder) == {}:
+            from . import raystate  # with what it imports, 20 ms; the cell was forked off long ago, without a thread
+
+            with open(os.path.join(secret, "key"), "rb") as file:
+                watch = raystate.Watch(job.out, raypod.token(file.read())).start()
+        return _asked(job)
+
+    def judged(event: dict[str, Any]) -> dict[str, Any]:
+        if watch is not None:
+            watch.close()
+        return _judged(job, event)
+
     status = pod.main(
         job.run,
         secret=secret,
@@ -117,8 +135,8 @@ def _supervised(job: Job, secret: str, folder: str, environ: Mapping[str, str]) 
         bundle=job.bundle,
         environ=known,
         copy=_copy(job.folder) if os.environ.get(PRINTS) else "",
-        asked=_asked,
-        judged=lambda event: _judged(job, event),
+        asked=asked,
+        judged=judged,
         kept=_KEPT,
     )
     sys.stdout.flush()

@@ -74,15 +74,17 @@ class Watch:
         self._ids: dict[str, int] = {}
 
     def start(self) -> Watch:
-        """Begins."""
-        self._thread.start()
+        """Begins, if it has not."""
+        if self._thread.ident is None:
+            self._thread.start()
         return self
 
     def close(self, patience: float = 0.5) -> None:
         """Looks a last time, as far as that takes no longer than `patience`, and ends."""
-        self._patience = time.monotonic() + patience
-        self._closed.set()
-        self._thread.join(patience)
+        if self._thread.ident is not None:
+            self._patience = time.monotonic() + patience
+            self._closed.set()
+            self._thread.join(patience)
 
     def _watch(self) -> None:
         while not self._closed.wait(self._pause):
