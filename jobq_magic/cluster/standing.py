@@ -17,10 +17,12 @@ from jobq_magic.cluster.place import Line, Others, place_of
 from jobq_magic.phrases import HOPELESS
 from jobq_magic.snapshot import Phase, PlaceTold, WorkerTold
 
-__all__ = ["GONE", "Objects", "Standing", "stands", "told", "with_kueue"]
+__all__ = ["BESIDE", "GONE", "Objects", "Standing", "stands", "told", "with_kueue"]
 
 GONE = "job-deleted"
 """The reason where the Job is not there any more, and nobody here deleted it."""
+BESIDE = frozenset({"workers-coming", "worker-lost", "started-again", "restarting", "beside-down"})
+"""Reasons that are told of a run whose cell is running, too: what becomes of the rest of it meanwhile."""
 _UNSAID = 5
 """Seconds after which a run of which Kueue says nothing is judged by the numbers of its queue."""
 _NOT_RESUMED = 30

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from jobq_magic.cluster.status import GONE, Standing
+from jobq_magic.cluster.standing import BESIDE, GONE, Standing
 from jobq_magic.phrases import note
 from jobq_magic.protocols import Observation
 from jobq_magic.runtime.pod import CALLED
@@ -218,7 +218,8 @@ def _under_way(
         return _seen(first, each, attempt)
     if words:
         running = min((word for word in words), key=lambda word: word.get("at", 0))
-        return _seen({**running, "phase": "running"}, each, attempt)
+        beside = {"reason": standing.reason, "facts": standing.facts} if standing.reason in BESIDE else {}
+        return _seen({**running, "phase": "running", **beside}, each, attempt)
     # Its pods have ended: what they say of themselves is still to be read.
     unread = standing.phase == "collecting" and not all(one.drained for one in told)
     if standing.over or unread:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jobq_magic.backends.pods.course import Course, Told, course
-from jobq_magic.cluster.status import Standing
+from jobq_magic.cluster.standing import Standing
 from jobq_magic.runtime.pod import CALLED
 from jobq_magic.snapshot import PlaceTold, WorkerTold
 
@@ -51,6 +51,13 @@ def test_running_is_what_the_pod_says_with_its_time():
     found = of(STARTING, told({"phase": "starting", "at": 9.0}, RUNNING)).seen
     assert (found.phase, found.at) == ("running", 10.0)
     assert seen(STARTING, told({"phase": "starting", "at": 9.0})) == ("starting", "")
+
+
+def test_a_cell_runs_whatever_its_workers_wait_for_which_is_told_beside():
+    coming = Standing("starting", "workers-coming", {"up": 3, "of": 4})
+    found = of(coming, told(RUNNING)).seen
+    assert (found.phase, found.reason, found.facts) == ("running", "workers-coming", {"up": 3, "of": 4})
+    assert seen(Standing("starting", "nodes-full"), told(RUNNING)) == ("running", "")
 
 
 def test_what_a_worker_says_of_its_end_is_nearer_than_its_exit_status():
