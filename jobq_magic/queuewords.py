@@ -14,6 +14,7 @@ __all__ = [
     "attempt",
     "bad",
     "count",
+    "crew",
     "crowd",
     "ordinal",
     "place",
@@ -117,6 +118,15 @@ def standing(worker: WorkerTold) -> str:
     return "not there yet" if not worker.phase else worker.phase
 
 
+def crew(snapshot: Snapshot) -> tuple[WorkerTold, ...]:
+    """The workers: with Ray all but the first, which is the driver."""
+    return tuple(one for one in snapshot.each if one.rank or not _led(snapshot))
+
+
+def _led(snapshot: Snapshot) -> bool:
+    return snapshot.mode.startswith("ray")
+
+
 def crowd(each: Sequence[WorkerTold]) -> str:
     """How many workers there are, in words: `61 of 64 running; 2 wait; 1 failed (worker 17)`; `1 was ended`."""
     every = len(each)
@@ -144,15 +154,19 @@ def bad(snapshot: Snapshot) -> list[tuple[str, Words]]:
     """
     found: list[tuple[str, Words]] = []
     known = {(snapshot.reason, str(snapshot.facts.get("error", "")))}
+    cause = str(snapshot.facts.get("cause", "")).partition(" ")[0]
+    told = {snapshot.facts.get("rank"), snapshot.facts.get("worker")}
     for one in snapshot.each:
         words = reason(one.reason, one.facts, run=snapshot.run) if one.reason else None
         same = one.reason, str(one.facts.get("said") or one.facts.get("error", ""))
-        if words is None or same in known or one.rank == snapshot.facts.get("rank"):
+        if words is None or same in known or one.rank in told:
             continue
-        if one.reason == snapshot.reason != "exception" or (snapshot.final and one.phase not in _BAD):
+        alike = one.reason != "exception" and one.reason in (snapshot.reason, cause)
+        if alike or (snapshot.final and one.phase not in _BAD):
             continue
         known.add(same)  # the same with several is told once
         if snapshot.final:
             words = Words(words.sentence)
-        found.append((f"Worker {one.rank}" + (f" on {one.node}" if one.node else ""), words))
+        who = f"Worker {one.rank}" if one.rank or not _led(snapshot) else "The head"
+        found.append((who + (f" on {one.node}" if one.node else ""), words))
     return found[:_TOLD]

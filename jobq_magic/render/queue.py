@@ -50,7 +50,7 @@ def lines(snapshot: Snapshot) -> list[str]:
         if snapshot.place.ahead:
             told.append(f"ahead of it: {'; '.join(map(one_line, some(snapshot.place.ahead)))}")
     if len(snapshot.each) > 1 and of_interest(snapshot):
-        told.append(f"workers: {one_line(queuewords.crowd(snapshot.each))}")
+        told.append(f"workers: {one_line(queuewords.crowd(queuewords.crew(snapshot)))}")
     return told
 
 

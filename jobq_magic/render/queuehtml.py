@@ -40,7 +40,7 @@ def chips(snapshot: Snapshot) -> str:
     if len(snapshot.each) < 2 or not of_interest(snapshot):
         return ""
     if len(snapshot.each) > CHIPS:
-        return f'<div class="jq-note">{safe(queuewords.crowd(snapshot.each))}</div>'
+        return f'<div class="jq-note">{safe(queuewords.crowd(queuewords.crew(snapshot)))}</div>'
     drawn = "".join(_chip(one) for one in snapshot.each)
     return f'<div class="jq-ws" role="list" aria-label="Workers">{drawn}</div>'
 

@@ -53,6 +53,18 @@ def test_a_bad_worker_is_told_once_and_not_where_the_run_says_the_same():
     assert queuewords.bad(replace(snapshot, each=(bad,), reason="exit", facts={"exit_code": 3})) == []
 
 
+def test_with_ray_the_first_is_the_head_and_no_worker():
+    again = WorkerTold(0, "starting", reason="started-again", facts={"cause": "process-ended", "exit_code": 3})
+    full = WorkerTold(2, "starting", reason="nodes-full", facts={"resource": "cpu"})
+    facts = {"up": 1, "of": 2, "worker": 2, "cause": "nodes-full", "resource": "cpu"}
+    each = (again, WorkerTold(1, "running"), full)
+    snapshot = replace(QUEUED, mode="rayjob", phase=Phase.RUNNING, reason="workers-coming", facts=facts, each=each)
+    assert queuewords.crowd(queuewords.crew(snapshot)) == "1 of 2 running; 1 waits"
+    told = [(who, said.sentence) for who, said in queuewords.bad(snapshot)]
+    assert told == [("The head", "Its container was started again: its process ended with exit status 3")]
+    assert queuewords.crew(replace(snapshot, mode="kueue")) == each
+
+
 RAN = [{"phase": "submitting", "at": 1}, {"phase": "running", "at": 2}]
 SAD = {"error": "ValueError: rank one is sad", "rank": 1}
 EACH = [
