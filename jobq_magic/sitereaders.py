@@ -27,6 +27,9 @@ _AFFINITIES = ("nodeAffinity", "podAffinity", "podAntiAffinity")
 _SHOWN = tuple(scheme for scheme in SCHEMES if scheme != "memory")
 """Kinds of stores that are told of; memory is there for tests."""
 _POLICIES = ("Always", "IfNotPresent", "Never")
+_GROUPS = 15
+"""Kueue admits 18 sorts of pods together, of which three are the head, the workers and KubeRay's own."""
+_OF_RAY = {"head": "head", "workers": "group of --workers", "submitter": "pod that submits KubeRay's job"}
 
 
 def store(value: Any) -> str:
@@ -84,7 +87,7 @@ def _pairs(value: Any, where: str = "", *, labels: bool = True) -> dict[str, str
 def _labels(value: Any) -> dict[str, str]:
     pairs = _pairs(value)
     for key in pairs:
-        if key.startswith(("jobq.", "kueue.x-k8s.io/")):
+        if key.startswith(("jobq.", "kueue.x-k8s.io/", "ray.io/")):
             raise Refusal(f"holds {key}, which is said otherwise", "Write queue, priority or timeout")
     return pairs
 
@@ -155,10 +158,19 @@ def _ray(value: Any) -> str:
 
 
 def _ray_groups(value: Any) -> dict[str, RayGroup]:
-    return {name: _ray_group(name, one) for name, one in _table(value).items()}
+    known = _table(value)
+    if len(known) > _GROUPS:
+        what = f"holds {len(known)} groups, and Kueue admits no more than {_GROUPS} beside the head and the workers"
+        raise Refusal(what, "Leave some out, or make one of several")
+    return {name: _ray_group(name, one) for name, one in known.items()}
 
 
 def _ray_group(name: str, value: Any) -> RayGroup:
+    if not re.fullmatch(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?", name):
+        what = f"holds {name!r}, which is not the name of a group"
+        raise Refusal(what, "Up to 32 small letters, digits and '-' may be in it, with a letter first")
+    if name in _OF_RAY:
+        raise Refusal(f"holds {name}, which is what the {_OF_RAY[name]} is called", "Choose another name")
     keys = ("workers", "cpus", "gpus", "memory", "node_selector", "tolerations", "resources")
     known = _table(value, keys, name)
 

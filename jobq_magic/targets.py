@@ -12,7 +12,7 @@ from jobq_magic.options import flag_of
 from jobq_magic.site import Site
 from jobq_magic.spec import JobSpec, declared, shown
 
-__all__ = ["in_queue", "no_registry", "queued", "refuse_unhonoured", "target"]
+__all__ = ["in_words", "no_registry", "queued", "refuse_unhonoured", "target"]
 
 
 def target(
@@ -90,8 +90,10 @@ def no_registry(told: str, profile: str | None, *, queue: bool = True, others: S
     return OptionError("no-registry", what, do=do)
 
 
-def in_queue(queue: str | None, namespace: str) -> str:
-    """A queue in words: `queue main of team-blue`. Kueue takes the one called `default` where none is named."""
+def in_words(backend: str, queue: str | None, namespace: str) -> str:
+    """A place in words: `queue main of team-blue`. Kueue takes the queue called `default` where none is named."""
+    if backend == "rayjob":  # KubeRay makes a cluster of what is in no queue, too
+        return f"Ray in {in_words('', queue, namespace) if queue else namespace or 'the cluster'}"
     told = f"queue {queue}" if queue else "the default queue"
     return f"{told} of {namespace}" if namespace else told
 
@@ -110,29 +112,25 @@ def _on_cluster(
     spec: JobSpec, site: Site, subjects: Mapping[str, str], *, submits: bool, others: Sequence[str]
 ) -> dict[str, Any]:
     mistakes = list(_gpu_mistakes(spec, site, subjects))
-    rayjob = spec.mode != "kueue"
+    backend = "kueue" if spec.mode == "kueue" else "rayjob"
     if submits and not spec.push:
         asks = subjects.get("mode") or f"--mode {spec.mode}"
-        # KubeRay makes a cluster of what is in no queue, too.
-        mistake = no_registry(asks, spec.profile, queue=rayjob or bool(spec.queue), others=others)
+        known = bool(spec.queue) or backend == "rayjob"
+        mistake = no_registry(asks, spec.profile, queue=known, others=others)
         if spec.mode == "ray" and not site.ray:
             do = f'{mistake.do}. For Ray on this machine: ray = "here" in the profile'
             mistake = OptionError(mistake.code, mistake.what, do=do)
         mistakes.append(mistake)
     refuse(mistakes)
     return {
-        "backend": "rayjob" if rayjob else "kueue",
-        "where": _in_ray(spec.queue, site.namespace) if rayjob else in_queue(spec.queue, site.namespace),
+        "backend": backend,
+        "where": in_words(backend, spec.queue, site.namespace),
         "queue": spec.queue,
         "to": "registry",
         "push": spec.push,
         "pull": spec.pull or spec.push,
         "site": site.to_json(),
     }
-
-
-def _in_ray(queue: str | None, namespace: str) -> str:
-    return f"Ray in {in_queue(queue, namespace) if queue else namespace or 'the cluster'}"
 
 
 def _gpu_mistakes(spec: JobSpec, site: Site, subjects: Mapping[str, str]) -> Iterator[OptionError]:

@@ -18,7 +18,7 @@ from jobq_magic.backends.pods.integration import Integration
 from jobq_magic.backends.pods.silence import Silence
 from jobq_magic.backends.pods.watched import Watched
 from jobq_magic.backends.pods.wishes import Wishes
-from jobq_magic.cluster import connection, kinds, kubeconfig, manifests, neighbours, preflight
+from jobq_magic.cluster import connection, kinds, kubeconfig, neighbours, preflight
 from jobq_magic.cluster.client import Api, Forbidden
 from jobq_magic.cluster.watching import Watches
 from jobq_magic.errors import BackendError, JobqError
@@ -31,7 +31,7 @@ from jobq_magic.runtime.carrier import LIMIT
 from jobq_magic.runtime.sites import store_of
 from jobq_magic.site import Site
 from jobq_magic.snapshot import FINAL
-from jobq_magic.targets import in_queue
+from jobq_magic.targets import in_words
 
 __all__ = ["Known", "PodsBackend"]
 
@@ -95,7 +95,8 @@ class PodsBackend:
         place = connection.place(site, os.environ)
         paths = os.pathsep.join(map(str, kubeconfig.files(site, os.environ)))
         site = replace(site, context=place.context, namespace=place.namespace, kubeconfig=paths)
-        return {**target, "where": in_queue(target.get("queue"), place.namespace), "site": site.to_json()}
+        where = in_words(target["backend"], target.get("queue"), place.namespace)
+        return {**target, "where": where, "site": site.to_json()}
 
     def warm(self, target: Mapping[str, Any]) -> None:
         """With a connection that is open when the first cell is checked."""
@@ -104,8 +105,9 @@ class PodsBackend:
     def check(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> tuple[str, ...]:
         """Refuses what the cluster will not take; see `cluster.preflight`."""
         handover.secrets_in(spec.get("secret") or {}, os.environ)
-        manifests.refuse(spec)
-        return preflight.check(spec, Site.from_json(target["site"]), os.environ, self.integration.kind)
+        site = Site.from_json(target["site"])
+        self.integration.refuse(spec, site)
+        return preflight.check(spec, site, os.environ, self.integration.kind)
 
     def examine(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> Iterator[Finding]:
         """The same, finding by finding, good ones too."""

@@ -62,6 +62,8 @@ class Integration:
     """Which pods of the namespace may be its own."""
     rank: Callable[[Object], int | None]
     """Which of the run's processes a pod is; None where that is told by when it came: a worker is as good as any."""
+    refuse: Callable[[Mapping[str, Any], Site], None] = lambda spec, _: manifests.refuse(spec)
+    """Refuses what is asked for in vain, of a spec and a site; no cluster is asked."""
     secrets: Callable[[bytes], Mapping[str, str]] = lambda _: {}
     """What its Secret has beside what all have, by the run's key."""
     served: bool = False

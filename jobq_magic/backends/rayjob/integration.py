@@ -33,6 +33,7 @@ RAYJOB = Integration(
     kind=kinds.RAYJOBS,
     makes=(kinds.RAYCLUSTERS,),
     manifest=manifests.rayjob,
+    refuse=manifests.refuse_rayjob,
     read=raystatus.read,
     waits=raystatus.waits,
     end=rayjobs.end,

@@ -15,6 +15,7 @@ nothing else.
     secrets      the Secret
     services     the Service, by which the workers of a Job find each other
     refusals     what no cluster could be asked
+    rayrefusals  what KubeRay, Kueue or Ray would refuse
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jobq_magic.cluster.manifests import jobs, rayjobs
+from jobq_magic.cluster.manifests import jobs, rayjobs, rayrefusals
 from jobq_magic.cluster.manifests.facts import Facts
 from jobq_magic.cluster.manifests.refusals import refuse
 from jobq_magic.cluster.manifests.secrets import owned, secret
@@ -30,7 +31,7 @@ from jobq_magic.cluster.manifests.services import service
 from jobq_magic.run import Run
 from jobq_magic.site import Site
 
-__all__ = ["job", "owned", "rayjob", "refuse", "secret", "service"]
+__all__ = ["job", "owned", "rayjob", "refuse", "refuse_rayjob", "secret", "service"]
 
 
 def job(run: Run, image: str, site: Site) -> Mapping[str, Any]:
@@ -47,3 +48,13 @@ def job(run: Run, image: str, site: Site) -> Mapping[str, Any]:
 def rayjob(run: Run, image: str, site: Site) -> Mapping[str, Any]:
     """The RayJob of a run; the same arguments."""
     return rayjobs.made(Facts.of(run, image, site))
+
+
+def refuse_rayjob(spec: Mapping[str, Any], site: Site) -> None:
+    """Refuses what no RayJob can say.
+
+    Raises:
+        JobqError: one sentence for each mistake.
+    """
+    refuse(spec)
+    rayrefusals.refuse(spec, site)

@@ -142,6 +142,9 @@ def _group(name: str, facts: Facts, group: RayGroup) -> dict[str, Any]:
         annotations=_OURS,
     )
     params = {"num-cpus": str(variables.cpus_of_ray(here.spec)), "node-manager-port": str(NODE)}
+    if shm := here.spec.get("shm"):
+        # All of it but a twentieth, as Ray itself would count it: what does not fit there, would lie on a disk.
+        params["object-store-memory"] = str(quantities.amount(shm) * 95 // 100)
     if group.gpus:
         params["num-gpus"] = str(group.gpus)
     if group.resources:
