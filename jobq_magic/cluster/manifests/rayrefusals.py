@@ -21,7 +21,7 @@ from jobq_magic.site import Site
 __all__ = ["refuse"]
 
 _LEAST_SHM = 80 * 2**20
-"""Bytes: Ray starts with no less than 75Mi for objects (`OBJECT_STORE_MINIMUM_MEMORY_BYTES`), and a twentieth is left."""
+"""Bytes: Ray starts with no less than 75Mi for objects (`OBJECT_STORE_MINIMUM_MEMORY_BYTES`), of 95 % of it."""
 _TAKEN = re.compile(
     "RAY_(ADDRESS|PORT|IP|AUTH_MODE|REDIS_ADDRESS|enable_autoscaler_v2|CLUSTER_(NAME|NAMESPACE)|CLOUD_INSTANCE_ID"
     "|NODE_TYPE_NAME|JOB_CONFIG_JSON_ENV_VAR)|FQ_RAY_IP|REDIS_USERNAME|KUBERAY_GEN_RAY_START_CMD"
