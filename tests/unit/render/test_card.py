@@ -150,8 +150,8 @@ CASES = {
         replace(WAITING, place=PlaceTold("main", unknown="Your account may not read the order of the queue"), facts={}),
         T + 187,
     ),
-    "workers": Card(replace(RUNNING, usage=(), links=(), each=PAIR), NOW, "\x1b[0;36m[0]\x1b[0m one\n"),
-    "crowd": Card(replace(RUNNING, usage=(), links=(), workers=64, each=CROWD), NOW),
+    "workers": Card(replace(RUNNING, mode="kueue", usage=(), links=(), each=PAIR), NOW, "\x1b[0;36m[0]\x1b[0m one\n"),
+    "crowd": Card(replace(RUNNING, mode="kueue", usage=(), links=(), workers=64, each=CROWD), NOW),
     "again": Card(
         replace(RUNNING, usage=(), links=(), attempt=2, before=Before("container-killed")), NOW, account=None
     ),
