@@ -140,7 +140,7 @@ def _course(
     if end is not None and again and end["phase"] == "failed":
         return Course(Observation(notes=(note("failed-again", attempt=attempt),), each=each, attempt=attempt))
     if end is not None:
-        return Course(_seen(end, each, attempt))
+        return Course(_seen(_explained(end, standing), each, attempt))
     drained = all(one.drained for one in told)
     if gone:
         if not drained:
@@ -199,6 +199,15 @@ def _end_of_driver(told: Sequence[Told], asked: str) -> Mapping[str, Any] | None
     if end is None or (end.get("phase") == "cancelled" and not asked):
         return None
     return end if all(one.drained for one in told if one.rank) else None
+
+
+def _explained(end: Mapping[str, Any], standing: Standing | None) -> Mapping[str, Any]:
+    """The end of a driver that left no word, with what the cluster knows: why its container was started again."""
+    facts = standing.facts if standing is not None and standing.facts.get("part") == "head" else {}
+    cause, _, behind = str(facts.get("cause", "")).partition(" ")
+    if end.get("reason") != "no-result" or not cause:
+        return end
+    return {**end, "reason": cause, "facts": {**facts, "cause": behind}}
 
 
 def _seen(event: Mapping[str, Any], each: tuple[WorkerTold, ...] | None, attempt: int) -> Observation:

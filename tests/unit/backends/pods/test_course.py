@@ -53,6 +53,16 @@ def test_running_is_what_the_pod_says_with_its_time():
     assert seen(STARTING, told({"phase": "starting", "at": 9.0})) == ("starting", "")
 
 
+def test_a_driver_that_left_no_word_ended_for_what_its_container_was_started_again():
+    facts = {"part": "head", "cause": "out-of-memory", "limit": 64}
+    again = Standing("starting", "started-again", facts)
+    silent = told({"phase": "failed", "reason": "no-result", "at": 21.0}, whole=True)
+    found = course(again, (silent,), workers=2, gone=False, asked="", attempt=1, led=True).seen
+    assert (found.phase, found.reason, found.facts["limit"]) == ("failed", "out-of-memory", 64)
+    raised = course(again, (told(RAISED, whole=True),), workers=2, gone=False, asked="", attempt=1, led=True).seen
+    assert raised.reason == "exception"
+
+
 def test_a_cell_runs_whatever_its_workers_wait_for_which_is_told_beside():
     coming = Standing("starting", "workers-coming", {"up": 3, "of": 4})
     found = of(coming, told(RUNNING)).seen
