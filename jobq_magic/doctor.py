@@ -11,7 +11,7 @@ from jobq_magic import neighbours, plugins
 from jobq_magic.errors import JobqError
 from jobq_magic.figures import size
 from jobq_magic.findings import Finding
-from jobq_magic.protocols import Backend, Carries, Examines, Locates
+from jobq_magic.protocols import Backend, Carries, Examines, Locates, Needs
 from jobq_magic.runtime.sites import store_of
 from jobq_magic.targets import no_registry
 
@@ -59,7 +59,7 @@ def _of(backend: Backend, resolved: Resolved, target: Mapping[str, Any]) -> Iter
     if isinstance(backend, Examines):
         yield from backend.examine(spec, target)
         if backend.needs_image:
-            yield from _of_image(resolved)
+            yield from _of_image(resolved, backend.needs if isinstance(backend, Needs) else {})
         yield from _of_registry(target, spec["mode"], spec["profile"])
         yield from _of_store(backend, target)
         return
@@ -74,16 +74,19 @@ def _of(backend: Backend, resolved: Resolved, target: Mapping[str, Any]) -> Iter
     yield Finding("place", "ok", f"Mode {spec['mode']} needs nothing else")
 
 
-def _of_image(resolved: Resolved) -> Iterator[Finding]:
-    from jobq_magic import reaching
+def _of_image(resolved: Resolved, needs: Mapping[str, str]) -> Iterator[Finding]:
+    from jobq_magic import needing, reaching
+    from jobq_magic.image import Packages
     from jobq_magic.recipes import recipe_of
 
     try:
         recipe = recipe_of(resolved.spec, Path.cwd(), weak=resolved.weak)
+        asked = "\n".join(() if recipe.as_it_is else recipe.requirements)
+        needing.refuse(needs, recipe, Packages(asked))
     except JobqError as error:
         yield _problem("base", error)
         return
-    yield from reaching.base(recipe, resolved.spec.platform or "", os.environ)
+    yield from reaching.base(recipe, resolved.spec.platform or "", os.environ, ray=needing.here("ray") if needs else "")
 
 
 def _of_registry(target: Mapping[str, Any], mode: str, profile: str | None) -> Iterator[Finding]:

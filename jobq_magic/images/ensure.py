@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jobq_magic.errors import BackendError
-from jobq_magic.image import BuildRequest, Image, ImageLayer
+from jobq_magic.image import BuildRequest, Image, ImageLayer, Recipe
 from jobq_magic.images import assemble, baseimage, builders, host, packages, parts, recognise
 from jobq_magic.images.cache import Cache, Known
 from jobq_magic.images.model import Assembled, Base, Destination, Layer, Part, Report, Sent
@@ -55,6 +55,7 @@ class _Plan:
 
     base: Base
     parts: tuple[Part, ...]
+    recipe: Recipe
     key: str
 
 
@@ -130,7 +131,8 @@ class _Making:
             parts.code(self.bundle),
         )
         wanted = tuple(part for part in found if part is not None)
-        return _Plan(base, wanted, assemble.image_key(base, wanted, request.recipe))
+        recipe = self._labelled(base)
+        return _Plan(self._doubted(base), wanted, recipe, assemble.image_key(base, wanted, recipe))
 
     def _base(self, *, refresh: bool) -> Base:
         """What the image stands on, before a builder does something to it."""
@@ -163,6 +165,22 @@ class _Making:
                     " all that the cell needs may be used as it is, by --image",
                 )
 
+    def _labelled(self, base: Base) -> Recipe:
+        """With the label by which Ray's own images say which Ray they have, where it is installed in this one."""
+        request = self.request
+        version = request.packages.version("ray") if "ray" in request.needs and not base.ray else None
+        labels = {**request.recipe.labels, recognise.RAY_LABEL: version} if version else request.recipe.labels
+        return replace(request.recipe, labels=labels)
+
+    def _doubted(self, base: Base) -> Base:
+        """With a note where what the place needs may be missing in it, and nobody can tell."""
+        if "ray" not in self.request.needs or base.ray or not self.request.recipe.as_it_is:
+            return base
+        note = (
+            f"Whether {self.request.recipe.base} has Ray, and which, is known when its head starts: it does not say so"
+        )
+        return replace(base, notes=(*base.notes, note))
+
     def _there(self, plan: _Plan, digest: str, known: Known) -> tuple[Layer, ...]:
         """The layers of an image that is there, by its digest; remembers that they are, where that is certain."""
         # Where another machine made it, nothing but its name is known of a layer.
@@ -180,7 +198,7 @@ class _Making:
         return (*plan.base.layers, *made)
 
     def _assembled(self, plan: _Plan, layers: Sequence[Layer]) -> Assembled:
-        return assemble.assemble(plan.base, layers, self.request.recipe, self.request.provenance, plan.key)
+        return assemble.assemble(plan.base, layers, plan.recipe, self.request.provenance, plan.key)
 
 
 def _told(layer: Layer, pushed: frozenset[str]) -> ImageLayer:

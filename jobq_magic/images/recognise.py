@@ -12,10 +12,10 @@ from typing import Any
 
 from jobq_magic.images import platforms
 
-__all__ = ["Inside", "default_base", "inside", "provided"]
+__all__ = ["RAY_LABEL", "Inside", "default_base", "inside", "provided"]
 
-_RAY_LABEL = "io.ray.ray-version"
-"""What Ray's own images have said since 2.9."""
+RAY_LABEL = "io.ray.ray-version"
+"""What Ray's own images have said since 2.9, and ours with Ray for a cluster do."""
 _RAY_OWNERS = frozenset({"rayproject", "anyscale", "modh"})
 """Who publishes Ray with tags like `2.48.0-py311-cu128`."""
 _RAY_TAG = re.compile(r"(?P<ray>\d+\.\d+\.\d+)(?:\.[0-9a-f]{6})?(?:-.+)?", re.ASCII)
@@ -44,7 +44,7 @@ def inside(reference: str, config: Mapping[str, Any]) -> Inside:
     """
     owner, name, tag = _named(reference)
     told = config.get("config") or {}
-    ray = str((told.get("Labels") or {}).get(_RAY_LABEL) or "")
+    ray = str((told.get("Labels") or {}).get(RAY_LABEL) or "")
     python = ""
     if owner in _RAY_OWNERS and name.startswith("ray"):
         if not ray and (found := _RAY_TAG.fullmatch(tag)):

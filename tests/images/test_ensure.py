@@ -280,7 +280,9 @@ def test_what_a_place_needs_and_neither_the_base_nor_the_lock_has_is_refused_bef
 
 def test_an_image_that_is_used_as_it_is_may_have_what_nobody_tells_of(ground):
     recipe = Recipe(base="host", as_it_is=True)
-    assert ground.image(ground.bundle("print(10)"), needs=("ray",), recipe=recipe).ray == ""
+    image = ground.image(ground.bundle("print(10)"), needs=("ray",), recipe=recipe)
+    assert image.ray == ""
+    assert image.notes == ("Whether host has Ray, and which, is known when its head starts: it does not say so",)
 
 
 def _with_ray(ground: Ground, version: str) -> str:
@@ -298,3 +300,15 @@ def test_an_image_tells_the_version_of_ray_that_its_base_has(ground):
 def test_a_base_with_another_ray_than_the_notebook_has_is_refused(ground):
     with pytest.raises(JobqError, match=r"has Ray 2\.60\.0, this notebook 2\.61\.0"):
         ground.image(ground.bundle("print(12)"), recipe=Recipe(base=_with_ray(ground, "2.60.0")), ray="2.61.0")
+
+
+def test_an_image_in_which_ray_is_installed_says_which_as_rays_own_do(ground, monkeypatch):
+    """So that what was made here once is known when somebody names it by --image."""
+    packages = Packages("ray==2.60.0\n")
+    monkeypatch.setattr("jobq_magic.images.packages.part", lambda *_, **__: None)  # it is large, and not what is told
+    image = ground.image(ground.bundle("print(13)"), needs=("ray",), packages=packages, repository="team/own")
+    again = Recipe(base=f"http://{image.reference}", as_it_is=True)
+    seen = ground.image(ground.bundle("print(14)"), needs=("ray",), recipe=again)
+    assert (image.ray, seen.ray, seen.notes) == ("2.60.0", "2.60.0", ())
+    with pytest.raises(JobqError, match=r"has Ray 2\.60\.0, this notebook 2\.61\.0"):
+        ground.image(ground.bundle("print(15)"), needs=("ray",), recipe=again, ray="2.61.0")
