@@ -94,7 +94,9 @@ class Watch:
     def _look(self, *, last: bool) -> None:
         now = time.monotonic()
         asked = False
-        for question in self._questions.values():
+        for name, question in self._questions.items():
+            if name == "running" and self._whole:  # a list of all says it
+                continue
             if question.cost < self._patience - time.monotonic() if last else now >= question.due:
                 with contextlib.suppress(Exception):
                     question.ask()
@@ -140,11 +142,9 @@ class Watch:
         self._line["of"] = total
 
     def _ask_running(self) -> None:
-        """Who runs now, where a list of all would not say."""
-        if not self._whole:
-            wanted = "&filter_keys=state&filter_predicates=%3D&filter_values=RUNNING"
-            running, _ = self._dashboard.listed("tasks", wanted)
-            self._listed = [one for one in self._listed if one["state"] not in _RUNNING] + running
+        wanted = "&filter_keys=state&filter_predicates=%3D&filter_values=RUNNING"
+        running, _ = self._dashboard.listed("tasks", wanted)
+        self._listed = [one for one in self._listed if one["state"] not in _RUNNING] + running
 
     def _ask_line(self) -> None:
         rows, total = self._dashboard.listed("tasks", "&detail=1", TASKS)
