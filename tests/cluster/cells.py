@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jobq_magic import handover, plugins
+from jobq_magic import follower, handover, plugins
 from jobq_magic.handover import Handover
 from jobq_magic.image import BuildRequest, Packages, Recipe
 from jobq_magic.images.platforms import here
@@ -20,7 +21,7 @@ from jobq_magic.site import Site
 from jobq_magic.snapshot import Snapshot
 from tests.byhand import Followed, opened
 from tests.cluster.layout import REGISTRY_PULL, REGISTRY_PUSH
-from tests.support import eventually
+from tests.support import eventually, followers
 
 __all__ = ["PYTHON", "SECONDS", "Cell", "Place"]
 
@@ -107,6 +108,14 @@ class Place:
         handover.leave(run.id, Handover(handover.settings_in(os.environ), secrets or {}))
         self.store.append(run, phase="building")
         return run
+
+    def leave(self, run: Run, phase: str = "running") -> None:
+        """Has a run followed until it runs, or waits, and then nobody does."""
+        follower.ensure(self.store)
+        eventually(lambda: self.store.snapshot(run).phase == phase, SECONDS)
+        for pid in followers(self.store):
+            os.kill(pid, signal.SIGKILL)
+        eventually(lambda: followers(self.store) == [])
 
     def follow(self, run: Run) -> Cell:
         """A run on its way, with somebody who follows it."""

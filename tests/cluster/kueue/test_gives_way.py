@@ -15,10 +15,8 @@ from kubernetes.client import ApiClient, ApiException
 
 from jobq_magic import follower
 from jobq_magic.results.decode import decode
-from jobq_magic.run import Run
 from jobq_magic.runs.tail import Chunk, Tail
 from jobq_magic.words import say
-from tests.cluster.cells import Place
 from tests.support import eventually, followers
 
 _KUEUE = ("kueue.x-k8s.io", "v1beta2")
@@ -68,19 +66,10 @@ def test_a_run_that_is_not_to_be_queued_again_ends_when_it_is_preempted(place, u
     eventually(lambda: jobs() == [], 30)
 
 
-def leave(place: Place, run: Run, phase: str = "running") -> None:
-    """Follows a run until it runs, or waits, and then nobody does."""
-    follower.ensure(place.store)
-    eventually(lambda: place.store.snapshot(run).phase == phase, 90)
-    for pid in followers(place.store):
-        os.kill(pid, signal.SIGKILL)
-    eventually(lambda: followers(place.store) == [])
-
-
 def test_a_run_that_is_not_to_be_queued_again_ends_at_the_latest_when_somebody_follows_it(place, urgent, work):
     """Most of the time its Job ends it; but it does not see each pod that was told to end."""
     run = place.open(WAITS, cpus=0.8, no_requeue=True)
-    leave(place, run)
+    place.leave(run)
     assert place.start("1", cpus=0.8, priority=urgent).end().phase == "succeeded"
 
     def settled() -> bool:
@@ -98,7 +87,7 @@ def test_a_run_that_began_while_nobody_followed_it_has_not_waited_for_too_long(p
     first = place.start(WAITS, cpus=0.8)
     first.until("up")
     run = place.open(body, cpus=0.8, max_wait=5, outs=("back",))
-    leave(place, run, "queued")
+    place.leave(run, "queued")
     since = place.store.snapshot(run).times[-1].at
     place.store.request_stop(first.run)
     assert first.end().phase == "cancelled"
@@ -119,7 +108,7 @@ def test_a_run_that_began_while_nobody_followed_it_has_not_waited_for_too_long(p
 
 def test_an_attempt_that_nobody_saw_is_told(place, urgent, work):
     run = place.open(WAITS, cpus=0.8)
-    leave(place, run)
+    place.leave(run)
 
     def pods() -> set[str]:
         found = work.core.list_namespaced_pod(work.namespace, label_selector=f"jobq.run={run.id}").items
@@ -146,7 +135,7 @@ def test_a_run_outlives_all_its_clients(place, work, admin):
         "import time\nfor n in range(40): print('line', n, flush=True); time.sleep(0.05)\nback = list(range(5))\nn",
         outs=("back",),
     )
-    leave(place, run)
+    place.leave(run)
 
     def completed() -> Any:
         return work.batch.read_namespaced_job(f"jobq-{run.id}", work.namespace).status.succeeded
