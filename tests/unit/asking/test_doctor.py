@@ -79,6 +79,17 @@ def test_a_registry_that_is_named_is_tried(place, monkeypatch):
     assert "127.0.0.1:1" in last.what
 
 
+def test_what_a_place_needs_in_the_image_and_nobody_has_is_a_problem_of_the_base(place, monkeypatch):
+    monkeypatch.setattr(place, "needs_image", True)
+    monkeypatch.setattr(place, "needs", {"absent[default]": "--mode rayjob"}, raising=False)
+    found = {one.code: one for one in doctor.doctor([], interactive=False)}
+    assert (found["base"].level, found["base"].what) == (
+        "problem",
+        "Absent is not installed here, and --mode rayjob needs it in the image",
+    )
+    assert "builder" not in found, "of an image that cannot be"
+
+
 def test_settings_that_cannot_be_are_refused(place):
     with pytest.raises(OptionError, match="--colour"):
         list(doctor.doctor(["--colour", "red"], interactive=False))
