@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,3 +78,29 @@ def quota_free(work: Work) -> Any:
         return all(each.get("total") == "0" for one in used for each in one.get("resources") or ())
 
     return free
+
+
+@pytest.fixture
+def environment(kubeconfig: Path, images: Path, queue: str, second: str, tmp_path: Path) -> dict[str, str]:
+    """Of somebody whose default profile is a queue of a cluster with KubeRay."""
+    profile = f"""\
+[profiles.default]
+queue = "{queue}"
+push = "http://{REGISTRY_PUSH}/tests"
+pull = "{REGISTRY_PULL}/tests"
+base = "host"
+memory = "700Mi"
+driver_memory = "300Mi"
+"""
+    (tmp_path / "config.toml").write_text(profile)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("JOBQ_")}
+    return {
+        **kept,
+        "HOME": str(tmp_path),
+        "IPYTHONDIR": str(tmp_path / "ipython"),
+        "KUBECONFIG": str(kubeconfig),
+        "JOBQ_CACHE": str(images),
+        "JOBQ_CONFIG": str(tmp_path / "config.toml"),
+        "JOBQ_HOME": str(tmp_path / "store"),
+        "JOBQ_RUNTIME_DIR": str(tmp_path / "r"),
+    }
