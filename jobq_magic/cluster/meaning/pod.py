@@ -106,7 +106,7 @@ def read(pod: Object, events: Sequence[Object] = ()) -> Pod:
     disruption = _disruption(pod)
     ended = section(state, "terminated")
     if ended and not disruption and _starts_again(pod):
-        return Pod("waiting", _again("restarting", pod, told_of_main).but(node=node(pod)))
+        return Pod("waiting", _again("restarting", pod, told_of_main, told).but(node=node(pod)))
     if phase == "Succeeded" or (ended and ended.get("exitCode") == 0 and phase != "Failed"):
         return Pod("succeeded")
     if leaving and (phase == "Failed" or ended) and not disruption:
@@ -117,7 +117,9 @@ def read(pod: Object, events: Sequence[Object] = ()) -> Pod:
     if disruption or leaving:
         return Pod("leaving", (disruption or Reason("pod-deleted")).but(node=node(pod)), disrupted=True)
     if runs:
-        return Pod("running", _silent(pod, told) or _again("started-again", pod, told_of_main) or _beside(pod, told))
+        return Pod(
+            "running", _silent(pod, told) or _again("started-again", pod, told_of_main, told) or _beside(pod, told)
+        )
     return Pod("waiting", _why_it_waits(pod, told_of_main, told))
 
 
@@ -163,13 +165,16 @@ def _end(pod: Object, told: Object, disruption: Reason) -> Reason:
     return Reason("container-killed" if left in (_KILLED, _TERMINATED) else "exit", {"exit_code": int(left)})
 
 
-def _again(code: str, pod: Object, status: Object) -> Reason:
+def _again(code: str, pod: Object, status: Object, told: Sequence[Object]) -> Reason:
     """Why its container was started once more, or is about to be; nothing where it was not."""
     ended = section(status, "state", "terminated") or section(status, "lastState", "terminated")
     if (left := number(ended, "exitCode")) is None:
         return NOTHING
     if text(ended, "reason") == "OOMKilled":
         return Reason(code, {"cause": "out-of-memory"}).but(limit=_limit(pod))
+    failed = f"Container {text(status, 'name')} failed liveness probe"
+    if any(text(each, "reason") == "Killing" and text(each, "message").startswith(failed) for each in told):
+        return Reason(code, {"cause": "not-answering"})
     cause = "container-killed" if left in (_KILLED, _TERMINATED) else "process-ended"
     return Reason(code, {"cause": cause, "exit_code": int(left)})
 
@@ -183,7 +188,7 @@ def _beside(pod: Object, told: Sequence[Object]) -> Reason:
             continue
         beside = Reason("beside-down", {"container": text(status, "name"), "node": node(pod)})
         if text(waiting, "reason") == "CrashLoopBackOff":
-            ended = _again("", pod, status)
+            ended = _again("", pod, status, told)
             return beside.but(**{**ended.facts, "cause": "process-ended", "limit": None})
         if found := pull(text(waiting, "reason"), text(waiting, "message"), text(status, "image"), told):
             return beside.but(**found.facts, cause=found.chain)
@@ -238,7 +243,7 @@ def _why_it_waits(pod: Object, of_main: Object, told: Sequence[Object]) -> Reaso
             code = number(status, "lastState", "terminated", "exitCode")
             return Reason("init-failed", {"container": text(status, "name")}).but(exit_code=code, node=node(pod))
         if reason == "CrashLoopBackOff":
-            return _again("restarting", pod, of_main).but(said=said(message)) or Reason("restarting")
+            return _again("restarting", pod, of_main, told).but(said=said(message)) or Reason("restarting")
         if found := pull(reason, message, image, told):
             return found.but(node=node(pod))
         return unmade(message, reason).but(node=node(pod))

@@ -149,6 +149,14 @@ def test_a_container_between_two_starts_is_not_the_end_of_its_worker():
     assert "its process ended with exit status 1" in say(standing).sentence
 
 
+def test_a_container_that_its_node_ended_since_it_did_not_answer_is_told_so():
+    ended = {"terminated": {"exitCode": 0}}
+    killing = event("Killing", "Container main failed liveness probe, will be restarted", name=f"{NAME}-worker-1")
+    standing = read(up("head"), pod("worker", 1, {"running": {}}, ended), workers=1, events=[killing])
+    told = "Its worker is not up yet: its container was started again: it did not answer for too long, and its node"
+    assert say(standing).sentence == f"{told} ended it"
+
+
 def test_an_image_that_does_not_come_for_the_container_before_a_worker_is_told():
     waiting = {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "x": not found'}
     gate = {"name": "wait-gcs-ready", "image": "registry.example/x:1", "state": {"waiting": waiting}}
