@@ -35,6 +35,7 @@ _QUIET = (
     *("_temp_dir", "_plasma_directory", "object_spilling_directory", "_node_ip_address", "_redis_username"),
     *("_redis_password", "enable_resource_isolation", "cgroup_path", "system_reserved_cpu", "system_reserved_memory"),
 )
+_IMPOSSIBLE = "infeasible resource requests"
 
 
 def join_the_cluster(ray: ModuleType) -> None:
@@ -50,7 +51,9 @@ def join_the_cluster(ray: ModuleType) -> None:
         if parallel.connected:
             parallel.connected = False
             kept["ignore_reinit_error"] = True
-        raypod.wait()
+        if raypod.STATE in os.environ:
+            raypod.wait()
+            _be_patient(ray)
         context = plain(os.environ.get("RAY_ADDRESS"), **kept)
         try:
             _compare(options, parallel.resources(ray))
@@ -60,6 +63,24 @@ def join_the_cluster(ray: ModuleType) -> None:
         return context
 
     ray.init = init  # type: ignore[attr-defined]
+
+
+def _be_patient(ray: ModuleType) -> None:
+    """Lets Ray not call a task impossible for whose worker the pod is still on its way."""
+    worker: Any = sys.modules.get("ray._private.worker")
+    plain = getattr(worker, "print_to_stdstream", None)
+    if plain is None or hasattr(plain, "__wrapped__"):
+        return
+
+    @functools.wraps(plain)
+    def told(data: Mapping[str, Any], *rest: Any, **named: Any) -> None:
+        if any(_IMPOSSIBLE in line for line in data.get("lines", ())):
+            has = ray.cluster_resources()
+            if any(has.get(kind, 0) < count for kind, count in parallel.resources(ray).items()):
+                return
+        plain(data, *rest, **named)
+
+    worker.print_to_stdstream = told
 
 
 def _refuse_elsewhere(address: str | None) -> None:

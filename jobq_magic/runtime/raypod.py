@@ -39,7 +39,9 @@ _TAIL = 8192
 _WORDS = 400
 """Characters of what Ray said last, in a sentence."""
 _VITAL = ("raylet", "gcs_server")
-"""Without these of its processes Ray is not Ray; who started them takes a second to see that they are gone."""
+"""Without these of its processes Ray is not Ray. Who started them waits for them long after they are gone."""
+_EVERY = 0.1
+"""Seconds between two looks for them, while Ray starts."""
 
 
 def token(key: bytes) -> str:
@@ -116,6 +118,7 @@ class Ray:
         environ = {**os.environ, **known}
         self.pid = os.posix_spawn("/bin/sh", ["/bin/sh", "-c", script], environ, file_actions=files, setsid=True)
         self._vital: dict[int, str | None] = {}
+        self._due = 0.0
         self.up = False
         self.ended = False
 
@@ -131,11 +134,13 @@ class Ray:
             self.ended = True
             reason = "ray-died" if self.up else "ray-not-started"
             self._note({"reason": reason, "error": self._said() or "it does not say why"})
-        elif not self.up and answers(*self._doors):
-            self.up = True
+        elif not self.up and time.monotonic() >= self._due:
+            self.up = answers(*self._doors)
             below = process.descendants(self.pid)
-            self._vital = {pid: process.started(pid) for pid in below if _name(pid) in _VITAL}
-            self._note({})
+            self._vital |= {pid: process.started(pid) for pid in below if _name(pid) in _VITAL}
+            self._due = time.monotonic() + _EVERY
+            if self.up:
+                self._note({})
 
     def end(self, grace: float) -> None:
         """Ends it, and all that it started."""

@@ -67,7 +67,7 @@ def supervise(
         if recorded(job):  # who submitted was interrupted, or had no room
             return
         if cause := asked(job):
-            job.note(phase="cancelled", reason=cause)
+            job.note(**judged({"phase": "cancelled", "reason": cause}))
             return
         job.note(phase="starting")
         go, began = os.pipe()

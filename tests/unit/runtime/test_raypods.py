@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -79,6 +80,12 @@ def test_ray_that_does_not_start_ends_the_cell_and_what_it_said_is_told(pair):
     assert head.seen().ended
 
 
+def test_a_raylet_that_is_gone_is_not_waited_for(pair, tmp_path):
+    shutil.copy("/bin/sleep", tmp_path / "raylet")
+    worker = pair("").worker(f"{tmp_path / 'raylet'} 0.5 & sleep 60").start()
+    assert worker.process.wait(20) == raymember.LOST
+
+
 def test_a_pod_that_kuberay_did_not_make_says_so(pair):
     head = pair(WAITS).head("echo", KUBERAY_GEN_RAY_START_CMD="").start()
     head.process.wait(20)
@@ -131,8 +138,9 @@ def test_a_head_that_is_started_again_never_runs_the_cell_again_and_kuberays_job
     head = ground.head(fake()).start()
     eventually(lambda: head.stdout == "there\n", timeout=20)
     head.kill()
+    (folder(head) / "ray.json").unlink(missing_ok=True)
     head.start()
-    eventually((folder(head) / "ray.json").exists, timeout=20)
+    eventually((folder(head) / "ray.json").exists, timeout=20)  # KubeRay's job is in Ray
     assert ground.awaited()[0] == pod.NO_RESULT
     assert (tmp_path / "ran").read_text() == "."
     assert head.process.poll() is None
