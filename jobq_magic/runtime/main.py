@@ -99,7 +99,7 @@ def run(job: Job, *, supervised: bool = False) -> int:
     display.install(order.display)
     progress.sink = progress.to_file(os.path.join(job.out, "progress.json"))
     figures.choose()
-    _share_modules()
+    share_modules()
     sys.excepthook = _print_exception
     with open(os.path.join(job.folder, "key"), "rb") as file:
         key = file.read()
@@ -301,7 +301,7 @@ def _text(bundle: str, file: str) -> str:
         return handle.read()
 
 
-def _share_modules() -> None:
+def share_modules() -> None:
     """Gives `progress` and `parallel` of an installed jobq_magic the state of this copy."""
     from . import parallel
 

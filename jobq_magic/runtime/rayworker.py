@@ -19,7 +19,7 @@ from typing import Any
 
 from . import beside, children, display, figures, manifest, outputs, parallel, remote
 from .afterimport import after_import
-from .main import fresh_main
+from .main import fresh_main, share_modules
 from .rayinit import join_the_cluster
 
 SECOND_NAME = "_jobq_main"
@@ -42,7 +42,10 @@ def setup() -> None:
     try:
         if out := os.environ.get("JOBQ_OUT") or remote.logs():
             _write_to(out)
-        bundle = os.environ.get("JOBQ_BUNDLE") or remote.bundle()
+        if not (bundle := os.environ.get("JOBQ_BUNDLE", "")):
+            bundle = remote.bundle()
+            remote.offer()
+            share_modules()
         steps = manifest.read(bundle)["steps"]
         after_import("ray.exceptions", _keep_errors_whole)
         _former_main.append(sys.modules["__main__"])  # Ray goes on using it

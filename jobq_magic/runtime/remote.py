@@ -16,6 +16,8 @@ from .main import POD, POD_UID
 
 GIVEN = "_jobq_run"
 """The folder with `run.json`, the key and the bundle."""
+LAST = "last"
+"""The folder in it with what a cell may import where that Ray has none of its own: this package, and cloudpickle."""
 LOGS = "JOBQ_LOGS"
 """The variable with the name of the folder among Ray's logs, which is that of the job's submission."""
 
@@ -28,6 +30,11 @@ def given() -> str:
 def bundle() -> str:
     """The bundle on this node."""
     return os.path.join(given(), "bundle")
+
+
+def offer() -> None:
+    """Lets this process import what `LAST` has, behind all else."""
+    sys.path.append(os.path.join(given(), LAST))
 
 
 def logs() -> str:
@@ -45,6 +52,7 @@ def main(run: str) -> int:
     """Supervises the job of a run to its end; returns the exit status."""
     from . import pod  # workers need the rest alone
 
+    offer()
     os.environ[POD] = os.environ[POD_UID] = os.environ[LOGS]
     folder = tempfile.mkdtemp(prefix="jobq-")
     try:

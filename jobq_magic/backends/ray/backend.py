@@ -16,13 +16,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobq_magic import handover
 from jobq_magic.backends.ray import reach
 from jobq_magic.backends.ray.check import check, is_here, life
 from jobq_magic.backends.ray.client import Api, ApiError
-from jobq_magic.backends.ray.elsewhere import Elsewhere, hand_over
 from jobq_magic.backends.ray.folder import Cluster
 from jobq_magic.backends.ray.launch import QUICK
 from jobq_magic.backends.ray.pool import Pool
@@ -39,6 +38,10 @@ from jobq_magic.runtime.main import Job
 from jobq_magic.runtime.marks import end_marked, environment_of, mark
 from jobq_magic.runtime.sites import store_of
 from jobq_magic.snapshot import FINAL
+
+if TYPE_CHECKING:  # who runs cells on this machine does not pay for what speaks to others
+    from jobq_magic.backends.ray.elsewhere import Elsewhere
+    from jobq_magic.cluster.dashboard import Dashboards
 
 __all__ = ["RayBackend"]
 
@@ -80,6 +83,7 @@ class RayBackend:
         self._pool = pool
         self._jobs: dict[str, _Known] = {}
         self._elsewhere: dict[str, Elsewhere] = {}
+        self._dashboards: Dashboards | None = None
 
     def locate(self, target: Mapping[str, Any]) -> Mapping[str, Any]:
         """With the context and the namespace of a RayCluster, as the kubeconfig says now."""
@@ -108,6 +112,8 @@ class RayBackend:
             session = str(life(there).get("session_name") or "")
             handle = {"submission": submission, "api": there.address}
             if not is_here(there, session):
+                from jobq_magic.backends.ray.elsewhere import hand_over
+
                 run.paths.attempt(attempt).folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 hand_over(there, run, submission, _variables(run))
                 return {**handle, "session": session}
@@ -160,12 +166,16 @@ class RayBackend:
         """What it prints elsewhere is not read on."""
         for submission in [name for name, there in self._elsewhere.items() if there.run.id == run.id]:
             self._elsewhere.pop(submission).close()
+        if self._dashboards is not None:
+            self._dashboards.close(run.id)
 
     def _observe_elsewhere(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> Observation:
         submission = handle["submission"]
         known = self._jobs.setdefault(submission, _Known())
         try:
             if (there := self._elsewhere.get(submission)) is None:
+                from jobq_magic.backends.ray.elsewhere import Elsewhere
+
                 api = reach.reach(run.target, _environ(run))
                 variables = _variables(run)
                 there = Elsewhere(api, run, attempt, submission, handle["session"], variables)
@@ -181,11 +191,27 @@ class RayBackend:
             self._jobs.pop(submission, None)
             self.leave(run)
             return seen
-        links = () if "://" not in there.api.address else (_link(there.api, handle),)
+        links = self._links(there.api, run, handle)
         if (seen.phase, seen.reason, seen.each) == known.told:
             return Observation(links=links)
         known.told = seen.phase, seen.reason, seen.each
         return replace(seen, links=links)
+
+    def _links(self, api: Api, run: Run, handle: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
+        """The page of its job, through the API server where that is the way there."""
+        from jobq_magic.backends.ray.roads import Through
+
+        if not isinstance(road := api.road, Through):
+            return (_link(api, handle),)
+        if self._dashboards is None:
+            from jobq_magic.cluster.dashboard import Dashboards
+
+            self._dashboards = Dashboards()
+        try:
+            door = self._dashboards.open(road.cluster, run.id, road.service, api.token).removesuffix("job")
+        except OSError:  # no port is to be had
+            return ()
+        return ({"rel": "ray-dashboard", "title": "Ray dashboard", "href": f"{door}#/jobs/{handle['submission']}"},)
 
     def _seen(self, run: Run, attempt: int, handle: Mapping[str, Any], known: _Known) -> Observation:
         job = Job.at(str(run.folder), attempt)

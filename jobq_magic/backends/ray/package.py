@@ -1,7 +1,7 @@
 """The package: all that a job needs on a Ray that does not see our files, as one zip that the dashboard takes.
 
     _jobq_runtime/      the runtime
-    _jobq_run/          run.json, the run's key, and its bundle
+    _jobq_run/          run.json, the run's key, its bundle, and what it may import where that Ray lacks it
 
 The same run makes the same bytes, and the name is their digest: uploading it twice is uploading it once. Whoever has
 the cluster's token can read it, the key included; with that token they could end the job and read what it prints, too.
@@ -16,6 +16,7 @@ import json
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from jobq_magic.errors import BackendError
 from jobq_magic.figures import size
@@ -67,11 +68,24 @@ def package(run: Run, *, limit: int = LIMIT) -> Package:
 def _files(run: Run) -> Iterator[tuple[str, bytes]]:
     for name, text in launch.content().items():
         yield f"{launch.NAME}/{name}", text
+    for place, file in _last():
+        yield f"{remote.GIVEN}/{remote.LAST}/{place}/{file.name}", file.read_bytes()
     yield f"{remote.GIVEN}/run.json", run.paths.identity.read_bytes()
     yield f"{remote.GIVEN}/key", run.paths.key.read_bytes()
     for path in sorted(run.paths.bundle.rglob("*")):
         if path.is_file():
             yield f"{remote.GIVEN}/bundle/{path.relative_to(run.paths.bundle).as_posix()}", path.read_bytes()
+
+
+def _last() -> Iterator[tuple[str, Path]]:
+    """As much of `jobq_magic` as a job can use beside the runtime, and cloudpickle, as images have them."""
+    import cloudpickle
+
+    here = Path(__file__).parents[2]
+    for name in ("__init__.py", "_version.py", "errors.py"):
+        yield "jobq_magic", here / name
+    for file in sorted(Path(str(cloudpickle.__file__)).parent.glob("*.py")):
+        yield "cloudpickle", file
 
 
 def _too_large(run: Run, packed: dict[str, int], total: int, limit: int) -> BackendError:

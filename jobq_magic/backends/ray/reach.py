@@ -11,16 +11,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobq_magic.backends.ray.client import Api
 from jobq_magic.backends.ray.folder import mentioning
-from jobq_magic.backends.ray.roads import Through
-from jobq_magic.cluster import connection, kinds, kubeconfig
-from jobq_magic.cluster.client import Api as Cluster
-from jobq_magic.cluster.client import Forbidden, Missing
 from jobq_magic.errors import BackendError, closest
 from jobq_magic.site import Site
+
+if TYPE_CHECKING:
+    from jobq_magic.cluster.client import Api as Cluster
 
 __all__ = ["located", "named", "reach", "sees_our_files", "token_in"]
 
@@ -47,6 +46,8 @@ def reach(target: Mapping[str, Any], environ: Mapping[str, str]) -> Api:
         address = str(target["address"])
         url = address if "://" in address else f"http://{address}"
         return Api(url.rstrip("/"), token_in(environ), timeout=_PATIENCE)
+    from jobq_magic.cluster import connection  # an address needs none of it
+
     cluster = connection.kept(Site.from_json(target.get("site") or {}), environ)
     return _of_raycluster(cluster, str(name), environ)
 
@@ -59,6 +60,8 @@ def located(target: Mapping[str, Any], environ: Mapping[str, str]) -> Mapping[st
     """
     if not (name := target.get("raycluster")):
         return target
+    from jobq_magic.cluster import connection, kubeconfig
+
     site = Site.from_json(target.get("site") or {})
     place = connection.place(site, environ)
     paths = os.pathsep.join(map(str, kubeconfig.files(site, environ)))
@@ -95,6 +98,10 @@ def _mounts(pid: str) -> str:
 
 
 def _of_raycluster(cluster: Cluster, name: str, environ: Mapping[str, str]) -> Api:
+    from jobq_magic.backends.ray.roads import Through
+    from jobq_magic.cluster import kinds
+    from jobq_magic.cluster.client import Forbidden, Missing
+
     namespace = cluster.place.namespace
     words = f"The RayCluster {name} of {namespace}"
     try:
@@ -132,6 +139,8 @@ def _refuse_unready(found: Mapping[str, Any], words: str) -> None:
 
 
 def _missing(cluster: Cluster, name: str, namespace: str) -> BackendError:
+    from jobq_magic.cluster import kinds
+
     what = f"There is no RayCluster {name} in {namespace}"
     try:
         listed = cluster.get(kinds.path(kinds.RAYCLUSTERS, namespace)).get("items") or ()
@@ -145,6 +154,8 @@ def _missing(cluster: Cluster, name: str, namespace: str) -> BackendError:
 
 def _token_of(cluster: Cluster, found: Mapping[str, Any], name: str, namespace: str) -> str:
     """The token in the cluster's Secret, where it has one that we may read; KubeRay names it as the RayCluster."""
+    from jobq_magic.cluster import kinds
+
     options = (found.get("spec") or {}).get("authOptions")
     if found and (options is None or options.get("mode") == "disabled"):
         return ""

@@ -6,12 +6,13 @@ import http.client
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 from urllib.parse import urlsplit
 
-from jobq_magic.cluster.client import Api as Cluster
-from jobq_magic.cluster.client import Missing
 from jobq_magic.errors import BackendError
+
+if TYPE_CHECKING:
+    from jobq_magic.cluster.client import Api as Cluster
 
 __all__ = ["Answer", "Lost", "Road", "Straight", "Through"]
 
@@ -124,8 +125,6 @@ class Through:
         prefix = f"/api/v1/namespaces/{self.namespace}/services/{self.service}:dashboard/proxy"
         try:
             status, stream = self.cluster.through(method, prefix + path, data=data, headers=headers, silence=timeout)
-        except Missing as error:
-            raise Lost("its head is gone") from error
         except BackendError as error:
             raise Lost(error.what) from error
         parts: Any = iter(stream)
