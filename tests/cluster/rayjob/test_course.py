@@ -9,7 +9,7 @@ from jobq_magic.words import say
 from tests.support import eventually
 
 pytestmark = pytest.mark.timeout(300, func_only=True)
-NOWHERE = {"ray_groups": {"elsewhere": {"workers": 1, "cpus": 0.1, "memory": "100Mi", "node_selector": {"no": "node"}}}}
+NOWHERE = {"ray_groups": {"elsewhere": {"workers": 1, "cpus": 0.1, "memory": "300Mi", "node_selector": {"no": "node"}}}}
 """A worker that never fits: KubeRay takes the Ray cluster for one that is still starting."""
 
 
