@@ -12,7 +12,7 @@ from jobq_magic.cluster.judging import judged
 from jobq_magic.cluster.meaning import pod as pods
 from jobq_magic.cluster.meaning import workload as workloads
 from jobq_magic.cluster.meaning.finding import NOTHING, Reason
-from jobq_magic.cluster.meaning.parts import Object, condition, maps, moment, name_of, number, text
+from jobq_magic.cluster.meaning.parts import Object, condition, moment, name_of
 from jobq_magic.cluster.place import Line, Others, place_of
 from jobq_magic.phrases import HOPELESS
 from jobq_magic.snapshot import Phase, PlaceTold, WorkerTold
@@ -143,9 +143,7 @@ def _advised(reason: Reason, workload: Object, capacity: Capacity | None) -> Rea
     if not isinstance(resource, str):
         return reason
     asked = of_pod_sets(workload)
-    sets = {text(each, "name"): int(number(each, "count") or 1) for each in maps(workload, "spec", "podSets")}
-    led = "head" in sets
-    count = sum(count for name, count in sets.items() if not led or name not in ("head", "submitter"))
+    count, led = workloads.workers(workload), workloads.is_led(workload)
     reason = reason.but(workers=count if count > 1 or led else None, led=led or None)
     reason = reason.but(asked=reason.facts.get("asked") or asked.get(resource))
     if capacity is None:

@@ -31,7 +31,7 @@ from jobq_magic.cluster.meaning.parts import (
 )
 from jobq_magic.phrases import HOPELESS
 
-__all__ = ["Verdict", "evictions", "holds", "owner", "read", "replaced", "user"]
+__all__ = ["Verdict", "evictions", "holds", "is_led", "owner", "read", "replaced", "user", "workers"]
 
 # What Kueue's newer reasons mean where no message says more.
 _REASONS = {
@@ -74,6 +74,18 @@ def user(workload: Object) -> str:
         if who := words(found, "metadata", "labels").get(names.USER):
             return who
     return ""
+
+
+def is_led(workload: Object | None) -> bool:
+    """Whether it is a Ray cluster's, with a head beside its workers."""
+    return any(text(each, "name") == "head" for each in maps(workload, "spec", "podSets"))
+
+
+def workers(workload: Object | None) -> int:
+    """How many workers it is of, without the head of a Ray cluster, and KubeRay's submitter."""
+    beside = ("head", "submitter") if is_led(workload) else ()
+    sets = [each for each in maps(workload, "spec", "podSets") if text(each, "name") not in beside]
+    return sum(int(number(each, "count") or 1) for each in sets)
 
 
 def replaced(workload: Object) -> bool:
