@@ -351,6 +351,10 @@ _RAY: Mapping[str, tuple[str, str]] = {
         "{advice}",
     ),
     "ray-stopped": ("Its Ray job was stopped by somebody else", _AGAIN),
+    "ray-watcher-killed": (
+        "A process of Ray in its head was killed, most likely out of memory: the one that KubeRay watches",
+        "Give the head more by --driver-memory, or less data at a time",
+    ),
     "rayjob-invalid": (
         "KubeRay refuses it: {why}",
         "Correct that in pod_template or the options of the profile, and run its cell again",

@@ -24,6 +24,7 @@ _PATIENCE = 30
 _EXIT = re.compile(r"failed with exit code (\d+)")
 _LOGS = re.compile(r",? last available logs.*", re.DOTALL)
 _HEADLESS = "head pod not found"
+_KILLED = "Job supervisor actor died"
 
 
 def end(rayjob: Object) -> End | None:
@@ -69,6 +70,8 @@ def _application(rayjob: Object) -> End:
     message = text(rayjob, "status", "message")
     if _HEADLESS in message:
         return End(False, Reason("head-lost"))
+    if message.startswith(_KILLED):
+        return End(False, Reason("ray-watcher-killed", _told(rayjob)))
     if found := _EXIT.search(message):
         return End(False, Reason("exit", {"exit_code": int(found[1])}))
     return End(False, Reason("job-failed", _told(rayjob)))

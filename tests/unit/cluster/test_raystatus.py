@@ -269,6 +269,10 @@ def test_a_rayjob_that_waits_for_a_worker_is_no_error_however_long():
             *("failed", "exit", {"exit_code": 3}),
         ),
         (
+            {"state": "Failed", "reason": "AppFailed", "message": "Job supervisor actor died: unexpectedly"},
+            *("failed", "ray-watcher-killed", {}),
+        ),
+        (
             {
                 "state": "Failed",
                 "reason": "SubmissionFailed",
