@@ -120,11 +120,7 @@ def standing(worker: WorkerTold) -> str:
 
 def crew(snapshot: Snapshot) -> tuple[WorkerTold, ...]:
     """The workers: with Ray all but the first, which is the driver."""
-    return tuple(one for one in snapshot.each if one.rank or not _led(snapshot))
-
-
-def _led(snapshot: Snapshot) -> bool:
-    return snapshot.mode.startswith("ray")
+    return tuple(one for one in snapshot.each if one.rank or not snapshot.led)
 
 
 def crowd(each: Sequence[WorkerTold]) -> str:
@@ -167,6 +163,6 @@ def bad(snapshot: Snapshot) -> list[tuple[str, Words]]:
         known.add(same)  # the same with several is told once
         if snapshot.final:
             words = Words(words.sentence)
-        who = f"Worker {one.rank}" if one.rank or not _led(snapshot) else "The head"
+        who = f"Worker {one.rank}" if one.rank or not snapshot.led else "The head"
         found.append((who + (f" on {one.node}" if one.node else ""), words))
     return found[:_TOLD]

@@ -277,6 +277,11 @@ class Snapshot:
         return self.phase in FINAL
 
     @property
+    def led(self) -> bool:
+        """Whether its first worker is a driver, which gives the others what to do."""
+        return self.mode.startswith("ray")
+
+    @property
     def ended(self) -> float | None:
         """When the run ended, as seconds since the epoch."""
         return self.times[-1].at if self.final and self.times else None

@@ -41,15 +41,16 @@ def chips(snapshot: Snapshot) -> str:
         return ""
     if len(snapshot.each) > CHIPS:
         return f'<div class="jq-note">{safe(queuewords.crowd(queuewords.crew(snapshot)))}</div>'
-    drawn = "".join(_chip(one) for one in snapshot.each)
+    drawn = "".join(_chip(one, driver=snapshot.led and not one.rank) for one in snapshot.each)
     return f'<div class="jq-ws" role="list" aria-label="Workers">{drawn}</div>'
 
 
-def _chip(one: WorkerTold) -> str:
+def _chip(one: WorkerTold, *, driver: bool) -> str:
     phase = Phase(one.phase) if one.phase in set(Phase) else Phase.QUEUED
-    spoken = ", ".join(filter(None, (f"Worker {one.rank}: {queuewords.standing(one)}", one.node, one.name)))
+    who = "Driver" if driver else f"Worker {one.rank}"
+    spoken = ", ".join(filter(None, (f"{who}: {queuewords.standing(one)}", one.node, one.name)))
     node = f' <span class="jq-mut">{safe(one.node)}</span>' if one.node else ""
     return (
         f'<span class="jq-{phase}" role="listitem" title="{safe(spoken)}" aria-label="{safe(spoken)}">'
-        f"{icon(phase)}<b>{one.rank}</b>{node}</span>"
+        f"{icon(phase)}<b>{'driver' if driver else one.rank}</b>{node}</span>"
     )

@@ -10,7 +10,7 @@ from typing import Any
 from jobq_magic.raytold import RayTold
 from jobq_magic.run import AttemptPaths
 from jobq_magic.runs.log import opened, understood
-from jobq_magic.runs.together import workers
+from jobq_magic.runs.together import called, workers
 from jobq_magic.snapshot import Progress, Snapshot, Usage, restated
 
 __all__ = ["progress", "ray", "standing", "usage", "usages"]
@@ -76,13 +76,13 @@ def usage(path: Path) -> tuple[Usage, ...]:
         return ()
 
 
-def usages(paths: AttemptPaths) -> tuple[Usage, ...]:
-    """What all workers of an attempt use; of several, each under its rank."""
+def usages(paths: AttemptPaths, *, led: bool = False) -> tuple[Usage, ...]:
+    """What all workers of an attempt use; of several, each under its rank, or as the driver that it is."""
     ranks = workers(paths)
     if ranks == (0,):
         return usage(paths.usage)
     told = [(rank, one) for rank in ranks[:_GROUPS] for one in usage(paths.worker(rank).usage)]
-    return tuple(replace(one, label=f"{rank} {one.label}".strip()) for rank, one in told)
+    return tuple(replace(one, label=f"{called(rank, led=led)} {one.label}".strip()) for rank, one in told)
 
 
 def ray(paths: AttemptPaths) -> RayTold | None:

@@ -228,7 +228,7 @@ class Store:
             paths = run.paths.attempt(picture.attempt)
             building = picture.phase is Phase.BUILDING
             progress = readings.progress(run.paths.building if building else paths.progress)
-            usage, ray = self._usage(paths), self._ray(paths)
+            usage, ray = self._usage(paths, led=picture.led), self._ray(paths)
         return replace(picture, progress=progress, usage=usage, ray=ray) if progress or usage or ray else picture
 
     def _picture(self, run: Run, record: object) -> Snapshot:
@@ -246,11 +246,11 @@ class Store:
             self._pictures[run.id] = _Picture(record, told, standing, now)
         return now
 
-    def _usage(self, paths: AttemptPaths) -> tuple[Usage, ...]:
+    def _usage(self, paths: AttemptPaths, *, led: bool) -> tuple[Usage, ...]:
         kept = self._usages.get(paths)
         if kept is not None and time.monotonic() - kept[0] < _FRESH:
             return kept[1]
-        told = readings.usages(paths)
+        told = readings.usages(paths, led=led)
         if len(told) > _MANY:
             with self._remembering:
                 while len(self._usages) >= _REMEMBERED:

@@ -82,7 +82,7 @@ class Tail:
         snapshot = self._store.snapshot(self._run)
         ended = snapshot.final or snapshot.attempt > self._attempt
         with self._store.reading():
-            items = self._reader.take(ended, many=len(snapshot.each) > 1)
+            items = self._reader.take(ended, many=len(snapshot.each) > 1, led=snapshot.led)
         self._behind = self._reader.full
         if items:
             items = [*self._parting(), *items]

@@ -16,7 +16,7 @@ from math import inf
 from jobq_magic.run import AttemptPaths
 from jobq_magic.runs.reader import Batch, Item, Reader
 
-__all__ = ["Together", "workers"]
+__all__ = ["Together", "called", "workers"]
 
 LONGEST = 64 << 10
 """Bytes of a line that are held back at most."""
@@ -33,6 +33,11 @@ def workers(paths: AttemptPaths) -> tuple[int, ...]:
     except (FileNotFoundError, NotADirectoryError):
         return (0,)
     return tuple(sorted(found | {0}))
+
+
+def called(rank: int, *, led: bool) -> str:
+    """What a worker is called by those who show what it wrote or used."""
+    return "driver" if led and not rank else str(rank)
 
 
 class Together:
@@ -61,15 +66,16 @@ class Together:
         self.full = False
         """Whether the last look left something that was there."""
 
-    def take(self, ended: bool, *, many: bool = False) -> list[Item]:
+    def take(self, ended: bool, *, many: bool = False, led: bool = False) -> list[Item]:
         """What is new, at most about a megabyte.
 
         Args:
             ended: nothing more is written.
             many: the run has several workers, though the files of the others are not there yet.
+            led: the first of them is the driver.
         """
         batch = Batch()
-        self._find(many)
+        self._find(many, led)
         looked = list(self._sources.values()) if ended or not self._patience else self._in_turn()
         with ExitStack() as stack:
             for source in looked:
@@ -87,14 +93,14 @@ class Together:
         self.full = batch.full
         return batch.items()
 
-    def _find(self, many: bool) -> None:
+    def _find(self, many: bool, led: bool) -> None:
         ranks = (self._only,) if self._only is not None else workers(self._paths)
         for rank in ranks:
             if rank not in self._sources:
                 self._sources[rank] = _Source(rank, Reader(self._paths.worker(rank), self._patience))
         if self._only is None and (many or len(self._sources) > 1):
             for rank, source in self._sources.items():
-                source.name = str(rank)
+                source.name = called(rank, led=led)
 
     def _in_turn(self) -> list[_Source]:
         """Those that had something at the last look, and of the others some, by turns."""

@@ -108,6 +108,12 @@ def test_each_worker_is_told_of_as_the_cluster_and_as_ray_see_it():
     assert ["7 other names", "0", "0", "9", "0"] in drawn.rows
 
 
+def test_the_chip_of_the_first_says_that_it_is_the_driver():
+    drawn = html.live(Card(run(*EACH, ray=told(*TWO)), T + 41)).state
+    assert 'aria-label="Driver: running, node-a, pi-head"' in drawn
+    assert 'aria-label="Worker 1: running, node-b, pi-w-1"' in drawn
+
+
 def test_text_says_the_same():
     said = text.card(Card(run(*EACH, ray=told(*TWO)), T + 41))
     for line in (

@@ -94,6 +94,13 @@ def test_a_line_is_never_cut_by_another_workers(store, run, pair):
     assert said(tail.poll()) == [("0", "begun and ended\n")]
 
 
+def test_the_first_of_a_run_on_ray_is_its_driver(store, run, pair):
+    pair[0].says(1, b"begun\n")
+    pair[1].says(2, b"batch 1\n")
+    reader = Together(run.paths.attempt(1), 0)
+    assert said(reader.take(False, led=True)) == [("driver", "begun\n"), ("1", "batch 1\n")]
+
+
 def test_a_line_without_an_end_is_held_back_for_a_short_while_only(store, run, pair):
     zero, one = pair
     zero.says(1, b"continue? ")
