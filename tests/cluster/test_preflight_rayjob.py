@@ -18,7 +18,7 @@ from jobq_magic.site import RayGroup, Site
 from tests.cluster.test_preflight import GRANTED, levels
 from tests.cluster.work import wait
 
-SMALL = {"mode": "rayjob", "queue": "main", "cpus": 0.2, "memory": "512Mi", "driver_cpus": 0.2, "driver_memory": "1Gi"}
+SMALL = {"mode": "rayjob", "queue": "main", "cpus": 0.3, "memory": "512Mi", "driver_cpus": 0.3, "driver_memory": "1Gi"}
 """What has room in a test's queue, of 1 cpu and 4Gi, beside a pod that submits."""
 
 
@@ -43,11 +43,11 @@ def refusal(config: Path, site: Site | None = None, **spec: Any) -> BackendError
 def test_a_user_with_the_roles_that_we_ship_finds_all_well_and_nothing_is_made(
     kubeconfig: Path, admin: ApiClient, namespace: str, queue: str
 ):
-    found = looked(kubeconfig, workers=2)
+    found = looked(kubeconfig, workers=1)
     assert levels(found) == {}
     assert found["kuberay"].what == "KubeRay is installed, and serves v1"
     assert found["job"].what == f"The API server takes the manifest of the RayJob in {namespace}"
-    assert found["quota"].what.startswith("The run asks for 0.8 cpus and 3372Mi of memory in a head, 2 workers and a ")
+    assert found["quota"].what.startswith("The run asks for 0.8 cpus and 2860Mi of memory in a head, a worker and a ")
     made = client.CustomObjectsApi(admin).list_namespaced_custom_object("ray.io", "v1", namespace, "rayjobs")
     assert made["items"] == []
 
@@ -56,7 +56,7 @@ def test_what_is_too_much_for_the_queue_is_refused_with_the_workers_that_would_f
     error = refusal(kubeconfig, workers=5, memory="64Mi", cpus=0.15)
     assert error.code == "quota"
     assert error.what.endswith("in a head, 5 workers and a submitter, and the queue main never has more than 1 cpu")
-    assert error.do == "Ask for at most 4 workers: --workers 4"
+    assert error.do == "Ask for at most 3 workers: --workers 3"
 
 
 def test_a_worker_that_is_larger_than_any_flavor_is_refused_before_anything_is_built(kubeconfig: Path, queue: str):
@@ -113,9 +113,9 @@ def test_without_a_queue_it_goes_without_kueue(kubeconfig: Path, namespace: str)
 
 
 def test_a_cluster_that_grows_is_taken_by_a_kueue_that_admits_slices(kubeconfig: Path, queue: str):
-    found = looked(kubeconfig, Site(store="s3://bucket/here"), workers=1, max_workers=2)
+    found = looked(kubeconfig, Site(store="s3://bucket/here"), cpus=0.1, workers=1, max_workers=2)
     assert (found["job"].level, found["quota"].level) == ("ok", "ok")
-    more = looked(kubeconfig, Site(store="s3://bucket/here"), workers=1, max_workers=40)
+    more = looked(kubeconfig, Site(store="s3://bucket/here"), cpus=0.1, workers=1, max_workers=40)
     assert (more["quota"].level, more["quota"].what.partition(":")[0]) == (
         "warning",
         "The queue main never has room for 40 workers",

@@ -47,7 +47,7 @@ LOOKS: Mapping[str, Look] = {
     "pod-security": security.look,
     "limit-range": limits.limit_ranges,
     "resource-quota": limits.resource_quotas,
-    "ray-memory": rayjob.memory,
+    "ray-size": rayjob.size,
     "claim": references.claims,
     "references": references.others,
     "platform": machines.look,
@@ -78,11 +78,11 @@ _HANGS: Mapping[str, Sequence[str]] = {
     "queue": _OF_QUEUE,
 }
 """What says nothing of its own where something else is not as it should be."""
-_SELDOM = frozenset({"multikueue", "priority", "claim", "references", "topology", "ray-memory", "machines"})
+_SELDOM = frozenset({"multikueue", "priority", "claim", "references", "topology", "ray-size", "machines"})
 """What most cells give no reason to look at."""
 _SPARED = frozenset({"machines", "rbac", "user", "visibility"})
 """What no cell needs to know: of rights, the server will say it when it comes to it."""
-_NOTED = frozenset({"claim", "machines", "multikueue", "quota", "ray-memory", "resource-quota"})
+_NOTED = frozenset({"claim", "machines", "multikueue", "quota", "ray-size", "resource-quota"})
 """Warnings that concern the very run that is submitted; of a queue that is stopped the run says itself why it waits."""
 
 

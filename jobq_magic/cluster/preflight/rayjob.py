@@ -19,13 +19,15 @@ from jobq_magic.cluster.preflight.wanted import Wanted
 from jobq_magic.figures import asked as shown
 from jobq_magic.findings import Finding
 
-__all__ = ["kuberay", "memory", "refused", "taken"]
+__all__ = ["kuberay", "refused", "size", "taken"]
 
 _INSTALL = "Ask an administrator for KubeRay: https://docs.ray.io/en/latest/cluster/kubernetes/getting-started.html"
 _LEAST = 250 * 2**20
 """Bytes: of less memory, 30 % are less than the smallest object store that Ray starts with."""
 _OWN = 2**30
 """What Ray's own processes take in a head, beside the cell."""
+_BUSY = 0.3
+"""Cpus: with 0.2 of one, a head was seen to give up, since its parts waited for each other for too long."""
 
 
 def kuberay(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
@@ -50,21 +52,27 @@ def kuberay(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
             yield Finding("kuberay", "problem" if wanted.ray else "ok", what, do)
 
 
-def memory(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
-    """Whether each node of Ray has the memory without which Ray does not start, and the head some for the cell."""
+def size(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
+    """Whether each node of Ray has the memory without which Ray does not start, and a head some for the cell."""
     for each in wanted.pods if wanted.ray else ():
         main = next(iter(each.containers(all_of_them=False)), {})
-        if not each.ray or (most := sizes(answers, main)[1].get("memory")) is None:
+        if not each.ray:
             continue
-        head = each.one == "the head"
-        said = "memory" in amounts(section(main, "resources", "limits"))
-        told = f"{each.one[0].upper()}{each.one[1:]} has {shown('memory', most)}"
-        told += "" if said else f", by the limit range of {wanted.namespace}"
-        do = f"Ask for more: {'--driver-memory' if head else '--memory'}"
-        if most < _LEAST:
-            yield Finding("ray-memory", "problem", f"{told}, with which Ray does not start", do)
-        elif head and most <= _OWN:
-            yield Finding("ray-memory", "warning", f"{told}, and Ray's own processes take up to 1Gi of it", do)
+        most, own = sizes(answers, main)[1], amounts(section(main, "resources", "limits"))
+        flag = "--driver-" if (head := each.one == "the head") else "--"
+        named = f"{each.one[0].upper()}{each.one[1:]}"
+        if (has := most.get("memory")) is not None:
+            told = f"{named} has {shown('memory', has)}"
+            told += "" if "memory" in own else f", by the limit range of {wanted.namespace}"
+            if has < _LEAST:
+                do = f"Ask for more: {flag}memory"
+                yield Finding("ray-size", "problem", f"{told}, with which Ray does not start", do)
+            elif head and has <= _OWN:
+                what = f"{told}, and Ray's own processes take up to 1Gi of it"
+                yield Finding("ray-size", "warning", what, f"Ask for more: {flag}memory")
+        if (cpus := most.get("cpu")) is not None and cpus < _BUSY:
+            what = f"{named} may use {shown('cpu', cpus)} at most, with which Ray starts slowly, or gives up"
+            yield Finding("ray-size", "warning", what, f"Ask for {_BUSY} or more, by {flag}cpus")
 
 
 def taken(answers: Answers, wanted: Wanted, answered: Object) -> Finding | None:

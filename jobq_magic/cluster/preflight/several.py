@@ -116,7 +116,8 @@ def _grown(kinds: Sequence[_Kind], name: str) -> Iterator[Finding]:
     for kind in kinds:
         if kind.pods.most > kind.pods.count and (most := _most(kinds, kind, kind.pods.most)) < kind.pods.most:
             what = f"The queue {name} never has room for {kind.pods.most} workers: there will be {most} at most"
-            yield Finding("quota", "warning", what, f"Write --workers {kind.pods.count}..{most}")
+            asks_for = f"{kind.pods.count}..{most}" if most > kind.pods.count else f"{most}"
+            yield Finding("quota", "warning", what, f"Write --workers {asks_for}")
 
 
 def _lacking(kinds: Sequence[_Kind], *, now: bool = False) -> dict[str, float]:

@@ -199,8 +199,22 @@ def test_what_the_dashboard_needs_is_a_warning():
 )
 def test_memory_with_which_ray_cannot_be_is_told_whoever_says_so(spec, limit, expected):
     ranges = listed(named("fair", spec={"limits": [{"type": "Container", **limit}]}))
-    found = told(rayjob.memory(answers(limit_ranges=ranges), wanted(STORE, ray=True, **spec)))
+    found = told(rayjob.size(answers(limit_ranges=ranges), wanted(STORE, ray=True, **spec)))
     assert [(level, what) for _, level, what, _ in found] == ([expected] if expected else [])
+
+
+def test_a_head_that_may_hardly_compute_is_told_so_and_one_without_a_limit_is_not():
+    known = answers(limit_ranges=listed())
+    asked = wanted(STORE, ray=True, cpus=1, driver_cpus=0.2)
+    assert told(rayjob.size(known, asked)) == [
+        (
+            "ray-size",
+            "warning",
+            "The head may use 0.2 cpus at most, with which Ray starts slowly, or gives up",
+            "Ask for 0.3 or more, by --driver-cpus",
+        )
+    ]
+    assert told(rayjob.size(known, wanted(STORE, ray=True, cpus=0.3))) == []
 
 
 def test_what_a_container_may_not_ask_for_is_told_of_head_and_worker_with_their_own_options():
