@@ -16,12 +16,14 @@ from jobq_magic.backends.ray.client import Api
 from jobq_magic.backends.ray.package import package
 from jobq_magic.backends.ray.pool import Pool
 from jobq_magic.backends.ray.roads import Answer, Lost
+from jobq_magic.cluster.collecting import collected
 from jobq_magic.errors import BackendError
 from jobq_magic.runs.store import Store
 from jobq_magic.runtime.carrier import LIMIT
 from tests.byhand import Followed
 from tests.ray.conftest import Cell, Place
 from tests.ray.elsewhere import Elsewhere, begun
+from tests.support import eventually
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +149,21 @@ def test_another_process_goes_on_where_one_left(there):
     end = cell.end()
     assert end.phase == "succeeded"
     assert cell.stdout == "".join(f"{i}\n" for i in range(40))
+    assert sorted(cell.run.paths.attempt(1).worker(1).stdout.read_text().splitlines()) == ["work 0", "work 1"]
+
+
+def test_who_comes_after_the_last_word_reads_what_workers_printed(there, monkeypatch):
+    cell = there.start(
+        "from jobq_magic import parallel_map\nparallel_map(work, range(2))",
+        definitions="def work(n):\n    print('work', n)\n    return n",
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr(reading.WorkerLogs, "start", lambda _: None)
+        eventually(lambda: (cell.look(), collected(cell.run.paths.attempt(1)).ended)[1], 100)
+        there.backend.leave(cell.run)
+    assert not cell.run.paths.attempt(1).worker(1).stdout.exists()
+    cell.place = replace_backend(there)
+    assert cell.end().phase == "succeeded"
     assert sorted(cell.run.paths.attempt(1).worker(1).stdout.read_text().splitlines()) == ["work 0", "work 1"]
 
 

@@ -147,8 +147,8 @@ class RayBackend:
     def stop(self, run: Run, attempt: int, handle: Mapping[str, Any], reason: str) -> None:
         """Asks Ray to end the job's tree; `observe` asks again until it has."""
         if "session" in handle:
-            if (there := self._elsewhere.get(handle["submission"])) is not None:
-                there.stop()
+            with suppress(BackendError):  # `observe` sees why
+                self._there(run, attempt, handle).stop()
             return
         known = self._jobs.setdefault(handle["submission"], _Known())
         known.stopping, known.asked = True, 0.0
@@ -173,13 +173,7 @@ class RayBackend:
         submission = handle["submission"]
         known = self._jobs.setdefault(submission, _Known())
         try:
-            if (there := self._elsewhere.get(submission)) is None:
-                from jobq_magic.backends.ray.elsewhere import Elsewhere
-
-                api = reach.reach(run.target, _environ(run))
-                variables = _variables(run)
-                there = Elsewhere(api, run, attempt, submission, handle["session"], variables)
-                self._elsewhere[submission] = there
+            there = self._there(run, attempt, handle)
             seen = there.observe()
         except BackendError as error:
             # A run that was taken up again finds its cluster gone, or away for a moment; a package may be refused.
@@ -196,6 +190,16 @@ class RayBackend:
             return Observation(links=links)
         known.told = seen.phase, seen.reason, seen.each
         return replace(seen, links=links)
+
+    def _there(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> Elsewhere:
+        submission = handle["submission"]
+        if submission not in self._elsewhere:
+            from jobq_magic.backends.ray.elsewhere import Elsewhere
+
+            api = reach.reach(run.target, _environ(run))
+            there = Elsewhere(api, run, attempt, submission, handle["session"], _variables(run))
+            self._elsewhere[submission] = there
+        return self._elsewhere[submission]
 
     def _links(self, api: Api, run: Run, handle: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
         """The page of its job, through the API server where that is the way there."""

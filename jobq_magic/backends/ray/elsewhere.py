@@ -183,13 +183,14 @@ class Elsewhere:
 
     def _leave(self, told: Collected) -> Observation:
         """Waits until all is here, and says the end."""
-        if self._log is not None:
-            self._log.finish()
-            self._workers.finish()
-            if not (self._log.done.is_set() and self._workers.done.is_set()):
+        threads = [self._workers] if self._log is None else [self._log, self._workers]
+        if told.begun or self._log is not None:
+            for thread in threads:
+                thread.finish()
+                thread.start()  # where another process has read the last word
+            if not all(thread.done.is_set() for thread in threads):
                 return self._course(told)
-            failed = (self.over or {}).get("status") == "FAILED"
-            if told.begun or failed:
+            if told.begun or (self.over or {}).get("status") == "FAILED":
                 self._collector.close(final=True)
         told = self._collector.collected
         all_ = self._leavings.told(told) if told.begun else Told(0, drained=True)

@@ -53,8 +53,9 @@ class _Thread:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begins."""
-        self._thread.start()
+        """Begins, once."""
+        if self._thread.ident is None:
+            self._thread.start()
 
     def finish(self) -> None:
         """The job is over: what is there now is all."""
