@@ -30,6 +30,9 @@ _RAY = {
     # Draining waits up to half a minute for jobs that nobody will move elsewhere.
     "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
     "RAY_usage_stats_enabled": "0",
+    # A head with half a CPU, or on a busy node, is slow to begin: Ray would end itself after 30 s.
+    "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "180",
+    "RAY_DASHBOARD_SUBPROCESS_MODULE_WAIT_READY_TIMEOUT": "150",
     # What Ray itself has to say: every line once, as it is.
     "RAY_DEDUP_LOGS": "0",
     "RAY_COLOR_PREFIX": "0",
