@@ -458,7 +458,7 @@ def as_json(snapshot: Snapshot) -> dict[str, Any]:
         "links": [{"rel": link.rel, "title": link.title, "href": link.href} for link in snapshot.links],
         "place": asdict(snapshot.place) if snapshot.place is not None else None,
         "each": [asdict(one) for one in snapshot.each],
-        "ray": asdict(snapshot.ray) if snapshot.ray is not None else None,
+        "ray": None if snapshot.ray is None else asdict(replace(snapshot.ray, line=None)),
         "image": asdict(snapshot.image) if snapshot.image is not None else None,
         "notes": list(snapshot.notes),
     }
