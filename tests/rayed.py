@@ -20,6 +20,10 @@ from tests.podded import Pod
 
 _START = "import sys; from {package} import {module} as it; sys.exit(it.main({run!r}, secret={secret!r}, {where}))"
 _AWAIT = "import sys; from {package} import rayhead; sys.exit(rayhead.awaited({folder!r}))"
+_AGENTS = (
+    *("--dashboard-agent-grpc-port", "--runtime-env-agent-port"),
+    *("--dashboard-agent-listen-port", "--metrics-export-port"),
+)
 _BIN = str(Path(sys.executable).parent)
 
 
@@ -106,7 +110,9 @@ class Pair:
         self.temp = tempfile.mkdtemp(prefix="jq", dir="/tmp")
 
     def _made(self, name: str, module: str, start: str, **variables: str) -> Container:
-        (node,) = free_ports(1)
+        node, *agents = free_ports(5)
+        if start.startswith("ray "):
+            start += "".join(f" {option}={port}" for option, port in zip(_AGENTS, agents, strict=True))
         pod = Pod(self.folder / name, self.cell, spec=self.spec, outs=self.outs)
         environ = {
             **{key: value for key, value in os.environ.items() if not key.startswith(("JOBQ_", "RAY_"))},
@@ -175,6 +181,7 @@ def fake(*, of: str = "head", until: Path | None = None) -> str:
 import os, socket, sys, time
 numbers = os.environ["JOBQ_RAY_PORTS"].split(",")[{0 if of == "head" else 1}:2]
 doors = [socket.create_server(("127.0.0.1", int(number))) for number in numbers]
+print("Ray runtime started.", flush=True)
 while not ({str(until)!r} != "None" and os.path.exists({str(until)!r})): time.sleep(0.02)
 sys.exit("=====\\nraylet has exited, alas\\n=====")
 """

@@ -30,6 +30,8 @@ PRINTS = "JOBQ_PRINTS"
 """The variable by which `awaited` prints the pod's log, so that it is the log of KubeRay's job, too."""
 _LOOK = 0.2
 _STARTING = 0.05
+_STARTS = 3
+"""How often Ray is started where it does not come up: on a slow machine its parts lose patience with each other."""
 _VERDICT = 2.0
 """Seconds for which the end of a job that failed waits for what became of Ray."""
 _KEPT = 1.0
@@ -71,19 +73,28 @@ def main(
         os._exit(_supervised(job, secret, folder, environ or {}))
     ray: raypod.Ray | None = None
     status: int | None = None
-    asked = False
+    asked = told = False
+    starts = 0
     while True:
         # Whoever finds a job that is over ends what has its mark, as Ray has.
         if ray is None and (status is not None or not again):
             known = raypod.environment(job, os.path.join(secret, "secrets"))
             ray = raypod.Ray(job.folder, known, gcs, node)
+            starts += 1
         buried = raypod.reaped()
-        if ray is not None:
-            ray.look(buried)
         if supervisor in buried:
             status = _status(buried[supervisor])
             wire.replace_file(_ended(job.folder), json.dumps({"status": status}).encode())
             line.tell()
+        if ray is not None:
+            ray.look(buried)
+            if ray.ended and not ray.up and starts < _STARTS and contained.called() is None:
+                ray.end(_KEPT)
+                ray = None
+                continue
+            if ray.ended and not told:
+                told = True
+                ray.tell()
         called = contained.called()
         if status is not None and (called is not None or (ray is not None and ray.ended)):
             break

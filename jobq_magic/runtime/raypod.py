@@ -35,6 +35,9 @@ HOOK = {"worker_process_setup_hook": f"{__package__}.rayworker.setup"}
 
 _COMMAND = "KUBERAY_GEN_RAY_START_CMD"
 _FATE = "ray.json"
+_STARTED = b"Ray runtime started"
+_PATIENCE = 60.0
+"""Seconds after which a Ray that answers is there, also where it says so in other words."""
 _TAIL = 8192
 _WORDS = 400
 """Characters of what Ray said last, in a sentence."""
@@ -105,6 +108,8 @@ class Ray:
     def __init__(self, folder: str, known: Mapping[str, str], *doors: int) -> None:
         self._folder, self._doors = folder, doors
         self._log = os.path.join(folder, "ray.log")
+        self._begin = os.stat(self._log).st_size if os.path.exists(self._log) else 0
+        self._answered = 0.0
         with contextlib.suppress(FileNotFoundError):  # of an earlier container
             os.unlink(state(folder))
         # More open files, as KubeRay has it where it starts Ray itself.
@@ -132,10 +137,8 @@ class Ray:
             return
         if self.pid in buried or any(process.started(pid) != began for pid, began in self._vital.items()):
             self.ended = True
-            reason = "ray-died" if self.up else "ray-not-started"
-            self._note({"reason": reason, "error": self._said() or "it does not say why"})
         elif not self.up and time.monotonic() >= self._due:
-            self.up = answers(*self._doors)
+            self.up = answers(*self._doors) and self._complete()
             below = process.descendants(self.pid)
             self._vital |= {pid: process.started(pid) for pid in below if _name(pid) in _VITAL}
             self._due = time.monotonic() + _EVERY
@@ -146,21 +149,35 @@ class Ray:
         """Ends it, and all that it started."""
         process.end_tree(self.pid, grace)
 
+    def tell(self) -> None:
+        """Writes that it has ended, and what it said last."""
+        reason = "ray-died" if self.up else "ray-not-started"
+        self._note({"reason": reason, "error": self._said() or "it does not say why"})
+
+    def _complete(self) -> bool:
+        """Whether its raylet has its agents: it answers before, and ends where they take more than 15 s."""
+        self._answered = self._answered or time.monotonic()
+        return _STARTED in self._read() or time.monotonic() - self._answered > _PATIENCE
+
     def _note(self, known: dict[str, str]) -> None:
         with contextlib.suppress(OSError):
             replace_file(state(self._folder), json.dumps(known).encode())
 
     def _said(self) -> str:
         """What it said last, in one line."""
-        try:
-            with open(self._log, "rb") as file:
-                file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
-                lines = file.read().decode(errors="replace").splitlines()
-        except OSError:
-            lines = []
+        lines = self._read().decode(errors="replace").splitlines()
         told = [line.strip() for line in lines if line.strip(" \t-=*")]
         text = " ".join(" ".join(told[-3:]).split())
         return text if len(text) <= _WORDS else f"…{text[-_WORDS:]}"
+
+    def _read(self) -> bytes:
+        """The end of what it said."""
+        try:
+            with open(self._log, "rb") as file:
+                file.seek(max(self._begin, os.fstat(file.fileno()).st_size - _TAIL))
+                return file.read()
+        except OSError:
+            return b""
 
 
 def _command() -> str:
