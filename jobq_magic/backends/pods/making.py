@@ -105,14 +105,17 @@ def remove(api: Api, run: Run, integration: Integration = JOB, *, sure: bool = T
         BackendError: it could not.
     """
     name, namespace = names.name_of(run.id), api.place.namespace
+    there = sure
     if not sure:
         try:
-            _found(api, run, name, integration)
+            there = _found(api, run, name, integration) is not None
         except BackendError as error:
             if error.code == "name-taken":
                 return
             raise
     api.delete(kinds.path(integration.kind, namespace, name), owned_first=held)
+    if integration.makes and there:
+        return  # KubeRay ends Ray's job by the token in the Secret, and without it would never let go; it goes with it
     with contextlib.suppress(Forbidden):  # the Job owns it
         api.delete(kinds.path(kinds.SECRETS, namespace, name))
 

@@ -14,6 +14,7 @@ import pytest
 from jobq_magic import handover
 from jobq_magic.backends.pods import making
 from jobq_magic.backends.pods.integration import JOB
+from jobq_magic.backends.rayjob.integration import RAYJOB
 from jobq_magic.cluster import client
 from jobq_magic.cluster.client import Exists, Forbidden, Missing, Unreachable
 from jobq_magic.errors import BackendError
@@ -107,6 +108,12 @@ def test_without_a_right_that_a_cell_can_do_without_its_job_is_made_when_that_is
         making.make(api, run, made)
     api.objects = {}
     assert making.make(api, run, made, lenient=True)["uid"] == "u"
+
+
+def test_the_secret_of_a_ray_cluster_goes_with_its_owner_since_kuberay_ends_it_by_the_token_in_it(run):
+    making.remove(api := Api(rayjobs=job()), run, RAYJOB)
+    making.remove(none := Api(), run, RAYJOB, sure=False)
+    assert (api.deleted, none.deleted) == (["rayjobs"], ["rayjobs", "secrets"])
 
 
 def test_the_job_is_removed_where_its_secret_may_not_be(run):
