@@ -322,7 +322,7 @@ _STARTING: Mapping[str, tuple[str, str]] = {
     ),
     "restarting": ("It ended, and is started again after a pause{because}", "The log shows what it printed last"),
     "started-again": ("Its container was started again{because}", "{advice}"),
-    "process-ended": ("Its process ended with exit status {exit_code}", "The log shows what it printed last"),
+    "process-ended": ("Exit status {exit_code}", "The log shows what it printed last"),
     "not-answering": (
         "It did not answer for too long, and its node ended it",
         "Give it more by --cpus or --driver-cpus: most often the node has too much to do",

@@ -244,7 +244,7 @@ def _cause(facts: Mapping[str, Any], run: str = "") -> dict[str, str]:
     return {"because": which + _within(words.sentence), "advice": words.advice}
 
 
-_PLAIN = frozenset({"A", "An", "It", "Its", "No", "Out", "The", "Waiting"})
+_PLAIN = frozenset({"A", "An", "Exit", "It", "Its", "No", "Out", "The", "Waiting"})
 
 
 def _within(sentence: str) -> str:

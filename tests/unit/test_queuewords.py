@@ -61,7 +61,7 @@ def test_with_ray_the_first_is_the_head_and_no_worker():
     snapshot = replace(QUEUED, mode="rayjob", phase=Phase.RUNNING, reason="workers-coming", facts=facts, each=each)
     assert queuewords.crowd(queuewords.crew(snapshot)) == "1 of 2 running; 1 waits"
     told = [(who, said.sentence) for who, said in queuewords.bad(snapshot)]
-    assert told == [("The head", "Its container was started again: its process ended with exit status 3")]
+    assert told == [("The head", "Its container was started again: exit status 3")]
     assert queuewords.crew(replace(snapshot, mode="kueue")) == each
 
 
