@@ -89,7 +89,7 @@ def main(
         if ray is not None:
             ray.look(buried)
             if ray.ended and not ray.up and starts < _STARTS and contained.called() is None:
-                ray.end(_KEPT)
+                ray.end(_KEPT, spared=supervisor)
                 ray = None
                 continue
             if ray.ended and not told:

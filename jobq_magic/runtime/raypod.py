@@ -145,9 +145,18 @@ class Ray:
             if self.up:
                 self._note({})
 
-    def end(self, grace: float) -> None:
-        """Ends it, and all that it started."""
+    def end(self, grace: float, spared: int = 0) -> None:
+        """Ends it, and all that it started, also what came to this process when who started it was gone.
+
+        Args:
+            grace: seconds from SIGTERM to SIGKILL.
+            spared: a child of this process that is none of it.
+        """
         process.end_tree(self.pid, grace)
+        kept = {spared, *process.descendants(spared)} if spared else set()
+        for pid in process.descendants(os.getpid()):
+            if pid not in kept:
+                process.end_tree(pid, 0.0)
 
     def tell(self) -> None:
         """Writes that it has ended, and what it said last."""
@@ -165,9 +174,14 @@ class Ray:
 
     def _said(self) -> str:
         """What it said last, in one line."""
-        lines = self._read().decode(errors="replace").splitlines()
-        told = [line.strip() for line in lines if line.strip(" \t-=*")]
-        text = " ".join(" ".join(told[-3:]).split())
+        import re
+
+        plain = re.sub(
+            r"\x1b\[[0-9;]*m|^\S+ \S+\t[A-Z]+ \S+ -- ", "", self._read().decode(errors="replace"), flags=re.M
+        )
+        told = [line.strip() for line in plain.splitlines() if line.strip(" \t-=*")]
+        gone = [line for line in told if "[exit code=" in line]
+        text = " ".join(" ".join(gone or told[-3:]).split())
         return text if len(text) <= _WORDS else f"…{text[-_WORDS:]}"
 
     def _read(self) -> bytes:
@@ -208,6 +222,7 @@ def reaped() -> dict[int, int]:
 def awake() -> int:
     """A file that is readable when a child has ended, or a signal came."""
     ready, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    process.become_subreaper()
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     return ready

@@ -83,7 +83,9 @@ def test_ray_that_does_not_start_ends_the_cell_and_what_it_said_is_told(pair):
 def test_ray_that_comes_up_at_its_second_try_is_no_matter_of_the_cells(pair, tmp_path):
     cell = "from _jobq_runtime import raypod\nraypod.wait()\nprint('connects')"
     once = tmp_path / "once"
-    head = pair(cell).head(f"[ -e {once} ] || {{ touch {once}; exit 1; }}; {fake()}").start()
+    # What it started holds its ports when it is gone.
+    first = f"touch {once}; {fake()} & sleep 1; exit 1"
+    head = pair(cell).head(f"[ -e {once} ] || {{ {first.replace('started.', 'is starting.')}; }}; {fake()}").start()
     eventually(lambda: head.seen().ended, timeout=20)
     assert head.stdout == "connects\n"
     assert head.seen().status == 0
