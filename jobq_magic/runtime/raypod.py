@@ -176,10 +176,9 @@ class Ray:
         """What it said last, in one line."""
         import re
 
-        plain = re.sub(
-            r"\x1b\[[0-9;]*m|^\S+ \S+\t[A-Z]+ \S+ -- ", "", self._read().decode(errors="replace"), flags=re.M
-        )
-        told = [line.strip() for line in plain.splitlines() if line.strip(" \t-=*")]
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", self._read().decode(errors="replace"))
+        lines = [re.sub(r"^\s*\S+ \S+\t[A-Z]+ \S+ -- ", "", line).strip() for line in plain.splitlines()]
+        told = [line for line in lines if line.strip("-=*")]
         gone = [line for line in told if "[exit code=" in line]
         text = " ".join(" ".join(gone or told[-3:]).split())
         return text if len(text) <= _WORDS else f"…{text[-_WORDS:]}"
