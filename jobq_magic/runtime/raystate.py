@@ -2,7 +2,7 @@
 
 `ray.json` of the attempt says how it stands: the nodes with what they use and do, the tasks by their names, the actors.
 `raypast.json` says how it went: a line of time of at most 2,000 tasks, and what was used when. Both are replaced as a
-whole. To list tasks is dear for Ray where there are many, so each question is asked again only after forty times as
+whole. To list tasks is dear for Ray where there are many, so each question is asked again only after many times as
 long as its answer took. Nothing here is worth an error: of a dashboard that does not answer nothing new is told.
 """
 
@@ -28,8 +28,8 @@ PERIOD = 2.0
 TASKS = 2000
 """Tasks on the line of time."""
 _PAST = 60.0
-_SHARE = 1 / 40
-"""The part of its time that the dashboard may be busy with one question of ours."""
+_SHARE, _NODES_SHARE = 1 / 20, 1 / 4
+"""The part of its time that the dashboard may take to list tasks, and to say how nodes are: that it knows already."""
 _PACE, _PAST_PACE = 2048, 512
 """Bytes a second that either file may take of the container's log."""
 _LISTED = 10_000
@@ -64,7 +64,7 @@ class Watch:
         self._history: list[tuple[float, float, int, int]] = []
         self._line: dict[str, Any] = {"since": 0.0, "names": [], "nodes": [], "tasks": [], "of": 0}
         self._questions = {
-            "nodes": _Question(self._ask_nodes, PERIOD),
+            "nodes": _Question(self._ask_nodes, PERIOD, _NODES_SHARE),
             "tasks": _Question(self._ask_tasks, PERIOD),
             "running": _Question(self._ask_running, PERIOD),
             "line": _Question(self._ask_line, _PAST / 2),
@@ -192,9 +192,10 @@ class Watch:
 class _Question:
     """What is asked again, after as long as its answer is worth."""
 
-    def __init__(self, ask: Any, period: float) -> None:
+    def __init__(self, ask: Any, period: float, share: float = _SHARE) -> None:
         self._ask = ask
         self._period = period
+        self._share = share
         self.cost = 0.0
         self.due = 0.0
 
@@ -204,7 +205,7 @@ class _Question:
             self._ask()
         finally:
             self.cost = time.monotonic() - began
-            self.due = began + max(self._period, self.cost / _SHARE)
+            self.due = began + max(self._period, self.cost / self._share)
 
 
 class _Dashboard:
