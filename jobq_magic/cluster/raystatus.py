@@ -165,7 +165,11 @@ def _why(objects: Objects, head: _Part, crew: Sequence[_Part], now: float) -> Re
         return NOTHING if objects.cluster else rayjobs.silent(job, admitted, now)
     if (found := _of_head(head)) and found.code != "pod-deleted":
         return found
-    return _missing(crew, refused) if head.up else NOTHING
+    if not head.stays:  # the cluster is being taken away, and its workers with it
+        return NOTHING
+    # A worker begins when the head answers, which may be too busy to say so again later.
+    answers = head.up or any(part.object is not None and pods.has_begun(part.object) for part in crew)
+    return _missing(crew, refused) if answers else NOTHING
 
 
 def _missing(crew: Sequence[_Part], refused: Reason) -> Reason:

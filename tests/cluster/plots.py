@@ -10,7 +10,7 @@ from collections.abc import Callable
 from tests.cluster import cluster, network
 from tests.cluster.layout import FIRST, SECOND
 from tests.cluster.objects import condition, holds
-from tests.cluster.seen import Seen, container, runs, waits, workload
+from tests.cluster.seen import Look, Seen, container, runs, waits, workload
 from tests.cluster.stage import Stage
 from tests.cluster.steps import Steps
 
@@ -37,6 +37,24 @@ ENDS = "print('done', flush=True)"
 RAISES = "raise ValueError(\"no column 'price'\")"
 GROWS = "import time\ntime.sleep(1)\nfilled = b'x' * 3_000_000_000"
 WRITES = "import time\nopen('/scratch/big', 'wb').write(b'x' * 50_000_000)\ntime.sleep(600)"
+
+HURTS = """
+import os, time
+try:
+    ray.get(ray.remote(max_retries=0)(lambda: os.kill(os.getppid(), 9)).remote())
+except Exception as error:
+    print(error, flush=True)
+time.sleep(600)
+"""
+"""A task that ends Ray on its worker."""
+BREAKS = """
+import os, pathlib, time
+for name in pathlib.Path("/proc").glob("[0-9]*/comm"):
+    if name.read_text().strip() == "gcs_server":
+        os.kill(int(name.parent.name), 9)
+time.sleep(600)
+"""
+"""A driver that ends Ray in its head."""
 
 NOWHERE = {"nodeSelector": {"gpu": "h100"}}
 """What no node is."""
@@ -184,6 +202,42 @@ def unschedulable(seen: Seen) -> bool:
     told = [condition(pod, "PodScheduled").get("reason") for pod in seen.pods()]
     up = seen.kind == JOB or holds(next(iter(seen.pods("head")), {}), "Ready")
     return "Unschedulable" in told and seen.event("FailedScheduling") and up
+
+
+def started_again(part: str) -> Look:
+    """The container of a pod of a part was started again after it had ended, and runs."""
+
+    def look(seen: Seen) -> bool:
+        told = [each for pod in seen.pods(part) for each in pod["status"].get("containerStatuses", ())]
+        return any(each["restartCount"] and "running" in each["state"] for each in told)
+
+    return look
+
+
+def up(seen: Seen) -> bool:
+    """Its head and a worker are up."""
+    return all(any(holds(pod, "Ready") for pod in seen.pods(part)) for part in ("head", "worker"))
+
+
+def lacking(resource: str) -> Look:
+    """No node has that for a pod of it."""
+
+    def look(seen: Seen) -> bool:
+        told = [condition(pod, "PodScheduled").get("message", "") for pod in seen.pods()]
+        return any(f"Insufficient {resource}" in each for each in told)
+
+    return look
+
+
+def unfetched(seen: Seen) -> bool:
+    """The image of what has to run before a worker cannot be fetched."""
+    told = [each for pod in seen.pods("worker") for each in pod["status"].get("initContainerStatuses", ())]
+    return any(each["state"].get("waiting", {}).get("reason") == "ImagePullBackOff" for each in told)
+
+
+def tried_again(seen: Seen) -> bool:
+    """KubeRay has made another Ray cluster for it."""
+    return len({found["metadata"]["uid"] for found in seen.past("RayCluster")}) > 1
 
 
 def submitter_ended(seen: Seen) -> bool:

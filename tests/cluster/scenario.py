@@ -35,6 +35,12 @@ class Scenario:
     """In which pods of Ray."""
     mode: str = "SidecarMode"
     """How KubeRay submits."""
+    driven: bool = False
+    """The driver lives in the head, as that of a run does, and what KubeRay submits awaits its end."""
+    other: Mapping[str, Any] | None = None
+    """What differs in a container of a second group of workers, as a merge patch; None: there is none."""
+    submitter: Mapping[str, Any] = field(default_factory=dict)
+    """What differs in the container of a submitter's pod, as a merge patch."""
     named: str = ""
     security: str = ""
     """The level of Pod Security, where it is not as for most."""
@@ -45,6 +51,8 @@ class Scenario:
     local_queue: Mapping[str, Any] = field(default_factory=dict)
     quota: str = ""
     """CPUs of the queue itself; what is beyond is lent by another one of its cohort."""
+    gpus: str = ""
+    """GPUs of the queue, of which no node has any."""
     check: bool = False
     """Whether the queue asks somebody outside of Kueue before it admits."""
     granular: tuple[str, ...] = ()

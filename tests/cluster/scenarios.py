@@ -6,17 +6,22 @@ what is unusual about the run or its surroundings, and who does what meanwhile.
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.cluster.layout import REGISTRY_PULL
 from tests.cluster.plots import (
     BOTH,
+    BREAKS,
     ENDS,
     GROWS,
     HEAD_ON_FIRST,
+    HURTS,
     JOB,
     NOWHERE,
     ON_SECOND,
     RAISES,
     RAYJOB,
+    STAYS,
     WRITES,
     add_second,
     be_overtaken,
@@ -26,6 +31,7 @@ from tests.cluster.plots import (
     evicted,
     give_back,
     gone,
+    lacking,
     not_covered,
     occupy_other,
     pause,
@@ -33,16 +39,22 @@ from tests.cluster.plots import (
     reclaim,
     replaced,
     resume,
+    started_again,
     submitter_ended,
+    tried_again,
+    unfetched,
     unheard,
     unschedulable,
+    up,
     when_reserved,
     while_it_runs,
     whole,
 )
 from tests.cluster.scenario import Scenario
 from tests.cluster.seen import both, container, ended, runs, waits, workload
-from tests.cluster.stage import PRIORITY, Stage
+from tests.cluster.stage import GPU, PRIORITY, Stage
+
+_DRIVEN: dict[str, Any] = {"kinds": (RAYJOB,), "mode": "HTTPMode", "driven": True, "seconds": 420}
 
 _ALL = (
     # What goes well.
@@ -403,6 +415,94 @@ _ALL = (
         both(replaced, whole),
         (RAYJOB,),
         after=while_it_runs(lambda stage: stage.kill("worker")),
+    ),
+    # A driver that lives in the head, as that of a run does.
+    Scenario("ray-succeeded", "The driver in its head ends well.", ended("Complete"), code=code(ENDS), **_DRIVEN),
+    Scenario(
+        "ray-retried",
+        "The driver in its head raises, and begins again in another Ray cluster.",
+        both(tried_again, ended("Failed")),
+        code=code(RAISES),
+        spec={RAYJOB: {"backoffLimit": 1}},
+        **_DRIVEN,
+    ),
+    Scenario(
+        "ray-worker-waits",
+        "The driver in its head runs, and one of two workers waits for a GPU.",
+        both(up, lacking(GPU)),
+        code=code(STAYS),
+        other={"resources": {"limits": {GPU: "1"}, "requests": {GPU: "1"}}},
+        gpus="1",
+        **_DRIVEN,
+    ),
+    Scenario(
+        "ray-driver-ends-early",
+        "The driver in its head has ended well, and one of two workers waits for a GPU still.",
+        both(up, lacking(GPU)),
+        code=code(ENDS),
+        other={"resources": {"limits": {GPU: "1"}, "requests": {GPU: "1"}}},
+        gpus="1",
+        **_DRIVEN,
+    ),
+    Scenario(
+        "ray-worker-image-missing",
+        "The driver in its head runs, and the image of one of two workers is not in the registry.",
+        both(up, unfetched),
+        code=code(STAYS),
+        other={"image": f"{REGISTRY_PULL}/nonesuch:1"},
+        **_DRIVEN,
+    ),
+    Scenario(
+        "ray-head-out-of-memory",
+        "The driver in its head takes more memory than the head has, and the kernel ends what it likes.",
+        ended("Failed"),
+        code=code(GROWS),
+        **_DRIVEN,
+    ),
+    Scenario(
+        "ray-head-started-again",
+        "Ray ends in its head while the driver runs, and the container of the head is started again.",
+        started_again("head"),
+        code=code(BREAKS),
+        **_DRIVEN,
+    ),
+    Scenario(
+        "ray-worker-started-again",
+        "Ray ends on a worker while the driver runs, and the container of the worker is started again.",
+        started_again("worker"),
+        code=code(HURTS),
+        **_DRIVEN,
+    ),
+    Scenario(
+        "ray-preempted",
+        "Its queue is stopped while the driver in its head runs, and Kueue sends it away.",
+        both(workload("Evicted", "ClusterQueueStopped"), gone),
+        after=while_it_runs(Stage.drain),
+        **_DRIVEN,
+    ),
+    Scenario(
+        "ray-too-late",
+        "Its workers are not up within the time that the cluster was given for that.",
+        ended("Failed"),
+        code=code(STAYS),
+        other={"image": f"{REGISTRY_PULL}/nonesuch:1"},
+        spec={RAYJOB: {"preRunningDeadlineSeconds": 45}},
+        **_DRIVEN,
+    ),
+    Scenario(
+        "ray-refused",
+        "KubeRay does not take what it asks for.",
+        lambda seen: seen.status().get("jobDeploymentStatus") == "ValidationFailed",
+        spec={RAYJOB: {"runtimeEnvYAML": "no: [yaml"}},
+        **_DRIVEN,
+    ),
+    Scenario(
+        "ray-not-submitted",
+        "What submits for KubeRay fails, while the driver in its head runs.",
+        ended("Failed"),
+        submitter={"command": ["false"]},
+        spec={RAYJOB: {"submitterConfig": {"backoffLimit": 0}}},
+        **{**_DRIVEN, "mode": "K8sJobMode"},
     ),
 )
 

@@ -19,6 +19,7 @@ import yaml
 
 from tests.cluster import images, manifests, pki
 from tests.cluster.api import Api, place
+from tests.cluster.driven import AWAITS, driven
 from tests.cluster.kubectl import apply, kubectl
 from tests.cluster.layout import ADMIN
 from tests.cluster.objects import Object, condition, holds
@@ -33,6 +34,7 @@ NAME = "train"
 """Of the run, where a scenario needs no other."""
 USER = "recorder"
 PRIORITY = "kueue.x-k8s.io/priority-class"
+GPU = "nvidia.com/gpu"
 _KUEUE = "kueue.x-k8s.io/v1beta2"
 _QUOTA = {"Job": "200m", "RayJob": "1"}
 """Of each of the two queues: room for one run."""
@@ -184,7 +186,8 @@ class Stage:
 
     def _rayjob(self) -> Object:
         image, version = images.publish("ray", _quiet), importlib.metadata.version("ray")
-        line = f"python -c {shlex.quote(self.scenario.code['RayJob'])}"
+        code = self.scenario.code["RayJob"]
+        line = AWAITS if self.scenario.driven else f"python -c {shlex.quote(code)}"
         found = manifests.rayjob(self.name, image, version, line, submissionMode=self.scenario.mode)
         cluster = found["spec"]["rayClusterSpec"]
         groups = {"head": cluster["headGroupSpec"], "worker": cluster["workerGroupSpecs"][0]}
@@ -196,11 +199,18 @@ class Stage:
             inside["readinessProbe"] = {"tcpSocket": {"port": _READY[part]}, "periodSeconds": 1}
             if part in self.scenario.parts:
                 group["template"]["spec"] = self._changed(pods)
+        if self.scenario.other is not None:
+            other = copy.deepcopy(cluster["workerGroupSpecs"][0]) | {"groupName": "others"}
+            pods = other["template"]["spec"]
+            pods["containers"] = [merged(pods["containers"][0], self.scenario.other)]
+            cluster["workerGroupSpecs"].append(other)
+        if self.scenario.driven:
+            driven(cluster, code)
         if self.scenario.mode == "K8sJobMode":
             small = manifests.container(image, cpu="100m", memory="256Mi")
             small["name"] = "ray-job-submitter"
             del small["command"]
-            found["spec"]["submitterPodTemplate"] = {"spec": manifests.pods(small)}
+            found["spec"]["submitterPodTemplate"] = {"spec": manifests.pods(merged(small, self.scenario.submitter))}
         return found
 
     def _changed(self, pods: Object) -> Object:
@@ -235,13 +245,14 @@ class Stage:
         for color in ("blue", "green"):
             cpu = scenario.quota if color == "blue" and scenario.quota else _QUOTA[self.kind]
             quotas = [{"name": "cpu", "nominalQuota": cpu}, {"name": "memory", "nominalQuota": "8Gi"}]
+            quotas += [{"name": GPU, "nominalQuota": scenario.gpus}] if scenario.gpus else []
             spec = {
                 "cohortName": f"{self.prefix}-research",
                 "namespaceSelector": {},
                 "preemption": {"reclaimWithinCohort": "Any", "withinClusterQueue": "LowerPriority"},
                 "resourceGroups": [
                     {
-                        "coveredResources": ["cpu", "memory"],
+                        "coveredResources": [each["name"] for each in quotas],
                         "flavors": [{"name": f"{self.prefix}-default", "resources": quotas}],
                     }
                 ],

@@ -234,6 +234,11 @@ def test_a_container_beside_the_driver_that_does_not_run_is_named():
     assert say(standing).sentence == told
 
 
+def test_a_head_that_is_too_busy_to_say_that_it_is_ready_does_not_hide_its_workers():
+    standing = read(pod("head", 1, {"running": {}}), up("worker", 1), unplaced(2), workers=2)
+    assert (standing.reason, standing.facts["up"]) == ("workers-coming", 1)
+
+
 # The RayJob.
 
 

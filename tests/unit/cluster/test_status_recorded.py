@@ -16,14 +16,16 @@ ALL = reading.recordings()
 EVERY = pytest.mark.parametrize("recording", ALL, ids=[f"{each.path.parent.name}/{each.path.stem}" for each in ALL])
 ALIKE = (
     {"admitted", "admitted-later", "resumed", "node-drained", "node-lost"},  # in the end they run
-    {"failed", "back-off"},  # they raise, and are over
+    {"failed", "back-off", "ray-retried"},  # they raise, and are over
     {"admitted", "admitted-later", "resumed", "node-lost", "worker-killed", "driver-ends-early"},
-    {"succeeded", "succeeded-http", "succeeded-k8s-job"},
+    {"succeeded", "succeeded-http", "succeeded-k8s-job", "ray-succeeded"},
     {"deadline", "deadline-before-begin", "maximum-time"},
     {"evicted", "head-killed"},
+    {"ray-worker-waits", "ray-driver-ends-early"},  # that the driver has ended is told by the driver
+    {"queue-drained", "ray-preempted"},
 )
-SILENT = "no-such-resource.granular"
 """Rows that end in the same state of the cluster, so that their last sentence is the same."""
+SILENT = "no-such-resource.granular"
 
 
 @EVERY
@@ -62,6 +64,12 @@ def test_both_vocabularies_of_kueue_say_the_same(recording):
         pytest.skip("Kueue said nothing at all, as it does with these words half of the time")
     plain = reading.Recording(reading.path(recording.kind, recording.scenario))
     assert told(stand(recording.last, later=60)) == told(stand(plain.last, later=60))
+
+
+def test_a_worker_that_was_started_again_is_told_so():
+    worker = stand(reading.Recording(reading.path("RayJob", "ray-worker-started-again")).last).each[1]
+    assert (worker.rank, worker.reason) == (1, "started-again")
+    assert words.reason(worker.reason, worker.facts).sentence == "Its container was started again: exit status 1"
 
 
 def test_nobody_is_told_of_uids_or_paths_of_kueue():
