@@ -23,7 +23,7 @@ from jobq_magic.snapshot import Phase, WorkerTold
 
 __all__ = ["read", "waits"]
 
-_NODE = "ray.io/node-type"
+_NODE, _CLUSTER = "ray.io/node-type", "ray.io/cluster"
 _GATE = "wait-gcs-ready"
 """The container in which KubeRay lets a worker wait until the head answers."""
 _OPERATOR = "ray.io/kuberay-operator"
@@ -122,7 +122,9 @@ def _kind(pod: Object) -> str:
 
 def _parts(objects: Objects, ranks: Mapping[str, int], workers: int) -> tuple[_Part, list[_Part]]:
     """The head, and the workers in the order of their ranks: those that are there, and those that are to come."""
-    by_age = sorted(objects.pods, key=lambda one: moment(one, "metadata", "creationTimestamp") or 0.0)
+    cluster = text(objects.job, "status", "rayClusterName")
+    ours = [pod for pod in objects.pods if not cluster or words(pod, "metadata", "labels").get(_CLUSTER) == cluster]
+    by_age = sorted(ours, key=lambda one: moment(one, "metadata", "creationTimestamp") or 0.0)
     heads = [pod for pod in by_age if _kind(pod) == "head"]
     head = _Part(0, heads[-1], pods.read(heads[-1], objects.events)) if heads else _Part(0)
     free = count(max(ranks.values(), default=0) + 1)

@@ -119,6 +119,13 @@ def test_an_autoscaler_says_how_many_workers_there_are_to_be():
     assert (standing.reason, dict(standing.facts)) == ("workers-coming", {"up": 1, "of": 3})
 
 
+def test_pods_of_a_ray_cluster_that_failed_say_nothing_of_the_next_one():
+    old = pod("worker", 1, {"running": {}}, meta={"deletionTimestamp": stamp(NOW), "labels": {"ray.io/cluster": "old"}})
+    old["metadata"]["labels"]["ray.io/node-type"] = "worker"
+    standing = read(up("head"), up("worker", 2), old, workers=1)
+    assert (standing.reason, len(standing.each)) == ("", 2)
+
+
 def test_a_pod_that_is_not_ray_s_is_no_worker():
     submitter = pod("", 1, {"running": {}})
     assert len(read(up("head"), up("worker", 1), submitter, workers=1).each) == 2
