@@ -31,12 +31,13 @@ class RayJobBackend(PodsBackend):
 
     def _links(self, run: Run, known: Known) -> tuple[Mapping[str, str], ...]:
         objects = known.following.objects
-        up = any(is_head(pod) and condition(pod, "Ready").get("status") == "True" for pod in objects.pods)
-        service = raycluster.service(objects.cluster) if up else ""
-        if service == self._services.get(run.id, ""):
-            return ()
-        if not service:
+        heads = [pod for pod in objects.pods if is_head(pod)]
+        if not heads:
             self._shut(run)
+        service = raycluster.service(objects.cluster)
+        if not service or service == self._services.get(run.id):  # one that is busy for a moment is not gone
+            return ()
+        if not any(condition(pod, "Ready").get("status") == "True" for pod in heads):
             return ()
         token = raypod.token(run.paths.key.read_bytes())
         with contextlib.suppress(OSError):  # no port: it is tried again

@@ -7,6 +7,7 @@ ends with it where no client is there to see it.
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
@@ -52,6 +53,8 @@ def made(facts: Facts) -> dict[str, Any]:
             "ttlSecondsAfterFinished": _LEFT,
             "backoffLimit": retries,
             **admission.deadline(spec),
+            # KubeRay waits for all workers before it looks for the cell's end: for one that never fits, without an end.
+            "preRunningDeadlineSeconds": min(admission.LARGEST, math.ceil(facts.site.ttl)),
             "rayClusterSpec": _cluster(facts),
         },
     }
