@@ -12,7 +12,7 @@ from jobq_magic.backends.pods.elsewhere import Elsewhere
 from jobq_magic.backends.pods.integration import JOB, Integration
 from jobq_magic.backends.pods.missed import Missed
 from jobq_magic.backends.pods.refusing import Refusing
-from jobq_magic.backends.pods.witnesses import Witnesses, driver_over, released
+from jobq_magic.backends.pods.witnesses import Witnesses, driver_over, failures, released
 from jobq_magic.cluster import kinds, names
 from jobq_magic.cluster.capacity import Capacity
 from jobq_magic.cluster.client import Api, Missing
@@ -146,6 +146,8 @@ class Following:
             return Observation(attempt=self._attempts.current)
         attempts = self._attempts
         told = self._told(objects, attempts)
+        before, whole = self._witnesses.of_earlier(objects, attempts)
+        again = objects.job is not None and self._of.tries_again(objects.job, failures([*before, *told]))
         now: Course = course(
             standing,
             told,
@@ -156,10 +158,9 @@ class Following:
             requeue=not self._run.spec.get("no_requeue"),
             deactivated=self.deactivated,
             led=self._of.led,
-            again=objects.job is not None and self._of.tries_again(objects.job),
+            again=again,
         )
-        self._linger(told, now)
-        before, whole = self._witnesses.of_earlier(objects, attempts)
+        self._linger(told, again=again)
         if now.seen.phase in FINAL and not whole:
             return Observation(attempt=attempts.current)
         if said := tuple(note for one in before for note in one.said):
@@ -199,9 +200,10 @@ class Following:
             self._keep(replace(self._attempts, pods=(*self._attempts.pods, placed)))
             self._witnesses.read_whole(placed)
 
-    def _linger(self, told: list[Told], now: Course) -> None:
+    def _linger(self, told: list[Told], *, again: bool) -> None:
         """Looks whether its workers have not said their last words, though its driver has."""
-        if not (self._of.led and driver_over(told)) or now.seen.phase in FINAL or now.next_attempt:
+        late = self._of.led and driver_over(told) and not all(one.drained for one in told)
+        if not late or (again and not self._asked):
             self._over_since = None
         elif self._over_since is None:
             self._over_since = time.monotonic()

@@ -74,8 +74,8 @@ class Integration:
     """Which pods have, when it has ended, a copy of what rank 0 printed in their log, where there is no store."""
     makes: tuple[Kind, ...] = ()
     """Kinds of objects between it and its pods."""
-    tries_again: Callable[[Object], bool] = lambda _: False
-    """Whether it begins anew by itself when its cell fails."""
+    tries_again: Callable[[Object, int], bool] = lambda *_: False
+    """Whether it begins anew by itself where its cell has failed so often."""
 
     def processes(self, workers: int | None) -> int:
         """How many pods do the work of a run."""

@@ -19,7 +19,7 @@ from jobq_magic.cluster.meaning.pod import has_begun, has_ended
 from jobq_magic.cluster.status import Objects
 from jobq_magic.run import Run
 
-__all__ = ["Witnesses", "driver_over", "released"]
+__all__ = ["Witnesses", "driver_over", "failures", "released"]
 
 
 class Witnesses:
@@ -140,6 +140,11 @@ class Witnesses:
 def driver_over(told: list[Told]) -> bool:
     """Whether it is known how the process of rank 0 ended."""
     return any(one.end is not None for one in told if one.rank == 0)
+
+
+def failures(told: list[Told]) -> int:
+    """How many of a run's drivers are known to have failed by themselves."""
+    return sum(one.end is not None and one.end["phase"] == "failed" for one in told if one.rank == 0)
 
 
 def released(told: list[Told], attempts: Attempts, witnesses: Witnesses) -> list[Told]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jobq_magic.backends.pods.integration import Integration
 from jobq_magic.cluster import kinds, manifests, names, raystatus
 from jobq_magic.cluster.meaning import rayjob as rayjobs
-from jobq_magic.cluster.meaning.parts import Object, words
+from jobq_magic.cluster.meaning.parts import Object, number, words
 from jobq_magic.runtime.raypod import token
 
 __all__ = ["RAYJOB", "is_head"]
@@ -29,6 +29,11 @@ def _rank(pod: Object) -> int | None:
     return 0 if is_head(pod) else None
 
 
+def _tries_again(rayjob: Object, failures: int) -> bool:
+    # By what is known here: KubeRay counts a failure some time later.
+    return rayjobs.end(rayjob) is None and failures <= (number(rayjob, "spec", "backoffLimit") or 0)
+
+
 RAYJOB = Integration(
     kind=kinds.RAYJOBS,
     makes=(kinds.RAYCLUSTERS,),
@@ -45,6 +50,6 @@ RAYJOB = Integration(
     secrets=lambda key: {"auth_token": token(key)},  # as KubeRay calls it
     led=True,
     copied=lambda run: f"batch.kubernetes.io/job-name={names.name_of(run.id)}",  # KubeRay's submitter
-    tries_again=rayjobs.tries_again,
+    tries_again=_tries_again,
 )
 """`ray.io/v1` RayJob."""
