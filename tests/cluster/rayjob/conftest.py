@@ -33,7 +33,7 @@ def images() -> Iterator[Path]:
 @pytest.fixture
 def quota() -> dict[str, str]:
     """Of a test's queue: one run."""
-    return {"cpu": "3", "memory": "4Gi"}
+    return {"cpu": "3", "memory": "6Gi"}
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def test_stop_ends_driver_and_workers_and_their_last_words_are_kept(place, rayjo
     eventually(lambda: rayjobs() == [] and quota_free(), 60)
 
 
-@pytest.mark.parametrize("gone", [False, True])
+@pytest.mark.parametrize("gone", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_run_outlives_all_its_clients_and_its_cluster(place, work, admin, gone):
     run = place.open(
         "import time\nfor n in range(60): print('line', n, flush=True); time.sleep(0.1)\n'there'", workers=1
@@ -76,6 +76,7 @@ def test_a_run_outlives_all_its_clients_and_its_cluster(place, work, admin, gone
     assert cell.stdout.splitlines() == [f"line {n}" for n in range(60)]
 
 
+@pytest.mark.slow
 def test_a_cell_that_fails_is_tried_again_on_a_new_cluster(place):
     cell = place.start("print('attempt', flush=True)\nraise ValueError('bad luck')", workers=1, retries=1)
     cell.end(240)

@@ -10,6 +10,7 @@ LOADERS = {"workers": 1, "cpus": 0.5, "memory": "800Mi", "resources": {"disk": 1
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_a_task_runs_in_the_group_that_has_what_it_asks_for(place, rayjobs, quota_free):
     cell = place.start(
         "import os, ray\n"

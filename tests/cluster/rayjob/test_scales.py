@@ -8,6 +8,7 @@ from tests.support import eventually
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.slow
 def test_workers_come_when_tasks_wait_for_them(place, rayjobs, quota_free):
     cell = place.start(
         "import ray, socket\n"
