@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONUNBUFFERED
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test full lint format browser chromium services node pictures docs bench bench-capture bench-cluster bench-images bench-kueue bench-local bench-panel bench-ray up down cluster-status cluster-build lock clean
+.PHONY: help install demo test full lint format browser chromium services node pictures docs bench bench-capture bench-cluster bench-images bench-kueue bench-local bench-panel bench-ray bench-rayjob up down cluster-status cluster-build lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -91,6 +91,9 @@ bench-cluster: install node ## what the cluster of the tests costs: up, down, a 
 
 bench-kueue: install node ## a cell in a queue, beside a Job by hand and kubectl (the cluster must be up)
 	$(BIN)/python -m benchmarks.kueue
+
+bench-rayjob: install node ## a cell on a Ray cluster of its own, beside RayJobs by hand (the cluster must be up)
+	$(BIN)/python -m benchmarks.rayjob
 
 up: install node ## a real cluster on this machine: Kubernetes, Kueue, KubeRay (NODES=2 KWOK=5 GPUS=4)
 	@$(BIN)/python -m tests.cluster up --nodes $(NODES) --kwok "$(KWOK)" --gpus "$(GPUS)"

@@ -67,11 +67,12 @@ class Ground:
 
 
 @contextlib.contextmanager
-def ground(cpu: str = "2") -> Iterator[Ground]:
+def ground(cpu: str = "2", *, security: str = "restricted") -> Iterator[Ground]:
     """The ground; all of it is gone afterwards.
 
     Args:
         cpu: the queue's quota.
+        security: what Pod Security enforces.
     """
     name = f"bench-{secrets.token_hex(3)}"
     with tempfile.TemporaryDirectory(prefix="jq-bench-", ignore_cleanup_errors=True) as scratch:
@@ -83,7 +84,7 @@ def ground(cpu: str = "2") -> Iterator[Ground]:
         path.chmod(0o600)
         made = Ground(name, folder, path, _env(folder, path, name))
         try:
-            apply(yaml.safe_dump_all(_namespace(name)))
+            apply(yaml.safe_dump_all(_namespace(name, security)))
             made.quota(cpu)
             until(lambda: _open(name), "the queue of the bench is open", seconds=60)
             yield made
@@ -115,9 +116,9 @@ def _env(folder: Path, kubeconfig: Path, name: str) -> dict[str, str]:
     }
 
 
-def _namespace(name: str) -> list[dict[str, Any]]:
+def _namespace(name: str, security: str) -> list[dict[str, Any]]:
     space = _object("Namespace", name, None, version="v1")
-    space["metadata"]["labels"] = {"pod-security.kubernetes.io/enforce": "restricted"}
+    space["metadata"]["labels"] = {"pod-security.kubernetes.io/enforce": security}
     local = _object("LocalQueue", QUEUE, {"clusterQueue": name})
     local["metadata"]["namespace"] = name
     roles = [_bound("RoleBinding", role, role, name) for role in ("jobq-user", "jobq-pause")]

@@ -9,22 +9,15 @@ import json
 import os
 import statistics
 import sys
-import time
 
 from benchmarks import changes, counted, logs
+from benchmarks.bound import Bound
 from benchmarks.ground import Ground, ground
 from benchmarks.handwritten import Peer
 from benchmarks.kernels import Kernel, kernel
 from benchmarks.table import Row, alternate, publish
 
 ROUNDS = 7
-_WATCH = """
-import threading, time
-def _watch(names, name, file):
-    while name not in names: time.sleep(0.001)
-    at = time.time()
-    open(file, 'w').write(str(at - names[name]))
-"""
 
 
 def first_line() -> list[Row]:
@@ -53,19 +46,12 @@ def first_line() -> list[Row]:
 def bound() -> list[Row]:
     """From the last statement of the cell, by the pod's clock, which is this machine's, to its name in the kernel."""
     with ground() as here, kernel(here.env, stdin=True) as one:
-        one.run("%load_ext jobq_magic\n" + _WATCH)
-        mark = here.folder / "bound"
+        one.run("%load_ext jobq_magic")
+        watched = Bound(here, one)
 
         def once() -> float:
             here.settle()
-            mark.unlink(missing_ok=True)
-            start = f"threading.Thread(target=_watch, args=(globals(), 'x', {str(mark)!r}), daemon=True).start()"
-            one.run(f"globals().pop('x', 0)\n{start}")
-            # An answer is bound when the kernel is idle.
-            one.do("%%jobq --no-wait\nimport time\ntime.sleep(0.5)\nx = time.time()")
-            while not (mark.exists() and mark.read_text()):
-                time.sleep(0.01)
-            return float(mark.read_text())
+            return watched.once()
 
         once()
         times = [once() for _ in range(ROUNDS)]

@@ -13,7 +13,7 @@ from benchmarks.kernels import Kernel, kernel
 from benchmarks.table import Row
 from tests.cluster.kubectl import get
 
-__all__ = ["lines"]
+__all__ = ["LINES", "SAYS", "complete", "lines", "wrong"]
 
 PODS, LINES = 4, 50_000
 ROUNDS = 3
@@ -24,8 +24,9 @@ import os, time
 rank = os.environ["RANK"]
 while time.time() < {at}: time.sleep(0.001)
 for n in range({lines}):
-    print(f"rank {{rank}} says line {{n:06d}} of a calculation that takes long")
+    print(f"{says}")
 """
+SAYS = "rank {rank} says line {n:06d} of a calculation that takes long"
 _LAST = f"line {LINES - 1:06d} "
 _BEHIND = 16384
 """Bytes at the end of a log in which its last line lies: what the job leaves comes behind it, in frames."""
@@ -50,16 +51,16 @@ def lines() -> list[Row]:
 
 def _once(here: Ground, one: Kernel, number: int) -> tuple[float, float, int]:
     at = time.time() + _WAIT
-    one.do(_CELL.format(pods=PODS, lines=LINES, at=at, round=number))
+    one.do(_CELL.format(says=SAYS, pods=PODS, lines=LINES, at=at, round=number))
     peers = [_Peer(here, pod) for pod in _pods(here)]
     if time.time() > at:
         raise SystemExit(f"The pods were not there within {_WAIT:.0f} s")
     (run,) = (here.folder / "store/runs").glob(f"lines{number}-*")
     files = [run / "attempts/1/stdout", *(run / f"attempts/1/workers/{rank}/stdout" for rank in range(1, PODS))]
-    mine, theirs = _complete(files, [peer.path for peer in peers])
+    mine, theirs = complete(files, [peer.path for peer in peers])
     for peer in peers:
         peer.close()
-    return mine - at, theirs - at, sum(_wrong(path, rank) for rank, path in enumerate(files))
+    return mine - at, theirs - at, sum(wrong(path, rank) for rank, path in enumerate(files))
 
 
 class _Peer:
@@ -89,7 +90,7 @@ def _pods(here: Ground) -> list[str]:
         time.sleep(0.05)
 
 
-def _complete(*groups: list[Path], seconds: float = 120) -> list[float]:
+def complete(*groups: list[Path], seconds: float = 120) -> list[float]:
     """When the last lines of all files of a group were there."""
     deadline = time.monotonic() + seconds
     left = {number: list(files) for number, files in enumerate(groups)}
@@ -115,8 +116,8 @@ def _ends(path: Path) -> bool:
         return False
 
 
-def _wrong(path: Path, rank: int) -> int:
+def wrong(path: Path, rank: int) -> int:
     """Lines that are not the one that has their place."""
-    wanted = [f"rank {rank} says line {n:06d} of a calculation that takes long" for n in range(LINES)]
+    wanted = [SAYS.format(rank=rank, n=n) for n in range(LINES)]
     found = path.read_text().splitlines()
     return abs(len(wanted) - len(found)) + sum(one != other for one, other in zip(wanted, found, strict=False))
