@@ -31,8 +31,6 @@ MAPPINGS = 7
 WORKERS = 2
 PRINTING = 4
 TASKS = 10_000
-_DRIVER = "[driver] "
-"""What lines of the driver begin with, beside those of workers."""
 _USABLE = f"""\
 began = time.time()
 @ray.remote(num_cpus=1)
@@ -233,7 +231,7 @@ def _in_turns(here: Ground, *ways: Callable[[], float]) -> list[float]:
 
 def _first(one: Kernel, number: int) -> float:
     found = one.do(f"%%jobq --wait --workers 1\nprint('line {number}', flush=True)", timeout=NO_END)
-    if not found["text"].startswith(f"{_DRIVER}line {number}\n"):
+    if not found["text"].startswith(f"line {number}\n"):
         raise SystemExit(found["text"])
     return float(found["first"])
 
@@ -247,8 +245,8 @@ def _usable(one: Kernel) -> tuple[float, list[float]]:
 def _told(text: str, word: str) -> list[float]:
     """The numbers of the line that begins with a word."""
     for line in text.splitlines():
-        if line.startswith(f"{_DRIVER}{word} "):
-            return [float(number) for number in line.removeprefix(_DRIVER).split()[1:]]
+        if line.startswith(f"{word} "):
+            return [float(number) for number in line.split()[1:]]
     raise SystemExit(text)
 
 

@@ -8,7 +8,10 @@ from dataclasses import replace
 
 from jobq_magic.runs.reader import Chunk, Item
 
-__all__ = ["Prefixes", "label"]
+__all__ = ["DRIVER", "Prefixes", "label"]
+
+DRIVER = "driver"
+"""What the driver of a run is called. Its lines are the cell's own, and have no label."""
 
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 """Of workers, as codes of a terminal."""
@@ -19,8 +22,8 @@ _AGAIN = re.compile(rb"\r+(?=[^\r\n])")
 
 
 def label(source: str, *, colour: bool = False) -> str:
-    """What stands before a line of a worker; nothing where there is only one."""
-    if not source:
+    """What stands before a line of a worker; nothing where there is only one, nor for the driver."""
+    if source in {"", DRIVER}:
         return ""
     if not colour:
         return f"[{source}] "

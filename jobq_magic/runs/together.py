@@ -14,6 +14,7 @@ from heapq import heapify, heappop, heapreplace
 from math import inf
 
 from jobq_magic.run import AttemptPaths
+from jobq_magic.runs.prefix import DRIVER
 from jobq_magic.runs.reader import Batch, Item, Reader
 
 __all__ = ["Together", "called", "workers"]
@@ -37,7 +38,7 @@ def workers(paths: AttemptPaths) -> tuple[int, ...]:
 
 def called(rank: int, *, led: bool) -> str:
     """What a worker is called by those who show what it wrote or used."""
-    return "driver" if led and not rank else str(rank)
+    return DRIVER if led and not rank else str(rank)
 
 
 class Together:
