@@ -149,6 +149,17 @@ def _perform(job: Job, manifest: dict[str, Any], main: ModuleType, *, supervised
         if can_change(values):
             watched.append(watch(names, values, path, pickler()))
 
+    def ended_well(value: Any) -> dict[str, Any]:
+        from .rayvalues import gather
+
+        kept = [] if cell["only"] else watched
+        value = gather(main.__dict__, cell["outs"], [each for one in kept for each in one.values.values()], value, told)
+        job.note(phase="collecting")
+        return back().success(main, cell["outs"], kept, value)
+
+    def told(text: str) -> None:
+        job.note(note=text)
+
     try:
         with _on_ray(job, main, supervised=supervised) as loaded:
             workfiles.lay_out(job.bundle, manifest.get("files", ()))
@@ -157,11 +168,10 @@ def _perform(job: Job, manifest: dict[str, Any], main: ModuleType, *, supervised
             loaded()
             job.note(phase="running")
             value = _cell(job.bundle, cell, main)
-            job.note(phase="collecting")
-            return back().success(main, cell["outs"], [] if cell["only"] else watched, value), ENDED_WELL
+            return ended_well(value), ENDED_WELL
     except SystemExit as leaving:
         if leaving.code in (None, 0):
-            return back().success(main, cell["outs"], [] if cell["only"] else watched, None), ENDED_WELL
+            return ended_well(None), ENDED_WELL
         return back().failure(leaving, labels), RAISED
     except BaseException as error:  # whatever the user's code raises is the result
         if rank():  # of the other workers nothing comes back but what they print
@@ -181,6 +191,8 @@ def _cell(bundle: str, cell: dict[str, Any], main: ModuleType) -> Any:
     except BaseException as error:
         if os.getpid() != own:
             _end_fork(error)
+        if isinstance(error, SystemExit) and error.code in (None, 0):
+            return None
         raise
     finally:
         figures.at_end_of_cell()

@@ -1,0 +1,131 @@
+"""What a cell gives back that is an object of Ray comes back as what it is; what cannot is told, with the way."""
+
+from __future__ import annotations
+
+import json
+
+from tests.support import eventually
+
+TASKS = """
+import ray, time
+
+@ray.remote
+def double(n):
+    return 2 * n
+
+@ray.remote
+def nest(n):
+    return [double.remote(n)]
+
+@ray.remote
+def fail(n):
+    raise ValueError(f'no {n}')
+
+@ray.remote
+def count(n):
+    yield n
+
+@ray.remote
+class Counter:
+    def count(self):
+        return 1
+"""
+
+
+def lost(cell):
+    return {one["name"]: one["reason"] for one in cell.outcome.skipped}
+
+
+def test_objects_come_back_as_what_they_are_also_in_lists_tuples_and_dicts(place):
+    cell = place.run(
+        TASKS + "one = double.remote(1)\n"
+        "several = [double.remote(n) for n in range(3)]\nthe_same = several\n"
+        "named = {'a': double.remote(1), 'deep': ([double.remote(4)], 'text')}\n"
+        "nested = nest.remote(5)\nput = ray.put([1, 2])\nplain = [1, [2]]\n"
+        "known.append(double.remote(6))\n"
+        "one, several[2]",
+        values={"known": [0]},
+        outs=("one", "several", "the_same", "named", "nested", "put", "plain"),
+    )
+    values = cell.values
+    assert values.pop("the_same") is values["several"]
+    assert values == {
+        "one": 2,
+        "several": [0, 2, 4],
+        "named": {"a": 2, "deep": ([8], "text")},
+        "nested": [10],
+        "put": [1, 2],
+        "plain": [1, [2]],
+    }
+    assert cell.outcome.changed == {"known": [0, 12]}
+    assert cell.outcome.value == (2, 4)
+    assert lost(cell) == {}
+
+
+def test_a_cell_that_leaves_gives_its_objects_too(place):
+    assert place.run(TASKS + "one = double.remote(1)\nraise SystemExit", outs=("one",)).values == {"one": 2}
+
+
+def test_the_last_value_raises_what_its_task_raised(place):
+    cell = place.start(TASKS + "[double.remote(1), fail.remote(7)]")
+    end = cell.end()
+    assert (end.phase, end.reason) == ("failed", "exception")
+    assert end.facts["error"].startswith("RayTaskError(ValueError)")
+    assert isinstance(cell.outcome.error, ValueError)
+
+
+def test_a_name_whose_task_raised_does_not_come_back_and_the_others_do(place):
+    cell = place.run(
+        TASKS + "bad = fail.remote(7)\ntry:\n    ray.get(bad)\nexcept ValueError:\n    pass\n"
+        "mixed = [double.remote(1), fail.remote(8)]\ngood = double.remote(2)",
+        outs=("bad", "mixed", "good"),
+    )
+    assert cell.values == {"good": 4}
+    assert lost(cell) == {
+        "bad": "its task raised ValueError: no 7",
+        "mixed": "its task raised ValueError: no 8",
+    }
+
+
+def test_what_lives_on_ray_names_the_way_by_which_it_comes_back(place):
+    cell = place.run(
+        TASKS + "import ray.data\ncounter = Counter.remote()\nhandles = [counter.count]\n"
+        "data = ray.data.from_items([1])\nhidden = [[[[[[double.remote(1)]]]]]]\n"
+        "stream = count.remote(1)\nkeyed = {double.remote(1): 1}\nwell = 1",
+        outs=("counter", "handles", "data", "hidden", "stream", "keyed", "well"),
+    )
+    assert cell.values == {"well": 1}
+    told = lost(cell)
+    assert sorted(told) == ["counter", "data", "handles", "hidden", "keyed", "stream"]
+    assert told["counter"] == told["handles"]
+    assert "return what its methods give, by ray.get" in told["counter"]
+    assert ".to_pandas()" in told["data"]
+    assert ".write_parquet" in told["data"]
+    assert "return what ray.get gives" in told["hidden"] == told["keyed"]
+    assert "[ray.get(each) for each in it]" in told["stream"]
+
+
+def test_an_object_of_a_ray_that_the_cell_ended_is_told(place):
+    cell = place.run(TASKS + "one = double.remote(1)\nray.get(one)\nray.shutdown()", outs=("one",))
+    assert lost(cell) == {
+        "one": "the cell ended its Ray with its object: return what ray.get gives before ray.shutdown"
+    }
+
+
+def test_what_takes_long_is_told_and_a_stop_ends_it(place):
+    cell = place.start(
+        "import ray, time\nfrom jobq_magic.runtime import rayvalues\nrayvalues.PATIENCE = 0.5\n"
+        "@ray.remote\ndef hold(): time.sleep(600)\nkept = [hold.remote(), hold.remote()]\nprint('done')",
+        outs=("kept",),
+    )
+    cell.until("done")
+
+    def noted():
+        cell.look()
+        lines = cell.run.paths.record.read_text().splitlines()
+        return [event["note"] for event in map(json.loads, lines) if "note" in event]
+
+    (note,) = eventually(noted, 60)
+    assert note.startswith("The cell is done, and waits for 2 objects of Ray that come back: %jobq stop ends it")
+    cell.stop()
+    assert cell.end().phase == "cancelled"
