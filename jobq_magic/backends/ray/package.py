@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import stat
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ __all__ = ["LIMIT", "Package", "package"]
 
 LIMIT = 100 << 20
 """Bytes that a dashboard takes (Ray: `DASHBOARD_CLIENT_MAX_SIZE`)."""
+_FILE, _PROGRAM = 0o600, 0o700
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -53,9 +55,9 @@ def package(run: Run, *, limit: int = LIMIT) -> Package:
     buffer = io.BytesIO()
     packed: dict[str, int] = {}
     with zipfile.ZipFile(buffer, "w") as archive:
-        for name, data in _files(run):
+        for name, data, mode in _files(run):
             entry = zipfile.ZipInfo(name, _EPOCH)
-            entry.external_attr = 0o600 << 16
+            entry.external_attr = mode << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, data, compresslevel=1)
             packed[name] = archive.getinfo(name).compress_size
@@ -65,16 +67,18 @@ def package(run: Run, *, limit: int = LIMIT) -> Package:
     return Package(f"_ray_pkg_{hashlib.sha256(data).hexdigest()[:40]}.zip", data)
 
 
-def _files(run: Run) -> Iterator[tuple[str, bytes]]:
+def _files(run: Run) -> Iterator[tuple[str, bytes, int]]:
+    """Their names there, what is in them, and who may do what with them: a program of the user's is one there, too."""
     for name, text in launch.content().items():
-        yield f"{launch.NAME}/{name}", text
+        yield f"{launch.NAME}/{name}", text, _FILE
     for place, file in _last():
-        yield f"{remote.GIVEN}/{remote.LAST}/{place}/{file.name}", file.read_bytes()
-    yield f"{remote.GIVEN}/run.json", run.paths.identity.read_bytes()
-    yield f"{remote.GIVEN}/key", run.paths.key.read_bytes()
+        yield f"{remote.GIVEN}/{remote.LAST}/{place}/{file.name}", file.read_bytes(), _FILE
+    yield f"{remote.GIVEN}/run.json", run.paths.identity.read_bytes(), _FILE
+    yield f"{remote.GIVEN}/key", run.paths.key.read_bytes(), _FILE
     for path in sorted(run.paths.bundle.rglob("*")):
         if path.is_file():
-            yield f"{remote.GIVEN}/bundle/{path.relative_to(run.paths.bundle).as_posix()}", path.read_bytes()
+            mode = _PROGRAM if path.stat().st_mode & stat.S_IXUSR else _FILE
+            yield f"{remote.GIVEN}/bundle/{path.relative_to(run.paths.bundle).as_posix()}", path.read_bytes(), mode
 
 
 def _last() -> Iterator[tuple[str, Path]]:

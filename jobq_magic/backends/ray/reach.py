@@ -71,14 +71,19 @@ def located(target: Mapping[str, Any], environ: Mapping[str, str]) -> Mapping[st
 
 def token_in(environ: Mapping[str, str]) -> str:
     """The token of a Ray, as Ray looks for it."""
-    if token := environ.get("RAY_AUTH_TOKEN"):
-        return token.strip()
+    if token := _set_in(environ):
+        return token
     home = Path(environ.get("HOME") or "~").expanduser()
     path = Path(environ.get("RAY_AUTH_TOKEN_PATH") or home / ".ray" / "auth_token").expanduser()
     try:
         return path.read_text().strip()
     except OSError:
         return ""
+
+
+def _set_in(environ: Mapping[str, str]) -> str:
+    """The token that the environment itself says."""
+    return environ.get("RAY_AUTH_TOKEN", "").strip()
 
 
 def sees_our_files(session: str) -> bool:
@@ -113,7 +118,9 @@ def _of_raycluster(cluster: Cluster, name: str, environ: Mapping[str, str]) -> A
         found = {}
     status = found.get("status") or {}
     service = (status.get("head") or {}).get("serviceName") or f"{name}-head-svc"
-    token = token_in(environ) or _token_of(cluster, found, name, namespace)
+    token = ""
+    if _wants_token(found):
+        token = _set_in(environ) or _token_of(cluster, found, name, namespace) or token_in(environ)
     if cluster.place.inside:
         return Api(f"http://{service}.{namespace}.svc:{_PORT}", token, timeout=_PATIENCE)
     return Api(words, token, timeout=_PATIENCE, road=Through(cluster, namespace, service))
@@ -152,14 +159,21 @@ def _missing(cluster: Cluster, name: str, namespace: str) -> BackendError:
     return BackendError("raycluster-missing", what, do=do)
 
 
+def _wants_token(found: Mapping[str, Any]) -> bool:
+    """Whether a RayCluster may ask for a token: KubeRay's word, or its author's; of one that is not readable, yes."""
+    spec = found.get("spec") or {}
+    head = ((spec.get("headGroupSpec") or {}).get("template") or {}).get("spec") or {}
+    told = [one for container in head.get("containers") or () for one in container.get("env") or ()]
+    if any(one.get("name") == "RAY_AUTH_MODE" and one.get("value") != "disabled" for one in told):
+        return True
+    return not found or (spec.get("authOptions") or {}).get("mode", "disabled") != "disabled"
+
+
 def _token_of(cluster: Cluster, found: Mapping[str, Any], name: str, namespace: str) -> str:
     """The token in the cluster's Secret, where it has one that we may read; KubeRay names it as the RayCluster."""
     from jobq_magic.cluster import kinds
 
-    options = (found.get("spec") or {}).get("authOptions")
-    if found and (options is None or options.get("mode") == "disabled"):
-        return ""
-    secret = (options or {}).get("secretName") or name
+    secret = ((found.get("spec") or {}).get("authOptions") or {}).get("secretName") or name
     try:
         held = cluster.get(kinds.path(kinds.SECRETS, namespace, secret)).get("data") or {}
         return base64.b64decode(held.get("auth_token", "")).decode().strip()

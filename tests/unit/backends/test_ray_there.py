@@ -1,0 +1,95 @@
+"""What a Ray that is there is given: the token that is its own, and the files of the cell as they are."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import json
+import zipfile
+from types import SimpleNamespace
+
+import pytest
+
+from jobq_magic.backends.ray.package import package
+from jobq_magic.backends.ray.reach import reach
+from jobq_magic.cluster import connection
+from tests.unit.cluster.apiserver import ApiServer, status
+
+CLUSTERS = "/rayclusters/shared"
+SECRETS = "/api/v1/namespaces/team/secrets/"
+READY = {"status": {"state": "ready"}}
+NOT_OURS = 'User "ada" cannot get resource "rayclusters" in API group "ray.io" in the namespace "team"'
+TOKEN = {"authOptions": {"mode": "token"}}
+
+
+@pytest.fixture
+def token(tmp_path):
+    """What is sent to the RayCluster `shared`; whoever asks has used Ray on this machine."""
+    (tmp_path / ".ray").mkdir()
+    (tmp_path / ".ray/auth_token").write_text("saved\n")
+    kubeconfig = tmp_path / "kubeconfig"
+    with contextlib.closing(ApiServer()) as server:
+        named = {"name": "lab"}
+        kubeconfig.write_text(
+            json.dumps(
+                {
+                    "current-context": "lab",
+                    "clusters": [{**named, "cluster": {"server": server.address}}],
+                    "users": [{**named, "user": {}}],
+                    "contexts": [{**named, "context": {"cluster": "lab", "user": "lab", "namespace": "team"}}],
+                }
+            )
+        )
+
+        def sent(spec, secret="", **environ):
+            data = {"auth_token": base64.b64encode(secret.encode()).decode()}
+            server.refused = {
+                CLUSTERS: (200, {"spec": spec, **READY})
+                if spec is not None
+                else (403, status(403, "Forbidden", NOT_OURS)),
+                SECRETS: (200, {"data": data}) if secret else (404, status(404, "NotFound", "no")),
+            }
+            environ = {"HOME": str(tmp_path), "KUBECONFIG": str(kubeconfig), **environ}
+            return reach({"raycluster": "shared"}, environ).token
+
+        yield sent
+    connection.forget()
+
+
+def test_what_ray_saved_here_is_not_sent_to_a_cluster_that_has_a_token_of_its_own(token):
+    assert token(TOKEN, secret="theirs") == "theirs"
+
+
+def test_a_cluster_that_wants_no_token_gets_none(token):
+    assert token({}, RAY_AUTH_TOKEN="set") == ""
+    assert token({"authOptions": {"mode": "disabled"}}, secret="theirs", RAY_AUTH_TOKEN="set") == ""
+
+
+def test_what_the_environment_says_counts_before_the_secret_and_files_after_it(token, tmp_path):
+    (tmp_path / "file").write_text("filed")
+    path = str(tmp_path / "file")
+    assert token(TOKEN, secret="theirs", RAY_AUTH_TOKEN="set") == "set"
+    assert token(TOKEN, secret="theirs", RAY_AUTH_TOKEN_PATH=path) == "theirs"
+    assert token(TOKEN, RAY_AUTH_TOKEN_PATH=path) == "filed"
+    assert token(TOKEN) == "saved"
+
+
+def test_a_cluster_that_may_not_be_read_or_whose_author_set_its_mode_is_asked_with_a_token(token):
+    assert token(None, secret="theirs") == "theirs"
+    own = {"template": {"spec": {"containers": [{"env": [{"name": "RAY_AUTH_MODE", "value": "token"}]}]}}}
+    assert token({"headGroupSpec": own}, RAY_AUTH_TOKEN="set") == "set"
+
+
+def test_a_program_that_goes_along_is_one_there(tmp_path):
+    bundle = tmp_path / "bundle"
+    (bundle / "files").mkdir(parents=True)
+    for name, mode in {"tool.sh": 0o755, "data.csv": 0o644}.items():
+        (bundle / "files" / name).write_text("x")
+        (bundle / "files" / name).chmod(mode)
+    for name in ("key", "run.json"):
+        (tmp_path / name).write_text("{}")
+    paths = SimpleNamespace(bundle=bundle, identity=tmp_path / "run.json", key=tmp_path / "key")
+    packed = zipfile.ZipFile(io.BytesIO(package(SimpleNamespace(paths=paths)).data)).infolist()
+    modes = {one.filename.rpartition("/")[2]: one.external_attr >> 16 for one in packed}
+    assert (modes["tool.sh"], modes["data.csv"], modes["key"]) == (0o700, 0o600, 0o600)
