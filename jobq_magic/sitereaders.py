@@ -27,6 +27,7 @@ _AFFINITIES = ("nodeAffinity", "podAffinity", "podAntiAffinity")
 _SHOWN = tuple(scheme for scheme in SCHEMES if scheme != "memory")
 """Kinds of stores that are told of; memory is there for tests."""
 _POLICIES = ("Always", "IfNotPresent", "Never")
+_COUNTED = 2**31 - 1
 _GROUPS = 15
 """Kueue admits 18 sorts of pods together, of which three are the head, the workers and KubeRay's own."""
 _OF_RAY = {"head": "head", "workers": "group of --workers", "submitter": "pod that submits KubeRay's job"}
@@ -180,7 +181,7 @@ def _ray_group(name: str, value: Any) -> RayGroup:
         except Refusal as refusal:
             raise Refusal(f"holds {name}.{key} = {known[key]}, which {refusal.problem}", refusal.do) from None
 
-    least, most = read("workers", quantities.workers, (1, None))
+    least, most = read("workers", _replicas, (1, None))
     kind, gpus = read("gpus", quantities.gpus, (None, 0))
     return RayGroup(
         workers=least,
@@ -193,6 +194,13 @@ def _ray_group(name: str, value: Any) -> RayGroup:
         tolerations=_tolerations(known.get("tolerations", []), f"{name}.tolerations"),
         resources=_ray_resources(known.get("resources", {}), f"{name}.resources"),
     )
+
+
+def _replicas(value: Any) -> tuple[int, int | None]:
+    least, most = quantities.workers(value)
+    if (most or least) > _COUNTED:
+        raise Refusal("is more than Kubernetes counts", f"Write {_COUNTED} or less")
+    return least, most
 
 
 def _ray_resources(value: Any, where: str) -> dict[str, float]:

@@ -5,6 +5,7 @@ A pid alone names nothing for long, so a process is told by host, boot, pid name
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
@@ -49,14 +50,29 @@ def this_host() -> dict[str, str]:
 def started(pid: int) -> str | None:
     """When a process started, in the host's own unit, or None where there is no such process, or only a zombie."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-        return None if fields[0] in b"ZX" else fields[19].decode()
+        return _began(pid)
     except OSError:
         if os.path.exists("/proc/self/stat"):
             return None
     listed = _told("ps", "-o", "stat=,lstart=", "-p", str(pid)).split()
     return " ".join(listed[1:]) if listed and not listed[0].startswith("Z") else None
+
+
+def gone(pid: int, began: str) -> bool:
+    """Whether a process that started then is known to have ended: nobody can look while too many files are open.
+
+    Where there is /proc only.
+    """
+    try:
+        return _began(pid) != began
+    except OSError as error:
+        return error.errno in (errno.ENOENT, errno.ESRCH)
+
+
+def _began(pid: int) -> str | None:
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        fields = file.read().rpartition(b")")[2].split()
+    return None if fields[0] in b"ZX" else fields[19].decode()
 
 
 def identify(pid: int) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import signal
 import sys
 import time
 
-from . import contained, ends, pod, rayline, raypod, wire
+from . import contained, ends, pod, rayline, raypod
 from .main import Job
 
 TYPE_CHECKING = False
@@ -71,9 +71,10 @@ def main(
         signal.set_wakeup_fd(-1)
         line.close()
         os._exit(_supervised(job, secret, folder, environ or {}))
+    rayline.make_room()
     ray: raypod.Ray | None = None
     status: int | None = None
-    asked = told = False
+    asked = told = written = False
     starts = 0
     while True:
         # Whoever finds a job that is over ends what has its mark, as Ray has.
@@ -84,8 +85,9 @@ def main(
         buried = raypod.reaped()
         if supervisor in buried:
             status = _status(buried[supervisor])
-            wire.replace_file(_ended(job.folder), json.dumps({"status": status}).encode())
             line.tell()
+        if status is not None and not written:
+            written = raypod.noted(_ended(job.folder), {"status": status})
         if ray is not None:
             ray.look(buried)
             if ray.ended and not ray.up and starts < _STARTS and contained.called() is None:
@@ -93,8 +95,7 @@ def main(
                 ray = None
                 continue
             if ray.ended and not told:
-                told = True
-                ray.tell()
+                told = ray.tell()
         called = contained.called()
         if status is not None and (called is not None or (ray is not None and ray.ended)):
             break

@@ -17,8 +17,10 @@ from .wire import signature
 
 _NONCE = 32
 _SIGNED = 64
-_MOST = 4096
-"""Workers that may wait at a time."""
+_FILES = 65536
+"""So many may be open where that is allowed, as Ray has it."""
+_KEPT = 256
+"""So many of them are not for who waits."""
 _PATIENCE = 30.0
 """Seconds after which a worker asks anew: a head that is gone says nothing."""
 _PAUSE = 0.5
@@ -40,10 +42,14 @@ class Line:
     def __init__(self, port: int, key: bytes, file: int) -> None:
         self._key = key
         self._waiting: dict[socket.socket, bytes] = {}
+        """Who waits, and what of its nonce came, those that came first in front."""
+        self._since: dict[socket.socket, float] = {}
+        self._shut = 0.0
+        """Until when nobody is let in; 0: the door is open."""
         self._over = False
         dual = socket.has_dualstack_ipv6()
         family = socket.AF_INET6 if dual else socket.AF_INET
-        self._door = socket.create_server(("", port), family=family, backlog=128, dualstack_ipv6=dual)
+        self._door = socket.create_server(("", port), family=family, backlog=1024, dualstack_ipv6=dual)
         self._door.setblocking(False)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._door, selectors.EVENT_READ)
@@ -51,11 +57,17 @@ class Line:
 
     def wait(self, seconds: float) -> None:
         """Waits for so long, or until something is heard."""
+        now = time.monotonic()
+        while self._since and now - next(iter(self._since.values())) > 2 * _PATIENCE:  # no worker is that patient
+            self._part_first()
+        if self._shut and now >= self._shut:
+            self._shut = 0.0
+            self._selector.register(self._door, selectors.EVENT_READ)
         for heard, _ in self._selector.select(seconds):
             if heard.fileobj is self._door:
                 self._meet()
-            elif isinstance(heard.fileobj, socket.socket):
-                self._hear(heard.fileobj)
+            elif isinstance(one := heard.fileobj, socket.socket) and one in self._waiting:
+                self._hear(one)
 
     def tell(self) -> None:
         """The job has ended: all who wait are told, and all who come."""
@@ -70,16 +82,24 @@ class Line:
             one.close()
 
     def _meet(self) -> None:
-        try:
-            one, _ = self._door.accept()
-        except OSError:
-            return
-        if len(self._waiting) >= _MOST:
-            one.close()
-            return
-        one.setblocking(False)
-        self._waiting[one] = b""
-        self._selector.register(one, selectors.EVENT_READ)
+        """Lets in who has come; whoever is one too many, takes the place of who has waited longest, and asks anew."""
+        most = _room()
+        for _ in range(_KEPT):
+            try:
+                one, _ = self._door.accept()
+            except (BlockingIOError, ConnectionError):
+                return
+            except OSError:  # too many files are open: the door would be heard again at once, and again
+                self._shut = time.monotonic() + _PAUSE
+                self._selector.unregister(self._door)
+                self._part_first()
+                return
+            one.setblocking(False)
+            self._waiting[one] = b""
+            self._since[one] = time.monotonic()
+            self._selector.register(one, selectors.EVENT_READ)
+            if len(self._waiting) > most:
+                self._part_first()
 
     def _hear(self, one: socket.socket) -> None:
         try:
@@ -88,10 +108,11 @@ class Line:
             return
         except OSError:
             data = b""
-        self._waiting[one] = (self._waiting[one] + data)[:_NONCE]
-        if not data:
+        if not data or len(self._waiting[one]) == _NONCE:  # nobody has more to say
             self._part(one)
-        elif self._over:
+            return
+        self._waiting[one] += data[: _NONCE - len(self._waiting[one])]
+        if self._over:
             self._answer(one)
 
     def _answer(self, one: socket.socket) -> None:
@@ -103,9 +124,32 @@ class Line:
         self._part(one)
 
     def _part(self, one: socket.socket) -> None:
-        self._waiting.pop(one)
+        del self._waiting[one], self._since[one]
         self._selector.unregister(one)
         one.close()
+
+    def _part_first(self) -> None:
+        if self._waiting:
+            self._part(next(iter(self._waiting)))
+
+
+def make_room() -> None:
+    """Lets this process, and what it starts from now on, have more files open."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _room() -> int:
+    """How many may wait at a time."""
+    import resource
+
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    soft = _FILES if soft == resource.RLIM_INFINITY else min(soft, _FILES)
+    return max(soft - _KEPT, soft // 2)
 
 
 def listen(host: str, port: int, key: bytes) -> threading.Event:

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import socket
+import sys
 import time
 
 from . import contained, process
@@ -28,6 +29,8 @@ GCS, DASHBOARD, CLIENT, NODE, LINE = 6379, 8265, 10001, 6380, 6390
 where its workers hear that the job has ended."""
 PORTS = "JOBQ_RAY_PORTS"
 """The variable with the ports of the GCS, of the raylet and of the line, where they are others."""
+OLDEST = (2, 52)
+"""The first Ray with a token on all its doors."""
 STATE = "JOBQ_RAY_STATE"
 """The variable of a cell with the path of `ray.json`, which is there once Ray is."""
 HOOK = {"worker_process_setup_hook": f"{__package__}.rayworker.setup"}
@@ -45,6 +48,11 @@ _VITAL = ("raylet", "gcs_server")
 """Without these of its processes Ray is not Ray. Who started them waits for them long after they are gone."""
 _EVERY = 0.1
 """Seconds between two looks for them, while Ray starts."""
+
+
+def is_too_old(version: str) -> bool:
+    """Whether a Ray of this version would stand open to all."""
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal()) < OLDEST
 
 
 def token(key: bytes) -> str:
@@ -86,6 +94,15 @@ def fate(folder: str) -> dict[str, Any] | None:
         return None
 
 
+def noted(path: str, known: Mapping[str, object]) -> bool:
+    """Writes a small file of JSON; whether that could be done: the disk may be full, or too many files open."""
+    try:
+        replace_file(path, json.dumps(known).encode())
+    except OSError:
+        return False
+    return True
+
+
 def answers(*doors: int) -> bool:
     """Whether somebody listens at each of these ports of this pod."""
     for door in doors:
@@ -122,7 +139,7 @@ class Ray:
         ]
         environ = {**os.environ, **known}
         self.pid = os.posix_spawn("/bin/sh", ["/bin/sh", "-c", script], environ, file_actions=files, setsid=True)
-        self._vital: dict[int, str | None] = {}
+        self._vital: dict[int, str] = {}
         self._due = 0.0
         self.up = False
         self.ended = False
@@ -135,15 +152,14 @@ class Ray:
         """
         if self.ended:
             return
-        if self.pid in buried or any(process.started(pid) != began for pid, began in self._vital.items()):
+        if self.pid in buried or any(process.gone(pid, began) for pid, began in self._vital.items()):
             self.ended = True
         elif not self.up and time.monotonic() >= self._due:
-            self.up = answers(*self._doors) and self._complete()
-            below = process.descendants(self.pid)
-            self._vital |= {pid: process.started(pid) for pid in below if _name(pid) in _VITAL}
+            with contextlib.suppress(OSError):  # no more files may be open just now
+                vital = {pid: process.started(pid) for pid in process.descendants(self.pid) if _name(pid) in _VITAL}
+                self._vital |= {pid: began for pid, began in vital.items() if began is not None}
+                self.up = answers(*self._doors) and self._complete() and self._note({})
             self._due = time.monotonic() + _EVERY
-            if self.up:
-                self._note({})
 
     def end(self, grace: float, spared: int = 0) -> None:
         """Ends it, and all that it started, also what came to this process when who started it was gone.
@@ -158,19 +174,18 @@ class Ray:
             if pid not in kept:
                 process.end_tree(pid, 0.0)
 
-    def tell(self) -> None:
-        """Writes that it has ended, and what it said last."""
+    def tell(self) -> bool:
+        """Writes that it has ended, and what it said last; whether that could be written."""
         reason = "ray-died" if self.up else "ray-not-started"
-        self._note({"reason": reason, "error": self._said() or "it does not say why"})
+        return self._note({"reason": reason, "error": self._said() or "it does not say why"})
 
     def _complete(self) -> bool:
         """Whether its raylet has its agents: it answers before, and ends where they take more than 15 s."""
         self._answered = self._answered or time.monotonic()
         return _STARTED in self._read() or time.monotonic() - self._answered > _PATIENCE
 
-    def _note(self, known: dict[str, str]) -> None:
-        with contextlib.suppress(OSError):
-            replace_file(state(self._folder), json.dumps(known).encode())
+    def _note(self, known: dict[str, str]) -> bool:
+        return noted(state(self._folder), known)
 
     def _said(self) -> str:
         """What it said last, in one line."""
@@ -196,9 +211,25 @@ class Ray:
 def _command() -> str:
     if not (command := os.environ.get(_COMMAND, "").strip()):
         return f"echo 'KubeRay did not say in {_COMMAND} how to start Ray'; exit 1"
+    if (version := _installed()) and is_too_old(version):
+        import shlex
+
+        least = ".".join(map(str, OLDEST))
+        says = f"the image has Ray {version}, which lets everybody in; {least} or newer is needed"
+        return f"echo {shlex.quote(says)}; exit 1"
     if "--node-manager-port" not in command:  # it would be any, and nobody could tell that Ray is there
         command = f"{command} --node-manager-port={ports()[1]}"
     return f"exec {command}"
+
+
+def _installed() -> str:
+    """The version of Ray in this Python, "" where it does not tell. `importlib.metadata` would load for 15 ms."""
+    for folder in sys.path:
+        with contextlib.suppress(OSError):
+            for name in os.listdir(folder or "."):
+                if name.startswith("ray-") and name.endswith((".dist-info", ".egg-info")):
+                    return name.removeprefix("ray-").rpartition(".")[0].partition("-")[0]
+    return ""
 
 
 def _name(pid: int) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from importlib import metadata, util
 
 from jobq_magic.errors import BackendError
+from jobq_magic.runtime.raypod import OLDEST, is_too_old
 
-__all__ = ["OLDEST", "installed", "refuse_too_old", "refuse_unusable"]
+__all__ = ["installed", "refuse_too_old", "refuse_unusable"]
 
-OLDEST = (2, 52)
-"""The first with a token on all its doors."""
 _INSTALL = "Install it into the Python of this kernel: pip install 'jobq-magic[ray]'"
 
 
@@ -42,7 +41,6 @@ def refuse_too_old(version: str, which: str, do: str) -> None:
     Raises:
         BackendError: it is.
     """
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    if numbers < OLDEST:
+    if is_too_old(version):
         oldest = ".".join(map(str, OLDEST))
         raise BackendError("ray-too-old", f"{which} is {version}, and {oldest} or newer is needed", do=do)

@@ -7,7 +7,6 @@ ends with it where no client is there to see it.
 from __future__ import annotations
 
 import json
-import math
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +18,7 @@ from jobq_magic.cluster.manifests import admission, autoscaling, mounts, pods, v
 from jobq_magic.cluster.manifests.facts import Facts
 from jobq_magic.cluster.manifests.pods import GRACE
 from jobq_magic.runtime.launch import awaited_argv, head_argv, worker_argv
-from jobq_magic.runtime.raypod import CLIENT, DASHBOARD, GCS, LINE, NODE
+from jobq_magic.runtime.raypod import CLIENT, DASHBOARD, GCS, LINE, NODE, OLDEST
 from jobq_magic.site import RayGroup
 
 __all__ = ["WORKERS", "made"]
@@ -30,8 +29,15 @@ _OWN = 2**30
 """Bytes that Ray's own processes take in the head, beside the cell: GCS, dashboard, raylet."""
 _LEFT = 600
 """Seconds that a cluster stays after the end of its cell where nobody removed it: for its dashboard and its logs."""
-_TOKENS = (2, 52)
-"""From this version on, Ray asks for a token."""
+_KEPT = 60
+"""The same where a store has what came of it."""
+_SUBMISSIONS = 20
+"""How often KubeRay's job is tried again: a head that is replaced may pull its image for minutes, and KubeRay's own 2
+tries are over in less than one; then it would end the RayJob."""
+_LEAST = ".".join(map(str, (*OLDEST, 0)))
+"""What is said of a Ray whose version is not known: one that asks for a token. The head starts none that is older."""
+_WAIT = 7 * 86400
+"""Seconds for which workers may be on their way, while the cell runs."""
 _OURS = {"ray.io/overwrite-container-cmd": "true"}
 """KubeRay takes our command as it is, and gives it that of Ray in KUBERAY_GEN_RAY_START_CMD."""
 _SUBMITTER = {"cpus": 0.2, "memory": "300Mi", "shm": None, "gpus": None}
@@ -50,11 +56,12 @@ def made(facts: Facts) -> dict[str, Any]:
             "entrypoint": shlex.join(awaited_argv()),
             **_submission(facts),
             "shutdownAfterJobFinishes": True,  # Kueue wants it: else the quota would never come back
-            "ttlSecondsAfterFinished": _LEFT,
+            "ttlSecondsAfterFinished": _KEPT if facts.site.store else _LEFT,
             "backoffLimit": retries,
-            **admission.deadline(spec),
+            **(deadline := admission.deadline(spec)),
             # KubeRay waits for all workers before it looks for the cell's end: for one that never fits, without an end.
-            "preRunningDeadlineSeconds": min(admission.LARGEST, math.ceil(facts.site.ttl)),
+            # The cell does not wait for them: it has all of its time.
+            "preRunningDeadlineSeconds": max(_WAIT, *deadline.values()) if deadline else _WAIT,
             "rayClusterSpec": _cluster(facts),
         },
     }
@@ -67,14 +74,16 @@ def _submission(facts: Facts) -> dict[str, Any]:
     process = pods.Process(env=variables.of_helper(facts))
     return {
         "submissionMode": "K8sJobMode",
+        "submitterConfig": {"backoffLimit": _SUBMISSIONS},
         "submitterPodTemplate": pods.template(facts.asking(**_SUBMITTER), process),
     }
 
 
 def _cluster(facts: Facts) -> dict[str, Any]:
-    made: dict[str, Any] = {"rayVersion": facts.ray} if facts.ray else {}
-    if _version(facts.ray) >= _TOKENS:
-        made["authOptions"] = {"mode": "token", "secretName": names.name_of(facts.run)}
+    made: dict[str, Any] = {
+        "rayVersion": facts.ray or _LEAST,
+        "authOptions": {"mode": "token", "secretName": names.name_of(facts.run)},
+    }
     if _scales(facts):
         made |= autoscaling.options(facts)
     groups = [_group(name, facts, group) for name, group in _groups(facts)]
@@ -135,7 +144,7 @@ def _groups(facts: Facts) -> Iterator[tuple[str, RayGroup]]:
 
 
 def _group(name: str, facts: Facts, group: RayGroup) -> dict[str, Any]:
-    here = _in_group(facts, group)
+    here = _in_group(name, facts, group)
     process = pods.Process(
         command=worker_argv(facts.run),
         env=variables.of_ray(here, GRACE, head=False),
@@ -162,14 +171,16 @@ def _group(name: str, facts: Facts, group: RayGroup) -> dict[str, Any]:
     }
 
 
-def _in_group(facts: Facts, group: RayGroup) -> Facts:
-    """The same run, where a worker of the group is what is asked for."""
+def _in_group(name: str, facts: Facts, group: RayGroup) -> Facts:
+    """The same run, where a worker of the group is what is asked for. `--shm` is for the workers alone."""
     site = replace(
         facts.site,
         node_selector={**facts.site.node_selector, **group.node_selector},
         tolerations=(*facts.site.tolerations, *group.tolerations),
     )
     asked = {"cpus": group.cpus, "gpus": group.gpus, "gpu_type": group.gpu_type, "memory": group.memory}
+    if name != WORKERS:
+        asked["shm"] = None
     return replace(facts.asking(**asked), site=site)
 
 
@@ -183,7 +194,3 @@ def _probes(*, ready: int, alive: int) -> dict[str, Any]:
 
 def _scales(facts: Facts) -> bool:
     return any(group.max_workers for _, group in _groups(facts))
-
-
-def _version(told: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in told.split(".")[:2] if part.isdecimal())

@@ -6,6 +6,7 @@ KubeRay takes what it cannot make and says so afterwards, by a RayJob that stays
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from jobq_magic.cluster.manifests.patch import patched
 from jobq_magic.container import Volume
 from jobq_magic.errors import OptionError
 from jobq_magic.errors import refuse as refuse_all
+from jobq_magic.runtime.raypod import PORTS
 from jobq_magic.site import Site
 
 __all__ = ["refuse"]
@@ -23,8 +25,9 @@ __all__ = ["refuse"]
 _LEAST_SHM = 80 * 2**20
 """Bytes: Ray starts with no less than 75Mi for objects (`OBJECT_STORE_MINIMUM_MEMORY_BYTES`), of 95 % of it."""
 _TAKEN = re.compile(
-    "RAY_(ADDRESS|PORT|IP|AUTH_MODE|REDIS_ADDRESS|enable_autoscaler_v2|CLUSTER_(NAME|NAMESPACE)|CLOUD_INSTANCE_ID"
+    "RAY_(ADDRESS|PORT|IP|AUTH_(MODE|TOKEN|TOKEN_PATH)|REDIS_ADDRESS|enable_autoscaler_v2|CLUSTER_(NAME|NAMESPACE)|CLOUD_INSTANCE_ID"
     "|NODE_TYPE_NAME|JOB_CONFIG_JSON_ENV_VAR)|FQ_RAY_IP|REDIS_USERNAME|KUBERAY_GEN_RAY_START_CMD"
+    f"|{PORTS}"
 )
 """Variables by which KubeRay, or we, tell Ray where it is."""
 _SESSIONS = "/tmp/ray"  # noqa: S108 - where Ray has its sockets
@@ -76,7 +79,7 @@ def _sizes(spec: Mapping[str, Any]) -> Iterator[OptionError]:
 
 def _volumes(spec: Mapping[str, Any]) -> Iterator[OptionError]:
     for volume in spec.get("volume") or ():
-        path = Volume(volume).target.rstrip("/")
+        path = posixpath.normpath(f"/{Volume(volume).target.lstrip('/')}")
         if path == _SESSIONS or path.startswith(f"{_SESSIONS}/") or path == _SESSIONS.rpartition("/")[0]:
             what = f"--volume {volume}: Ray has its sockets in {_SESSIONS}, which no volume can be"
             yield OptionError("volume", what, do="Choose a folder of its own, for example /data")

@@ -57,8 +57,8 @@ def wanted_of(spec: Mapping[str, Any], site: Site, place: Place, kind: Kind = ki
 
 
 def _ray() -> str:
-    """The notebook's, which the image will have; where it has none, one that is new enough."""
+    """The notebook's, which the image will have; "" where it has none."""
     try:
         return metadata.version("ray")
     except metadata.PackageNotFoundError:
-        return "2.52.0"
+        return ""

@@ -145,6 +145,7 @@ def test_a_type_of_gpu_that_a_group_names_and_nobody_knows_is_told(here):
         ('labels = { "ray.io/cluster" = "x" }', "holds ray.io/cluster, which is said otherwise", "Write queue"),
         ("ray_groups.a = { worker = 1 }", "holds a.worker, which is no key there", "Did you mean workers"),
         ("ray_groups.a = { workers = -1 }", "holds a.workers = -1, which is not a number of workers", "Write N or MIN"),
+        ("ray_groups.a = { workers = 99999999999 }", "999, which is more than Kubernetes counts", "2147483647 or less"),
         ('ray_groups.a = { workers = "4..2" }', "its ends the wrong way round", "Write 2..4"),
         ('ray_groups.a = { memory = "8gb" }', "holds a.memory = 8gb, which is not an amount of memory", "8Gi"),
         ("ray_groups.a = { resources = { CPU = 1 } }", "holds a.resources.CPU, which is said otherwise", "Write cpus"),

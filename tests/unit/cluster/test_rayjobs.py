@@ -102,6 +102,12 @@ def test_its_log_stays_where_no_store_keeps_it():
     kept = rayjob(site=Site(store="s3://bucket/runs"))["spec"]
     assert kept["submissionMode"] == "HTTPMode"
     assert "submitterPodTemplate" not in kept
+    assert "submitterConfig" not in kept
+
+
+def test_kuberays_job_is_tried_again_for_as_long_as_a_new_head_pulls_its_image():
+    tries = rayjob()["spec"]["submitterConfig"]["backoffLimit"]
+    assert sum(min(10 * 2**n, 360) for n in range(tries)) > 3600  # the pauses that Kubernetes makes
 
 
 def test_quota_comes_back_and_the_cluster_stays_for_a_look():
@@ -110,12 +116,25 @@ def test_quota_comes_back_and_the_cluster_stays_for_a_look():
     assert "suspend" not in spec
 
 
+def test_a_cluster_whose_results_are_in_a_store_goes_sooner():
+    assert rayjob(site=Site(store="s3://bucket/runs"))["spec"]["ttlSecondsAfterFinished"] == 60
+
+
 def test_each_attempt_that_was_asked_for_has_its_time():
     once, thrice = rayjob(timeout="1h", no_requeue=True), rayjob(timeout="1h", no_requeue=True, retries=2)
     assert (once["spec"]["backoffLimit"], thrice["spec"]["backoffLimit"]) == (0, 2)
     assert once["spec"]["activeDeadlineSeconds"] == thrice["spec"]["activeDeadlineSeconds"] == 3600 + 900
     assert int(once["metadata"]["labels"][MAX_TIME]) > 4500
     assert int(thrice["metadata"]["labels"][MAX_TIME]) > 3 * 4500
+
+
+@pytest.mark.parametrize("site", [Site(ttl=60), Site(ttl=30 * 86400)])
+def test_a_cell_has_all_of_its_time_while_workers_are_on_their_way(site):
+    week = 7 * 86400
+    assert rayjob(site=site)["spec"]["preRunningDeadlineSeconds"] == week
+    assert rayjob(site=site, timeout="2h")["spec"]["preRunningDeadlineSeconds"] == week
+    longer = rayjob(site=site, timeout="8d")["spec"]
+    assert longer["preRunningDeadlineSeconds"] == longer["activeDeadlineSeconds"] == 8 * 86400 + 900
 
 
 # The head runs the cell, and no task.
@@ -201,15 +220,23 @@ def test_objects_have_the_place_that_was_asked_for():
     assert "object-store-memory" not in cluster()["workerGroupSpecs"][0]["rayStartParams"]
 
 
+def test_the_place_for_objects_that_was_asked_for_is_that_of_the_workers_alone():
+    workers, loaders = cluster(shm="16Gi", memory="64Gi", site=Site(ray_groups={"loaders": LOADERS}))[
+        "workerGroupSpecs"
+    ]
+    assert "object-store-memory" in workers["rayStartParams"]
+    assert "object-store-memory" not in loaders["rayStartParams"]
+    assert "/dev/shm" not in {mount["mountPath"] for mount in pod(loaders)["main"]["volumeMounts"]}
+
+
 # What KubeRay checks.
 
 
-def test_ray_asks_for_a_token_from_the_version_on_that_can():
-    assert cluster(ray="2.60.0")["authOptions"] == {"mode": "token", "secretName": f"jobq-{RUN}"}
-    assert cluster(ray="2.52.1")["authOptions"]["mode"] == "token"
-    assert "authOptions" not in cluster(ray="2.51.2")
-    assert cluster(ray="2.51.2")["rayVersion"] == "2.51.2"
-    assert cluster(ray="").keys() == {"headGroupSpec", "workerGroupSpecs"}
+@pytest.mark.parametrize(("ray", "told"), [("2.60.0", "2.60.0"), ("", "2.52.0")])
+def test_ray_asks_for_a_token_also_where_its_version_is_not_known(ray, told):
+    # KubeRay takes no authOptions without a rayVersion that has them.
+    assert cluster(ray=ray)["rayVersion"] == told
+    assert cluster(ray=ray)["authOptions"] == {"mode": "token", "secretName": f"jobq-{RUN}"}
 
 
 def test_a_range_of_workers_is_rays_autoscalers_with_a_token_that_it_alone_can_read():

@@ -268,3 +268,29 @@ def test_the_commands_of_the_pods_are_known_to_the_runtime(tmp_path):
 
 def test_rays_token_is_the_runs_alone():
     assert raypod.token(KEY) == raypod.token(KEY) != raypod.token(b"another")
+
+
+def test_a_ray_that_lets_everybody_in_is_not_started(pair, tmp_path):
+    (tmp_path / "image" / "ray-2.51.2.dist-info").mkdir(parents=True)
+    ground = pair(WAITS)
+    head, worker = ground.head(fake()), ground.worker(fake(of="worker"))
+    for one in (head, worker):
+        one.environ["PYTHONPATH"] += f":{tmp_path / 'image'}"
+        one.start()
+    assert head.process.wait(20) == pod.NO_RESULT
+    last = head.seen().events[-1]
+    assert last["reason"] == "ray-not-started"
+    assert last["facts"] == {"error": "the image has Ray 2.51.2, which lets everybody in; 2.52 or newer is needed"}
+    assert worker.process.wait(20) == raymember.LOST
+
+
+def test_an_end_that_cannot_be_written_yet_is_written_once_it_can(pair):
+    ground = pair("print('well')")
+    head = ground.head(fake())
+    (folder(head) / "ended.json").mkdir(parents=True)
+    head.start()
+    eventually(lambda: head.seen().ended, timeout=20)
+    assert head.process.poll() is None
+    (folder(head) / "ended.json").rmdir()
+    assert ground.awaited() == (0, b"")
+    assert head.end() == 0
