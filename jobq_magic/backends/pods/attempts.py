@@ -26,6 +26,8 @@ class Placed:
     name: str
     rank: int
     attempt: int
+    group: str = ""
+    """What it belongs to with others, where its run may have several such groups one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +47,37 @@ class Attempts:
         return tuple(newest[rank] for rank in sorted(newest))
 
     def with_pods(
-        self, pods: Iterable[Mapping[str, Any]], rank_of: Callable[[Mapping[str, Any]], int | None] = rank
+        self,
+        pods: Iterable[Mapping[str, Any]],
+        rank_of: Callable[[Mapping[str, Any]], int | None] = rank,
+        group_of: Callable[[Mapping[str, Any]], str] = lambda _: "",
     ) -> Attempts:
         """With those that were not seen before.
 
-        A pod whose place is taken begins the next attempt. Those that go on all the time, or have done their part,
-        belong to it too, and what they have printed with them: an attempt is whole.
+        A pod whose place is taken begins the next attempt. Those of its group that go on all the time, or have done
+        their part, belong to it too, and what they have printed with them: an attempt is whole.
 
         Args:
             pods: all that there are.
             rank_of: the place of each; None for one that takes the next that is free, and begins nothing.
+            group_of: of each; one without a place of its own waits until rank 0 of its group is there.
         """
-        done = self
+        done, known = self, {placed.uid for placed in self.pods}
         found = sorted(pods, key=lambda pod: _order(pod, rank_of(pod)))
         for pod in found:
-            if any(placed.uid == pod["metadata"]["uid"] for placed in done.pods):
+            if (uid := pod["metadata"]["uid"]) in known:
                 continue
-            place, taken = rank_of(pod), {placed.rank for placed in done.of(done.current)}
+            place, group, now = rank_of(pod), group_of(pod), done.of(done.current)
+            taken = {placed.rank for placed in now}
             if place in taken:
-                stay = {other["metadata"]["uid"] for other in found if _stays(other) and rank_of(other) != place}
-                done = done.next(stay)
+                alike = (other for other in found if rank_of(other) != place and group_of(other) == group)
+                done = done.next({other["metadata"]["uid"] for other in alike if _stays(other)})
             elif place is None:
+                if group and all(placed.group != group for placed in now if placed.rank == 0):
+                    continue
                 place = max(taken, default=0) + 1
-            placed = Placed(pod["metadata"]["uid"], pod["metadata"]["name"], place, done.current)
+            known.add(uid)
+            placed = Placed(uid, pod["metadata"]["name"], place, done.current, group)
             done = replace(done, pods=(*done.pods, placed))
         return done
 

@@ -16,7 +16,7 @@ from jobq_magic.protocols import Observation
 from jobq_magic.runtime.pod import CALLED
 from jobq_magic.snapshot import FINAL, WorkerTold
 
-__all__ = ["Course", "Told", "course"]
+__all__ = ["Course", "Told", "course", "driver_end"]
 
 _RANKS = ("failed", "lost", "cancelled", "succeeded")
 """Which end of a worker is the run's, where they differ."""
@@ -77,6 +77,7 @@ def course(
     deactivated: bool = False,
     led: bool = False,
     again: bool = False,
+    failures: int = 0,
 ) -> Course:
     """How a run goes.
 
@@ -90,7 +91,8 @@ def course(
         requeue: whether a run that had to make room is to begin again.
         deactivated: its Job is to go and may not be deleted, and has no place in the queue any more.
         led: the end of rank 0 is the run's, when all that the others printed is here.
-        again: the cluster begins it anew where its cell fails.
+        again: the cluster begins it anew since its cell has failed.
+        failures: how many attempts have ended so; what began anew for that gave no place away.
     """
     again = again and not asked and not gone
     now = _course(standing, told, workers=workers, gone=gone, asked=asked, attempt=attempt, led=led, again=again)
@@ -99,7 +101,12 @@ def course(
         now = Course(Observation("cancelled", asked, each=now.seen.each, attempt=attempt))
     if asked and now.next_attempt:  # it is to end, and begins nothing any more
         return Course(Observation(each=now.seen.each, attempt=attempt))
-    if not requeue and not asked and attempt > 1 and now.seen.phase in ("queued", "starting", "running", "collecting"):
+    if (
+        not requeue
+        and not asked
+        and attempt > 1 + failures
+        and now.seen.phase in ("queued", "starting", "running", "collecting")
+    ):
         # It was begun again while nobody followed it: its Job does not see each pod that was told to end.
         return Course(Observation("stopping", "not-requeued", each=now.seen.each, attempt=attempt))
     if not requeue and not asked and _gave_way(now, told):
@@ -193,12 +200,15 @@ def _end(told: Sequence[Told], workers: int, asked: str) -> Mapping[str, Any] | 
     return {**end, "facts": {**end.get("facts", {}), "rank": first}}
 
 
+def driver_end(told: Sequence[Told], asked: str) -> Mapping[str, Any] | None:
+    """How the process of rank 0 has ended by itself, or as was asked; None while it has not."""
+    end = next((one.end for one in told if one.rank == 0), None)
+    return None if end is not None and end.get("phase") == "cancelled" and not asked else end
+
+
 def _end_of_driver(told: Sequence[Told], asked: str) -> Mapping[str, Any] | None:
     """The end of the run as its driver tells it, once nothing of its workers is still to come."""
-    end = next((one.end for one in told if one.rank == 0), None)
-    if end is None or (end.get("phase") == "cancelled" and not asked):
-        return None
-    return end if all(one.drained for one in told if one.rank) else None
+    return driver_end(told, asked) if all(one.drained for one in told if one.rank) else None
 
 
 def _explained(end: Mapping[str, Any], standing: Standing | None) -> Mapping[str, Any]:

@@ -125,7 +125,7 @@ class Elsewhere:
         if there.job is not None:
             self._give(there.job)
         pods = () if self._given_up(found) else there.pods
-        return replace(found, pods=pods, events=(*found.events, *there.events))
+        return replace(found, pods=pods, events=(*found.events, *there.events), cluster=there.cluster)
 
     def told(self, seen: Observation) -> Observation:
         """What was seen of it, with what this cannot show, or can."""

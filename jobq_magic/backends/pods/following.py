@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from jobq_magic.backends.pods.attempts import Attempts, Placed
 from jobq_magic.backends.pods.course import Course, Told, course
+from jobq_magic.backends.pods.driver import Driver
 from jobq_magic.backends.pods.elsewhere import Elsewhere
 from jobq_magic.backends.pods.integration import JOB, Integration
 from jobq_magic.backends.pods.missed import Missed
 from jobq_magic.backends.pods.refusing import Refusing
-from jobq_magic.backends.pods.witnesses import Witnesses, driver_over, failures, released
+from jobq_magic.backends.pods.witnesses import Witnesses, failures, released
 from jobq_magic.cluster import kinds, names
 from jobq_magic.cluster.capacity import Capacity
 from jobq_magic.cluster.client import Api, Missing
@@ -38,8 +39,6 @@ _SAME = 0.15
 """And where nothing is another than it was at its last look: only the clock can tell it anything."""
 _RARELY, _RAREST = 1.0, 10.0
 """Seconds for which a run that nobody calls does nothing, and at most: meanwhile its lock wants a sign of life."""
-_LAST_WORDS = 2.0
-"""Seconds that workers have for theirs after their driver has ended; then they are told to end."""
 _ASK = 2.0
 """Seconds between two questions for a Job that no watch shows."""
 
@@ -63,7 +62,12 @@ class Following:
         self._workers = integration.processes(run.workers)
         self._file = run.folder / "pods.json"
         self._attempts = Attempts.load(self._file)
-        self._missed = Missed(again=run.generation > 1, store=shown(store_of(run.target)), rank_of=integration.rank)
+        self._missed = Missed(
+            again=run.generation > 1,
+            store=shown(store_of(run.target)),
+            rank_of=integration.rank,
+            group_of=integration.group,
+        )
         self._seen_job = bool(self._attempts.pods)
         self._unseen = False
         self._refusing = Refusing(watched.watches, integration.kind)
@@ -71,9 +75,7 @@ class Following:
         self._asked_for_it = float("-inf")
         self._asked = ""
         self._due = self._stale = 0.0
-        self._over_since: float | None = None
-        self._copies = False
-        """Whether the copy of what its driver printed was looked for."""
+        self._driver = Driver()
         self._basis: tuple[Objects, Line, Capacity | None] | None = None
         """What its last look was at, where it waits and has no pods."""
         self.call = threading.Event()
@@ -125,8 +127,9 @@ class Following:
         objects = self._watched.objects(self._job)
         self._seen_job = self._seen_job or objects.job is not None
         unclear = self._missed.unclear(objects, current=current)
-        attempts = self._attempts if unclear else self._missed.placed(self._attempts, objects)
-        self._keep(attempts)
+        if not unclear and not self._is_decided(objects, asked):
+            self._keep(self._missed.placed(self._attempts, objects))
+        attempts = self._attempts
         self._witnesses.read(objects, self._attempts)
         if current:
             self._let_go_of_idle(objects)
@@ -145,9 +148,10 @@ class Following:
         if ((gone and not asked) or unseen) and not self._found():
             return Observation(attempt=self._attempts.current)
         attempts = self._attempts
-        told = self._told(objects, attempts)
+        told = self._told(objects, asked)
         before, whole = self._witnesses.of_earlier(objects, attempts)
-        again = objects.job is not None and self._of.tries_again(objects.job, failures([*before, *told]))
+        failed = failures([*before, *told])
+        again = self._driver.look(told, asked, again=self._tries_again(objects, failed))
         now: Course = course(
             standing,
             told,
@@ -159,59 +163,72 @@ class Following:
             deactivated=self.deactivated,
             led=self._of.led,
             again=again,
+            failures=failed,
         )
-        self._linger(told, again=again)
         if now.seen.phase in FINAL and not whole:
             return Observation(attempt=attempts.current)
-        if said := tuple(note for one in before for note in one.said):
-            now = replace(now, seen=replace(now.seen, notes=tuple(dict.fromkeys((*said, *now.seen.notes)))))
         if now.next_attempt:
             after = attempts.next(self._done(told, attempts))
             self._keep(self._missed.after(after))
             now = replace(now, seen=replace(now.seen, attempt=self._attempts.current))
-        if self._missed.notes and now.seen.phase is not None:
-            now = replace(now, seen=replace(now.seen, notes=(*self._missed.notes, *now.seen.notes)))
-        if self.holders and (held or asked) and now.seen.phase in FINAL:
-            held_by = note("job-held", job=self._job, finalizers=", ".join(self.holders))
-            now = replace(now, seen=replace(now.seen, notes=(*now.seen.notes, held_by)))
-        if gone and self._unseen and not attempts.pods and now.seen.phase is not None:
-            return replace(now.seen, notes=(*now.seen.notes, note("unseen")))
-        return now.seen
+        return self._with_notes(now.seen, before, held=held, asked=asked, gone=gone)
 
-    def _copy(self, objects: Objects, standing: Standing | None) -> None:
-        """Reads the copy of what a driver printed where its own log did not come whole; see `Integration.copied`."""
-        over = standing is not None and standing.over and not self._asked
-        if not (over and self._of.copied) or store_of(self._run.target) or self._copies:
-            return
-        told = next((one for one in self._told(objects, self._attempts) if one.rank == 0), None)
-        if told is not None and (told.end is not None or not told.drained):
-            return
-        try:
-            path = kinds.path(kinds.PODS, self._api.place.namespace)
-            found = self._api.get(path, labelSelector=self._of.copied(self._run)).get("items") or []
-        except BackendError as error:
-            if error.passing:
-                return
-            found = []
-        self._copies = True
-        if found:
-            pod = max(found, key=lambda one: one["metadata"].get("creationTimestamp", ""))
-            placed = Placed(pod["metadata"]["uid"], pod["metadata"]["name"], 0, self._attempts.current)
-            self._keep(replace(self._attempts, pods=(*self._attempts.pods, placed)))
-            self._witnesses.read_whole(placed)
-
-    def _linger(self, told: list[Told], *, again: bool) -> None:
-        """Looks whether its workers have not said their last words, though its driver has."""
-        late = self._of.led and driver_over(told) and not all(one.drained for one in told)
-        if not late or (again and not self._asked):
-            self._over_since = None
-        elif self._over_since is None:
-            self._over_since = time.monotonic()
+    def _with_notes(self, seen: Observation, before: list[Told], *, held: bool, asked: str, gone: bool) -> Observation:
+        """What was seen, with what there is to say of earlier attempts, and of what nobody saw."""
+        notes = list(dict.fromkeys((*(note for one in before for note in one.said), *seen.notes)))
+        if seen.phase is not None:
+            notes = [*self._missed.notes, *notes]
+        if self.holders and (held or asked) and seen.phase in FINAL:
+            notes.append(note("job-held", job=self._job, finalizers=", ".join(self.holders)))
+        if gone and self._unseen and not self._attempts.pods and seen.phase is not None:
+            notes.append(note("unseen"))
+        return seen if tuple(notes) == tuple(seen.notes) else replace(seen, notes=tuple(notes))
 
     @property
     def lingers(self) -> bool:
         """Whether it is only its workers that keep it from its end, for a while."""
-        return self._over_since is not None and time.monotonic() - self._over_since > _LAST_WORDS
+        return self._of.led and self._driver.lingers
+
+    def _tries_again(self, objects: Objects, failures: int) -> bool:
+        return objects.job is not None and self._of.tries_again(objects.job, failures)
+
+    def _is_decided(self, objects: Objects, asked: str) -> bool:
+        """Whether its driver has ended for good: where its pod is made anew, as by a drain, that is nobody's wish."""
+        if not self._of.led:
+            return False
+        told = self._told(objects, asked)
+        end = self._driver.has_ended(told, asked)
+        if end is None or end["phase"] == "succeeded":
+            return end is not None
+        before, _ = self._witnesses.of_earlier(objects, self._attempts)
+        return not self._tries_again(objects, failures([*before, *told]))
+
+    def _copy(self, objects: Objects, standing: Standing | None) -> None:
+        """Reads the copy of what a driver printed where its own log did not come whole; see `Integration.copied`."""
+        over = standing is not None and standing.over and not self._asked
+        if not (over and self._of.copied) or store_of(self._run.target) or self._driver.copied:
+            return
+        told = self._told(objects, "")
+        first = next((one for one in told if one.rank == 0), None)
+        if first is not None and (first.end is not None or not first.drained):
+            return
+        api = self._watched.reading.api
+        try:
+            path = kinds.path(kinds.PODS, api.place.namespace)
+            found = api.get(path, labelSelector=self._of.copied(self._run)).get("items") or []
+        except BackendError as error:
+            if error.passing:
+                return
+            found = []
+        self._driver.copied = True
+        if found:
+            before, _ = self._witnesses.of_earlier(objects, self._attempts)
+            unseen = self._of.failed(objects.job or {}) - failures(before)
+            attempts = self._attempts.next() if first is not None and unseen > 0 else self._attempts
+            pod = max(found, key=lambda one: one["metadata"].get("creationTimestamp", ""))
+            placed = Placed(pod["metadata"]["uid"], pod["metadata"]["name"], 0, attempts.current)
+            self._keep(replace(attempts, pods=(*attempts.pods, placed)))
+            self._witnesses.read_whole(placed)
 
     def _mine(self) -> bool:
         """Whether nobody has begun to follow the run since we did."""
@@ -297,10 +314,11 @@ class Following:
             gone = self._witnesses.idle(objects).union(self._attempts.idle)
             self._keep(replace(self._attempts, idle=tuple(sorted(gone))))
 
-    def _told(self, objects: Objects, attempts: Attempts) -> list[Told]:
+    def _told(self, objects: Objects, asked: str) -> list[Told]:
         """What came over from the pods of the attempt that is on, by rank."""
+        attempts = self._attempts
         told = [self._witnesses.told(placed, objects, attempts) for placed in attempts.of(attempts.current)]
-        return released(told, attempts, self._witnesses) if self._of.led else told
+        return released(told, attempts, self._witnesses, asked) if self._of.led else told
 
     def _done(self, told: list[Told], attempts: Attempts) -> list[str]:
         """The uids of those workers among several that did their part: it is not done again."""

@@ -64,6 +64,10 @@ class Integration:
     """Which of the run's processes a pod is; None where that is told by when it came: a worker is as good as any."""
     refuse: Callable[[Mapping[str, Any], Site], None] = lambda spec, _: manifests.refuse(spec)
     """Refuses what is asked for in vain, of a spec and a site; no cluster is asked."""
+    group: Callable[[Object], str] = lambda _: ""
+    """See `Attempts.with_pods`."""
+    failed: Callable[[Object], int] = lambda _: 0
+    """How many of its attempts failed before its last one, once it has ended."""
     secrets: Callable[[bytes], Mapping[str, str]] = lambda _: {}
     """What its Secret has beside what all have, by the run's key."""
     served: bool = False

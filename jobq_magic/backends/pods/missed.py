@@ -30,7 +30,7 @@ class Missed:
     Args:
         again: somebody has followed it before.
         store: where its pods keep things, in words; "" for nowhere.
-        rank_of: see `Attempts.with_pods`.
+        rank_of, group_of: see `Attempts.with_pods`.
         clock: of this machine.
     """
 
@@ -40,10 +40,11 @@ class Missed:
         again: bool,
         store: str,
         rank_of: Callable[[Mapping[str, Any]], int | None] = rank,
+        group_of: Callable[[Mapping[str, Any]], str] = lambda _: "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._open = again
-        self._rank_of = rank_of
+        self._rank_of, self._group_of = rank_of, group_of
         self._store = store
         self._clock = clock
         self._since: float | None = None
@@ -80,7 +81,7 @@ class Missed:
             self._left -= 1  # that of the last one, which is still to be read
         if new or not now:
             attempts = self.after(attempts.next() if now and self._left else attempts)
-        return attempts.with_pods(objects.pods, self._rank_of)
+        return attempts.with_pods(objects.pods, self._rank_of, self._group_of)
 
     def after(self, attempts: Attempts) -> Attempts:
         """The attempts with those that nobody saw, where the one that was known is over."""

@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from jobq_magic.backends.pods.attempts import Attempts, Placed
-from jobq_magic.backends.pods.course import Told
+from jobq_magic.backends.pods.course import Told, driver_end
 from jobq_magic.backends.pods.elsewhere import Elsewhere
 from jobq_magic.backends.pods.reading import PATIENCE, Leavings, Reader
 from jobq_magic.backends.pods.stored import Finding
 from jobq_magic.cluster.collecting import Collected, collected
+from jobq_magic.cluster.collecting.state import State
 from jobq_magic.cluster.meaning.pod import has_begun, has_ended
 from jobq_magic.cluster.status import Objects
 from jobq_magic.run import Run
 
-__all__ = ["Witnesses", "driver_over", "failures", "released"]
+__all__ = ["Witnesses", "failures", "released"]
 
 
 class Witnesses:
@@ -64,7 +65,10 @@ class Witnesses:
                 reader.over()
 
     def read_whole(self, placed: Placed) -> None:
-        """The log of a pod that has ended is being read from now on."""
+        """The log of a pod that has ended is being read from now on, also where another one of its place was read."""
+        state = Path(self._run.paths.attempt(placed.attempt).worker(placed.rank).folder, "collected.json")
+        if State.load(state).closed:  # nothing was to come any more: all of it is read anew
+            state.unlink(missing_ok=True)
         self._reader(placed).over()
 
     def reads(self, placed: Placed) -> bool:
@@ -137,19 +141,14 @@ class Witnesses:
         return self._stored[where].told(known)
 
 
-def driver_over(told: list[Told]) -> bool:
-    """Whether it is known how the process of rank 0 ended."""
-    return any(one.end is not None for one in told if one.rank == 0)
-
-
 def failures(told: list[Told]) -> int:
     """How many of a run's drivers are known to have failed by themselves."""
     return sum(one.end is not None and one.end["phase"] == "failed" for one in told if one.rank == 0)
 
 
-def released(told: list[Told], attempts: Attempts, witnesses: Witnesses) -> list[Told]:
+def released(told: list[Told], attempts: Attempts, witnesses: Witnesses, asked: str) -> list[Told]:
     """What came over, where a driver has ended: a worker that has not begun will print nothing."""
-    if not driver_over(told):
+    if driver_end(told, asked) is None:
         return told
     read = {placed.rank for placed in attempts.of(attempts.current) if witnesses.reads(placed)}
     return [one if one.drained or one.rank in read else replace(one, drained=True) for one in told]

@@ -29,9 +29,14 @@ def _rank(pod: Object) -> int | None:
     return 0 if is_head(pod) else None
 
 
+def _failed(rayjob: Object) -> int:
+    end = rayjobs.end(rayjob)
+    return int(number(rayjob, "status", "failed") or 0) - (end is not None and not end.good)
+
+
 def _tries_again(rayjob: Object, failures: int) -> bool:
     # By what is known here: KubeRay counts a failure some time later.
-    return rayjobs.end(rayjob) is None and failures <= (number(rayjob, "spec", "backoffLimit") or 0)
+    return rayjobs.end(rayjob) is None and 0 < failures <= (number(rayjob, "spec", "backoffLimit") or 0)
 
 
 RAYJOB = Integration(
@@ -47,6 +52,8 @@ RAYJOB = Integration(
     owner=_owner,
     selector=lambda run: f"{names.RUN}={run.id},{_PART} in (head,worker)",
     rank=_rank,
+    group=lambda pod: words(pod, "metadata", "labels").get("ray.io/cluster", ""),
+    failed=_failed,
     secrets=lambda key: {"auth_token": token(key)},  # as KubeRay calls it
     led=True,
     copied=lambda run: f"batch.kubernetes.io/job-name={names.name_of(run.id)}",  # KubeRay's submitter
