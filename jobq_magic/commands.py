@@ -281,6 +281,7 @@ def card(store: Store, run: Run, *, log: LogEnd | None = None, notes: Sequence[s
         now=time.time(),
         log=end.text,
         cut=end.cut,
+        sources=end.sources,
         account=store.account(run),
         notes=tuple(notes),
     )

@@ -140,6 +140,7 @@ class Watched:
             now=self._clock(snapshot),
             log=self.log.text,
             cut=self.log.cut,
+            sources=self.log.sources,
             account=self._account,
             awaited=() if snapshot.final else self._awaited(),
             notes=(*self.notes, *notes),

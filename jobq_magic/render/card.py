@@ -45,3 +45,5 @@ class Card:
     """Of the cell's exception, as the runner rendered it."""
     rerun_of: str = ""
     """The run that this one repeats."""
+    sources: tuple[str, ...] = ()
+    """Who has printed something, where several may."""

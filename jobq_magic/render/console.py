@@ -15,7 +15,7 @@ from operator import itemgetter
 from jobq_magic.render.colours import PLAIN, Colour, Style, cube, paint
 from jobq_magic.render.safe import ESCAPES, visible
 
-__all__ = ["COLUMNS", "LINES", "Line", "drawn", "html", "plain", "screen", "simple", "told"]
+__all__ = ["COLUMNS", "LINES", "Line", "above", "drawn", "html", "plain", "screen", "simple", "told"]
 
 LINES = 500
 """Lines that are drawn at most: a page with more is slow, and nobody reads them there."""
@@ -144,8 +144,8 @@ def html(text: str, *, cut: bool = False, lines: int = LINES, columns: int = COL
 def drawn(screen: Sequence[Line], *, cut: bool = False, lines: int = LINES, columns: int = COLUMNS) -> str:
     """The last lines of a screen as HTML."""
     shown = ["".join(paint(visible(part), style) for part, style in line) for line in _short(screen, lines, columns)]
-    above = _above(len(screen) - lines, cut=cut)
-    return "\n".join(([f'<span class="jq-mut">{above}</span>'] if above else []) + shown)
+    hidden = above(len(screen) - lines, cut=cut)
+    return "\n".join(([f'<span class="jq-mut">{hidden}</span>'] if hidden else []) + shown)
 
 
 def plain(text: str, *, cut: bool = False, lines: int = LINES, columns: int = COLUMNS) -> str:
@@ -155,8 +155,8 @@ def plain(text: str, *, cut: bool = False, lines: int = LINES, columns: int = CO
 
 def simple(screen: Sequence[Line], *, cut: bool = False, lines: int = LINES, columns: int = COLUMNS) -> str:
     """The last lines of a screen as plain text."""
-    above = _above(len(screen) - lines, cut=cut)
-    return "\n".join(([above] if above else []) + [visible(told(line)) for line in _short(screen, lines, columns)])
+    hidden = above(len(screen) - lines, cut=cut)
+    return "\n".join(([hidden] if hidden else []) + [visible(told(line)) for line in _short(screen, lines, columns)])
 
 
 def _short(screen: Sequence[Line], lines: int, columns: int) -> Iterator[Line]:
@@ -167,7 +167,8 @@ def _short(screen: Sequence[Line], lines: int, columns: int) -> Iterator[Line]:
         )
 
 
-def _above(hidden: int, *, cut: bool) -> str:
+def above(hidden: int, *, cut: bool) -> str:
+    """What stands above the lines that are drawn, where there are more."""
     if cut:
         return "… more above"
     return f"… {hidden:,} line{'s' * (hidden != 1)} above" if hidden > 0 else ""

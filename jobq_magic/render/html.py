@@ -14,12 +14,13 @@ from typing import NamedTuple, Protocol
 
 from jobq_magic.bundle import Account
 from jobq_magic.errors import JobqError
-from jobq_magic.render import account, console, content, gauges, image, queue, queuehtml, rayhtml, text
+from jobq_magic.render import account, console, content, gauges, image, queue, queuehtml, rayhtml, sources, text
 from jobq_magic.render.card import Card
 from jobq_magic.render.colours import rules
 from jobq_magic.render.content import Content
 from jobq_magic.render.safe import html as safe
 from jobq_magic.render.safe import link
+from jobq_magic.render.sources import several
 from jobq_magic.render.style import SHORT, STYLE, icon
 from jobq_magic.snapshot import Phase, PlaceTold, Snapshot
 from jobq_magic.words import clock, duration, size, some
@@ -68,6 +69,8 @@ class Live(NamedTuple):
 
     state: str
     """Where it stands and how far it is. Nothing in it takes the focus: it is drawn four times a second."""
+    by: str
+    """Singles out the lines of one worker. It changes only when another begins to print."""
     log: str
     awaited: str
     links: str
@@ -91,6 +94,10 @@ class Printed(Protocol):
     @property
     def cut(self) -> bool:
         """Whether there is more before it."""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Who has printed something, where several may."""
 
 
 def card(card: Card) -> str:
@@ -117,7 +124,8 @@ def live(card: Card) -> Live:
     head = _head(snapshot, snapshot.run, content.place(card), "", _took(card))
     unfolded = image.folded(snapshot.image), queuehtml.folded(_waited_in(snapshot))
     workers = rayhtml.body(snapshot)
-    pieces = _tail(told, cut=card.cut), _awaited(card), _links(card), *unfolded, rayhtml.FOLD * bool(workers), workers
+    by = sources.chips(snapshot.run, several(card.sources))
+    pieces = by, _tail(card, told), _awaited(card), _links(card), *unfolded, rayhtml.FOLD * bool(workers), workers
     drawn = [_box(snapshot, snapshot.run, head + _state(card, told))]
     drawn += [f'<div class="jq">{piece}</div>' * bool(piece) for piece in pieces]
     return Live(*(rules(piece) + piece for piece in drawn))
@@ -147,7 +155,11 @@ def details(travelled: Account | None) -> str:
 
 def log(printed: Printed) -> str:
     """More of what a run printed than its card has."""
-    lines = console.html(printed.text, cut=printed.cut) or '<span class="jq-mut">Nothing printed yet</span>'
+    shown = console.screen(printed.text, cut=printed.cut)
+    lines = (
+        sources.drawn(shown, several(printed.sources), cut=printed.cut)
+        or '<span class="jq-mut">Nothing printed yet</span>'
+    )
     told = "Printed so far, to be read and copied: this does not move"
     box = f'<pre role="group" aria-label="Log" tabindex="0">{lines}</pre>'
     return _styled(f'<div class="jq"><div class="jq-foot">{told}</div>{box}</div>')
@@ -201,9 +213,10 @@ def _box(snapshot: Snapshot, name: str, body: str) -> str:
 def _live(card: Card, told: Content) -> str:
     snapshot = card.snapshot
     head = _head(snapshot, snapshot.run, content.place(card), _links(card), _took(card))
-    tail = _tail(told, cut=card.cut)
+    tail = _tail(card, told)
     scrolled = f'<div class="jq-out" tabindex="0">{tail}</div>' * bool(tail)
-    return head + _state(card, told) + scrolled + _awaited(card)
+    by = sources.chips(snapshot.run, several(card.sources)) * bool(tail)
+    return head + _state(card, told) + by + scrolled + _awaited(card)
 
 
 def _state(card: Card, told: Content) -> str:
@@ -224,11 +237,11 @@ def _state(card: Card, told: Content) -> str:
     return "".join(parts)
 
 
-def _tail(told: Content, *, cut: bool) -> str:
+def _tail(card: Card, told: Content) -> str:
     """The end of the log. It scrolls inside of something that is longer at its beginning: the last line is in sight."""
     if not told.log:
         return ""
-    lines = console.drawn(told.log, cut=cut, lines=TAIL, columns=_WIDE)
+    lines = sources.drawn(told.log, several(card.sources), cut=card.cut, lines=TAIL, columns=_WIDE)
     return f'<pre class="jq-tail" role="group" aria-label="End of the log">{lines}</pre>'
 
 
@@ -307,7 +320,7 @@ def _times(card: Card, told: Content) -> str:
 
 
 def _whole_log(card: Card, told: Content) -> str:
-    lines = console.drawn(told.log, cut=card.cut)
+    lines = sources.drawn(told.log, several(card.sources), cut=card.cut)
     count = f"the last {len(told.log):,} lines" if card.cut else f"{len(told.log):,} line{'s' * (len(told.log) != 1)}"
     return (
         f'<details class="jq-full"><summary>Full log ({count})</summary>'

@@ -27,11 +27,19 @@ class LogEnd:
         self._clear_first = False
         self.text = ""
         self.cut = False
+        self._sources: dict[str, None] = {}
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Who has printed something, where several may."""
+        return tuple(self._sources)
 
     def apply(self, item: Item) -> None:
         """One thing more that the run wrote: `clear_output` clears what was printed before it, too."""
         if isinstance(item, Chunk):
             self._before_output()
+            if item.source:
+                self._sources[item.source] = None
             self._feed(item)
         elif item.kind == "display_data":
             self._before_output()

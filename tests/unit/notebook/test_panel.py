@@ -81,7 +81,7 @@ def test_a_refusal_that_comes_later_gives_the_button_back(wishes, capsys):
 def test_what_is_unfolded_is_drawn_only_when_it_changes(capsys):
     place = PlaceTold("main", "blue", 3, 12, ("ada/train",), 60, (QuotaTold("cpu", "a", 4, 1),))
     made = panel(card=drawn(phase=Phase.QUEUED, place=place))
-    folds = made._parts[-1]
+    *_, folds, _, _ = made._parts
     assert "What stands ahead: 1" in folds.value
     before = folds.value
     made.show(drawn(phase=Phase.QUEUED, place=replace(place, estimate=50)))

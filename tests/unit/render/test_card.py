@@ -609,6 +609,7 @@ def test_more_of_a_log_can_be_shown():
 class Printed:
     text: str
     cut: bool
+    sources: tuple[str, ...] = ()
 
 
 def test_a_sentence_has_its_advice_beside_it():
