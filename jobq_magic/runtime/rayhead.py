@@ -132,7 +132,8 @@ def _supervised(job: Job, secret: str, folder: str, environ: Mapping[str, str]) 
             from . import raystate  # with what it imports, 20 ms; the cell was forked off long ago, without a thread
 
             with open(os.path.join(secret, "key"), "rb") as file:
-                watch = raystate.Watch(job.out, raypod.token(file.read())).start()
+                key = file.read()
+            watch = raystate.Watch(job.out, raypod.token(key), note=lambda text: job.note(note=text)).start()
         return _asked(job)
 
     def judged(event: dict[str, Any]) -> dict[str, Any]:

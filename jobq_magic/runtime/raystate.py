@@ -17,10 +17,12 @@ import threading
 import time
 from collections import Counter
 
+from .raynews import News
 from .raypod import DASHBOARD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 PERIOD = 2.0
@@ -34,6 +36,9 @@ _PACE, _PAST_PACE = 2048, 512
 """Bytes a second that either file may take of the container's log."""
 _LISTED = 10_000
 """What the dashboard lists at most."""
+_DEAD = 1000
+"""Actors that died, and tasks that failed where not all are listed, of which it is asked why."""
+_WITH_STATE = "&filter_keys=state&filter_predicates=%3D&filter_values="
 _NAMES, _LONG = 32, 80
 _POINTS = 120
 _RUNNING = ("RUNNING", "RUNNING_IN_RAY_GET", "RUNNING_IN_RAY_WAIT", "GETTING_AND_PINNING_ARGS")
@@ -49,10 +54,15 @@ class Watch:
         out: folder of the attempt.
         token: of the run's Ray; see `raypod.token`.
         port: of the dashboard, on this machine.
+        note: takes what Ray did to the run's work, a sentence each.
     """
 
-    def __init__(self, out: str, token: str, port: int = DASHBOARD) -> None:
+    def __init__(
+        self, out: str, token: str, port: int = DASHBOARD, note: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._out = out
+        self._news = News(note)
+        self._dead = self._failed = 0
         self._dashboard = _Dashboard(port, token)
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="jobq-ray", daemon=True)
@@ -101,6 +111,7 @@ class Watch:
                 with contextlib.suppress(Exception):
                     question.ask()
                     asked = True
+        self._news.tell(time.monotonic(), last=last)
         if not asked:
             return
         with contextlib.suppress(Exception):
@@ -117,6 +128,8 @@ class Watch:
         known = self._dashboard.ask("/nodes?view=summary")["data"]["summary"]
         nodes = [_node(one) for one in known]
         nodes.sort(key=lambda node: (not node["head"], node["name"]))
+        spilled = {str(one["raylet"]["nodeId"]): _spilled(one) for one in known}
+        self._news.nodes({node["id"]: dict(node) for node in nodes}, spilled, time.monotonic())
         self._ids = {node.pop("id"): at for at, node in enumerate(nodes)}
         self._now["nodes"] = nodes
         alive = [node for node in nodes if node["alive"]]
@@ -135,16 +148,30 @@ class Watch:
                 self._now["job"] = str(max(drivers, key=lambda job: job["start_time"] or 0)["job_id"])
         actors = self._dashboard.listed("actors", "")[0]
         self._now["actors"] = dict(Counter(str(one["state"]).lower() for one in actors))
+        dead = self._now["actors"].get("dead", 0)
+        if dead > self._dead:
+            rows, _ = self._dashboard.listed("actors", f"&detail=1{_WITH_STATE}DEAD", _DEAD)
+            self._news.actors(rows, time.monotonic())
+            self._dead = dead
 
     def _ask_tasks(self) -> None:
         self._listed, total = self._dashboard.listed("tasks", "")
         self._whole = total <= len(self._listed)
         self._line["of"] = total
+        if self._news.tasks(self._listed, time.monotonic()):
+            self._ask_failed()
 
     def _ask_running(self) -> None:
-        wanted = "&filter_keys=state&filter_predicates=%3D&filter_values=RUNNING"
-        running, _ = self._dashboard.listed("tasks", wanted)
+        running, _ = self._dashboard.listed("tasks", f"{_WITH_STATE}RUNNING")
+        failed = sum(ends["failed"] for ends in self._counted.values())
+        if failed > self._failed:
+            self._ask_failed()
+            self._failed = failed
         self._listed = [one for one in self._listed if one["state"] not in _RUNNING] + running
+
+    def _ask_failed(self) -> None:
+        rows, _ = self._dashboard.listed("tasks", f"&detail=1{_WITH_STATE}FAILED", _DEAD)
+        self._news.tasks(rows, time.monotonic())
 
     def _ask_line(self) -> None:
         rows, total = self._dashboard.listed("tasks", "&detail=1", TASKS)
@@ -263,6 +290,11 @@ def _node(one: dict[str, Any]) -> dict[str, Any]:
         told["gpu_memory"] = sum(gpu.get("memoryUsed") or 0 for gpu in gpus) << 20
         told["gpu_memory_most"] = sum(gpu.get("memoryTotal") or 0 for gpu in gpus) << 20
     return told
+
+
+def _spilled(one: dict[str, Any]) -> int:
+    """The bytes of objects that a node has moved to disk."""
+    return int((one["raylet"].get("storeStats") or {}).get("spilledBytesTotal") or 0)
 
 
 def _line(rows: list[dict[str, Any]], nodes: list[str], ids: dict[str, int]) -> dict[str, Any]:

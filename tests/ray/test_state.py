@@ -22,7 +22,7 @@ from jobq_magic.backends.ray.launch import environment
 from jobq_magic.cluster import connection
 from jobq_magic.cluster.dashboard import Dashboards
 from jobq_magic.raytold import RayTold
-from jobq_magic.runtime import process, raystate
+from jobq_magic.runtime import process, raynews, raystate
 from jobq_magic.site import Site
 from tests.rayed import free_ports
 from tests.support import eventually
@@ -62,10 +62,45 @@ sys.stdin.read()
 """
 
 
-class Cluster:
-    """A head without room for tasks, and a worker with room for two."""
+TROUBLE = """
+import os, sys, time, numpy, ray
+ray.init(address={address!r}, log_to_driver=False)
 
-    def __init__(self, temp: Path) -> None:
+@ray.remote(max_retries=0)
+def work():
+    time.sleep(600)
+
+@ray.remote(num_cpus=0, resources={{"node:__internal_head__": 0.01}})
+class Model:
+    def ready(self):
+        return True
+    def crash(self):
+        os._exit(3)
+
+wished = Model.remote()
+ray.get(wished.ready.remote())
+ray.kill(wished)
+for call in (Model.remote().crash, work):
+    try:
+        ray.get(call.remote())
+    except ray.exceptions.RayError as error:
+        print(type(error).__name__, flush=True)
+held = [ray.put(numpy.ones(5 << 20)) for _ in range(5)]
+print("holds", flush=True)
+sys.stdin.read()
+"""
+
+
+class Cluster:
+    """A head without room for tasks, and a worker with room for two.
+
+    Args:
+        temp: where it writes.
+        store: bytes of objects for which the head has memory.
+        full: what part of this machine's memory is too much for the worker.
+    """
+
+    def __init__(self, temp: Path, store: int = 0, full: str = "") -> None:
         self.token = secrets.token_hex(32)
         gcs, self.port, *others = free_ports(5)
         self.address = f"127.0.0.1:{gcs}"
@@ -75,8 +110,11 @@ class Cluster:
         ports = ("--dashboard-agent-listen-port", "--ray-client-server-port", "--metrics-export-port")
         head = [f"{name}={port}" for name, port in zip(ports, others, strict=True)]
         head += [f"--port={gcs}", f"--dashboard-port={self.port}", "--dashboard-host=127.0.0.1", f"--temp-dir={temp}/r"]
+        head += [f"--object-store-memory={store}"] if store else []
         self.started = [self._start("--head", "--num-cpus=0", "--include-dashboard=true", *usual, *head)]
         eventually(self._answers, 60)
+        if full:
+            self.environ |= {"RAY_memory_usage_threshold": full, "RAY_memory_monitor_refresh_ms": "100"}
         self.started.append(self._start(f"--address={self.address}", "--num-cpus=2", *usual))
 
     def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
@@ -223,3 +261,26 @@ def test_a_dashboard_that_died_is_nobodys_trouble(tmp_path):
     watch.close(5)
     assert list(tmp_path.iterdir()) == []
     assert "jobq-ray" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_what_ray_did_to_the_work_is_told_in_a_sentence_each(tmp_path, monkeypatch):
+    monkeypatch.setattr(raynews, "QUIET", 1.0)
+    notes: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="jq-", ignore_cleanup_errors=True) as temp:
+        cluster = Cluster(Path(temp), store=100 << 20, full="0.01")
+        watch = raystate.Watch(str(tmp_path), cluster.token, cluster.port, notes.append).start()
+        code = TROUBLE.format(address=cluster.address)
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        child = subprocess.Popen([sys.executable, "-P", "-c", code], env=cluster.environ, **pipes)
+        try:
+            said = [line.strip() for line in iter(child.stdout.readline, "holds\n")]  # Ray has its words among them
+            eventually(lambda: len(notes) == 3, 60)
+        finally:
+            watch.close(20)
+            child.communicate(timeout=60)
+            cluster.end()
+    assert [line for line in said if line.endswith("Error")] == ["ActorDiedError", "OutOfMemoryError"]
+    told = sorted(note.partition(" on ")[0] for note in notes)
+    assert told[:2] == ["An actor of `Model` was lost", "Ray killed a task of `work`"]
+    assert told[2].startswith("Ray moved ")
+    assert len(notes) == 3
