@@ -1,4 +1,4 @@
-"""The peers of a cell on a Ray cluster of its own: RayJobs and RayClusters by hand, and `kubectl`."""
+"""The peers of a cell on a Ray cluster of its own: RayJobs by hand, and `kubectl`."""
 
 from __future__ import annotations
 
@@ -46,69 +46,68 @@ class Hand:
             tuned: with all that makes it faster: the submitter in the head's pod, and probes that ask each second.
         """
         began = time.perf_counter()
-        name = self._made("RayJob", self._job(f"print({line!r}, flush=True)", tuned=tuned))
+        name = self._made(self._job(f"print({line!r}, flush=True)", tuned=tuned))
         # Who submits is a Job of the same name, or a container of the only head.
         where = [*_OF_HEAD, "-c", "ray-job-submitter"] if tuned else [f"job/{name}"]
         self.read(where, line)
         took = time.perf_counter() - began
-        self.remove("rayjob", name)
+        self.remove(name)
         return took
 
     def complete(self) -> float:
         """Seconds from the end of a driver, by its own clock, which is this machine's, until its RayJob is Complete."""
-        name = self._made("RayJob", self._job("import time; print('end', time.time(), flush=True)"))
+        name = self._made(self._job("import time; print('end', time.time(), flush=True)"))
         done = "jsonpath={.status.jobDeploymentStatus}=Complete"
         _do([*self._kubectl, "wait", f"--for={done}", f"rayjob/{name}", f"--timeout={NO_END:.0f}s"])
         there = time.time()
         found = self.read([f"job/{name}"], "end ")
-        self.remove("rayjob", name)
+        self.remove(name)
         return there - float(found.split()[1])
 
     def usable(self, workers: int, program: str) -> tuple[float, list[float]]:
-        """A RayCluster with KubeRay's defaults, in whose head a program waits for Ray, and then for all workers.
+        """A RayJob with KubeRay's defaults, in whose head a program waits for Ray, and then for all workers.
 
         Args:
             workers: how many there are.
             program: prints `usable` and numbers.
 
         Returns:
-            When the cluster was created, and the numbers.
+            When it was created, and the numbers.
         """
-        spec = self._cluster(workers)
-        inside = spec["headGroupSpec"]["template"]["spec"]["containers"][0]
+        spec = self._job("import time; time.sleep(600)", workers=workers)
+        inside = spec["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]["containers"][0]
         # Beside Ray, so that the head starts as KubeRay has it start; what it prints is in the head's log.
         background = f"python -c {shlex.quote(program)} >/proc/1/fd/1 2>&1 &"
         inside["lifecycle"] = {"postStart": {"exec": {"command": ["/bin/sh", "-c", background]}}}
         began = time.time()
-        name = self._made("RayCluster", spec)
+        name = self._made(spec)
         found = self.read([*_OF_HEAD, "-c", "ray"], "usable ")
-        self.remove("raycluster", name)
+        self.remove(name)
         return began, [float(word) for word in found.split()[1:]]
 
     def read(self, where: list[str], beginning: str) -> str:
         """The first line of a log that begins so."""
         return read_until([*self._kubectl, "logs", "-f", *where], beginning)
 
-    def remove(self, kind: str, name: str) -> None:
+    def remove(self, name: str) -> None:
         """It, and what is left of its pods."""
-        _do([*self._kubectl, "delete", kind, name, "--wait=true"])
+        _do([*self._kubectl, "delete", "rayjob", name, "--wait=true"])
 
-    def _made(self, kind: str, spec: dict[str, Any]) -> str:
+    def _made(self, spec: dict[str, Any]) -> str:
         self._number += 1
         name = f"hand-{self._number}"
         labels = {"kueue.x-k8s.io/queue-name": QUEUE}
-        made = {"apiVersion": "ray.io/v1", "kind": kind, "metadata": {"name": name, "labels": labels}, "spec": spec}
+        made = {"apiVersion": "ray.io/v1", "kind": "RayJob", "metadata": {"name": name, "labels": labels}, "spec": spec}
         _do([*self._kubectl, "create", "-f", "-"], given=json.dumps(made))
         return name
 
-    def _job(self, program: str, *, tuned: bool = False) -> dict[str, Any]:
-        """A RayJob with one worker."""
+    def _job(self, program: str, *, workers: int = 1, tuned: bool = False) -> dict[str, Any]:
         return {
             "entrypoint": f"python -c {shlex.quote(program)}",
             "shutdownAfterJobFinishes": True,  # Kueue wants it
             "ttlSecondsAfterFinished": 600,  # until its log is read
             **({"submissionMode": "SidecarMode"} if tuned else {}),
-            "rayClusterSpec": self._cluster(1, tuned=tuned),
+            "rayClusterSpec": self._cluster(workers, tuned=tuned),
         }
 
     def _cluster(self, workers: int, *, tuned: bool = False) -> dict[str, Any]:
