@@ -112,11 +112,11 @@ def resolve(
     notes: list[str] = []
     profiles = load_profiles(cwd, environ, mistakes)
     forced = Layer("forced", layers.variables(environ, "JOBQ_FORCE_", mistakes))
-    option = Layer("option", layers.options(options, mistakes))
+    option = layers.addressed(Layer("option", layers.options(options, mistakes)))
     settings = layers.variables(environ, "JOBQ_", mistakes)
     if "JOBQ_RUN" in environ:
         settings.pop("workers", None)  # inside a job JOBQ_WORKERS says how many it has, not how many to ask for
-    environment = Layer("environment", settings)
+    environment = layers.addressed(Layer("environment", settings))
     magic = Layer("magics", layers.settings(magics or {}, "%config JobqMagics", mistakes))
     project = Layer("project", profiles.project.values, profiles.project.place)
     above = [forced, option, environment]

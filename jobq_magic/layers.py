@@ -14,7 +14,7 @@ from jobq_magic.errors import OptionError, closest
 from jobq_magic.options import flag_of
 from jobq_magic.spec import MADE, declared, read, shown
 
-__all__ = ["Kind", "Layer", "Origin", "decided", "merge", "options", "settings", "variables"]
+__all__ = ["Kind", "Layer", "Origin", "addressed", "decided", "merge", "options", "settings", "variables"]
 
 Kind: TypeAlias = Literal[
     "forced", "option", "environment", "profile", "magics", "project", "default profile", "default"
@@ -42,9 +42,12 @@ class Layer:
     """A profile, or a file, in words."""
     site: Mapping[str, Any] = field(default_factory=dict)
     """What it says of a cluster, by the field of a Site."""
+    meant: Mapping[str, str] = field(default_factory=dict)
+    """Fields whose values nobody wrote there, and the field that means them."""
 
     def origin(self, name: str) -> Origin:
         """Where a value that it holds was written."""
+        name = self.meant.get(name, name)
         texts = {
             "forced": f"JOBQ_FORCE_{name.upper()}",
             "option": flag_of(name),
@@ -55,6 +58,7 @@ class Layer:
 
     def subject(self, name: str) -> str:
         """The value as it was written, to begin a sentence with."""
+        name = self.meant.get(name, name)
         value = self.values[name]
         if self.kind == "option":
             if value is False:
@@ -104,6 +108,13 @@ def variables(environ: Mapping[str, str], prefix: str, mistakes: list[OptionErro
                 OptionError("unknown-setting", f"{variable} forces no known setting", do=closest(variable, known))
             )
     return found
+
+
+def addressed(layer: Layer) -> Layer:
+    """The layer, with the mode that its `address` means where it names none: an address is that of a Ray."""
+    if not layer.values.get("address") or "mode" in layer.values:
+        return layer
+    return replace(layer, values={**layer.values, "mode": "ray"}, meant={"mode": "address"})
 
 
 def decided(layers: Sequence[Layer]) -> list[Layer]:

@@ -21,11 +21,12 @@ from jobq_magic.figures import size
 from jobq_magic.image import Recipe
 from jobq_magic.noting import record_refusal
 from jobq_magic.phrases import note
-from jobq_magic.protocols import Backend, Carries, Locates, Needs
+from jobq_magic.protocols import Backend, Carries, Differs, Locates, Needs
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
 from jobq_magic.runtime import process
 from jobq_magic.snapshot import Phase
+from jobq_magic.targets import or_here
 
 __all__ = ["Submitted", "explain", "rerun", "submit"]
 
@@ -155,10 +156,13 @@ def _on_record(store: Store, run: Run) -> Iterator[None]:
 def _checked(resolved: Resolved) -> tuple[Resolved, Backend, tuple[str, ...]]:
     """Where it goes, found; the place, and what has no effect there; refused where the place cannot take the cell."""
     backend = plugins.backend(resolved.target["backend"])
-    if isinstance(backend, Locates):
-        resolved = replace(resolved, target=backend.locate(resolved.target))
-    notes = refuse_unhonoured(resolved.spec, resolved.asked, backend.honours, forced=resolved.forced)
-    told = backend.check(resolved.spec.model_dump(mode="json"), resolved.target)
+    with or_here(resolved.spec, resolved.site):
+        if isinstance(backend, Locates):
+            resolved = replace(resolved, target=backend.locate(resolved.target))
+        spec, target = resolved.spec, resolved.target
+        honours = backend.honours_at(target) if isinstance(backend, Differs) else backend.honours
+        notes = refuse_unhonoured(spec, resolved.asked, honours, forced=resolved.forced, target=target)
+        told = backend.check(spec.model_dump(mode="json"), target)
     return resolved, backend, (*notes, *told)
 
 

@@ -14,6 +14,7 @@ from jobq_magic.snapshot import PlaceTold, WorkerTold
 __all__ = [
     "Backend",
     "Carries",
+    "Differs",
     "Examines",
     "Locates",
     "Needs",
@@ -118,6 +119,14 @@ class Locates(Protocol):
         Raises:
             JobqError: there is no such place.
         """
+
+
+@runtime_checkable
+class Differs(Protocol):
+    """Has targets that do not act upon the same fields."""
+
+    def honours_at(self, target: Mapping[str, Any]) -> frozenset[str]:
+        """Of `honours`, those that this target acts upon."""
 
 
 @runtime_checkable

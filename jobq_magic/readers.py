@@ -220,8 +220,10 @@ def builder(value: Any) -> str:
 
 
 def address(value: Any) -> str:
-    """The address of a Ray dashboard, without a user or a password; or `raycluster/NAME`, of a namespace."""
+    """The address of a Ray dashboard, without a user or a password; `raycluster/NAME`, of a namespace; or `here`."""
     url = str(value).strip()
+    if url == "here":
+        return url
     if url.startswith("raycluster/"):
         if not re.fullmatch(_DOMAIN, name := url.removeprefix("raycluster/")):
             raise Refusal(f"names {name or 'nothing'}, which is no name of a RayCluster", "Write raycluster/NAME")
@@ -231,7 +233,7 @@ def address(value: Any) -> str:
     if re.match(r"https?://[^/]*@", url):
         raise Refusal("holds a password or a user", "Write for example http://HOST:8265")
     if not re.fullmatch(r"https?://[^\s/]+(?:/\S*)?", url):
-        raise Refusal("is not an address", "Write for example http://HOST:8265")
+        raise Refusal("is not an address", "Write for example http://HOST:8265, or here")
     return url
 
 

@@ -24,7 +24,7 @@ __all__ = ["MADE", "MODES", "JobSpec", "Option", "declared", "read", "shown"]
 
 MODES: Mapping[str, str] = {
     "local": "a fresh process on this machine",
-    "ray": "Ray, where the profile says; else on this machine, started when needed and kept warm",
+    "ray": "Ray where the profile says, or on the cluster that it tells of; else on this machine, kept warm",
     "docker": "the generated image on the Docker Engine of this machine",
     "kueue": "a Kubernetes cluster with Kueue",
     "rayjob": "a Ray cluster of its own on a Kubernetes cluster with KubeRay",
@@ -89,7 +89,9 @@ class JobSpec(BaseModel):
         None, description="settings of a place, under a name: [tool.jobq.profiles.NAME]"
     )
     address: Annotated[str | None, _reader(readers.address), Option("place", "URL")] = Field(
-        None, description="a Ray that is there: its dashboard's address, or `raycluster/NAME` of the namespace"
+        None,
+        description="a Ray that is there: its dashboard's address, `raycluster/NAME` of the namespace, or `here`, on "
+        "this machine; it means --mode ray where no --mode is given",
     )
     queue: Annotated[_Object, Option("place", "NAME")] = Field(None, description="local queue of Kueue")
     priority: Annotated[_Object, Option("place", "NAME")] = Field(None, description="workload priority class")

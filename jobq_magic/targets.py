@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from jobq_magic.errors import OptionError, closest, refuse
+from jobq_magic import plugins
+from jobq_magic.errors import JobqError, OptionError, OptionErrors, closest, refuse
 from jobq_magic.options import flag_of
 from jobq_magic.site import Site
 from jobq_magic.spec import JobSpec, declared, shown
 
-__all__ = ["in_words", "no_registry", "queued", "refuse_unhonoured", "target"]
+__all__ = ["in_words", "no_registry", "or_here", "queued", "refuse_unhonoured", "target"]
 
 
 def target(
@@ -40,7 +42,7 @@ def target(
     if spec.mode == "local":
         return {"backend": "local", "where": "this machine"}
     if spec.mode == "ray" and not queued(spec, site):
-        if there := spec.address or site.ray.removeprefix("here"):
+        if there := (spec.address or site.ray).removeprefix("here"):
             return _there(there, site)
         return {"backend": "ray", "where": "Ray on this machine", "here": True}
     if spec.mode == "docker":
@@ -60,12 +62,28 @@ def target(
 def queued(spec: JobSpec, site: Site) -> bool:
     """Whether a run is pods of a cluster, made for it alone.
 
-    `--mode ray` is, where the profile says so, or tells of a cluster and says nothing of Ray.
+    `--mode ray` is, where the profile says so, or tells of a cluster and says nothing of Ray. A registry alone does
+    not: images of Docker go there, too.
     """
     if spec.mode == "ray":
-        told = bool(spec.queue or spec.context or spec.namespace or spec.push)
+        told = bool(spec.queue or spec.context or spec.namespace or site.ray_groups)
         return not spec.address and (site.ray == "rayjob" or (not site.ray and told))
     return spec.mode in {"kueue", "rayjob"}
+
+
+_LEAVE = "Leave it out"
+
+
+@contextmanager
+def or_here(spec: JobSpec, site: Site) -> Iterator[None]:
+    """What keeps a cell from a cluster that `--mode ray` was only taken to mean, names the Ray of this machine too."""
+    try:
+        yield
+    except JobqError as error:
+        if spec.mode == "ray" and not site.ray and queued(spec, site):
+            for one in error.each if isinstance(error, OptionErrors) else (error,):
+                one.do = f"{one.do}{'. ' * bool(one.do)}For Ray on this machine: --address here"
+        raise
 
 
 def no_registry(told: str, profile: str | None, *, queue: bool = True, others: Sequence[str] = ()) -> OptionError:
@@ -116,12 +134,9 @@ def _on_cluster(
     if submits and not spec.push:
         asks = subjects.get("mode") or f"--mode {spec.mode}"
         known = bool(spec.queue) or backend == "rayjob"
-        mistake = no_registry(asks, spec.profile, queue=known, others=others)
-        if spec.mode == "ray" and not site.ray:
-            do = f'{mistake.do}. For Ray on this machine: ray = "here" in the profile'
-            mistake = OptionError(mistake.code, mistake.what, do=do)
-        mistakes.append(mistake)
-    refuse(mistakes)
+        mistakes.append(no_registry(asks, spec.profile, queue=known, others=others))
+    with or_here(spec, site):
+        refuse(mistakes)
     return {
         "backend": backend,
         "where": in_words(backend, spec.queue, site.namespace),
@@ -157,7 +172,12 @@ def _gpu_mistakes(spec: JobSpec, site: Site, subjects: Mapping[str, str]) -> Ite
 
 
 def refuse_unhonoured(
-    spec: JobSpec, set_fields: Collection[str], honours: Collection[str], *, forced: bool = False
+    spec: JobSpec,
+    set_fields: Collection[str],
+    honours: Collection[str],
+    *,
+    forced: bool = False,
+    target: Mapping[str, Any] | None = None,
 ) -> tuple[str, ...]:
     """Refuses what was asked for and would have no effect in the place where the job goes.
 
@@ -166,6 +186,7 @@ def refuse_unhonoured(
         set_fields: the fields that options set (`Resolved.asked`).
         honours: the fields that the place acts upon (`Backend.honours`).
         forced: the mode was forced (`Resolved.forced`); a sentence is then a note.
+        target: where the job goes; a mode that goes to several places is told by its place.
 
     Returns:
         The notes.
@@ -173,20 +194,35 @@ def refuse_unhonoured(
     Raises:
         OptionError: one sentence for each.
     """
-    mistakes = []
+    place, there = f"--mode {spec.mode}", False
+    if target is not None and spec.mode == "ray" == target["backend"]:
+        place, there = target["where"], True
+    mistakes: list[OptionError] = []
+
+    def mistake(name: str, what: str, do: str) -> None:
+        if name == "address":
+            do += ", or use --mode ray"
+        elif there and name in plugins.backend("rayjob").honours:
+            do += ", or use --mode rayjob on a cluster with KubeRay"
+        elif not there and do == _LEAVE:
+            do += ", or choose another mode"
+        mistakes.append(OptionError("unhonoured-option", what, do=do))
+
     for name in set_fields:
         option = declared()[name]
         if name not in honours and not option.notebook and name != "mode" and getattr(spec, name):
             told = flag_of(name) + shown(name, getattr(spec, name), " ") * bool(option.metavar)
-            what = f"{told} has no effect with --mode {spec.mode}"
-            mistakes.append(OptionError("unhonoured-option", what, do="Leave it out, or choose another mode"))
+            mistake(name, f"{told} has no effect with {place}", _LEAVE)
     if "workers" in honours and spec.max_workers and "max_workers" not in honours:
-        what = f"--workers {spec.workers}..{spec.max_workers} is a range, and --mode {spec.mode} does not scale"
-        mistakes.append(OptionError("unhonoured-option", what, do="Write one number"))
+        what = f"--workers {spec.workers}..{spec.max_workers} is a range, and {place} does not scale"
+        mistake("max_workers", what, "Write one number")
     if "gpus" in honours and spec.gpu_type and "gpu_type" not in honours:
-        what = f"--gpus {spec.gpu_type}:{spec.gpus} names a type, and --mode {spec.mode} knows none"
-        mistakes.append(OptionError("unhonoured-option", what, do=f"Write --gpus {spec.gpus}"))
+        what = f"--gpus {spec.gpu_type}:{spec.gpus} names a type, and {place} knows none"
+        mistake("gpu_type", what, f"Write --gpus {spec.gpus}")
+    notes = []
+    if spec.secret and not {"secret"} & {*honours, *set_fields}:  # the cell may rely on it
+        notes.append(f"{', '.join(spec.secret)} of the settings' `secret` is not given to the cell: {place} takes none")
     if forced:
-        return tuple(sorted(mistake.what for mistake in mistakes))
+        return (*sorted(mistake.what for mistake in mistakes), *notes)
     refuse(sorted(mistakes, key=lambda mistake: mistake.what))
-    return ()
+    return tuple(notes)

@@ -85,6 +85,12 @@ class RayBackend:
         self._elsewhere: dict[str, Elsewhere] = {}
         self._dashboards: Dashboards | None = None
 
+    def honours_at(self, target: Mapping[str, Any]) -> frozenset[str]:
+        """Ray on this machine has no store, one that is there has its memory, and only a RayCluster has a namespace."""
+        if not reach.named(target):
+            return self.honours - {"context", "namespace", "store"}
+        return self.honours - {"memory"} - ({"context", "namespace"} if "address" in target else frozenset())
+
     def locate(self, target: Mapping[str, Any]) -> Mapping[str, Any]:
         """With the context and the namespace of a RayCluster, as the kubeconfig says now."""
         return reach.located(target, os.environ)
