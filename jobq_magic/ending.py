@@ -87,7 +87,8 @@ class Ending:
             return ""  # it waits, and its time does not run
         # Since this attempt began to run; a process that went on after a stop of its own is still the same.
         pauses = [number for number, one in enumerate(times) if one.phase in (Phase.QUEUED, Phase.PAUSED)]
-        began = next((one.at for one in times[max(pauses, default=0) :] if one.phase is Phase.RUNNING), None)
+        since = [one for one in times[max(pauses, default=0) :] if one.attempt == times[-1].attempt]
+        began = next((one.at for one in since if one.phase is Phase.RUNNING), None)
         return "deadline" if began is not None and _ticks() - began > float(limit) else ""
 
     def _has_waited(self, attempt: int) -> str:

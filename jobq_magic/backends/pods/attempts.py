@@ -114,10 +114,10 @@ class Attempts:
         replace_file(path, json.dumps(asdict(self)).encode())
 
 
-def _order(pod: Mapping[str, Any], place: int | None) -> tuple[str, bool, str]:
-    """By when they were made; of one second, those first that have a place of their own."""
+def _order(pod: Mapping[str, Any], place: int | None) -> tuple[bool, str, str]:
+    """By when they were made, those first that have a place of their own."""
     metadata = pod["metadata"]
-    return metadata.get("creationTimestamp", ""), place is None, metadata["name"]
+    return place is None, metadata.get("creationTimestamp", ""), metadata["name"]
 
 
 def _stays(pod: Mapping[str, Any]) -> bool:

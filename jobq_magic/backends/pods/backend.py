@@ -37,6 +37,8 @@ __all__ = ["Known", "PodsBackend"]
 
 _RIGHTS = 10.0
 """Seconds for which it is not believed that a right is missing."""
+_AGAIN = 30.0
+"""Seconds between two requests that it go where nobody says that it does."""
 _WISHES = ("stopped", "interrupted")
 """Reasons to end a run that have nothing more to tell: why it does not is told in their place."""
 
@@ -54,6 +56,17 @@ class Known:
     """Why its Job was removed by us, where nobody asked for that."""
     refused: BackendError | None = None
     """Why it goes on though it is to end: the cluster does not let us delete its Job."""
+
+    removing: float = float("-inf")
+    """When its Job was last asked to go, since only its workers kept it from its end."""
+
+    def is_time(self) -> bool:
+        """Whether to ask for that again; if so, that is now."""
+        now = time.monotonic()
+        if now - self.removing < _AGAIN:
+            return False
+        self.removing = now
+        return True
 
     def told(self, seen: Observation, asked: str) -> Observation:
         """What was seen, with what became of the wish that it ends."""
@@ -145,7 +158,7 @@ class PodsBackend:
         try:
             asked = run.stop or known.removed
             seen = known.watched.told(known.following.observe(asked))
-            if known.following.lingers:
+            if known.following.lingers and known.is_time():
                 with contextlib.suppress(BackendError):  # it is tried again
                     self._remove(run)
         except OSError as error:  # the disk of the store, most likely: what is not written now is read again

@@ -1,0 +1,193 @@
+"""Runs whose driver decides, followed: what its end means, and what begins anew."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from jobq_magic.backends.pods import driver, witnesses
+from jobq_magic.backends.pods.course import Told
+from jobq_magic.backends.pods.following import Following
+from jobq_magic.backends.rayjob.integration import RAYJOB
+from jobq_magic.cluster.client import Missing
+from jobq_magic.cluster.status import Objects
+from jobq_magic.protocols import Observation
+from jobq_magic.run import Run
+from jobq_magic.runs.store import Store
+
+TARGET = {"backend": "rayjob", "where": "queue main of team", "site": {"namespace": "team"}}
+RUNS = {"phase": "running", "at": 1.0}
+WELL = {"phase": "succeeded", "at": 2.0, "result": "ready"}
+RAISED = {"phase": "failed", "reason": "exception", "facts": {"error": "ValueError: no"}, "at": 2.0}
+CALLED = {"phase": "cancelled", "reason": "stopped", "at": 2.0}
+
+
+def pod(name: str, part: str, cluster: str = "c1", *, leaving: bool = False, state: str = "running") -> dict[str, Any]:
+    made = f"2026-01-01T00:00:{len(name):02}Z"
+    labels = {"ray.io/node-type": part, "ray.io/cluster": cluster}
+    metadata = {"name": name, "uid": name, "labels": labels, "creationTimestamp": made}
+    if leaving:
+        metadata["deletionTimestamp"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    status = {"phase": "Running", "containerStatuses": [{"name": "main", "state": {state: {}}}]}
+    return {"metadata": metadata, "spec": {"containers": [{"name": "main"}]}, "status": status}
+
+
+@dataclass
+class Followed:
+    """One that is followed, and what its pods say: events, whether all is here, whether nothing more will come."""
+
+    run: Run
+    now: float = 0.0
+    says: dict[str, tuple[tuple[Any, ...], bool, bool]] = field(default_factory=dict)
+    objects: Objects = field(default_factory=lambda: Objects(None))
+    following: Any = None
+    call: Any = None
+
+    def join(self, job: str, call: Any) -> None:
+        self.call = call
+
+    def is_now(self, state: str, *pods: dict[str, Any], failed: int = 0) -> None:
+        """What the cluster has of it."""
+        spec = {"backoffLimit": self.run.spec.get("retries", 0)}
+        status = {"jobDeploymentStatus": state, "failed": failed}
+        metadata = {"name": f"jobq-{self.run.id}", "uid": "j"}
+        self.objects = Objects({"metadata": metadata, "spec": spec, "status": status}, None, pods)
+
+    def say(self, pod: str, *events: Any, whole: bool = False, drained: bool = False) -> None:
+        self.says[pod] = events, whole, drained or whole
+
+    def sees(self, asked: str = "") -> Observation:
+        self.call.set()
+        found: Observation = self.following.observe(asked)
+        return found
+
+
+@pytest.fixture
+def followed(monkeypatch):
+    """Follows a run."""
+
+    def begin(**spec: Any) -> Followed:
+        run = Store().open(spec={"mode": "rayjob", "workers": 1, **spec}, target=TARGET, name="pi")
+        found = Followed(run)
+
+        class Log:
+            """That of a pod."""
+
+            def __init__(self, watched: Any, run: Run, key: bytes, placed: Any, call: Any, mine: Any) -> None:
+                self.placed = placed
+
+            def over(self) -> None:
+                """Nothing."""
+
+            def told(self) -> Told:
+                events, whole, drained = found.says.get(self.placed.name, ((), False, False))
+                return Told(self.placed.rank, events, whole, drained)
+
+        def missing(path: str, **_: str) -> None:
+            raise Missing("cluster-missing", "There is none")
+
+        monkeypatch.setattr(witnesses, "Reader", Log)
+        monkeypatch.setattr(driver.Driver.__init__, "__defaults__", (lambda: found.now,))
+        api = SimpleNamespace(now=time.time, place=SimpleNamespace(namespace="team"), get=missing)
+        watched = SimpleNamespace(
+            watches=SimpleNamespace(refused=lambda kind: None, trouble=lambda: None),
+            reading=SimpleNamespace(api=api),
+            waiting=frozenset(),
+            current=True,
+            waits=lambda workload: False,
+            join=found.join,
+            objects=lambda job: found.objects,
+        )
+        found.following = Following(api, watched, run, b"k" * 32, RAYJOB)  # type: ignore[arg-type]
+        return found
+
+    return begin
+
+
+HEAD, WORKER = pod("h", "head"), pod("w1", "worker")
+
+
+def test_workers_that_do_not_say_their_end_are_told_to_end_after_a_moment(followed):
+    run = followed()
+    run.is_now("Running", HEAD, WORKER)
+    run.say("h", RUNS, WELL, whole=True)
+    assert run.sees().phase == "running"  # to its users: what it printed is still to come
+    assert not run.following.lingers
+    run.now = 3.0
+    run.sees()
+    assert run.following.lingers
+    run.say("w1", drained=True)
+    assert run.sees().phase == "succeeded"
+
+
+def test_a_worker_that_has_not_begun_is_not_waited_for(followed):
+    run = followed()
+    run.is_now("Initializing", HEAD, pod("w1", "worker", state="waiting"))
+    run.say("h", RUNS, WELL, whole=True)
+    assert run.sees().phase == "succeeded"
+
+
+def test_a_head_that_was_ended_from_outside_has_not_ended_its_run(followed):
+    run = followed()
+    run.is_now("Running", HEAD, WORKER)
+    run.say("h", RUNS, CALLED, whole=True)
+    run.sees()
+    run.now = 3.0
+    assert run.sees().phase not in ("cancelled", "lost")
+    assert not run.following.lingers
+    run.is_now("Running", pod("h2", "head"), WORKER)
+    assert run.sees().attempt == 2
+
+
+def test_a_head_that_is_made_anew_begins_nothing_where_the_driver_had_ended(followed):
+    run = followed()
+    run.is_now("Running", HEAD, WORKER)
+    run.say("h", RUNS, WELL, whole=True)
+    run.sees()
+    run.is_now("Running", pod("h2", "head"), WORKER)
+    assert run.sees().attempt == 1
+    run.say("w1", drained=True)
+    assert (run.sees().phase, run.sees().attempt) == ("succeeded", 1)
+
+
+def test_a_cell_that_failed_is_tried_again_by_another_head(followed):
+    run = followed(retries=1, no_requeue=True)
+    run.is_now("Running", HEAD, WORKER)
+    run.say("h", RUNS, RAISED, whole=True)
+    run.say("w1", whole=True)
+    run.now = 1.0
+    assert run.sees().phase is None
+    run.now = 4.0
+    assert not run.following.lingers
+    run.is_now("Initializing", pod("h2", "head", "c2"), failed=1)
+    assert (run.sees().phase, run.sees().attempt) == ("starting", 2)
+    run.say("h2", RUNS, RAISED, whole=True)
+    assert (run.sees().phase, run.sees().reason) == ("failed", "exception")
+
+
+def test_another_attempt_is_not_waited_for_where_workers_never_come(followed):
+    run = followed(retries=1)
+    run.is_now("Initializing", HEAD)
+    run.say("h", RUNS, RAISED, whole=True)
+    assert run.sees().phase is None
+    run.now = 301.0
+    assert (run.sees().phase, run.sees().reason) == ("failed", "exception")
+
+
+def test_workers_of_the_next_cluster_wait_for_their_head(followed):
+    run = followed()
+    run.is_now("Running", HEAD, WORKER)
+    run.say("h", RUNS)
+    run.sees()
+    old, new = pod("w1", "worker", leaving=True), pod("w22", "worker", "c2")
+    run.say("h", RUNS, CALLED, whole=True)
+    run.is_now("Initializing", old, new)
+    run.sees()
+    run.is_now("Initializing", old, new, pod("h222", "head", "c2"))
+    run.sees()
+    placed = [(one.name, one.rank, one.attempt) for one in run.following._attempts.pods]
+    assert placed == [("h", 0, 1), ("w1", 1, 1), ("h222", 0, 2), ("w22", 1, 2)]
