@@ -29,6 +29,8 @@ class Driver:
         self._failed: float | None = None
         self.copied = False
         """The copy of what it printed was looked for."""
+        self.alone = False
+        """Of its workers nothing came over: there is no copy of what they printed."""
 
     def look(self, told: Sequence[Told], asked: str, *, again: bool) -> bool:
         """Sees what came over from the attempt that is on; whether its failure, if it is one, is not the last word.

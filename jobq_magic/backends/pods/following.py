@@ -180,6 +180,8 @@ class Following:
             notes = [*self._missed.notes, *notes]
         if self.holders and (held or asked) and seen.phase in FINAL:
             notes.append(note("job-held", job=self._job, finalizers=", ".join(self.holders)))
+        if self._driver.alone and seen.phase in FINAL:
+            notes.append(note("workers-unread"))
         if gone and self._unseen and not self._attempts.pods and seen.phase is not None:
             notes.append(note("unseen"))
         return seen if tuple(notes) == tuple(seen.notes) else replace(seen, notes=tuple(notes))
@@ -229,6 +231,7 @@ class Following:
             placed = Placed(pod["metadata"]["uid"], pod["metadata"]["name"], 0, attempts.current)
             self._keep(replace(attempts, pods=(*attempts.pods, placed)))
             self._witnesses.read_whole(placed)
+            self._driver.alone = not any(one.rank and one.attempt == attempts.current for one in attempts.pods)
 
     def _mine(self) -> bool:
         """Whether nobody has begun to follow the run since we did."""

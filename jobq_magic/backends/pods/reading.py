@@ -15,6 +15,7 @@ from jobq_magic.cluster.client import Api
 from jobq_magic.cluster.collecting import Collected, Collector
 from jobq_magic.cluster.logs import Log
 from jobq_magic.run import Run
+from jobq_magic.runtime.pod import CALLED, LOST
 from jobq_magic.runtime.sites import store_of
 
 __all__ = ["PATIENCE", "Leavings", "Reader"]
@@ -69,7 +70,7 @@ class Reader:
         self._heard = time.monotonic()
         self._collector.feed(data)
         self._call.set()
-        if self._collector.collected.ended:
+        if self._is_all:
             self._log.close()
 
     def since(self) -> float | None:
@@ -84,7 +85,7 @@ class Reader:
         """The container has ended, or is gone: what is there now is all."""
         if self._last is None:
             self._last = time.monotonic()
-        if not self._collector.collected.ended:
+        if not self._is_all:
             self._log.finish()
 
     def told(self) -> Told:
@@ -92,12 +93,12 @@ class Reader:
         silent = self._last is not None and time.monotonic() - max(self._last, self._heard) > PATIENCE
         if silent and self._log.trouble is not None:
             self._log.close()  # its node is gone, most likely, and the log with it
-        if self._log.failed is not None and not self._collector.collected.ended:
+        if self._log.failed is not None and not self._is_all:
             self._again()
         elif self._log.ended:
             self._collector.close(final=True)
         known = self._collector.collected
-        drained = known.ended or (self._log.ended and self._log.failed is None)
+        drained = (known.ended and known.status != LOST) or (self._log.ended and self._log.failed is None)
         return self._stored.told(known) if drained else Told(self.placed.rank, known.events)
 
     def close(self) -> None:
@@ -105,6 +106,12 @@ class Reader:
         self._log.close()
         self._collector.close()
         self._stored.close()
+
+    @property
+    def _is_all(self) -> bool:
+        """Whether nothing can follow: a container that ended by itself for Ray, or was ended, may be started again."""
+        known = self._collector.collected
+        return known.ended and known.status not in (CALLED, LOST)
 
     def _again(self) -> None:
         """What it was fed to had no room, most likely: nothing is lost by that."""
