@@ -89,11 +89,14 @@ class Line:
                 one, _ = self._door.accept()
             except (BlockingIOError, ConnectionError):
                 return
-            except OSError:  # too many files are open: the door would be heard again at once, and again
-                self._shut = time.monotonic() + _PAUSE
-                self._selector.unregister(self._door)
-                self._part_first()
-                return
+            except OSError:  # too many files are open
+                if not self._waiting:  # the door would be heard again at once, and again
+                    self._shut = time.monotonic() + _PAUSE
+                    self._selector.unregister(self._door)
+                    return
+                for _ in range(len(self._waiting) // 8 + 1):
+                    self._part_first()
+                continue
             one.setblocking(False)
             self._waiting[one] = b""
             self._since[one] = time.monotonic()
@@ -129,8 +132,7 @@ class Line:
         one.close()
 
     def _part_first(self) -> None:
-        if self._waiting:
-            self._part(next(iter(self._waiting)))
+        self._part(next(iter(self._waiting)))
 
 
 def make_room() -> None:
