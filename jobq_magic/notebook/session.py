@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -318,10 +318,20 @@ class Session:
         if not frontend.interactive(self.shell):  # what stands in a notebook is the same at every execution
             account = replace(account, seconds=0.0, digest="")
         if resolved.spec.mode != "local":
-            account = replace(account, notes=(goes(resolved.spec, resolved.target["where"]), *account.notes))
+            told = goes(resolved.spec, resolved.target["where"], _pods(resolved))
+            account = replace(account, notes=(told, *account.notes))
         from jobq_magic.notebook import looking
 
         return looking.shown(self, looking.Explained(account))
+
+
+def _pods(resolved: Resolved) -> Sequence[Any]:
+    """What a run would be made of where that is more than workers alike: a Ray cluster of its own."""
+    if resolved.target["backend"] != "rayjob":
+        return ()
+    from jobq_magic.cluster.preflight import pods_of_ray
+
+    return pods_of_ray(resolved.spec.model_dump(mode="json"), resolved.site)
 
 
 def _after(shell: Any, method: str, callback: Callable[[], None]) -> Callable[[], None]:

@@ -15,6 +15,7 @@ from jobq_magic.render.style import STYLE
 from jobq_magic.words import duration, size
 
 if TYPE_CHECKING:
+    from jobq_magic.cluster.preflight.pods import Pods
     from jobq_magic.spec import JobSpec
 
 __all__ = ["explained", "explained_html", "folded", "goes", "shipped", "table"]
@@ -56,8 +57,16 @@ def folded(account: Account | None) -> str:
     return f"<details><summary>What travelled: {safe(shipped(account))}</summary>{_tables(account)}</details>"
 
 
-def goes(spec: JobSpec, where: str) -> str:
-    """Where a cell would go, and what it would ask for there: `queue main: 2 workers, each with 4 cpus`."""
+def goes(spec: JobSpec, where: str, pods: Sequence[Pods] = ()) -> str:
+    """Where a cell would go, and what it would ask for there: `queue main: 2 workers, each with 4 cpus`.
+
+    Args:
+        spec: what is asked.
+        where: the place, in words.
+        pods: of several kinds, that the run would be made of; none where all are workers alike.
+    """
+    if pods:
+        return f"It would go to {where}: {'; '.join([*map(_several, pods), _together(pods)])}"
     resources = {"cpu": spec.cpus, "memory": spec.memory and amount(spec.memory), "/gpu": spec.gpus}
     each = {resource: count for resource, count in resources.items() if count}
     parts = ", ".join(asked(resource, count) for resource, count in each.items())
@@ -68,6 +77,29 @@ def goes(spec: JobSpec, where: str) -> str:
         together = ", ".join(asked(resource, much * count) for resource, much in each.items())
         return told + (f"; {together} in all" if parts else "")
     return told + (f", and ask for {parts}" if parts else ", and get what that gives to who asks for nothing")
+
+
+def _several(pods: Pods) -> str:
+    """Pods that are alike, and what each asks for: `2 to 8 workers, each with 4 cpus`."""
+    parts = ", ".join(asked(resource, much) for resource, much in pods.requests().items() if much)
+    most = f" to {pods.most}" if pods.most > pods.count else ""
+    if pods.count == 1 and not most:
+        return pods.each + (f" with {parts}" if parts else "")
+    called = pods.each.removeprefix("a ").replace("worker", "workers", 1)
+    return f"{pods.count}{most} {called}" + (f", each with {parts}" if parts else "")
+
+
+def _together(pods: Sequence[Pods]) -> str:
+    """What all that is there from the beginning asks for."""
+    total: dict[str, float] = {}
+    for each in pods:
+        for resource, much in each.requests().items():
+            total[resource] = total.get(resource, 0) + much * each.count
+    told = ", ".join(asked(resource, much) for resource, much in total.items() if much)
+    if not told:
+        return "each gets what that gives to who asks for nothing"
+    grows = any(each.most > each.count for each in pods)
+    return f"{told} in all{' at first' * grows}"
 
 
 def shipped(account: Account) -> str:

@@ -18,5 +18,6 @@ All is asked at once (`asking`), and each look is a pure function from the answe
 from __future__ import annotations
 
 from jobq_magic.cluster.preflight.examining import CODES, check, examine
+from jobq_magic.cluster.preflight.making import pods_of_ray
 
-__all__ = ["CODES", "check", "examine"]
+__all__ = ["CODES", "check", "examine", "pods_of_ray"]

@@ -12,11 +12,12 @@ from jobq_magic.cluster.connection import Place
 from jobq_magic.cluster.kinds import Kind
 from jobq_magic.cluster.manifests import jobs, rayjobs
 from jobq_magic.cluster.manifests.facts import Facts
+from jobq_magic.cluster.preflight.pods import Pods, pods_of
 from jobq_magic.cluster.preflight.wanted import Wanted
 from jobq_magic.site import Site
 from jobq_magic.spec import JobSpec
 
-__all__ = ["wanted_of"]
+__all__ = ["pods_of_ray", "wanted_of"]
 
 _MADE: Mapping[Kind, Callable[[Facts], Mapping[str, Any]]] = {kinds.JOBS: jobs.made, kinds.RAYJOBS: rayjobs.made}
 
@@ -42,7 +43,7 @@ def wanted_of(spec: Mapping[str, Any], site: Site, place: Place, kind: Kind = ki
         kind: of what would be made: a Job or a RayJob.
     """
     whole = {**JobSpec.model_validate({"mode": "kueue"}).model_dump(mode="json"), **spec}
-    job = _MADE[kind](Facts(_ID, "preflight", _IMAGE, whole, site, ray=_ray()))
+    job = _made(whole, site, kind)
     return Wanted.of(
         job,
         namespace=place.namespace,
@@ -54,6 +55,15 @@ def wanted_of(spec: Mapping[str, Any], site: Site, place: Place, kind: Kind = ki
         machine="" if whole["image"] else _MACHINES.get(platform.machine(), ""),
         job=job,
     )
+
+
+def pods_of_ray(spec: Mapping[str, Any], site: Site) -> tuple[Pods, ...]:
+    """The pods of the Ray cluster that a run would have; no cluster is asked."""
+    return pods_of(_made(spec, site, kinds.RAYJOBS))
+
+
+def _made(spec: Mapping[str, Any], site: Site, kind: Kind) -> Mapping[str, Any]:
+    return _MADE[kind](Facts(_ID, "preflight", _IMAGE, spec, site, ray=_ray()))
 
 
 def _ray() -> str:

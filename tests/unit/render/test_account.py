@@ -3,8 +3,10 @@ from __future__ import annotations
 import pytest
 
 from jobq_magic.bundle import Account, Requirement, Stayed, Traveller
+from jobq_magic.cluster.preflight import pods_of_ray
 from jobq_magic.render.account import explained, explained_html, folded, goes, shipped
 from jobq_magic.render.style import STYLE
+from jobq_magic.site import RayGroup, Site
 from jobq_magic.spec import JobSpec
 from tests.support import golden
 
@@ -51,6 +53,28 @@ def test_where_a_cell_would_go_is_told_with_what_it_would_ask_for(asked, told):
         goes(JobSpec(mode="kueue", **asked), "queue main of team-blue")
         == f"It would go to queue main of team-blue{told}"
     )
+
+
+@pytest.mark.parametrize(
+    ("asked", "site", "told"),
+    [
+        (
+            {"workers": "2..8", "cpus": 4, "memory": "8Gi", "gpus": 1, "driver_cpus": 2, "driver_memory": "8Gi"},
+            Site(ray_groups={"loaders": RayGroup(workers=2, cpus=4)}),
+            (
+                "the head with 2.2 cpus, 9.5Gi of memory; 2 to 8 workers, each with 4 cpus, 8Gi of memory, 1 GPU; "
+                "2 workers of loaders, each with 4 cpus; the submitter with 0.2 cpus, 300Mi of memory; "
+                "18.4 cpus, 25.8Gi of memory, 2 GPUs in all at first"
+            ),
+        ),
+        ({"workers": 2, "cpus": 1}, Site(store="s3://b"), "the head; 2 workers, each with 1 cpu; 2 cpus in all"),
+        ({}, Site(store="s3://b"), "the head; a worker; each gets what that gives to who asks for nothing"),
+    ],
+)
+def test_of_a_ray_cluster_of_its_own_all_that_it_is_made_of_is_told(asked, site, told):
+    spec = JobSpec(mode="rayjob", **asked)
+    pods = pods_of_ray(spec.model_dump(mode="json"), site)
+    assert goes(spec, "Ray in queue main", pods) == f"It would go to Ray in queue main: {told}"
 
 
 def test_a_card_folds_it_away_under_how_much_it_is():
