@@ -49,6 +49,8 @@ OVERDUE = 94
 """The cell passed its time limit."""
 NO_RESULT = 93
 """The cell's process ended without a word."""
+LOST = 91
+"""Ray of a worker ended by itself. The container is started again, and Ray joins anew: its log goes on."""
 FIRST = 90
 """From here on statuses are ours."""
 

@@ -16,7 +16,7 @@ import signal
 import sys
 import time
 
-from . import contained, ends, pod, rayline, raypod
+from . import contained, ends, pod, rayline, raypod, wire
 from .main import Job
 
 TYPE_CHECKING = False
@@ -85,7 +85,10 @@ def main(
         buried = raypod.reaped()
         if supervisor in buried:
             status = _status(buried[supervisor])
-            line.tell()
+            if os.WIFSIGNALED(buried[supervisor]):  # a container that is started again says how the job ended
+                break
+            if contained.called() is None:  # else another head may take its place, and wants these workers
+                line.tell()
         if status is not None and not written:
             written = raypod.noted(_ended(job.folder), {"status": status})
         if ray is not None:
@@ -169,6 +172,9 @@ def _judged(job: Job, event: dict[str, Any]) -> dict[str, Any]:
     """How the job ended: where it did so without a result since Ray was gone, that is why."""
     if event.get("result") or contained.called() is not None or ends.asked(job) or event["reason"] == "deadline":
         return event
+    if event["reason"] == "no-result" and any(one.get("reason") == "stopped" for one in wire.read_events(job.record)):
+        # An earlier container was ended, and its pod stays: nobody but its node does that, by the probe.
+        return {"phase": "failed", "reason": "not-answering"}
     deadline = time.monotonic() + _VERDICT
     gone = raypod.fate(job.folder) is not None and not raypod.answers(*raypod.ports()[:2])
     while gone and not raypod.fate(job.folder) and time.monotonic() < deadline:

@@ -23,8 +23,6 @@ _QUIET = 0.2
 """Seconds without a byte after which nothing more comes of processes that are gone."""
 _PATIENCE = 1.5
 """Seconds for which they may take to be gone: a detached actor never is."""
-LOST = 91
-"""Exit status: Ray ended by itself. The container is started again, and Ray joins anew."""
 
 
 def main(run: str, *, secret: str = pod.SECRET, folder: str = pod.FOLDER, bundle: str = pod.BUNDLE) -> int:
@@ -53,7 +51,7 @@ def main(run: str, *, secret: str = pod.SECRET, folder: str = pod.FOLDER, bundle
         usage = sampler.of_job(job.out, ray.pid, adopted=False)
         ending: float | None = None
         said = False
-        while contained.called() is None and (said or not ray.ended):
+        while contained.called() is None and not ray.ended:
             ray.look(raypod.reaped())
             order.sample()
             usage.sample()
@@ -66,15 +64,15 @@ def main(run: str, *, secret: str = pod.SECRET, folder: str = pod.FOLDER, bundle
             select.select([ready], [], [], 0 if more else outputs.SAMPLE_PERIOD)
             with contextlib.suppress(BlockingIOError):
                 os.read(ready, 512)
-        lost = ray.ended and not said
+        lost = contained.called() is None
         ray.end(1.0)  # what its worker processes still say is carried
         if not said:
             order.sample()
-            said = carrier.finish(LOST if lost else 0, pod.late)
+            said = carrier.finish(pod.LOST if lost else pod.CALLED, pod.late)
     except Exception:
         return pod.crashed(loud)
     if lost:
-        return LOST
+        return pod.LOST
     return 0 if said else pod.UNCARRIED
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -12,7 +14,8 @@ import time
 
 import pytest
 
-from jobq_magic.runtime import launch, pod, rayline, raymember, raypod
+from jobq_magic.runtime import launch, pod, rayline, raypod
+from jobq_magic.runtime import process as processes
 from tests.podded import KEY
 from tests.rayed import Pair, fake, free_ports
 from tests.support import eventually
@@ -94,7 +97,7 @@ def test_ray_that_comes_up_at_its_second_try_is_no_matter_of_the_cells(pair, tmp
 def test_a_raylet_that_is_gone_is_not_waited_for(pair, tmp_path):
     shutil.copy("/bin/sleep", tmp_path / "raylet")
     worker = pair("").worker(f"{tmp_path / 'raylet'} 0.5 & sleep 60").start()
-    assert worker.process.wait(20) == raymember.LOST
+    assert worker.process.wait(20) == pod.LOST
 
 
 def test_a_pod_that_kuberay_did_not_make_says_so(pair):
@@ -159,6 +162,33 @@ def test_a_head_that_is_started_again_never_runs_the_cell_again_and_kuberays_job
     assert (seen.start, seen.ended, head.stdout) == (2, True, "there\n")
 
 
+def test_a_head_that_was_ended_and_is_started_again_in_its_pod_did_not_answer(pair):
+    head = pair(WAITS, variables={"JOBQ_GRACE": "5"}).head(fake()).start()
+    eventually(lambda: head.stdout == "there\n", timeout=20)
+    assert head.end() == pod.CALLED
+    head.start()
+    eventually(lambda: head.seen().ended and head.seen().start == 2, timeout=20)
+    last = head.seen().events[-1]
+    assert (last["phase"], last["reason"]) == ("failed", "not-answering")
+
+
+def test_a_head_whose_supervisor_alone_is_killed_ends_so_that_the_next_container_says_it(pair):
+    ground = pair(WAITS)
+    head = ground.head(fake()).start()
+    told = rayline.listen("127.0.0.1", ground.line, KEY)
+    eventually(lambda: head.stdout == "there\n", timeout=20)
+    started = folder(head) / "attempts" / "1" / "supervisor.json"
+    known = json.loads(started.read_text())
+    os.kill(known["supervisor"]["pid"], signal.SIGKILL)
+    assert head.process.wait(20) == 128 + signal.SIGKILL
+    assert processes.alive(known["job"]) is not True
+    assert not told.is_set()
+    head.start()
+    assert eventually(lambda: told.is_set() and head.seen().ended, timeout=20)
+    last = head.seen().events[-1]
+    assert (last["phase"], last["reason"]) == ("failed", "no-result")
+
+
 def test_the_cell_has_no_door_of_the_head_open(pair):
     cell = """
 import os, stat
@@ -220,11 +250,35 @@ def test_a_worker_whose_ray_dies_ends_and_carries_all_again_when_it_is_started_a
     worker = pair("").worker(working(fake(of="worker", until=ends))).start()
     eventually(lambda: worker.stdout, timeout=20)
     ends.touch()
-    assert worker.process.wait(20) == raymember.LOST
+    assert worker.process.wait(20) == pod.LOST
     ends.unlink()
     worker.start()
     eventually(lambda: worker.stdout == "a task, which knows s3\n" * 2, timeout=20)
     assert worker.seen().start == 2
+
+
+def test_workers_of_a_head_that_is_ended_wait_for_the_next_one(pair, tmp_path):
+    ground = pair(WAITS, variables={"JOBQ_GRACE": "5"})
+    worker, head = ground.worker(fake(of="worker")).start(), ground.head(fake()).start()
+    eventually(lambda: head.stdout == "there\n" and worker.seen().begun, timeout=20)
+    head.end()
+    (folder(head) / "starts").unlink()
+    shutil.rmtree(folder(head) / "attempts")
+    (head.pod.folder / "bundle" / "cell.py").write_text("print('another')")  # in a pod of its own
+    assert not worker.seen().ended
+    head.start()
+    assert eventually(lambda: worker.seen().ended, timeout=20)
+
+
+def test_a_worker_whose_ray_ends_after_the_job_is_started_again(pair, tmp_path):
+    ends = tmp_path / "ends"
+    ground = pair("print('well')")
+    worker = ground.worker(fake(of="worker", until=ends)).start()
+    ground.head(fake()).start()
+    eventually(lambda: worker.seen().ended, timeout=20)
+    assert worker.process.poll() is None
+    ends.touch()
+    assert worker.process.wait(20) == pod.LOST
 
 
 def test_only_who_has_the_key_of_the_run_is_believed(tmp_path):
@@ -281,7 +335,7 @@ def test_a_ray_that_lets_everybody_in_is_not_started(pair, tmp_path):
     last = head.seen().events[-1]
     assert last["reason"] == "ray-not-started"
     assert last["facts"] == {"error": "the image has Ray 2.51.2, which lets everybody in; 2.52 or newer is needed"}
-    assert worker.process.wait(20) == raymember.LOST
+    assert worker.process.wait(20) == pod.LOST
 
 
 def test_an_end_that_cannot_be_written_yet_is_written_once_it_can(pair):

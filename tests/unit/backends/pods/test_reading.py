@@ -21,6 +21,7 @@ from jobq_magic.cluster.status import Objects
 from jobq_magic.cluster.watching import Watches
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
+from jobq_magic.runtime.pod import CALLED, LOST
 from jobq_magic.site import Site
 from tests.support import eventually
 from tests.unit.cluster.apiserver import status
@@ -110,6 +111,22 @@ def test_a_log_that_nobody_can_read_any_more_is_given_up_after_a_while(server, r
     one.over()
     eventually(lambda: one.told().drained)
     assert not one.told().whole
+
+
+@pytest.mark.parametrize(("ended", "drained"), [(LOST, False), (CALLED, True)])
+def test_the_log_of_a_container_that_may_be_started_again_is_read_on(server, reader, run, ended, drained):
+    first, second = Log(), Log(start=2, again=True)
+    first.text("stdout", b"one\n")
+    first.end(status=ended)
+    second.text("stdout", b"one\n")
+    second.text("stdout", b"two\n")
+    second.end()
+    server.logs = [says(first.data)]
+    one = reader()
+    eventually(lambda: one.told().whole or one._collector.collected.ended)
+    assert one.told().drained is drained
+    server.logs = [says(first.data + second.data)]
+    assert eventually(lambda: printed(run) == b"one\ntwo\n" and one.told().whole)
 
 
 def test_what_had_no_room_is_read_again_when_there_is_some(server, reader, run, monkeypatch):

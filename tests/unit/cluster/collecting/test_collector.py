@@ -53,9 +53,9 @@ class Log:
         self.data += b"".join(lines)
         return lines
 
-    def end(self, result=False, values=True):
+    def end(self, result=False, values=True, status=0):
         sizes, lines = ({name: pair[part] for name, pair in self.at.items()} for part in (0, 1))
-        self.say("end", sizes=sizes, lines=lines, status=0, result=result, values=values)
+        self.say("end", sizes=sizes, lines=lines, status=status, result=result, values=values)
 
 
 @pytest.fixture
