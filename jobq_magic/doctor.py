@@ -11,7 +11,7 @@ from jobq_magic import neighbours, plugins
 from jobq_magic.errors import JobqError
 from jobq_magic.figures import size
 from jobq_magic.findings import Finding
-from jobq_magic.protocols import Backend, Carries, Examines, Locates, Needs
+from jobq_magic.protocols import Backend, Carries, Examines, Locates, needed
 from jobq_magic.runtime.sites import store_of
 from jobq_magic.targets import no_registry
 
@@ -45,7 +45,7 @@ def examine(resolved: Resolved) -> Iterator[Finding]:
     except JobqError as error:
         refused = _problem("place" if backend else "mode", error)
     mode = resolved.spec.mode
-    yield Finding("settings", "ok", f"Cells go to {target['where']} (mode {mode}, {_because(resolved)})")
+    yield Finding("settings", "ok", f"Cells go to {target['where']} (--mode {mode}, {_because(resolved)})")
     for note in resolved.notes:
         yield Finding("settings/note", "warning", note)
     if refused or backend is None:
@@ -59,7 +59,7 @@ def _of(backend: Backend, resolved: Resolved, target: Mapping[str, Any]) -> Iter
     if isinstance(backend, Examines):
         yield from backend.examine(spec, target)
         if backend.needs_image:
-            yield from _of_image(resolved, backend.needs if isinstance(backend, Needs) else {})
+            yield from _of_image(resolved, needed(backend, spec["mode"]))
         yield from _of_registry(target, spec["mode"], spec["profile"])
         yield from _of_store(backend, target)
         return

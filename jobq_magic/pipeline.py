@@ -21,7 +21,7 @@ from jobq_magic.figures import size
 from jobq_magic.image import Recipe
 from jobq_magic.noting import record_refusal
 from jobq_magic.phrases import note
-from jobq_magic.protocols import Backend, Carries, Differs, Locates, Needs
+from jobq_magic.protocols import Backend, Carries, Differs, Locates, needed
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
 from jobq_magic.runtime import process
@@ -70,7 +70,7 @@ def submit(
         notes = (*notes, *_too_large(backend, resolved.target, bundle))
         store.set_account(run, bundle.account)
         if recipe is not None:
-            notes = (*notes, *building.order(run, resolved, recipe, bundle, _needs(backend)))
+            notes = (*notes, *building.order(run, resolved, recipe, bundle, needed(backend, resolved.spec.mode)))
         for told in (*notes, *bundle.notes):
             store.append(run, note=told)
         _hand_over(store, run, backend)
@@ -85,7 +85,17 @@ def explain(resolved: Resolved, source: Source, folder: Path, *, dry: bool = Fal
     """
     resolved, backend, _ = _checked(resolved)
     recipe = _recipe(resolved, backend)
-    return capture(source, folder, replace(_capture_options(resolved, backend, recipe), dry=dry))
+    bundle = capture(source, folder, replace(_capture_options(resolved, backend, recipe), dry=dry))
+    if recipe is None or not recipe.as_it_is:
+        return bundle
+    from jobq_magic import needing
+
+    account = bundle.account
+    names = sorted({one.name for one in account.requirements} | {*needing.names(needed(backend, resolved.spec.mode))})
+    if names:
+        told = f"{recipe.base} is used as it is, and nothing is installed: {', '.join(names)} must be in the image"
+        bundle = replace(bundle, account=replace(account, requirements=(), notes=(told, *account.notes)))
+    return bundle
 
 
 def rerun(store: Store, run: Run, *, headless: bool = False) -> Run:
@@ -203,7 +213,7 @@ def _capture_options(
     return CaptureOptions(
         files=tuple(spec.files),
         requirements=tuple(spec.requirement) if recipe is None else recipe.requirements,
-        needed=_needs(backend),
+        needed={} if recipe is not None and recipe.as_it_is else needed(backend, spec.mode),
         here=not backend.needs_image,
         environ=None if backend.inherits_environment else frozenset({*spec.env, *spec.secret}),
         pool=pool,
@@ -214,10 +224,6 @@ def _capture_options(
         no_out=spec.no_out,
         questions=spec.debug,
     )
-
-
-def _needs(backend: Backend) -> Mapping[str, str]:
-    return backend.needs if isinstance(backend, Needs) else {}
 
 
 def _call_off(store: Store, run: Run, reason: str) -> None:

@@ -25,6 +25,7 @@ __all__ = [
     "Surveys",
     "Waits",
     "Warms",
+    "needed",
 ]
 
 
@@ -136,6 +137,13 @@ class Needs(Protocol):
     needs: Mapping[str, str]
     """Distributions with their extras, and why: `{"ray[default]": "--mode rayjob"}`. They come in the version that the
     notebook has; a cell is refused where neither the notebook nor its base has one."""
+
+
+def needed(place: object, mode: str) -> Mapping[str, str]:
+    """What a place wants in the image; its mode is called as it was asked for, as one mode may go to several places."""
+    if not isinstance(place, Needs):
+        return {}
+    return {line: f"--mode {mode}" if why.startswith("--mode ") else why for line, why in place.needs.items()}
 
 
 @runtime_checkable

@@ -26,7 +26,7 @@ def said(words, capsys):
 def test_a_place_is_examined_with_its_own_target(place):
     found = list(doctor.doctor([], interactive=False))
     assert [one.code for one in found] == ["settings", "cluster"]
-    assert found[0].what == "Cells go to this machine (mode local, by default)"
+    assert found[0].what == "Cells go to this machine (--mode local, by default)"
     assert place.asked[0]["located"]
 
 
@@ -85,7 +85,7 @@ def test_what_a_place_needs_in_the_image_and_nobody_has_is_a_problem_of_the_base
     found = {one.code: one for one in doctor.doctor([], interactive=False)}
     assert (found["base"].level, found["base"].what) == (
         "problem",
-        "Absent is not installed here, and --mode rayjob needs it in the image",
+        "Absent is not installed here, and --mode local needs it in the image",
     )
     assert "builder" not in found, "of an image that cannot be"
 

@@ -128,6 +128,36 @@ def test_each_mistake_on_that_way_names_the_other(resolve):
     assert [one.do.rpartition(". ")[2] for one in error.value.each] == ["For Ray on this machine: --address here"] * 2
 
 
+# What has to be in the image.
+
+
+class WithRay(Unreachable):
+    """A place whose image must have something."""
+
+    needs = {"packaging[place]": "--mode rayjob"}
+    inherits_environment, needs_image, supervised = False, True, False
+
+    def check(self, spec, target):
+        return ()
+
+
+@pytest.mark.parametrize("mode", ["ray", "rayjob"])
+def test_what_the_place_needs_in_an_image_is_needed_by_the_mode_as_it_was_written(mode, resolve, tmp_path, monkeypatch):
+    found = resolve(f"--mode {mode}", f'queue = "main"\npush = "{PUSH}"')
+    monkeypatch.setattr(plugins, "backend", lambda _: WithRay())
+    (one,) = explain(found, Source("1", "Cell", {}), tmp_path).account.requirements
+    assert (one.name, one.why) == ("packaging", f"--mode {mode}")
+
+
+def test_of_an_image_that_is_run_as_it_is_nothing_is_told_to_be_installed(resolve, tmp_path, monkeypatch):
+    found = resolve("--mode rayjob --image python:3.12", f'push = "{PUSH}"')
+    monkeypatch.setattr(plugins, "backend", lambda _: WithRay())
+    account = explain(found, Source("1", "Cell", {}), tmp_path).account
+    assert account.requirements == ()
+    told = "python:3.12 is used as it is, and nothing is installed: packaging must be in the image"
+    assert account.notes[0] == told
+
+
 # What a Ray does not act upon.
 
 
