@@ -13,6 +13,7 @@ from __future__ import annotations
 import hmac
 import json
 import os
+import re
 import secrets
 import threading
 import time
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from jobq_magic.cluster.client import Api
 
-__all__ = ["Dashboards", "address"]
+__all__ = ["Dashboards", "address", "shares_origin"]
 
 _ASKED = ("Accept", "Accept-Encoding", "If-Modified-Since", "If-None-Match", "Range")
 """Headers of a request that go on to the dashboard."""
@@ -44,6 +45,9 @@ _SILENCE = 300.0
 _IDLE = 60.0
 _CONNECT = 2.0
 _CHUNK = 1 << 16
+_LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?", re.ASCII)
+_ACTS = ("api", "actors", "kill")
+"""By this, older versions of Ray end an actor for who only looks."""
 _GONE = 64
 """Dashboards that have ended, of which a tab that is still open is told so."""
 
@@ -150,10 +154,10 @@ class Dashboards:
             server, known = self._server, dict(self._open)
         if server is None:
             return None
-        here = f"127.0.0.1:{server.server_port}"
         # Another name for this machine would be another page's way to talk to it (DNS rebinding). Who comes through a
-        # server has that one's name, whatever it is.
-        if asked.headers.get("Host") != here and address(server.server_port, self._environ) == f"http://{here}":
+        # server has that one's name, whatever it is; through a tunnel, the port of its other end.
+        direct = address(server.server_port, self._environ) == f"http://127.0.0.1:{server.server_port}"
+        if direct and not _LOOPBACK.fullmatch(asked.headers.get("Host", "")):
             return None
         given = _split(asked.path)[0].encode()
         return next((one for key, one in known.items() if hmac.compare_digest(given, key.encode())), None)
@@ -177,6 +181,13 @@ def address(port: int, environ: Mapping[str, str]) -> str:
     return f"http://127.0.0.1:{port}"
 
 
+def shares_origin(environ: Mapping[str, str]) -> bool:
+    """Whether pages below `address` are of one origin with others, as with Jupyter: they may do all that those may."""
+    from urllib.parse import urlsplit
+
+    return urlsplit(address(1, environ)).netloc == urlsplit(address(2, environ)).netloc
+
+
 def _split(path: str) -> tuple[str, str]:
     """The key of a request, and what it asks for."""
     key, _, rest = path.removeprefix("/").partition("/")
@@ -193,6 +204,8 @@ def _answer(asked: BaseHTTPRequestHandler, dashboard: _Dashboard | None) -> None
         _say(asked, HTTPStatus.GONE, words)
     elif not asked.path.isascii() or not asked.path.isprintable() or _climbs(path):
         _say(asked, HTTPStatus.BAD_REQUEST, "The dashboard has no such page.")
+    elif _parts(path) == _ACTS:
+        _say(asked, HTTPStatus.FORBIDDEN, "The dashboard is for looking: nothing is ended by it.")
     elif path == "job":
         _begin(asked, HTTPStatus.SEE_OTHER, {"Location": f"./#/jobs{_job(dashboard)}", "Content-Length": "0"})
     else:
@@ -301,10 +314,15 @@ def _of_server(body: bytes) -> str | None:
 
 def _climbs(path: str) -> bool:
     """Whether a path leads out of the dashboard, to what else the API server has."""
+    return any(part in (".", "..") for part in _parts(path))
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    """What a path is made of, however it is written."""
     from urllib.parse import unquote
 
     bare = unquote(unquote(path.partition("?")[0])).replace("\\", "/")
-    return any(part in (".", "..") for part in bare.split("/"))
+    return tuple(part for part in bare.split("/") if part)
 
 
 def _begin(asked: BaseHTTPRequestHandler, status: int, headers: Mapping[str, str]) -> None:

@@ -208,14 +208,19 @@ class RayBackend:
         return self._elsewhere[submission]
 
     def _links(self, api: Api, run: Run, handle: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
-        """The page of its job, through the API server where that is the way there."""
+        """The page of its job, through the API server where that is the way there.
+
+        Whoever runs that Ray says what its pages do: none is opened in the name of the user's own Jupyter.
+        """
         from jobq_magic.backends.ray.roads import Through
 
         if not isinstance(road := api.road, Through):
             return (_link(api, handle),)
-        if self._dashboards is None:
-            from jobq_magic.cluster.dashboard import Dashboards
+        from jobq_magic.cluster.dashboard import Dashboards, shares_origin
 
+        if shares_origin(os.environ):
+            return ()
+        if self._dashboards is None:
             self._dashboards = Dashboards()
         try:
             door = self._dashboards.open(road.cluster, run.id, road.service, api.token).removesuffix("job")

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from jobq_magic.cluster import dashboard
-from jobq_magic.cluster.dashboard import Dashboards, address
+from jobq_magic.cluster.dashboard import Dashboards, address, shares_origin
 from tests.unit.cluster.apiserver import status
 
 PROXY = "/api/v1/namespaces/team/services/pi-head-svc:dashboard/proxy"
@@ -95,8 +95,16 @@ def test_without_the_key_there_is_nothing(server, link):
 
 def test_by_another_name_of_this_machine_there_is_nothing(server, link):
     assert asked(link, "job", Host=f"evil.example:{link.port}").status == 404
-    assert asked(link, "job", Host="127.0.0.1").status == 404
+    assert asked(link, "job", Host=f"127.0.0.1.evil.example:{link.port}").status == 404
+    assert asked(link, "job", Host=f"localhost@evil.example:{link.port}").status == 404
+    assert asked(link, "job", Host="").status == 404
     assert server.asked == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:9999", "localhost:9999", "[::1]:9999", "localhost"])
+def test_the_other_end_of_a_tunnel_may_be_any_port_of_the_browsers_machine(server, link, host):
+    server.always = (200, b"page")
+    assert asked(link, "", Host=host).body == b"page"
 
 
 @pytest.mark.parametrize(
@@ -110,6 +118,15 @@ def test_no_path_leads_to_what_else_the_api_server_has(server, link, page):
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
 def test_a_dashboard_is_for_looking(server, link, method):
     assert asked(link, "api/jobs/", method=method).status == 501
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    "page", ["api/actors/kill?actor_id=1", "api/actors/%6bill", "api//actors/kill/?x", "api/actors%2Fkill"]
+)
+def test_what_ray_ends_for_who_only_looks_is_refused(server, link, page):
+    answer = asked(link, page)
+    assert (answer.status, answer.body) == (403, b"The dashboard is for looking: nothing is ended by it.\n")
     assert server.asked == []
 
 
@@ -179,6 +196,18 @@ def test_how_a_browser_gets_to_a_port_depends_on_who_serves_the_notebook(monkeyp
     assert address(4000, {"VSCODE_PROXY_URI": "https://me.example/proxy/{{port}}/"}) == "https://me.example/proxy/4000"
     own = {"JOBQ_PROXY_URL": "https://gate.example/{port}"}
     assert address(4000, hub | own) == "https://gate.example/4000"
+
+
+def test_below_a_hub_a_page_is_of_one_origin_with_jupyter(monkeypatch):
+    hub = {"JUPYTERHUB_SERVICE_PREFIX": "/user/ada/"}
+    monkeypatch.setattr(dashboard, "find_spec", lambda _: None)
+    assert not shares_origin({})
+    assert not shares_origin(hub)
+    monkeypatch.setattr(dashboard, "find_spec", lambda _: object())
+    assert shares_origin(hub)
+    assert shares_origin(hub | {"JUPYTERHUB_PUBLIC_URL": "https://hub.example/user/ada/"})
+    assert shares_origin({"VSCODE_PROXY_URI": "https://me.example/proxy/{{port}}/"})
+    assert not shares_origin(hub | {"JOBQ_PROXY_URL": "https://{port}.gate.example/"})
 
 
 def test_who_comes_through_another_server_has_that_ones_name(server, api):
