@@ -39,6 +39,8 @@ _RIGHTS = 10.0
 """Seconds for which it is not believed that a right is missing."""
 _AGAIN = 30.0
 """Seconds between two requests that it go where nobody says that it does."""
+_LETTING_GO = 10.0
+"""Seconds that an object has to go with what it made; then that goes before it, so that others get the quota."""
 _WISHES = ("stopped", "interrupted")
 """Reasons to end a run that have nothing more to tell: why it does not is told in their place."""
 
@@ -54,6 +56,8 @@ class Known:
     """It was asked to end by itself, since its time is over."""
     removed: str = ""
     """Why its Job was removed by us, where nobody asked for that."""
+    settling: float | None = None
+    """Since when it is to be gone, all of it being on record; infinity: what it made was told to go before it."""
     refused: BackendError | None = None
     """Why it goes on though it is to end: the cluster does not let us delete its Job."""
 
@@ -230,16 +234,33 @@ class PodsBackend:
         return True
 
     def settle(self, run: Run, handle: Mapping[str, Any]) -> bool:
-        """Removes the Job, since all of it is on record; one whose log could not be read to its end stays."""
+        """Removes the Job, since all of it is on record; one whose log could not be read to its end stays.
+
+        False also where it holds pods that a controller of its own has to let go of, and is still seen.
+        """
         if run.id in self._unread:  # it may be on its node still; the Job has an end of its own
             self._unread.discard(run.id)
             return True
+        known = self._runs.get(run.id)
         try:
+            if known is not None and known.settling is not None:
+                return self._is_gone(run, known)
             self._remove(run, sure=bool(handle))
         except BackendError:
-            known = self._runs.get(run.id)
             return known is not None and known.refused is not None  # that is told already
-        return True
+        if known is None or not self.integration.makes:
+            return True
+        known.settling = time.monotonic()
+        return known.following.objects.job is None
+
+    def _is_gone(self, run: Run, known: Known) -> bool:
+        """Whether it is, of one that was removed; where it takes long, what it made is removed before it."""
+        if known.following.objects.job is None:
+            return True
+        if known.settling is not None and time.monotonic() - known.settling > _LETTING_GO:
+            self._remove(run, held=True)
+            known.settling = float("inf")
+        return False
 
     def waits(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> bool:
         """Whether no process of it has begun, by what the cluster says now."""

@@ -13,9 +13,11 @@ import pytest
 
 from jobq_magic import handover
 from jobq_magic.backends.kueue import KueueBackend
+from jobq_magic.backends.pods import backend as module
 from jobq_magic.backends.pods.elsewhere import Elsewhere
 from jobq_magic.backends.pods.following import Following
 from jobq_magic.backends.pods.watched import Watched
+from jobq_magic.backends.rayjob import RayJobBackend
 from jobq_magic.cluster import client, kinds
 from jobq_magic.cluster.status import Objects
 from jobq_magic.errors import BackendError
@@ -299,3 +301,36 @@ def test_a_job_whose_log_nobody_could_read_stays_where_it_may_be_read_still(back
         assert backend.settle(run, {"job": "x"})
         deleted = len([method for method, *_ in server.asked if method == "DELETE"]) - before
         assert (deleted == 0) is kept
+
+
+@pytest.fixture
+def rayjob(submitted):
+    """A RayJob, of a run that is followed and whose end is on record."""
+    backend, run = RayJobBackend(), submitted("ada")
+    backend.observe(run, 1, {})
+    yield backend, run
+    backend.close()
+
+
+def policies(server: ApiServer) -> list[str]:
+    asked = [body for method, path, _, _, body in server.asked if method == "DELETE" and "/rayjobs/" in path]
+    return [json.loads(body)["propagationPolicy"] for body in asked]
+
+
+def test_a_rayjob_is_let_go_of_once_it_is_gone_and_removed_once(rayjob, server, monkeypatch):
+    backend, run = rayjob
+    server.always = (200, {})
+    monkeypatch.setattr(Following, "objects", Objects({"metadata": {}}))
+    assert [backend.settle(run, {"job": "x"}) for _ in range(3)] == [False] * 3
+    monkeypatch.setattr(Following, "objects", Objects(None))
+    assert backend.settle(run, {"job": "x"})
+    assert policies(server) == ["Background"]
+
+
+def test_what_a_rayjob_made_goes_before_it_where_nobody_lets_go_of_it(rayjob, server, monkeypatch):
+    backend, run = rayjob
+    server.always = (200, {})
+    monkeypatch.setattr(module, "_LETTING_GO", 0.0)
+    monkeypatch.setattr(Following, "objects", Objects({"metadata": {"finalizers": ["ray.io/rayjob-finalizer"]}}))
+    assert not any(backend.settle(run, {"job": "x"}) for _ in range(4))
+    assert policies(server) == ["Background", "Foreground"]
