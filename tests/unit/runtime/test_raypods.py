@@ -257,17 +257,14 @@ def test_a_worker_whose_ray_dies_ends_and_carries_all_again_when_it_is_started_a
     assert worker.seen().start == 2
 
 
-def test_workers_of_a_head_that_is_ended_wait_for_the_next_one(pair, tmp_path):
+def test_workers_of_a_head_that_is_ended_wait_for_the_next_one(pair):
     ground = pair(WAITS, variables={"JOBQ_GRACE": "5"})
-    worker, head = ground.worker(fake(of="worker")).start(), ground.head(fake()).start()
-    eventually(lambda: head.stdout == "there\n" and worker.seen().begun, timeout=20)
-    head.end()
-    (folder(head) / "starts").unlink()
-    shutil.rmtree(folder(head) / "attempts")
-    (head.pod.folder / "bundle" / "cell.py").write_text("print('another')")  # in a pod of its own
-    assert not worker.seen().ended
-    head.start()
-    assert eventually(lambda: worker.seen().ended, timeout=20)
+    head = ground.head(fake()).start()
+    eventually(lambda: head.stdout == "there\n", timeout=20)
+    with socket.create_connection(("127.0.0.1", ground.line), timeout=20) as worker:
+        worker.sendall(b"n" * 32)
+        assert head.end() == pod.CALLED
+        assert worker.recv(64) == b""
 
 
 def test_a_worker_whose_ray_ends_after_the_job_is_started_again(pair, tmp_path):
