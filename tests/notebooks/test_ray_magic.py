@@ -79,7 +79,7 @@ def test_stop_ends_the_run_and_its_children(warm, environment):
 
 @pytest.mark.timeout(200)
 def test_a_value_for_another_mode_and_a_silent_address_are_refused(warm):
-    assert warm.run("%%jobq --mode ray --queue a\n1").traceback.startswith("OptionError: --queue a has no effect")
+    assert warm.run("%%jobq --address here --queue a\n1").traceback.startswith("OptionError: --queue a has no effect")
     reply = warm.run("%%jobq --mode ray --address http://127.0.0.1:9\n1")
     assert reply.error == "BackendError"
     assert len(reply.traceback.splitlines()) <= 2
