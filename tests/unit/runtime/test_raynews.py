@@ -132,7 +132,7 @@ def test_objects_that_went_to_disk_are_told_in_all(told):
     told.news.tell(15)
     assert told == [
         (
-            "Ray moved 20.0 GiB of objects to disk on the worker pi-worker-a, which is slow: its memory for objects was "
-            "full; ask for more with --shm, or let go of what is not needed any more (del)"
+            "Ray moved 20.0 GiB of objects to disk on the worker pi-worker-a, which is slow: its memory for objects "
+            "was full; ask for more with --shm, or let go of what is not needed any more (del)"
         )
     ]
