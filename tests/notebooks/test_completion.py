@@ -51,7 +51,7 @@ def test_options_are_offered_on_the_first_line(notebook):
 
 @pytest.mark.parametrize("typed", ["%%jobq --mode |", "%%jobq --mode=|", "%%jobq --cpus 2 --mode |"])
 def test_modes_are_offered_and_nothing_else(notebook, typed):
-    assert offered(notebook, typed + "\nx = 1") == dict.fromkeys(("local", "ray", "docker", "kueue"), "value")
+    assert offered(notebook, typed + "\nx = 1") == dict.fromkeys(("local", "ray", "docker", "kueue", "rayjob"), "value")
 
 
 def test_names_of_the_namespace_are_offered_without_modules_and_private_ones(notebook):
