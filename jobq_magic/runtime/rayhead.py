@@ -104,10 +104,12 @@ def main(
             break
         if called is not None and not asked:
             asked = True
+            line.hold()
             os.kill(supervisor, signal.SIGTERM)
         line.wait(_STARTING if ray is not None and not ray.up else _LOOK)
         with contextlib.suppress(BlockingIOError):
             os.read(ready, 512)
+    line.close()
     if ray is not None:
         ray.end(_KEPT / 2 if asked else _KEPT)
     return status

@@ -2,6 +2,9 @@
 
 A worker says a nonce; the head answers once the job has ended, with a signature of the nonce by the run's key. So
 nobody else in the cluster can have a worker believe it.
+
+A worker that is to end says so on the same line, which is then closed as soon as it may go: where all pods are ended
+at a time, the job has its workers until it has said its last words.
 """
 
 from __future__ import annotations
@@ -24,6 +27,9 @@ _KEPT = 256
 _PATIENCE = 30.0
 """Seconds after which a worker asks anew: a head that is gone says nothing."""
 _PAUSE = 0.5
+_LEAVES = b"!"
+_ALONE = 2.0
+"""Seconds after which a worker that is to end is let go, where the head is to stay."""
 
 
 def _signed(nonce: bytes, key: bytes) -> bytes:
@@ -44,9 +50,11 @@ class Line:
         self._waiting: dict[socket.socket, bytes] = {}
         """Who waits, and what of its nonce came, those that came first in front."""
         self._since: dict[socket.socket, float] = {}
+        self._leaving: dict[socket.socket, float] = {}
+        """Who waits to go, and since when."""
         self._shut = 0.0
         """Until when nobody is let in; 0: the door is open."""
-        self._over = False
+        self._over = self._held = False
         dual = socket.has_dualstack_ipv6()
         family = socket.AF_INET6 if dual else socket.AF_INET
         self._door = socket.create_server(("", port), family=family, backlog=1024, dualstack_ipv6=dual)
@@ -60,6 +68,9 @@ class Line:
         now = time.monotonic()
         while self._since and now - next(iter(self._since.values())) > 2 * _PATIENCE:  # no worker is that patient
             self._part_first()
+        for leaver, since in list(self._leaving.items()):
+            if not self._held and now - since > _ALONE:
+                self._part(leaver)
         if self._shut and now >= self._shut:
             self._shut = 0.0
             self._selector.register(self._door, selectors.EVENT_READ)
@@ -75,8 +86,12 @@ class Line:
         for one in list(self._waiting):
             self._answer(one)
 
+    def hold(self) -> None:
+        """The head is to end as well: workers that are to end wait for it, until the line is closed."""
+        self._held = True
+
     def close(self) -> None:
-        """Leaves it to others: in a process that was forked off."""
+        """Nobody waits any more. In a process that was forked off: it is left to the other."""
         self._selector.close()
         for one in (self._door, *self._waiting):
             one.close()
@@ -105,16 +120,20 @@ class Line:
                 self._part_first()
 
     def _hear(self, one: socket.socket) -> None:
+        wanted = _NONCE - len(self._waiting[one])
         try:
-            data = one.recv(_NONCE)
+            data = one.recv(wanted or 1)
         except BlockingIOError:
             return
         except OSError:
             data = b""
-        if not data or len(self._waiting[one]) == _NONCE:  # nobody has more to say
+        if not wanted and data == _LEAVES and one not in self._leaving:
+            self._leaving[one] = time.monotonic()
+            return
+        if not data or not wanted:  # nobody has more to say
             self._part(one)
             return
-        self._waiting[one] += data[: _NONCE - len(self._waiting[one])]
+        self._waiting[one] += data
         if self._over:
             self._answer(one)
 
@@ -128,6 +147,7 @@ class Line:
 
     def _part(self, one: socket.socket) -> None:
         del self._waiting[one], self._since[one]
+        self._leaving.pop(one, None)
         self._selector.unregister(one)
         one.close()
 
@@ -154,35 +174,58 @@ def _room() -> int:
     return max(soft - _KEPT, soft // 2)
 
 
-def listen(host: str, port: int, key: bytes) -> threading.Event:
-    """A worker's end: what is set once the head has said that the job has ended.
+class Hearing:
+    """A worker's end.
 
     Args:
         host: of the head.
         port: of the line.
         key: of the run.
     """
-    ended = threading.Event()
 
-    def loop() -> None:
-        while not ended.is_set():
-            if _asked(host, port, key):
-                ended.set()
+    def __init__(self, host: str, port: int, key: bytes) -> None:
+        self._where, self._key = (host, port), key
+        self._line: socket.socket | None = None
+        self._leaves = False
+        self.ended = threading.Event()
+        """Set once the head has said that the job has ended."""
+        self.free = threading.Event()
+        """Set once a worker that is to end may do so."""
+        threading.Thread(target=self._loop, name="jobq-line", daemon=True).start()
+
+    def leave(self) -> None:
+        """Says that this pod is to end, whose head may have to end as well."""
+        self._leaves = True
+        # On the line that there is: the head's name may be forgotten by now.
+        try:
+            if (line := self._line) is None:
+                self.free.set()
             else:
+                line.sendall(_LEAVES)
+        except OSError:
+            self.free.set()
+
+    def _loop(self) -> None:
+        while not self.ended.is_set():
+            if self._asked():
+                self.ended.set()
+            if self._leaves:
+                break
+            if not self.ended.is_set():
                 time.sleep(_PAUSE)
+        self.free.set()
 
-    threading.Thread(target=loop, name="jobq-line", daemon=True).start()
-    return ended
-
-
-def _asked(host: str, port: int, key: bytes) -> bool:
-    nonce = os.urandom(_NONCE // 2).hex().encode()
-    try:
-        with socket.create_connection((host, port), timeout=_PATIENCE) as line:
-            line.sendall(nonce)
-            answer = b""
-            while len(answer) < _SIGNED and (data := line.recv(_SIGNED)):
-                answer += data
-    except OSError:
-        return False
-    return answer == _signed(nonce, key)
+    def _asked(self) -> bool:
+        nonce = os.urandom(_NONCE // 2).hex().encode()
+        try:
+            with socket.create_connection(self._where, timeout=_PATIENCE) as line:
+                line.sendall(nonce)
+                self._line = line
+                answer = b""
+                while len(answer) < _SIGNED and (data := line.recv(_SIGNED)):
+                    answer += data
+        except OSError:
+            return False
+        finally:
+            self._line = None
+        return answer == _signed(nonce, self._key)

@@ -1,7 +1,8 @@
 """A worker of a run's own Ray cluster: Ray, and what its tasks print and display, carried through the pod's log.
 
 All worker processes of the pod write to one folder (`rayworker`). When the head says that the job has ended, its worker
-processes end; what they left is carried, and the end is said. Ray lives on until the container is ended from outside.
+processes end; what they left is carried, and the end is said. Ray lives on until the container is ended from outside,
+and then for as long as the job in the head says its last words, where that is ended, too.
 """
 
 from __future__ import annotations
@@ -47,16 +48,22 @@ def main(run: str, *, secret: str = pod.SECRET, folder: str = pod.FOLDER, bundle
     _, node, line = raypod.ports()
     try:
         ray = raypod.Ray(job.folder, raypod.environment(job, os.path.join(secret, "secrets")), node)
-        over = rayline.listen(os.environ.get(_HOST, "127.0.0.1"), line, key)
+        head = rayline.Hearing(os.environ.get(_HOST, "127.0.0.1"), line, key)
         usage = sampler.of_job(job.out, ray.pid, adopted=False)
         ending: float | None = None
-        said = False
-        while contained.called() is None and not ray.ended:
+        leaves = said = False
+        while not ray.ended:
+            if contained.called() is not None:
+                if not leaves:
+                    head.leave()
+                leaves = True
+                if said or head.free.is_set() or pod.late(pod.grace() / 3):  # which what it has to say may take
+                    break
             ray.look(raypod.reaped())
             order.sample()
             usage.sample()
             more = False if said else carrier.beat()
-            if ending is None and over.is_set():
+            if ending is None and head.ended.is_set():
                 ending = time.monotonic()
             if ending is not None and not said and _settled(job, ending):
                 order.sample()

@@ -22,6 +22,7 @@ def test_a_driver_that_ends_before_its_workers_are_up_has_ended(place, rayjobs, 
 def test_a_worker_that_does_not_come_is_told_beside_the_cell_that_runs(place):
     cell = place.start("import time\nprint('up', flush=True)\ntime.sleep(600)", workers=1, site=NOWHERE)
     cell.until("up")
+    cell.reaches("running")
     eventually(lambda: any(one.reason == "nodes-selector" for one in cell.snapshot.each), 60)
     assert cell.snapshot.phase == "running"
     place.store.request_stop(cell.run)

@@ -175,16 +175,16 @@ def test_a_head_that_was_ended_and_is_started_again_in_its_pod_did_not_answer(pa
 def test_a_head_whose_supervisor_alone_is_killed_ends_so_that_the_next_container_says_it(pair):
     ground = pair(WAITS)
     head = ground.head(fake()).start()
-    told = rayline.listen("127.0.0.1", ground.line, KEY)
+    told = rayline.Hearing("127.0.0.1", ground.line, KEY)
     eventually(lambda: head.stdout == "there\n", timeout=20)
     started = folder(head) / "attempts" / "1" / "supervisor.json"
     known = json.loads(started.read_text())
     os.kill(known["supervisor"]["pid"], signal.SIGKILL)
     assert head.process.wait(20) == 128 + signal.SIGKILL
     assert processes.alive(known["job"]) is not True
-    assert not told.is_set()
+    assert not told.ended.is_set()
     head.start()
-    assert eventually(lambda: told.is_set() and head.seen().ended, timeout=20)
+    assert eventually(lambda: told.ended.is_set() and head.seen().ended, timeout=20)
     last = head.seen().events[-1]
     assert (last["phase"], last["reason"]) == ("failed", "no-result")
 
@@ -267,6 +267,49 @@ def test_workers_of_a_head_that_is_ended_wait_for_the_next_one(pair):
         assert worker.recv(64) == b""
 
 
+CLEANS_UP = """
+import os, signal, socket, sys, time
+def ended(*_):
+    print("is ended")
+    time.sleep(2.5)
+    try: socket.create_connection(("127.0.0.1", int(os.environ["WORKER"]))).close()
+    except OSError: print("without its worker")
+    else: print("with its worker")
+    sys.exit()
+signal.signal(signal.SIGTERM, ended)
+print("there")
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("first", ["head", "worker"])
+def test_where_all_pods_are_ended_a_job_has_its_workers_until_it_has_said_its_last_words(pair, first):
+    ground = pair(CLEANS_UP)
+    worker = ground.worker(working(fake(of="worker"))).start()
+    head = ground.head(fake(), WORKER=worker.environ["JOBQ_RAY_PORTS"].split(",")[1]).start()
+    eventually(lambda: head.stdout == "there\n" and (folder(head) / "ray.json").exists(), timeout=20)
+    eventually(lambda: worker.stdout, timeout=20)
+    for one in (head, worker) if first == "head" else (worker, head):
+        one.process.send_signal(signal.SIGTERM)
+    head.process.wait(20)
+    ended = time.monotonic()
+    assert head.stdout == "there\nis ended\nwith its worker\n"
+    assert worker.process.wait(20) == 0
+    assert time.monotonic() - ended < 5  # of the ten that it has
+    assert worker.seen().ended
+
+
+def test_a_worker_that_alone_is_ended_is_soon_let_go(pair):
+    ground = pair(WAITS, variables={"JOBQ_GRACE": "60"})
+    worker = ground.worker(working(fake(of="worker"))).start()
+    head = ground.head(fake()).start()
+    eventually(lambda: head.stdout == "there\n" and worker.stdout, timeout=20)
+    worker.process.send_signal(signal.SIGTERM)
+    assert worker.process.wait(20) == 0
+    assert worker.seen().ended
+    assert not head.seen().ended
+
+
 def test_a_worker_whose_ray_ends_after_the_job_is_started_again(pair, tmp_path):
     ends = tmp_path / "ends"
     ground = pair("print('well')")
@@ -283,14 +326,14 @@ def test_only_who_has_the_key_of_the_run_is_believed(tmp_path):
     ready, _ = os.pipe()
     stranger = rayline.Line(port, b"another", ready)
     stranger.tell()
-    told = rayline.listen("127.0.0.1", port, KEY)
+    told = rayline.Hearing("127.0.0.1", port, KEY)
     for _ in range(20):
         stranger.wait(0.1)
-    assert not told.is_set()
+    assert not told.ended.is_set()
     stranger.close()
     head = rayline.Line(port, KEY, ready)
     head.tell()
-    assert eventually(lambda: (head.wait(0.05), told.is_set())[1], timeout=20)
+    assert eventually(lambda: (head.wait(0.05), told.ended.is_set())[1], timeout=20)
     head.close()
 
 
@@ -298,14 +341,14 @@ def test_the_line_says_nothing_before_the_job_has_ended_and_then_to_all(tmp_path
     (port,) = free_ports(1)
     ready, _ = os.pipe()
     head = rayline.Line(port, KEY, ready)
-    told = [rayline.listen("127.0.0.1", port, KEY) for _ in range(20)]
+    told = [rayline.Hearing("127.0.0.1", port, KEY) for _ in range(20)]
     rude = socket.create_connection(("127.0.0.1", port))
     rude.sendall(b"GET / HTTP/1.1\r\n")
     for _ in range(10):
         head.wait(0.05)
-    assert not any(one.is_set() for one in told)
+    assert not any(one.ended.is_set() for one in told)
     head.tell()
-    assert eventually(lambda: (head.wait(0.05), all(one.is_set() for one in told))[1], timeout=20)
+    assert eventually(lambda: (head.wait(0.05), all(one.ended.is_set() for one in told))[1], timeout=20)
     rude.close()
     head.close()
 
