@@ -7,15 +7,14 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 from kubernetes.client import ApiException
 
 from tests.cluster import faults
-from tests.cluster.kueue.ground import KUEUE, Ground, Plan
+from tests.cluster.kueue.ground import KUEUE, Fault, Ground, Plan
 from tests.support import eventually
 
 _ETCD = "http://127.0.0.1:2379/v3"
@@ -35,11 +34,15 @@ def killed(part: str) -> Callable[[Ground, Plan], bool]:
     return act
 
 
-def crashed(ground: Ground, plan: Plan) -> bool:
-    """Kueue's process is killed, and the cluster brings it back by itself."""
-    (pid,) = faults.pids("kueue")
-    os.kill(pid, signal.SIGKILL)
-    return True
+def crashed(part: str) -> Callable[[Ground, Plan], bool]:
+    """A process of what runs as pods is killed, and the cluster brings it back by itself."""
+
+    def act(ground: Ground, plan: Plan) -> bool:
+        (pid,) = faults.pids(part)
+        os.kill(pid, signal.SIGKILL)
+        return True
+
+    return act
 
 
 def hangs(ground: Ground, plan: Plan) -> bool:
@@ -136,7 +139,7 @@ def shim_killed(ground: Ground, plan: Plan) -> bool:
     return True
 
 
-def _deleted(delete: Callable[[Ground], Any]) -> Callable[[Ground, Plan], bool]:
+def deleted(delete: Callable[[Ground], Any]) -> Callable[[Ground, Plan], bool]:
     def act(ground: Ground, plan: Plan) -> bool:
         try:
             return delete(ground) is not False
@@ -199,17 +202,6 @@ def freed(ground: Ground, plan: Plan) -> bool:
     return True
 
 
-@dataclass(frozen=True)
-class Fault:
-    """A kind of fault, and what it allows."""
-
-    act: Callable[[Ground, Plan], bool]
-    ends: Sequence[str] = ("succeeded",)
-    attempts: int = 1
-    phases: Sequence[str] = ("submitting", "queued", "starting", "running", "ending")
-    last: tuple[float, float] = (1.0, 6.0)
-
-
 _AT_WORK = ("starting", "running", "ending")
 FAULTS = {
     "API server killed": Fault(killed("apiserver")),
@@ -217,7 +209,7 @@ FAULTS = {
     "etcd killed": Fault(killed("etcd")),
     "kubelet killed": Fault(killed("kubelet"), phases=("queued", *_AT_WORK)),
     "Kueue killed": Fault(killed("kueue")),
-    "Kueue crashed": Fault(crashed),
+    "Kueue crashed": Fault(crashed("kueue")),
     "registry killed": Fault(killed("registry"), phases=("submitting", "queued", "starting")),
     "shim killed": Fault(shim_killed, ("succeeded", "failed", "lost"), 2, _AT_WORK),
     "follower killed": Fault(follower_killed),
@@ -227,21 +219,21 @@ FAULTS = {
     "network cut": Fault(cut, last=(30.0, 30.0)),
     "watch expired": Fault(expired, phases=("queued", *_AT_WORK)),
     "log rotated": Fault(rotated, phases=("running",)),
-    "pod deleted": Fault(_deleted(_delete_pod), ("succeeded", "failed"), 2, _AT_WORK),
-    "Job deleted": Fault(_deleted(_delete_job), ("succeeded", "lost:job-deleted"), 1, ("queued", *_AT_WORK)),
-    "Workload deleted": Fault(_deleted(_delete_workload), ("succeeded",), 2, ("queued", *_AT_WORK)),
+    "pod deleted": Fault(deleted(_delete_pod), ("succeeded", "failed"), 2, _AT_WORK),
+    "Job deleted": Fault(deleted(_delete_job), ("succeeded", "lost:job-deleted"), 1, ("queued", *_AT_WORK)),
+    "Workload deleted": Fault(deleted(_delete_workload), ("succeeded",), 2, ("queued", *_AT_WORK)),
     "namespace deleted": Fault(
-        _deleted(_delete_namespace),
+        deleted(_delete_namespace),
         ("succeeded", "failed", "lost", "cancelled:stopped"),
         2,
         ("submitting", "queued", *_AT_WORK),
     ),
-    "pod deleted, unseen": Fault(unseen(_deleted(_delete_pod)), ("succeeded", "failed"), 2, _AT_WORK),
+    "pod deleted, unseen": Fault(unseen(deleted(_delete_pod)), ("succeeded", "failed"), 2, _AT_WORK),
     "Job deleted, unseen": Fault(
-        unseen(_deleted(_delete_job)), ("succeeded", "lost:job-deleted"), 1, ("queued", *_AT_WORK)
+        unseen(deleted(_delete_job)), ("succeeded", "lost:job-deleted"), 1, ("queued", *_AT_WORK)
     ),
     "namespace deleted, unseen": Fault(
-        unseen(_deleted(_delete_namespace)), ("succeeded", "failed", "lost", "cancelled:stopped"), 2, _AT_WORK
+        unseen(deleted(_delete_namespace)), ("succeeded", "failed", "lost", "cancelled:stopped"), 2, _AT_WORK
     ),
     "preempted, unseen": Fault(unseen(preempted), ("succeeded",), 2, _AT_WORK),
     "quota filled": Fault(freed, phases=("queued",), last=(4.0, 8.0)),

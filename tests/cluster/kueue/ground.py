@@ -11,17 +11,24 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import pytest
+import yaml
 from kubernetes.client import ApiException
 
 from jobq_magic import follower
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
+from jobq_magic.words import say
 from tests.cluster import manifests
+from tests.cluster.kueue.judge import cell
 from tests.cluster.kueue.parts import Kernel, Witness
+from tests.cluster.layout import FIRST, REGISTRY_PULL, REGISTRY_PUSH
 from tests.cluster.relay import Relay
 from tests.cluster.work import Work
 from tests.support import eventually, followers
@@ -31,8 +38,6 @@ SECONDS = 150.0
 KUEUE = ("kueue.x-k8s.io", "v1beta2")
 _EVERY = 0.5
 """Seconds between two looks that start a follower where there is none."""
-_ROOM = "150m"
-"""The quota of a round: one run, or one other."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Plan:
 
     kind: str
     phase: str
-    """In which of the run's phases: submitting, queued, starting, running, ending."""
+    """In which of the run's phases: submitting, queued, starting, running, ending; working: a task of it is at work."""
     after: float = 0.0
     """Seconds into it."""
     last: float = 2.0
@@ -53,6 +58,21 @@ class Plan:
     @property
     def name(self) -> str:
         return f"{self.kind}-{self.phase}".replace(" ", "-")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A kind of fault, and what it allows."""
+
+    act: Callable[[Ground, Plan], bool]
+    ends: Sequence[str] = ("succeeded",)
+    attempts: int = 1
+    phases: Sequence[str] = ("submitting", "queued", "starting", "running", "ending")
+    last: tuple[float, float] = (1.0, 6.0)
+    says: Mapping[str, str] = field(default_factory=dict)
+    """What people must have been told of it in the end, by that end: a regular expression."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """That a run has beside."""
 
 
 @dataclass
@@ -78,7 +98,52 @@ class Ground:
     kernel: Kernel | None = None
     away: bool = False
     """Nobody looks."""
+    sentences: list[str] = field(default_factory=list)
+    """All that people were told where they looked, in order."""
+    room_cpus: str = "150m"
+    """The quota of a round: one run, or one other."""
     _tended: float = 0.0
+
+    @classmethod
+    @contextlib.contextmanager
+    def made(cls, kubeconfig: Path, patch: pytest.MonkeyPatch, *where: Any, **more: Any) -> Iterator[Any]:
+        """One, with all who take part; whoever reads KUBECONFIG goes through its relay.
+
+        Args:
+            kubeconfig: of the run's user.
+            patch: of the test.
+            where: site, queue and image.
+            more: what else there is to say.
+        """
+        told = yaml.safe_load(kubeconfig.read_text())
+        parts = urlsplit(told["clusters"][0]["cluster"]["server"])
+        relay, witness = Relay(str(parts.hostname), int(parts.port or 443)), Witness()
+        told["clusters"][0]["cluster"]["server"] = relay.address
+        other = kubeconfig.with_name("through")
+        other.write_text(yaml.safe_dump(told))
+        other.chmod(0o600)
+        patch.setenv("KUBECONFIG", str(other))
+        made = cls(*where, relay, witness, Store(), **more)
+        try:
+            yield made
+        finally:
+            made.kill_followers()
+            witness.close()
+            relay.close()
+
+    # What is run.
+
+    def cell(self, plan: Plan) -> str:
+        """The cell of a round."""
+        return cell(FIRST.address, self.witness.port, seconds=plan.seconds)
+
+    def options(self, plan: Plan) -> dict[str, Any]:
+        """With which it is run."""
+        found: dict[str, Any] = {
+            "mode": "kueue", "queue": self.queue, "cpus": 0.1, "memory": "200Mi", "base": "host", "out": ["total"],
+            "push": f"http://{REGISTRY_PUSH}/tests", "pull": f"{REGISTRY_PULL}/tests",
+        }  # fmt: skip
+        return {**found, **({"workers": plan.workers, "cpus": 0.06} if plan.workers else {})}
 
     # Who looks.
 
@@ -87,6 +152,8 @@ class Ground:
         if self.run is None:
             return ""
         snapshot = self.store.snapshot(self.run)
+        if (told := say(snapshot).sentence) not in self.sentences[-1:]:
+            self.sentences.append(told)
         if not snapshot.final and not self.away and time.monotonic() - self._tended > _EVERY:
             self._tended = time.monotonic()
             follower.tend(self.store, self.run)
@@ -139,7 +206,7 @@ class Ground:
 
     def room(self, **more: Any) -> None:
         """Gives the queue the quota of a round."""
-        resources = [{"name": "cpu", "nominalQuota": _ROOM}, {"name": "memory", "nominalQuota": "4Gi"}]
+        resources = [{"name": "cpu", "nominalQuota": self.room_cpus}, {"name": "memory", "nominalQuota": "4Gi"}]
         groups = [{"coveredResources": ["cpu", "memory"], "flavors": [{"name": "default", "resources": resources}]}]
         self.queue_is({"resourceGroups": groups, **more})
 

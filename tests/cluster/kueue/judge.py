@@ -3,7 +3,8 @@
 The cell (`cell`) says by a connection of its own, which neither the product nor the cluster has a hand in, how far it
 is: a number after each line, when `print` has returned, and `end` with its value as its last word. Each line of it
 names the pod that it runs in. So every line that it has told of must be in the folder of its attempt, once and in
-order; or what is missing there is told, and no more than that.
+order; or what is missing there is told, and no more than that. The same holds for the tasks of a cell on Ray, of which
+several may print in one pod, one after the other.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import hashlib
 import hmac
 import json
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,34 +22,41 @@ from typing import Any
 EVERY = 20
 """Lines of stdout for one of stderr."""
 
-CELL = """
+VOICE = """
 import os, select, socket, sys, time
-pod, rank = os.environ["JOBQ_POD"], os.environ.get("JOBQ_RANK", "0")
-for _ in range(50):
-    try:
-        witness = socket.create_connection(({host!r}, {port}), timeout=5)
-        break
-    except OSError:
-        time.sleep(0.1)
-witness.settimeout(None)
-def tell(*words):
-    witness.sendall((" ".join(map(str, words)) + "\\n").encode())
-tell("begun", pod, rank)
-total, until = 0, time.monotonic() + {seconds}
-def line(pad=""):
-    global total
-    print(pod, "line", total, pad)
-    total += 1
-    tell("stdout", total)
-    if total % {every} == 0:
-        print(pod, "complaint", total // {every} - 1, file=sys.stderr)
-        tell("stderr", total // {every})
+def voice(who, rank):
+    for _ in range(50):
+        try:
+            witness = socket.create_connection(({host!r}, {port}), timeout=5)
+            break
+        except OSError:
+            time.sleep(0.1)
+    witness.settimeout(None)
+    def tell(*words):
+        witness.sendall((" ".join(map(str, words)) + "\\n").encode())
+    tell("begun", os.environ["JOBQ_POD"], rank, who)
+    total = 0
+    def line(pad=""):
+        nonlocal total
+        print(who, "line", total, pad)
+        total += 1
+        tell("stdout", total)
+        if total % {every} == 0:
+            print(who, "complaint", total // {every} - 1, file=sys.stderr)
+            tell("stderr", total // {every})
+        return total
+    return witness, tell, line
+"""
+"""By which somebody prints numbered lines, and tells the witness of each."""
+_CELL = """
+witness, tell, line = voice(os.environ["JOBQ_POD"], os.environ.get("JOBQ_RANK", "0"))
+until = time.monotonic() + {seconds}
 while time.monotonic() < until:
-    line()
+    total = line()
     if select.select([witness], [], [], {pause})[0]:
         word, number = witness.recv(100).decode().split()
         for _ in range(int(number)):
-            line("x" * 1000)
+            total = line("x" * 1000)
         tell("did", word)
 tell("end", total)
 total
@@ -56,15 +65,16 @@ total
 
 def cell(host: str, port: int, *, seconds: float, pause: float = 0.01) -> str:
     """A cell that prints numbered lines for so long, at a steady pace; `burst N` makes it print N large ones."""
-    return CELL.format(host=host, port=port, seconds=seconds, pause=pause, every=EVERY)
+    return (VOICE + _CELL).format(host=host, port=port, seconds=seconds, pause=pause, every=EVERY)
 
 
 @dataclass
 class Heard:
-    """What a cell said of itself: once for each time that it was executed."""
+    """What a cell said of itself, or a task of it: once for each time that it was executed."""
 
     pod: str
     rank: int
+    """-1 of a task: the number of its worker is given by who follows the run."""
     began: float
     over: float = float("inf")
     """When its connection ended, as its process does."""
@@ -72,6 +82,17 @@ class Heard:
     stderr: int = 0
     value: int | None = None
     """It came to its own end."""
+    who: str = ""
+    """What its lines begin with; the name of its pod where nothing is said."""
+
+    @property
+    def name(self) -> str:
+        return self.who or self.pod
+
+    @property
+    def leads(self) -> bool:
+        """Whether it is a cell, and no task of one."""
+        return self.rank >= 0
 
 
 BAD_ENDS = {"failed", "cancelled", "lost"}
@@ -94,6 +115,8 @@ NEVER = {"never-started", "not-started", "refused"}
 LOST = re.compile(rb"\[(\d+) lines? lost by the cluster\]")
 UNREAD = re.compile(r"may be missing")
 """In a note: what was printed last could not be read."""
+_RAYS = re.compile(rb"\(|\[|\d{4}-\d\d-\d\d ")
+"""Of Ray's own words, which it prints among those of a driver."""
 
 
 @dataclass
@@ -149,8 +172,8 @@ def judge(folder: Path, heard: Sequence[Heard], ends: Collection[str] = ENDS, *,
         wrong(f"it took {found.attempts} attempts")
     places = _pods(folder)
     _outputs(folder, heard, places, found)
-    _apart(heard, wrong)
-    last = [one for one in heard if places.get(one.pod, (0, 0))[0] == found.attempts]
+    _apart(heard, places, wrong)
+    last = [one for one in heard if one.leads and places.get(one.pod, (0, 0))[0] == found.attempts]
     found.finished = bool(last) and all(one.value is not None for one in last)
     _result(folder, found, last)
     if found.reason in NEVER and heard:
@@ -202,66 +225,82 @@ def _outputs(folder: Path, heard: Sequence[Heard], places: dict[str, tuple[int, 
     """Every line once, in order, in the folder of its own attempt and worker; or its loss is told."""
     wrong = found.problems.append
     told = found.reason == "log-lost" or any(UNREAD.search(note) for note in found.notes)
-    for one in heard:
-        if one.pod not in places:
-            if one.stdout and not told:
-                wrong(f"nothing is known of {one.pod}, which printed {one.stdout} lines")
-            found.tails += one.stdout + one.stderr
+    for pod in dict.fromkeys(one.pod for one in heard):
+        each = [one for one in heard if one.pod == pod]
+        if pod not in places:
+            printed = sum(one.stdout for one in each)
+            if printed and not told:
+                wrong(f"nothing is known of {pod}, which printed {printed} lines")
+            found.tails += printed + sum(one.stderr for one in each)
             continue
-        attempt, rank = places[one.pod]
-        if rank != one.rank:
-            wrong(f"{one.pod} is worker {one.rank}, and taken for {rank}")
+        attempt, rank = places[pod]
+        for one in each:
+            if (one.leads and rank != one.rank) or (not one.leads and rank == 0):
+                wrong(f"{pod} is worker {one.rank if one.leads else 'of Ray'}, and taken for {rank}")
         where = folder / f"attempts/{attempt}" / (f"workers/{rank}" if rank else "")
-        err = _text(where / "stderr")
-        lost = sum(int(number) for number in LOST.findall(err))
-        gaps = 0
-        for name, shape, promised in (("stdout", b"line", one.stdout), ("stderr", b"complaint", one.stderr)):
-            numbers = _numbers(_text(where / name), one.pod.encode(), shape, f"{name} of {one.pod}", wrong)
-            last = numbers[-1] if numbers else -1
-            gaps += last + 1 - len(numbers)
-            found.lines += len(numbers)
+        _output(where, pod, each, told, found)
+
+
+def _output(where: Path, pod: str, each: Sequence[Heard], told: bool, found: Verdict) -> None:
+    wrong = found.problems.append
+    out, err = _text(where / "stdout"), _text(where / "stderr")
+    lost = sum(int(number) for number in LOST.findall(err))
+    gaps = 0
+    names = {one.name.encode() for one in each}
+    for name, text, shape in (("stdout", out, b"line"), ("stderr", err, b"complaint")):
+        numbers = _numbers(text, names, shape, f"{name} of {pod}", wrong)
+        for one in each:
+            promised, mine = getattr(one, name), numbers[one.name.encode()]
+            last = mine[-1] if mine else -1
+            gaps += last + 1 - len(mine)
+            found.lines += len(mine)
             if last > promised:  # one more may have been printed, and not been told of
-                wrong(f"{name} of {one.pod} goes to {last}, and it printed {promised}")
+                wrong(f"{name} of {one.name} goes to {last}, and it printed {promised}")
             tail = promised - 1 - last
             if tail > 0 and one.value is not None and lost > gaps:  # a gap may be the last that there is
                 gaps += tail
             elif tail > 0:
                 found.tails += tail
                 if not told:
-                    wrong(f"the last {tail} lines of {name} of {one.pod} are missing, and nobody says so")
-        found.lost += lost
-        if lost != gaps:
-            wrong(f"{gaps} lines of {one.pod} are missing, and {lost} are said to be")
+                    wrong(f"the last {tail} lines of {name} of {one.name} are missing, and nobody says so")
+    found.lost += lost
+    if lost != gaps:
+        wrong(f"{gaps} lines of {pod} are missing, and {lost} are said to be")
 
 
 def _text(path: Path) -> bytes:
     return path.read_bytes() if path.exists() else b""
 
 
-def _numbers(text: bytes, pod: bytes, shape: bytes, what: str, wrong: Any) -> list[int]:
-    """The numbers of the lines, which must rise; what is no line of this pod is said to be wrong."""
-    found: list[int] = []
+def _numbers(text: bytes, names: Collection[bytes], shape: bytes, what: str, wrong: Any) -> dict[bytes, list[int]]:
+    """The numbers of the lines of each, which must rise; what is no line of these is said to be wrong."""
+    found: dict[bytes, list[int]] = {name: [] for name in names}
     for line in text.split(b"\n"):
         words = line.split(b" ")
         if len(words) < 3 or words[1] != shape:
-            if line and shape == b"line":
+            if line and shape == b"line" and not _RAYS.match(line):
                 wrong(f"{what} has {line[:80]!r}")
             continue
-        if words[0] != pod:
+        if words[0] not in found:
             wrong(f"{what} has a line of {words[0]!r}")
             return found
-        number = int(words[2])
-        if found and number <= found[-1]:
-            wrong(f"{what} has line {number} after {found[-1]}")
+        number, mine = int(words[2]), found[words[0]]
+        if mine and number <= mine[-1]:
+            wrong(f"{what} has line {number} after {mine[-1]}")
             return found
-        found.append(number)
+        mine.append(number)
     return found
 
 
-def _apart(heard: Sequence[Heard], wrong: Any) -> None:
-    """Nobody executed it twice at once."""
-    for number, one in enumerate(heard):
-        for other in heard[number + 1 :]:
+def _apart(heard: Sequence[Heard], places: dict[str, tuple[int, int]], wrong: Any) -> None:
+    """Nobody executed it twice at once, and no attempt did so twice. A task may be: that is Ray's to say."""
+    cells = [one for one in heard if one.leads]
+    once = Counter(places[pod] for pod in {one.pod for one in cells} & places.keys())
+    for (attempt, rank), count in once.items():
+        if count > 1:
+            wrong(f"{count} pods executed it as worker {rank} of attempt {attempt}")
+    for number, one in enumerate(cells):
+        for other in cells[number + 1 :]:
             if one.rank == other.rank and one.began < other.over and other.began < one.over:
                 wrong(f"{one.pod} and {other.pod} executed it at the same time")
             if one.pod == other.pod:

@@ -52,18 +52,18 @@ class Witness:
         for one in reversed(self.heard):
             if one.over == float("inf") and one.value is None:
                 with contextlib.suppress(OSError):
-                    self._lines[one.pod].sendall(words.encode())
+                    self._lines[one.name].sendall(words.encode())
                     return True
         return False
 
     @property
     def ended(self) -> bool:
         """Whether a cell came to its own end."""
-        return any(one.value is not None for one in self.heard)
+        return any(one.leads and one.value is not None for one in self.heard)
 
     @property
     def busy(self) -> bool:
-        """Whether a cell is being executed."""
+        """Whether a cell is being executed, or a process is there that had a task of it."""
         return any(one.over == float("inf") for one in self.heard)
 
     def close(self) -> None:
@@ -81,8 +81,8 @@ class Witness:
             for word in words:
                 kind, *rest = word.split()
                 if kind == "begun":
-                    one = Heard(rest[0], int(rest[1]), time.monotonic())
-                    self._lines[one.pod] = line
+                    one = Heard(rest[0], int(rest[1]), time.monotonic(), who=rest[2])
+                    self._lines[one.name] = line
                     self.heard.append(one)
                 elif one is not None and kind == "end":
                     one.value = int(rest[0])

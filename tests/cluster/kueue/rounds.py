@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,11 +13,11 @@ from jobq_magic import commands
 from jobq_magic.results.decode import decode
 from jobq_magic.run import Run
 from jobq_magic.runs.tail import Chunk, Tail
-from tests.cluster.kueue.acts import FAULTS, Fault
-from tests.cluster.kueue.ground import Ground, Plan
-from tests.cluster.kueue.judge import Verdict, cell, judge
+from jobq_magic.words import say
+from tests.cluster.kueue.acts import FAULTS
+from tests.cluster.kueue.ground import Fault, Ground, Plan
+from tests.cluster.kueue.judge import Verdict, judge
 from tests.cluster.kueue.parts import Kernel
-from tests.cluster.layout import FIRST, REGISTRY_PULL, REGISTRY_PUSH
 from tests.faults.ground import new_run, runs_of
 from tests.support import eventually
 
@@ -30,6 +32,10 @@ class Round:
     """Whether it was done before the run's end."""
     verdict: Verdict = field(default_factory=Verdict)
     seconds: float = 0.0
+    freed: float = 0.0
+    """Seconds from its end until the cluster had nothing of it any more."""
+    sentences: list[str] = field(default_factory=list)
+    """What people were told."""
 
     def told(self) -> dict[str, Any]:
         """For people and for the record."""
@@ -37,12 +43,13 @@ class Round:
         act = (
             f"{plan.kind} at {plan.phase} +{plan.after:.2f} s for {plan.last:.1f} s{'' if self.done else ' (too late)'}"
         )
-        return {"seed": self.seed, "act": act, "seconds": round(self.seconds, 1), **asdict(self.verdict)}
+        times = {"seconds": round(self.seconds, 1), "freed": round(self.freed, 1)}
+        return {"seed": self.seed, "act": act, **times, **asdict(self.verdict), "told": self.sentences}
 
 
-def play(ground: Ground, plan: Plan, seed: int = 0) -> Round:
+def play(ground: Ground, plan: Plan, seed: int = 0, faults: Mapping[str, Fault] = FAULTS) -> Round:
     """Plays one."""
-    fault = FAULTS[plan.kind]
+    fault = faults[plan.kind]
     played, began = Round(plan, seed), time.monotonic()
     waits = plan.phase == "queued"
     ground.room(
@@ -53,9 +60,8 @@ def play(ground: Ground, plan: Plan, seed: int = 0) -> Round:
         eventually(lambda: ground.site.batch.read_namespaced_job("other", ground.site.namespace).status.active, 30)
     elif waits:
         ground.queue_is({"stopPolicy": "Hold"})
-    text = cell(FIRST.address, ground.witness.port, seconds=plan.seconds)
     before = runs_of(ground.store)
-    ground.kernel = Kernel(text, _options(ground, plan))
+    ground.kernel = Kernel(ground.cell(plan), {**ground.options(plan), **fault.options})
     try:
         ground.kernel.go()
         if plan.phase == "submitting":
@@ -77,11 +83,14 @@ def play(ground: Ground, plan: Plan, seed: int = 0) -> Round:
         if plan.kind.startswith("namespace deleted") and not _over_soon(ground):
             commands.stop(ground.store, ground.run)  # nobody may ask for its Job any more: somebody must end it
         ground.until(lambda: ground.over)
+        ended = time.monotonic()
         _settled(ground, plan)
+        played.freed = time.monotonic() - ended
     finally:
         ground.kernel.end()
     played.seconds = time.monotonic() - began
     played.verdict = _judged(ground, plan, fault, played.done)
+    played.sentences = ground.sentences
     return played
 
 
@@ -89,14 +98,6 @@ def _over_soon(ground: Ground) -> bool:
     with contextlib.suppress(AssertionError):
         ground.until(lambda: ground.over, 45)
     return ground.over
-
-
-def _options(ground: Ground, plan: Plan) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "mode": "kueue", "queue": ground.queue, "cpus": 0.1, "memory": "200Mi", "base": "host", "out": ["total"],
-        "push": f"http://{REGISTRY_PUSH}/tests", "pull": f"{REGISTRY_PULL}/tests",
-    }  # fmt: skip
-    return {**found, **({"workers": plan.workers, "cpus": 0.06} if plan.workers else {})}
 
 
 def _opened(ground: Ground, before: set[str]) -> Run | None:
@@ -116,7 +117,7 @@ def _settled(ground: Ground, plan: Plan) -> None:
         eventually(lambda: not ground.witness.busy, 40)
     if not plan.kind.startswith("namespace deleted"):
         with contextlib.suppress(AssertionError):
-            eventually(lambda: not ground.gone(), 40, 0.2)
+            eventually(lambda: not ground.gone(), 60, 0.2)
 
 
 def _judged(ground: Ground, plan: Plan, fault: Fault, done: bool) -> Verdict:
@@ -136,6 +137,11 @@ def _judged(ground: Ground, plan: Plan, fault: Fault, done: bool) -> Verdict:
         wrong("its cell is still being executed")
     if plan.kind == "quota filled" and "no-quota" not in found.reasons:
         wrong(f"that the quota was taken is not told: {found.reasons}")
+    if (last := say(snapshot).sentence) not in ground.sentences[-1:]:
+        ground.sentences.append(last)
+    told = "\n".join((*ground.sentences, *found.notes))
+    if done and not re.search(fault.says.get(found.end, ""), told):
+        wrong(f"nobody was told of {fault.says[found.end]}")
     tail, text = Tail(store, run), b""
     while not tail.done:
         text += b"".join(item.data for item in tail.poll() if _first(item))

@@ -39,12 +39,21 @@ class Made:
         known = [{"name": name, "attempt": attempt, "rank": rank} for name, (attempt, rank) in places.items()]
         (self.folder / "pods.json").write_text(json.dumps({"pods": known}))
 
-    def print(self, pod, numbers, attempt=1, complaints=range(2), more=""):
-        where = self.folder / f"attempts/{attempt}"
+    def print(self, pod, numbers, attempt=1, complaints=range(2), more="", rank=0):
+        where = self.folder / f"attempts/{attempt}" / (f"workers/{rank}" if rank else "")
         where.mkdir(parents=True, exist_ok=True)
-        (where / "stdout").write_text("".join(f"{pod} line {number} \n" for number in numbers))
+        with (where / "stdout").open("a" if rank else "w") as file:
+            file.write("".join(f"{pod} line {number} \n" for number in numbers))
         said = "".join(f"{pod} complaint {number}\n" for number in complaints)
         (where / "stderr").write_text(said + more)
+
+    def tasks(self, *counts):
+        """Executions of a task of the cell, one after the other in one pod, of which the last came to its end."""
+        self.pods({"jobq-a": (1, 0), "jobq-w": (1, 1)})
+        for number, count in enumerate(counts):
+            who, value = f"jobq-w/{number}", count if number == len(counts) - 1 else None
+            self.heard.append(Heard("jobq-w", -1, 1.0 + number, 2.0 + number, count, 0, value, who))
+            self.print(who, range(count), complaints=(), rank=1)
 
     def result(self, attempt=1, key=KEY, folder=1):
         told = {"run": self.folder.name, "attempt": attempt, "status": "ok", "names": {}}
@@ -120,6 +129,27 @@ def not_finished(made):
     made.heard[0].value = None
 
 
+def twice_in_an_attempt(made):
+    made.heard.append(Heard("jobq-b", 0, 3.0, 4.0))
+    made.pods({"jobq-a": (1, 0), "jobq-b": (1, 0)})
+
+
+def task_cut(made):
+    made.tasks(10, 20)
+    path = made.folder / "attempts/1/workers/1/stdout"
+    path.write_text(path.read_text().replace("jobq-w/0 line 9 \n", ""))
+
+
+def task_taken_for_the_cell(made):
+    made.tasks(10)
+    made.pods({"jobq-a": (1, 0), "jobq-w": (1, 0)})
+
+
+def task_unknown(made):
+    made.tasks(10)
+    made.pods({"jobq-a": (1, 0)})
+
+
 def never(made):
     made.record("capturing", "lost", reason="never-started")
 
@@ -135,6 +165,10 @@ def never(made):
         (at_once, "executed it at the same time"),
         (forged, "the signature of its result is wrong"),
         (of_another_attempt, "its result is that of attempt 2"),
+        (twice_in_an_attempt, "2 pods executed it as worker 0 of attempt 1"),
+        (task_cut, "the last 1 lines of stdout of jobq-w/0 are missing, and nobody says so"),
+        (task_taken_for_the_cell, "jobq-w is worker of Ray, and taken for 0"),
+        (task_unknown, "nothing is known of jobq-w, which printed 10 lines"),
         (no_way, "queued is said to follow capturing"),
         (no_end, "it has no end"),
         (other_end, "that is no end for it"),
@@ -146,6 +180,13 @@ def never(made):
 def test_what_must_not_happen_is_found(made, break_it, said):
     break_it(made)
     assert any(said in problem for problem in made.problems())
+
+
+def test_a_task_may_be_executed_again_in_the_pod_of_the_one_that_was_killed(made):
+    made.tasks(10, 20)
+    assert made.problems() == []
+    made.pods({"jobq-a": (1, 0), "jobq-w": (1, 2)})
+    assert made.problems() != []
 
 
 def test_a_loss_that_is_told_is_none_where_it_is_just_as_large(made):
