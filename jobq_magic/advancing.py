@@ -63,22 +63,31 @@ def look_after(store: Store, run: Run) -> None:
 
 
 def advance(store: Store, run: Run, lock: Lock) -> None:
-    """Takes a run from where its record says it stands to its end; returns early when the lock is lost.
+    """Takes a run from where its record says it stands to its end, and has its place let go of it.
+
+    Returns early when the lock is lost: whoever is next goes on from there.
 
     Args:
         store: where it is recorded.
         run: the run.
         lock: held by the caller.
     """
+    backend = plugins.backend(run.target["backend"])
     try:
-        _advance(Followed(store, run, lock, plugins.backend(run.target["backend"])))
+        _advance(Followed(store, run, lock, backend))
     finally:
-        if store.snapshot(run).final:
+        if isinstance(backend, Waits):
+            backend.leave(run)
+        if store.snapshot(run).final and not run.unsettled:
             handover.remove(run.id)
 
 
 def _advance(followed: Followed) -> None:
     run, snapshot = followed.run, followed.snapshot
+    if snapshot.final:
+        if run.unsettled:  # who wrote down its end did not live to settle it
+            _settle(replace(followed, handle=followed.store.handle(run) or {}))
+        return
     if snapshot.phase is Phase.CAPTURING:
         if _abandoned(followed.store, run) and followed.snapshot.phase is Phase.CAPTURING:
             followed.append(phase=Phase.LOST, reason=_not_begun(run))
@@ -105,13 +114,8 @@ def _follow(followed: Followed, attempt: int) -> None:
         _settle(followed)  # what was asked for in part, or without an answer
         record_refusal(store, run, error, **followed.mark)
         return
-    if handle is None:
-        return
-    try:
+    if handle is not None:
         _watch(replace(followed, handle=handle), attempt)
-    finally:
-        if isinstance(backend, Waits):
-            backend.leave(run)
 
 
 def _watch(followed: Followed, attempt: int) -> None:
@@ -121,9 +125,13 @@ def _watch(followed: Followed, attempt: int) -> None:
         seen = backend.observe(run, attempt, handle)
         attempt = seen.attempt or attempt
         final = seen.phase is not None and Phase(seen.phase) in FINAL
+        settles = final and not seen.stays and isinstance(backend, Settles)
+        if settles:
+            followed.store.owe(run)
         record(followed.store, run, ending.told(seen), followed.mark)
-        if final:
+        if settles:
             _settle(followed)
+        if final:
             return
         snapshot = followed.snapshot
         if snapshot.final:  # the job wrote it down itself: its place may let go of what it holds of it
@@ -150,10 +158,11 @@ def _settle(followed: Followed) -> None:
     while not backend.settle(run, followed.handle):
         if time.monotonic() > deadline:
             followed.append(note=note("may-stay", where=run.target["where"]))
-            return
+            break
         if not followed.beats():
             return
         time.sleep(_PERIOD)
+    followed.store.settled(run)
 
 
 def _built(followed: Followed) -> bool:

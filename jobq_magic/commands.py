@@ -67,12 +67,12 @@ class Parser(argparse.ArgumentParser):
 
 
 def status(store: Store, run: Run) -> Snapshot:
-    """Where a run stands; one that is live is seen to be looked after."""
+    """Where a run stands; one that is live, or not settled yet, is seen to be looked after."""
     snapshot = store.snapshot(run)
-    if snapshot.final:
+    if snapshot.final and not run.unsettled:
         return snapshot
     try:
-        # Only a live run needs the pipeline, with all that comes with it.
+        # Only such a run needs the pipeline, with all that comes with it.
         from jobq_magic import follower
 
         follower.tend(store, run)
@@ -83,16 +83,16 @@ def status(store: Store, run: Run) -> Snapshot:
 
 
 def list_runs(store: Store, *, live: bool = False, limit: int | None = None) -> list[Snapshot]:
-    """The runs, newest first; those that are live are seen to be looked after."""
+    """The runs, newest first; those that are live, or not settled yet, are seen to be looked after."""
     seen = []
-    for run in store.list(live=live, limit=limit):
+    for run in store.due() if live else store.list(limit=limit):
         try:
             snapshot = status(store, run)
         except StoreError:  # pruned in this moment
             continue
         if not (live and snapshot.final):
             seen.append(snapshot)
-    return seen
+    return seen[:limit]
 
 
 def looks(store: Store, run: Run) -> Iterator[Snapshot]:

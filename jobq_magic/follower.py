@@ -126,7 +126,7 @@ def main(root: str) -> None:
         _follow(store, calls, place)
         os.close(calls)
         # Who called between our last look and now was told that somebody listens: one more look, now that nobody does.
-        if not any(_ours(store, run) for run in store.list(live=True)):
+        if not any(_ours(store, run) for run in store.due()):
             return
 
 
@@ -150,7 +150,7 @@ def _follow(store: Store, calls: int, place: Path) -> None:
     while True:
         at_work = {key: thread for key, thread in at_work.items() if thread.is_alive()}
         try:
-            for run in store.list(live=True, beside=at_work):
+            for run in store.due(at_work):
                 if not _ours(store, run) or time.monotonic() < _TROUBLES.get(run.id, (0.0, 0.0))[1]:
                     continue
                 patience = IDLE_HEADLESS if run.headless else IDLE
@@ -168,7 +168,7 @@ def _follow(store: Store, calls: int, place: Path) -> None:
 
 
 def _ours(store: Store, run: Run) -> bool:
-    """Whether a live run is for this follower to advance: of its interpreter, and not bound to a host that may live."""
+    """Whether this follower is to advance a run: of its interpreter, and not bound to another host that may live."""
     if run.interpreter != sys.executable or advancing.supervised(run):
         return False
     if run.target.get("here") and run.host != this_host():
@@ -192,6 +192,7 @@ def _advance(store: Store, run: Run) -> None:
         if isinstance(error, OSError) and error.errno in _PASSING and _may_pass(store, run, lock, began, told):
             return
         store.append(run, phase="lost", reason="follower-error", facts={"error": told}, gen=lock.generation)
+        store.settled(run)  # it would go wrong again
     finally:
         lock.release()
 

@@ -48,6 +48,8 @@ class Observation:
     """Where it stands in its queue, while it waits there."""
     each: tuple[WorkerTold, ...] | None = None
     """Its workers one by one; None where nothing is told of them."""
+    stays: bool = False
+    """Of its end: what its place holds of it is not to be let go of, as it has what did not come over."""
 
 
 @runtime_checkable
@@ -175,7 +177,8 @@ class Settles(Protocol):
     def settle(self, run: Run, handle: Mapping[str, Any]) -> bool:
         """Removes what it holds of a run whose end is on record. False: it could not now; ask again.
 
-        The handle is empty where it was asked to start the job, and did not say that it had.
+        Who asks may be another process than the one that observed it. The handle is empty where it was asked to start
+        the job, and did not say that it had.
         """
 
 

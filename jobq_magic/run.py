@@ -167,6 +167,11 @@ class RunPaths:
         return self.folder / "pause-followed"
 
     @property
+    def unsettled(self) -> Path:
+        """There from before its end is on record until its place has let go of what it holds of it."""
+        return self.folder / "unsettled"
+
+    @property
     def pool(self) -> Path:
         """Where the runs of its store share large values; see `pool`."""
         return self.folder.parent.parent / "values"
@@ -238,6 +243,11 @@ class Run:
             return self.paths.pause_followed.read_text()
         except FileNotFoundError:
             return ""
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether its place, once it has ended, holds something of it still."""
+        return self.paths.unsettled.exists()
 
     @property
     def workers(self) -> int | None:

@@ -63,8 +63,8 @@ class Index:
             limit,
         )
 
-    def live(self, beside: Container[str] = ()) -> list[Run]:
-        """The runs that were not seen to end, newest first; some may have ended by now.
+    def due(self, beside: Container[str] = ()) -> list[Run]:
+        """The runs that were not seen to have ended and to be settled, newest first; some may be by now.
 
         Args:
             beside: ids of runs that are left out, and not looked at.
@@ -75,7 +75,7 @@ class Index:
                 "select id, identity from runs where ended = 0 order by created desc, id"
             ).fetchall()
             runs = self._made([row for row in rows if row[0] not in beside])
-            over = {run.id for run in runs if picture(run).final}
+            over = {run.id for run in runs if picture(run).final and not run.unsettled}
             connection.executemany("update runs set ended = 1 where id = ?", [(identity,) for identity in over])
             return [run for run in runs if run.id not in over]
 
@@ -83,12 +83,11 @@ class Index:
 
     def sizes(self, measure: Callable[[Run], int]) -> list[tuple[Run, int]]:
         """All ended runs with the bytes that they hold, newest first; `measure` is asked once per run."""
-        self.live()
+        live = {run.id for run in self.due() if not picture(run).final}
 
         def look(connection: sqlite3.Connection) -> list[tuple[Run, int]]:
-            rows = connection.execute(
-                "select id, identity, size from runs where ended = 1 order by created desc, id"
-            ).fetchall()
+            every = connection.execute("select id, identity, size from runs order by created desc, id").fetchall()
+            rows = [row for row in every if row[0] not in live]
             known = {row[0]: row[2] for row in rows}
             runs = self._made([row[:2] for row in rows])
             new = {run.id: measure(run) for run in runs if known[run.id] is None}

@@ -197,20 +197,28 @@ class Store:
             )
         return found[0]
 
-    def list(self, *, live: bool = False, limit: int | None = None, beside: Container[str] = ()) -> _Runs:
+    def list(self, *, live: bool = False, limit: int | None = None) -> _Runs:
         """The runs, newest first.
 
         Args:
             live: only those that have not ended.
             limit: at most so many.
-            beside: ids of live runs that the caller has already; they are left out, and their records are not read.
+        """
+        if live:
+            return [run for run in self.due() if not self.snapshot(run).final][:limit]
+        with self.reading():
+            return self._index().newest(limit=limit)
+
+    def due(self, beside: Container[str] = ()) -> _Runs:
+        """The runs that want somebody to look after them, newest first.
+
+        Those are live, or have ended and their place has not let go of them yet; some may have been let go of by now.
+
+        Args:
+            beside: ids of runs that the caller has already; they are left out, and their records are not read.
         """
         with self.reading():
-            index = self._index()
-            if not live:
-                return index.newest(limit=limit)
-            runs = index.live(beside)
-        return [run for run in runs if not self.snapshot(run).final][:limit]
+            return self._index().due(beside)
 
     def snapshot(self, run: Run) -> Snapshot:
         """What the record of a run amounts to now, with its newest progress and usage.
@@ -340,6 +348,16 @@ class Store:
         with self.writing():
             if not run.paths.stop.exists():
                 replace_file(run.paths.stop, reason.encode())
+
+    def owe(self, run: Run) -> None:
+        """Writes down that its place has something to let go of, before its end is: whoever comes next sees to it."""
+        with self.writing():
+            run.paths.unsettled.touch(mode=0o600)
+
+    def settled(self, run: Run) -> None:
+        """Writes down that its place has let go of it, or that nobody asks it to any more."""
+        with self.writing():
+            run.paths.unsettled.unlink(missing_ok=True)
 
     def request_pause(self, run: Run, *, wanted: bool = True) -> None:
         """Leaves the wish to pause a run, or to let it go on, where the one who looks after the run sees it."""

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from jobq_magic import advancing, config, ending, pipeline, plugins
+from jobq_magic import advancing, config, ending, handover, pipeline, plugins
 from jobq_magic.ending import waited
 from jobq_magic.errors import BackendError
+from jobq_magic.handover import Handover
 from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
 from jobq_magic.runs.lock import Lock
@@ -103,10 +104,15 @@ def run(store: Store) -> Iterator[Run]:
         store.request_stop(found)
 
 
-def follow(store: Store, run: Run) -> threading.Thread:
+def held(run: Run) -> Lock:
+    """The lock of a run, held."""
     lock = Lock(run.paths.lock)
     assert lock.acquire()
-    thread = threading.Thread(target=advancing.advance, args=(store, run, lock), daemon=True)
+    return lock
+
+
+def follow(store: Store, run: Run) -> threading.Thread:
+    thread = threading.Thread(target=advancing.advance, args=(store, run, held(run)), daemon=True)
     thread.start()
     return thread
 
@@ -186,6 +192,72 @@ def test_a_place_is_asked_to_let_go_until_it_has(backend, store, run):
     backend.script = [Observation("succeeded")]
     follow(store, run).join(10)
     assert len(backend.settled) == 3
+
+
+class Killed(BaseException):
+    """What follows a run is not there any more."""
+
+
+def killed_while_it_settles(backend, store, run):
+    """Follows a run to its end, and is killed before its place has let go of it."""
+    settle = backend.settle
+
+    def die(run, handle):
+        raise Killed
+
+    backend.settle = die
+    lock = held(run)
+    with pytest.raises(Killed):
+        advancing.advance(store, run, lock)
+    lock.release()
+    backend.settle = settle
+
+
+def test_who_comes_after_one_that_was_killed_before_it_let_go_of_a_run_does_that(backend, store, run):
+    handover.leave(run.id, Handover(secrets={"TOKEN": "x"}))
+    backend.script = [Observation("succeeded")]
+    killed_while_it_settles(backend, store, run)
+    assert (store.snapshot(run).phase, store.due()) == ("succeeded", [run])
+    assert handover.take(run.id), "it says as whom its place is asked"
+    record, handles, settle = run.paths.record.read_bytes(), [], backend.settle
+    backend.settle = lambda run, handle: handles.append(handle) or settle(run, handle)
+    follow(store, run).join(10)
+    assert handles == [{"job": run.id}] * 3
+    assert (store.due(), handover.take(run.id)) == ([], None)
+    assert run.paths.record.read_bytes() == record
+    assert backend.left == [run.id] * 2
+
+
+def test_that_a_place_is_to_let_go_of_a_run_is_written_down_before_its_end_is(backend, store, run, monkeypatch):
+    """So that nobody can be killed in between."""
+    monkeypatch.setattr(Store, "owe", lambda store, run: (_ for _ in ()).throw(Killed))
+    backend.script = [Observation("succeeded")]
+    with pytest.raises(Killed):
+        advancing.advance(store, run, held(run))
+    assert not store.snapshot(run).final
+
+
+def test_who_lost_the_lock_leaves_it_to_the_next_to_let_go_of_a_run(backend, store, run):
+    backend.script, settle = [Observation("succeeded")], backend.settle
+    lock = held(run)
+    backend.settle = lambda run, handle: lock.release()
+    advancing.advance(store, run, lock)
+    assert store.due() == [run]
+    backend.settle = settle
+    follow(store, run).join(10)
+    assert store.due() == []
+
+
+def test_what_has_more_to_tell_than_came_over_stays_where_it_is(backend, store, run):
+    backend.script = [Observation("succeeded", "log-lost", stays=True)]
+    follow(store, run).join(10)
+    assert (store.snapshot(run).phase, backend.settled, store.due()) == ("succeeded", [], [])
+
+
+def test_of_a_run_that_has_ended_and_was_let_go_of_nothing_is_asked(backend, store, run):
+    store.append(run, phase="lost", reason="never-started")
+    follow(store, run).join(10)
+    assert backend.settled == []
 
 
 def test_a_wish_to_pause_reaches_the_place_once_and_so_does_the_next(backend, store, run):
@@ -428,6 +500,7 @@ def test_what_a_place_does_not_let_go_of_is_told(backend, store, run, monkeypatc
     backend.script = [Observation("succeeded")]
     follow(store, run).join(10)
     assert store.snapshot(run).notes == ("Something of it may still be there: there",)
+    assert store.due() == [], "nobody asks for it for ever"
 
 
 def test_a_run_that_was_removed_for_its_time_by_who_followed_it_before_has_failed_for_that(backend, store, run):

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from jobq_magic import follower, plugins
+from jobq_magic import commands, follower, plugins
 from jobq_magic.errors import StoreError
 from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
@@ -92,8 +92,64 @@ def test_what_goes_on_failing_is_tried_ever_more_rarely_and_not_for_ever(failing
     assert waits == [0.0, 40.0, 150.0]
 
 
+@pytest.fixture
+def unsettled(monkeypatch):
+    """A run whose end is on record, and whose follower was killed before its place had let go of it."""
+    place, store = Scripted(), Store()
+    monkeypatch.setattr(plugins, "backend", lambda mode: place)
+    run = store.open(
+        spec={"mode": "there", "workers": None, "timeout": None}, target=TARGET, name="cell", headless=True
+    )
+    store.set_handle(run, {"job": run.id})
+    store.owe(run)
+    store.append(run, phase="failed", reason="exit")
+    return place, store, run
+
+
+@pytest.fixture
+def calls(unsettled):
+    """What a follower of its store is called by."""
+    place = follower._place(unsettled[1], unsettled[2].interpreter)
+    place.mkdir(parents=True)
+    os.mkfifo(place / "call")
+    opened = os.open(place / "call", os.O_RDWR | os.O_NONBLOCK)
+    yield opened
+    os.close(opened)
+
+
+def test_a_follower_has_a_place_let_go_of_a_run_whose_own_follower_did_not_live_to(unsettled, calls, monkeypatch):
+    place, store, run = unsettled
+    monkeypatch.setattr(follower, "IDLE", 0.0)
+    monkeypatch.setattr(follower, "IDLE_HEADLESS", 0.0)
+    monkeypatch.setattr(follower, "_SCAN", 0.01)
+    follower._follow(store, calls, follower._place(store, run.interpreter))
+    assert (len(place.settled), store.due()) == (3, [])
+
+
+@pytest.mark.parametrize("look", ["status", "list", "live"])
+def test_whoever_looks_at_a_run_that_is_not_settled_calls_the_follower(unsettled, calls, look):
+    _, store, run = unsettled
+    if look == "status":
+        assert commands.status(store, run) == store.snapshot(run)
+    else:
+        seen = commands.list_runs(store, live=look == "live")
+        assert [one.run for one in seen] == ([] if look == "live" else [run.id])
+    assert os.read(calls, 10)
+    store.settled(run)
+    commands.status(store, run)
+    with pytest.raises(BlockingIOError):
+        os.read(calls, 10)
+
+
+def test_a_place_that_goes_wrong_while_it_lets_go_of_a_run_is_not_asked_for_ever(unsettled):
+    place, store, run = unsettled
+    place.settle = lambda run, handle: 1 / 0
+    follower._advance(store, run)
+    assert (store.due(), store.snapshot(run).reason) == ([], "exit")
+
+
 def test_a_store_that_cannot_be_listed_for_a_moment_is_listed_again(monkeypatch, tmp_path):
-    place, store, lists = Scripted(), Store(), Store.list
+    place, store, lists = Scripted(), Store(), Store.due
     place.script = [Observation("succeeded")]
     monkeypatch.setattr(plugins, "backend", lambda mode: place)
     monkeypatch.setattr(follower, "_SCAN", 0.01)
@@ -103,13 +159,13 @@ def test_a_store_that_cannot_be_listed_for_a_moment_is_listed_again(monkeypatch,
     store.append(run, phase="submitting")
     answers = [lists, StoreError("store-unusable", "The store cannot be used", why="Too many open files")]
 
-    def listed(self: Store, **asked: object) -> list[Run]:
+    def listed(self: Store, *asked: object) -> list[Run]:
         answer = answers.pop() if len(answers) > 1 else answers[0]
         if isinstance(answer, StoreError):
             raise answer
-        return answer(self, **asked)
+        return answer(self, *asked)
 
-    monkeypatch.setattr(Store, "list", listed)
+    monkeypatch.setattr(Store, "due", listed)
     os.mkfifo(tmp_path / "call")
     calls = os.open(tmp_path / "call", os.O_RDWR | os.O_NONBLOCK)
     thread = threading.Thread(target=follower._follow, args=(store, calls, tmp_path), daemon=True)

@@ -64,6 +64,11 @@ class Known:
     removing: float = float("-inf")
     """When its Job was last asked to go, since only its workers kept it from its end."""
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether its Job is not there any more, as was seen."""
+        return self.watched.current and self.following.objects.job is None
+
     def is_time(self) -> bool:
         """Whether to ask for that again; if so, that is now."""
         now = time.monotonic()
@@ -104,7 +109,6 @@ class PodsBackend:
         self._runs: dict[str, Known] = {}
         self._wishes = Wishes()
         self._forbidden: dict[str, float] = {}
-        self._unread: set[str] = set()
 
     def locate(self, target: Mapping[str, Any]) -> Mapping[str, Any]:
         """With the context and the namespace that the kubeconfig, or the pod that we run in, says now."""
@@ -172,7 +176,7 @@ class PodsBackend:
         wish = asked if asked in _WISHES else ""  # which is followed where its Job is
         seen = known.silence.told(seen, known.watched.watches if wish else known.watched.quietest, wish)
         if seen.reason == "log-lost" and known.following.objects.pods:  # without a pod there is nothing to be read
-            self._unread.add(run.id)
+            seen = replace(seen, stays=True)  # it may be on its node still, and the Job has an end of its own
         if known.removed and not run.stop and seen.phase not in FINAL:  # so that who follows it after us knows it, too
             facts = {"seconds": run.spec.get("timeout")}
             seen = replace(seen, phase="stopping", reason=known.removed, facts=facts, at=None, place=None)
@@ -234,15 +238,14 @@ class PodsBackend:
         return True
 
     def settle(self, run: Run, handle: Mapping[str, Any]) -> bool:
-        """Removes the Job, since all of it is on record; one whose log could not be read to its end stays.
+        """Removes the Job, since all of it is on record.
 
         False also where it holds pods that a controller of its own has to let go of, and is still seen.
         """
-        if run.id in self._unread:  # it may be on its node still; the Job has an end of its own
-            self._unread.discard(run.id)
-            return True
         known = self._runs.get(run.id)
         try:
+            if known is None and handle and self.integration.makes:  # who followed it is gone, and did not see it go
+                known = self._known(run)
             if known is not None and known.settling is not None:
                 return self._is_gone(run, known)
             self._remove(run, sure=bool(handle))
@@ -251,11 +254,11 @@ class PodsBackend:
         if known is None or not self.integration.makes:
             return True
         known.settling = time.monotonic()
-        return known.following.objects.job is None
+        return known.is_gone
 
     def _is_gone(self, run: Run, known: Known) -> bool:
         """Whether it is, of one that was removed; where it takes long, what it made is removed before it."""
-        if known.following.objects.job is None:
+        if known.is_gone:
             return True
         if known.settling is not None and time.monotonic() - known.settling > _LETTING_GO:
             self._remove(run, held=True)

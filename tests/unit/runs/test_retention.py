@@ -54,6 +54,12 @@ def test_only_so_many_runs_and_bytes_are_kept(store, ended):
     assert prune(store).runs == ()
 
 
+def test_a_run_that_nobody_came_to_settle_is_no_live_run(store, ended):
+    run = ended(days_ago=40)
+    store.owe(run)
+    assert prune(store).runs == (run.id,)
+
+
 def test_a_dry_run_removes_nothing(store, ended):
     run = ended(days_ago=40)
     assert prune(store, dry_run=True).runs == (run.id,)

@@ -67,11 +67,22 @@ def test_live_lists_only_what_has_not_ended(store, opened):
     assert store.list(live=True, limit=5) == [first]
 
 
+def test_a_run_wants_somebody_to_look_after_it_until_its_place_has_let_go_of_it(store, opened):
+    run = opened()
+    assert store.due() == [run]
+    store.owe(run)
+    end(store, run)
+    assert (store.due(), store.list(live=True)) == ([run], [])
+    assert Store(store.root).due() == [run], "in any process"
+    store.settled(run)
+    assert store.due() == []
+
+
 def test_of_runs_that_somebody_has_already_no_record_is_read(store, opened, monkeypatch):
     had, new = opened("had"), opened("new")
     read = []
     monkeypatch.setattr(index, "picture", lambda run: read.append(run) or log.picture(run))
-    assert store.list(live=True, beside={had.id}) == [new]
+    assert store.due({had.id}) == [new]
     assert read == [new]
 
 

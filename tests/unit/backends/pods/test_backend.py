@@ -296,18 +296,15 @@ def test_a_job_whose_log_nobody_could_read_stays_where_it_may_be_read_still(back
     for reason, pods, kept in ("log-lost", (pod,), True), ("", (pod,), False), ("log-lost", (), False):
         monkeypatch.setattr(Following, "objects", Objects({"metadata": {}}, pods=pods))
         monkeypatch.setattr(following, "observe", lambda asked, reason=reason: Observation("succeeded", reason))
-        backend.observe(run, 1, {})
-        before = len([method for method, *_ in server.asked if method == "DELETE"])
-        assert backend.settle(run, {"job": "x"})
-        deleted = len([method for method, *_ in server.asked if method == "DELETE"]) - before
-        assert (deleted == 0) is kept
+        assert backend.observe(run, 1, {}).stays is kept
 
 
 @pytest.fixture
-def rayjob(submitted):
+def rayjob(submitted, monkeypatch):
     """A RayJob, of a run that is followed and whose end is on record."""
     backend, run = RayJobBackend(), submitted("ada")
     backend.observe(run, 1, {})
+    monkeypatch.setattr(Elsewhere, "current", True)
     yield backend, run
     backend.close()
 
@@ -325,6 +322,27 @@ def test_a_rayjob_is_let_go_of_once_it_is_gone_and_removed_once(rayjob, server, 
     monkeypatch.setattr(Following, "objects", Objects(None))
     assert backend.settle(run, {"job": "x"})
     assert policies(server) == ["Background"]
+
+
+def test_a_rayjob_is_let_go_of_by_who_has_not_followed_it(submitted, server, monkeypatch):
+    backend, run = RayJobBackend(), submitted("ada")
+    server.refused["/rayjobs/"] = (200, {})
+    assert not backend.settle(run, {"job": "x"}), "nothing of it was seen yet, nor that it is gone"
+    monkeypatch.setattr(Elsewhere, "current", True)
+    monkeypatch.setattr(Following, "objects", Objects({"metadata": {}}))
+    assert not backend.settle(run, {"job": "x"})
+    monkeypatch.setattr(Following, "objects", Objects(None))
+    assert backend.settle(run, {"job": "x"})
+    backend.close()
+    assert policies(server) == ["Background"]
+    assert not [path for _, path, *_ in server.asked if path.endswith("/log")], "what came over is on record"
+
+
+def test_a_job_is_let_go_of_by_who_has_not_followed_it(backend, server, submitted):
+    run = submitted("ada")
+    server.refused["/jobs/"] = (200, {})
+    assert backend.settle(run, {"job": "x"})
+    assert deletions(server) == 1
 
 
 def test_what_a_rayjob_made_goes_before_it_where_nobody_lets_go_of_it(rayjob, server, monkeypatch):
