@@ -169,11 +169,11 @@ class Panel:
 
         live = html.live(card)
         self._style, self._voice, self._state = part(_STYLE), part(html.voice(card)), part(live.state)
-        by = part(live.by)
+        whose, by = part(live.whose), part(live.by)
         self._log, awaited, links, self._whole = part(live.log), part(live.awaited), part(live.links), part("")
         image, queue, fold, workers = part(live.image), part(live.queue), part(live.fold), part(live.workers)
-        self._parts = (self._voice, self._state, by, self._log, awaited, links, image, queue, fold, workers)
-        names = {self._style: "sheet", self._voice: "voice", self._log: "out", self._whole: "whole"}
+        self._parts = (self._voice, self._state, whose, by, self._log, awaited, links, image, queue, fold, workers)
+        names = {self._style: "sheet", whose: "sheet", self._voice: "voice", self._log: "out", self._whole: "whole"}
         names[workers] = "workers"
         for widget, name in names.items():
             widget.add_class(f"jq-{name}")
@@ -217,7 +217,7 @@ class Panel:
         sent, copy = _bare(html.details(card.account)), _bare(html.copy_id(card.snapshot.run))
         self._bar = widgets.HBox([part(sent), links, *filter(None, (self._rest,)), end, full, part(copy)], layout=wide)
         self._bar.add_class("jq-buttons")
-        above = [self._style, self._voice, self._state, by, self._log, self._whole, awaited, queue]
+        above = [self._style, whose, self._voice, self._state, by, self._log, self._whole, awaited, queue]
         above += [fold, workers, image, self._bar]
         self._box = widgets.VBox(above, layout=wide)
         for name in ("jq", "jq-panel"):

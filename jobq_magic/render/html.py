@@ -69,8 +69,10 @@ class Live(NamedTuple):
 
     state: str
     """Where it stands and how far it is. Nothing in it takes the focus: it is drawn four times a second."""
+    whose: str
+    """The style sheet of `by`. It changes only when another worker begins to print."""
     by: str
-    """Singles out the lines of one worker. It changes only when another begins to print."""
+    """Singles out the lines of one worker. It stays as it is, and what is chosen in it."""
     log: str
     awaited: str
     links: str
@@ -124,8 +126,9 @@ def live(card: Card) -> Live:
     head = _head(snapshot, snapshot.run, content.place(card), "", _took(card))
     unfolded = image.folded(snapshot.image), queuehtml.folded(_waited_in(snapshot))
     workers = rayhtml.body(snapshot)
-    by = sources.chips(snapshot.run, several(card.sources))
-    pieces = by, _tail(card, told), _awaited(card), _links(card), *unfolded, rayhtml.FOLD * bool(workers), workers
+    names = several(card.sources)
+    by = sources.sheet(names), sources.row(snapshot.run, sources.room(names))
+    pieces = *by, _tail(card, told), _awaited(card), _links(card), *unfolded, rayhtml.FOLD * bool(workers), workers
     drawn = [_box(snapshot, snapshot.run, head + _state(card, told))]
     drawn += [f'<div class="jq">{piece}</div>' * bool(piece) for piece in pieces]
     return Live(*(rules(piece) + piece for piece in drawn))

@@ -1,7 +1,7 @@
 """Whose lines a log has, where several workers print: those of one are singled out by a chip, without a kernel.
 
-A line is a worker's by its label, as `runs.prefix` writes it; what has none is the driver's. Each line carries the
-number of its chip as a class, and the style sheet beside the chips hides the others. Pure.
+A line is a worker's by its label, as `runs.prefix` writes it; what has none is the driver's. Each line carries whose it
+is as a class, and the style sheet beside the chips hides the others. Pure.
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ from jobq_magic.render import console
 from jobq_magic.render.console import Line
 from jobq_magic.render.safe import html as safe
 
-__all__ = ["chips", "drawn", "several"]
+__all__ = ["chips", "drawn", "room", "row", "several", "sheet"]
 
 _DRIVER = "driver"
 """Who is called so by `runs.prefix`."""
 _MOST = 16
-"""Chips at most; the lines of other workers are seen among all."""
+"""Chips of workers at most; the lines of others are seen among all."""
+_ROOM = 64
+"""Workers for whom a row has room at once, be they there or not."""
 _LABEL = re.compile(r"\[(\d{1,9})\]")
 _LOOKS = """\
 .jq-by{display:flex;flex-wrap:wrap;gap:4px 6px;padding:4px 12px;font-size:11px;border-top:1px solid var(--jq-line);
 align-items:center}
 .jq-by label{position:relative;border:1px solid var(--jq-line);border-radius:4px;padding:0 7px;cursor:pointer}
+.jq-by label:has(.jq-one){display:none}
 .jq-by label:has(:checked){border-color:var(--jq-blue)}
 .jq-by label:has(:focus-visible){outline:2px solid var(--jq-blue);outline-offset:1px}
 .jq-by input{position:absolute;inset:0;opacity:0;margin:0;cursor:pointer}
@@ -38,25 +41,44 @@ def several(known: Sequence[str]) -> tuple[str, ...]:
     Args:
         known: who has printed something.
     """
-    numbers = sorted((name for name in known if name.isascii() and name.isdigit()), key=int)
-    named = [*[""] * (_DRIVER in known), *numbers]
-    return tuple(named[:_MOST]) if len(named) > 1 else ()
+    # Those who came first: whoever comes later takes no chip away.
+    numbers = sorted([name for name in known if name.isascii() and name.isdigit()][:_MOST], key=int)
+    named = (*[""] * (_DRIVER in known), *numbers)
+    return named if len(named) > 1 else ()
 
 
 def chips(run: str, names: Sequence[str]) -> str:
     """What singles out the lines of one, in their order; nothing where there is only one."""
+    return sheet(names) + row(run, names)
+
+
+def room(names: Sequence[str]) -> tuple[str, ...]:
+    """These and whoever may come: a row that has room for them stays as it is, and so does what is chosen in it."""
+    blocks = 1 + max((int(name) for name in names if name), default=0) // _ROOM
+    return ("", *map(str, range(_ROOM * blocks))) if names else ()
+
+
+def row(run: str, names: Sequence[str]) -> str:
+    """Chips of each of them; with the style sheet of some of them, those of these are in sight."""
     if not names:
         return ""
     group = f"jq-by-{safe(run)}"
     drawn = [_chip(group, "all", "", checked=True)]
-    drawn += [_chip(group, name or _DRIVER, f"jq-one jq-b{at}") for at, name in enumerate(names)]
+    drawn += [_chip(group, name or _DRIVER, f"jq-one jq-b{_key(name)}") for name in names]
+    return f'<div class="jq-by" role="radiogroup" aria-label="Whose lines">{"".join(drawn)}</div>'
+
+
+def sheet(names: Sequence[str]) -> str:
+    """The style sheet by which a chip of one of them is in sight, and hides the lines of the others."""
+    if not names:
+        return ""
     each = "".join(
-        f".jq:has(.jq-b{at}:checked) .jq-l:not(.jq-l{at}){{display:none}}"
-        f".jq:has(.jq-b{at}:checked) .jq-l.jq-l{at}{{display:inline}}"
-        for at in range(len(names))
+        f".jq-by label:has(.jq-b{key}){{display:block}}"
+        f".jq:has(.jq-b{key}:checked) .jq-l:not(.jq-l{key}){{display:none}}"
+        f".jq:has(.jq-b{key}:checked) .jq-l.jq-l{key}{{display:inline}}"
+        for key in map(_key, names)
     )
-    row = f'<div class="jq-by" role="radiogroup" aria-label="Whose lines">{"".join(drawn)}</div>'
-    return f"<style>{_LOOKS}{each}</style>{row}"
+    return f"<style>{_LOOKS}{each}</style>"
 
 
 def drawn(
@@ -77,7 +99,7 @@ def drawn(
     above = console.above(len(log) - lines, cut=cut)
     parts = [f'<span class="jq-mut jq-any">{above}\n</span>'] if above else []
     for at in sorted(kept):
-        classes = ["jq-l", *([f"jq-l{names.index(whose[at])}"] if whose[at] in names else [])]
+        classes = ["jq-l", *([f"jq-l{_key(whose[at])}"] if whose[at] in names else [])]
         classes += ["jq-old"] * (at < len(log) - lines)
         line = console.drawn([log[at]], columns=columns)
         parts.append(f'<span class="{" ".join(classes)}">{line}\n</span>')
@@ -87,6 +109,10 @@ def drawn(
 def _chip(group: str, told: str, classes: str, *, checked: bool = False) -> str:
     own = f' class="{classes}"' if classes else ""
     return f'<label><input type="radio" name="{group}"{own}{" checked" * checked}>{safe(told)}</label>'
+
+
+def _key(name: str) -> str:
+    return name or "d"
 
 
 def _whose(line: Line) -> str:

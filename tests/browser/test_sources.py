@@ -33,3 +33,28 @@ def test_a_chip_singles_out_the_lines_of_one_without_a_kernel(browser):
     chip("all").click()
     assert len(page.get_by_role("group", name="Log", exact=True).inner_text().splitlines()) == 33
     page.close()
+
+
+def test_what_is_chosen_stays_chosen_when_another_worker_begins_to_print(browser):
+    def parts(*chunks):
+        return html.live(printed(*chunks))._asdict()
+
+    page, before = browser.new_page(), parts(("2", "two\n"), ("5", "five\n"))
+    boxes = "".join(f'<div id="{name}">{drawn}</div>' for name, drawn in before.items())
+    page.set_content(f'{html.STYLE}<div class="jq jq-panel">{boxes}</div>')
+    chips = page.get_by_role("radiogroup", name="Whose lines").get_by_role("radio")
+    tail = page.get_by_role("group", name="End of the log")
+    expect(chips).to_have_count(3)
+    chips.nth(2).click()
+    assert tail.inner_text() == "[5] five\n"
+    after = parts(("2", "two\n"), ("5", "five\n"), ("1", "one\n"), ("5", "more\n"))
+    for name in [name for name in after if after[name] != before[name]]:
+        page.evaluate("([id, drawn]) => document.getElementById(id).innerHTML = drawn", [name, after[name]])
+    expect(chips).to_have_count(4)
+    expect(chips.nth(3)).to_be_checked()
+    expect(chips.nth(3)).to_be_focused()
+    assert tail.inner_text() == "[5] five\n[5] more\n"
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    assert tail.inner_text() == "[1] one\n", "who came later has its place in the order, too"
+    page.close()

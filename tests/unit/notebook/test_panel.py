@@ -78,6 +78,18 @@ def test_a_refusal_that_comes_later_gives_the_button_back(wishes, capsys):
     assert "Pause" in buttons(made)
 
 
+def test_the_chips_of_who_prints_are_not_drawn_anew_when_another_one_begins_to(capsys):
+    printed = Card(replace(SNAPSHOT, phase=Phase.RUNNING), 1.0, log="[1] a\n[2] b\n", sources=("1", "2"))
+    made = panel(card=printed)
+    [chips] = [part for part in made._parts if 'role="radiogroup"' in part.value]
+    sheets = [part for part in made._parts if ":checked" in part.value]
+    drawn_anew = []
+    chips.observe(drawn_anew.append, "value")
+    made.show(replace(printed, log="[1] a\n[2] b\n[3] c\n", sources=("1", "2", "3")))
+    assert drawn_anew == []
+    assert ["jq-b3" in sheet.value for sheet in sheets] == [True]
+
+
 def test_what_is_unfolded_is_drawn_only_when_it_changes(capsys):
     place = PlaceTold("main", "blue", 3, 12, ("ada/train",), 60, (QuotaTold("cpu", "a", 4, 1),))
     made = panel(card=drawn(phase=Phase.QUEUED, place=place))

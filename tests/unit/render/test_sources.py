@@ -26,12 +26,19 @@ def lines(drawn: str) -> list[tuple[str, str]]:
     return [(classes, re.sub("<[^>]+>", "", text)) for classes, text in LINE.findall(drawn)]
 
 
+def in_sight(live: html.Live) -> list[str]:
+    """What is on the chips that the style sheet shows."""
+    shown = set(re.findall(r"label:has\(\.(jq-b\w+)\)\{display:block\}", live.whose))
+    found = CHIP.findall(live.by)
+    return [told for _, own, told in found if "jq-one" not in own or set(re.findall(r"jq-b\w+", own)) & shown]
+
+
 def test_each_worker_has_a_chip_and_the_driver_the_first():
     live = html.live(printed(("2", "two\n"), ("driver", "mine\n"), ("10", "ten\n")))
-    assert [told for _, _, told in CHIP.findall(live.by)] == ["all", "driver", "2", "10"]
+    assert in_sight(live) == ["all", "driver", "2", "10"]
     assert len({group for group, _, _ in CHIP.findall(live.by)}) == 1
     assert [told for _, own, told in CHIP.findall(live.by) if "checked" in own] == ["all"]
-    assert lines(live.log) == [("jq-l jq-l1", "[2] two"), ("jq-l jq-l0", "mine"), ("jq-l jq-l2", "[10] ten")]
+    assert lines(live.log) == [("jq-l jq-l2", "[2] two"), ("jq-l jq-ld", "mine"), ("jq-l jq-l10", "[10] ten")]
 
 
 def test_who_is_singled_out_has_as_many_lines_as_all_together_have():
@@ -52,18 +59,28 @@ def test_a_log_of_one_has_no_chips():
 
 def test_a_line_of_nobody_is_seen_among_all_only():
     live = html.live(printed(("0", "zero\n"), ("", "attempt 2\n"), ("1", "\x1b[31mred\x1b[0m <b>\n")))
-    assert [told for _, _, told in CHIP.findall(live.by)] == ["all", "0", "1"]
+    assert in_sight(live) == ["all", "0", "1"]
     assert lines(live.log) == [("jq-l jq-l0", "[0] zero"), ("jq-l", "attempt 2"), ("jq-l jq-l1", "[1] red &lt;b&gt;")]
+
+
+def test_what_is_chosen_is_not_drawn_anew_when_another_worker_begins_to_print():
+    first = html.live(printed(("2", "a\n"), ("3", "b\n")))
+    later = html.live(printed(("2", "a\n"), ("3", "b\n"), ("1", "c\n"), ("driver", "d\n"), ("63", "e\n")))
+    assert first.by == later.by != ""
+    assert in_sight(first) == ["all", "2", "3"]
+    assert in_sight(later) == ["all", "driver", "1", "2", "3", "63"]
+    assert set(lines(first.log)) < set(lines(later.log))
 
 
 def test_the_chips_stay_the_same_while_those_who_print_are_the_same():
     first, later = printed(("1", "a\n"), ("2", "b\n")), printed(("2", "a\n"), ("1", "c\n"), ("2", "x" * 40_000 + "\n"))
-    assert html.live(first).by == html.live(later).by
+    assert html.live(first)[1:3] == html.live(later)[1:3]
 
 
-def test_of_a_thousand_workers_the_first_have_chips():
-    live = html.live(printed(*((str(at), "x\n") for at in range(1000))))
-    assert [told for _, _, told in CHIP.findall(live.by)] == ["all", *map(str, range(16))]
+def test_of_a_thousand_workers_those_who_print_first_have_chips_and_keep_them():
+    names = [*range(500, 515), 3]
+    last = html.live(printed(*((str(at), "x\n") for at in [*names, *range(1000)]), ("driver", "x\n")))
+    assert in_sight(last) == ["all", "driver", *map(str, sorted(names))]
 
 
 def test_the_saved_card_has_them_for_its_full_log_too():
