@@ -427,6 +427,24 @@ def test_a_time_limit_counts_while_this_attempt_runs_and_not_while_it_waits(back
     assert (store.snapshot(run).phase, backend.asked) == ("succeeded", [])
 
 
+@pytest.mark.parametrize(("ago", "told"), [(50, ("succeeded", "")), (150, ("failed", "deadline"))])
+def test_an_attempt_after_one_that_failed_has_all_of_its_time_though_it_never_was_in_a_queue(backend, store, ago, told):
+    spec = {"mode": "there", "workers": None, "timeout": 100}
+    run = store.open(spec=spec, target={"backend": "there", "where": "there"}, name="cell")
+    store.set_handle(run, {"job": "there"})
+    now = time.time()
+    for phase, attempt, began in (
+        ("submitting", 1, 900),
+        ("running", 1, 800),
+        ("starting", 2, 160),
+        ("running", 2, ago),
+    ):
+        store.append(run, phase=phase, attempt=attempt, at=now - began)
+    backend.script = [*[Observation(attempt=2)] * 5, Observation("succeeded", attempt=2)]
+    follow(store, run).join(10)
+    assert (store.snapshot(run).phase, store.snapshot(run).reason) == told
+
+
 def test_a_clock_that_is_put_right_does_not_end_a_run_by_its_time_limit(backend, store, monkeypatch):
     spec = {"mode": "there", "workers": None, "timeout": 100}
     run = store.open(spec=spec, target={"backend": "there", "where": "there"}, name="cell")
