@@ -410,10 +410,20 @@ def test_who_stops_a_run_that_cannot_be_started_yet_stops_it(backend, store, run
     assert len(backend.settled) == 3
 
 
-def test_a_time_limit_counts_while_this_attempt_runs_and_not_while_it_waits(backend, store):
-    spec = {"mode": "there", "workers": None, "timeout": 100}
-    run = store.open(spec=spec, target={"backend": "there", "where": "there"}, name="cell")
+@pytest.fixture
+def old(store, monkeypatch):
+    """A run that may take 100 seconds, and was opened before 1000."""
+    right = time.time
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: right() - 1000)
+        spec = {"mode": "there", "workers": None, "timeout": 100}
+        run = store.open(spec=spec, target={"backend": "there", "where": "there"}, name="cell")
     store.set_handle(run, {"job": "there"})
+    return store, run
+
+
+def test_a_time_limit_counts_while_this_attempt_runs_and_not_while_it_waits(backend, old):
+    store, run = old
     now = time.time()
     for phase, ago in (("submitting", 900), ("running", 800), ("queued", 700)):
         store.append(run, phase=phase, at=now - ago)
@@ -428,18 +438,10 @@ def test_a_time_limit_counts_while_this_attempt_runs_and_not_while_it_waits(back
 
 
 @pytest.mark.parametrize(("ago", "told"), [(50, ("succeeded", "")), (150, ("failed", "deadline"))])
-def test_an_attempt_after_one_that_failed_has_all_of_its_time_though_it_never_was_in_a_queue(backend, store, ago, told):
-    spec = {"mode": "there", "workers": None, "timeout": 100}
-    run = store.open(spec=spec, target={"backend": "there", "where": "there"}, name="cell")
-    store.set_handle(run, {"job": "there"})
-    now = time.time()
-    for phase, attempt, began in (
-        ("submitting", 1, 900),
-        ("running", 1, 800),
-        ("starting", 2, 160),
-        ("running", 2, ago),
-    ):
-        store.append(run, phase=phase, attempt=attempt, at=now - began)
+def test_an_attempt_after_one_that_failed_has_all_of_its_time_though_it_never_was_in_a_queue(backend, old, ago, told):
+    store, run = old
+    for phase, attempt, began in ("submitting", 1, 900), ("running", 1, 800), ("starting", 2, 160), ("running", 2, ago):
+        store.append(run, phase=phase, attempt=attempt, at=time.time() - began)
     backend.script = [*[Observation(attempt=2)] * 5, Observation("succeeded", attempt=2)]
     follow(store, run).join(10)
     assert (store.snapshot(run).phase, store.snapshot(run).reason) == told
