@@ -184,7 +184,7 @@ def _judged(job: Job, event: dict[str, Any]) -> dict[str, Any]:
     if not (known := raypod.fate(job.folder)):
         return event
     kept = {name: event[name] for name in event if name == "note"}
-    return {"phase": "failed", "reason": known["reason"], "facts": {"error": known["error"]}, **kept}
+    return {"phase": "failed", "reason": known["reason"], "facts": {"said": known["error"]}, **kept}
 
 
 def awaited(folder: str = pod.FOLDER) -> int:

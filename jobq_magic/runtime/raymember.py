@@ -12,7 +12,7 @@ import os
 import select
 import time
 
-from . import contained, marks, outputs, pod, rayline, raypod, sampler
+from . import contained, marks, outputs, pod, process, rayline, raypod, sampler
 from .carrier import STREAMS, Carrier
 from .main import Job
 
@@ -23,7 +23,8 @@ _HOOKED = b"__RAY_WORKER_PROCESS_SETUP_HOOK_ENV_VAR=" + raypod.HOOK["worker_proc
 _QUIET = 0.2
 """Seconds without a byte after which nothing more comes of processes that are gone."""
 _PATIENCE = 1.5
-"""Seconds for which they may take to be gone: a detached actor never is."""
+"""Seconds for which they may take to be gone; then they are ended, as Ray does not end all: a detached actor, or those
+of a head that is dead."""
 
 
 def main(run: str, *, secret: str = pod.SECRET, folder: str = pod.FOLDER, bundle: str = pod.BUNDLE) -> int:
@@ -85,10 +86,11 @@ def main(run: str, *, secret: str = pod.SECRET, folder: str = pod.FOLDER, bundle
 
 def _settled(job: Job, since: float) -> bool:
     """Whether nothing more comes of the job's worker processes, which were told to end at that time."""
-    now = time.monotonic()
-    if now - since > _PATIENCE:
-        return True
-    if any(_HOOKED in marks.environment_of(pid) for pid in marks.everybody()):
-        return False
+    waited = time.monotonic() - since
+    left = [pid for pid in process.descendants(os.getpid()) if _HOOKED in marks.environment_of(pid)]
+    if waited > _PATIENCE:
+        for pid in left:
+            process.end_tree(pid, 0.0)
     grown = max(os.stat(os.path.join(job.out, name)).st_mtime for name in STREAMS)
-    return now - since > _QUIET and time.time() - grown > _QUIET
+    quiet = not left and waited > _QUIET and time.time() - grown > _QUIET
+    return quiet or waited > 2 * _PATIENCE

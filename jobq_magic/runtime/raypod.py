@@ -139,7 +139,10 @@ class Ray:
         ]
         environ = {**os.environ, **known}
         self.pid = os.posix_spawn("/bin/sh", ["/bin/sh", "-c", script], environ, file_actions=files, setsid=True)
-        self._vital: dict[int, str] = {}
+        self._vital: dict[int, tuple[str, str]] = {}
+        """Its parts that it cannot be without: their names, and when they began."""
+        self._lost: list[str] = []
+        """Of these, which were gone before whoever started it was."""
         self._due = 0.0
         self.up = False
         self.ended = False
@@ -152,12 +155,15 @@ class Ray:
         """
         if self.ended:
             return
-        if self.pid in buried or any(process.gone(pid, began) for pid, began in self._vital.items()):
+        lost = [name for pid, (name, began) in self._vital.items() if process.gone(pid, began)]
+        if self.pid in buried or lost:
             self.ended = True
+            self._lost = [] if self.pid in buried else lost
         elif not self.up and time.monotonic() >= self._due:
             with contextlib.suppress(OSError):  # no more files may be open just now
-                vital = {pid: process.started(pid) for pid in process.descendants(self.pid) if _name(pid) in _VITAL}
-                self._vital |= {pid: began for pid, began in vital.items() if began is not None}
+                named = {pid: name for pid in process.descendants(self.pid) if (name := _name(pid)) in _VITAL}
+                began = {pid: process.started(pid) for pid in named}
+                self._vital |= {pid: (named[pid], when) for pid, when in began.items() if when is not None}
                 self.up = answers(*self._doors) and self._complete() and self._note({})
             self._due = time.monotonic() + _EVERY
 
@@ -195,6 +201,8 @@ class Ray:
         lines = [re.sub(r"^\s*\S+ \S+\t[A-Z]+ \S+ -- ", "", line).strip() for line in plain.splitlines()]
         told = [line for line in lines if line.strip("-=*")]
         gone = [line for line in told if "[exit code=" in line]
+        if self._lost and not gone:  # who started it has not seen that yet
+            gone = [f"its process {name} is gone" for name in self._lost]
         text = " ".join(" ".join(gone or told[-3:]).split())
         return text if len(text) <= _WORDS else f"…{text[-_WORDS:]}"
 

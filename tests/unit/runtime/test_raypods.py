@@ -16,6 +16,7 @@ import pytest
 
 from jobq_magic.runtime import launch, pod, rayline, raypod
 from jobq_magic.runtime import process as processes
+from jobq_magic.words import reason
 from tests.podded import KEY
 from tests.rayed import Pair, fake, free_ports
 from tests.support import eventually
@@ -79,7 +80,7 @@ def test_ray_that_does_not_start_ends_the_cell_and_what_it_said_is_told(pair):
     assert head.process.wait(20) == pod.NO_RESULT
     last = head.seen().events[-1]
     assert (last["phase"], last["reason"]) == ("failed", "ray-not-started")
-    assert last["facts"] == {"error": "the port 6379 is taken"}
+    assert last["facts"] == {"said": "the port 6379 is taken"}
     assert head.seen().ended
 
 
@@ -100,10 +101,18 @@ def test_a_raylet_that_is_gone_is_not_waited_for(pair, tmp_path):
     assert worker.process.wait(20) == pod.LOST
 
 
+def test_which_part_of_ray_is_gone_is_told_where_nobody_else_has_seen_it_yet(pair, tmp_path):
+    shutil.copy("/bin/sleep", tmp_path / "raylet")
+    head = pair(WAITS).head(f"{tmp_path / 'raylet'} 2 & {fake()}").start()
+    assert head.process.wait(20) == pod.NO_RESULT
+    last = head.seen().events[-1]
+    assert (last["reason"], last["facts"]) == ("ray-died", {"said": "its process raylet is gone"})
+
+
 def test_a_pod_that_kuberay_did_not_make_says_so(pair):
     head = pair(WAITS).head("echo", KUBERAY_GEN_RAY_START_CMD="").start()
     head.process.wait(20)
-    assert "KUBERAY_GEN_RAY_START_CMD" in head.seen().events[-1]["facts"]["error"]
+    assert "KUBERAY_GEN_RAY_START_CMD" in head.seen().events[-1]["facts"]["said"]
 
 
 def test_ray_that_dies_ends_the_cell_and_its_log_is_whole(pair, tmp_path):
@@ -115,7 +124,8 @@ def test_ray_that_dies_ends_the_cell_and_its_log_is_whole(pair, tmp_path):
     assert head.process.wait(20) == pod.NO_RESULT
     last = head.seen().events[-1]
     assert (last["phase"], last["reason"]) == ("failed", "ray-died")
-    assert last["facts"]["error"].endswith(" raylet has exited, alas")
+    assert last["facts"]["said"].endswith(" raylet has exited, alas")
+    assert reason(last["reason"], last["facts"]).sentence.endswith(" raylet has exited, alas")
     assert head.stdout == "there\n"
     assert ground.awaited()[0] == pod.NO_RESULT
 
@@ -243,6 +253,32 @@ def test_a_worker_says_its_end_once_the_head_says_that_the_job_has_ended(pair, t
     eventually(lambda: worker.seen().ended, timeout=20)
     assert worker.process.poll() is None
     assert not worker.seen().gaps
+
+
+GOES_ON = """
+import os, time
+out, number = os.open(os.path.join(os.environ["JOBQ_OUT"], "stdout"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), 0
+while True:
+    os.write(out, f"line {number}\\n".encode())
+    number += 1
+    time.sleep(0.01)
+"""
+
+
+def test_a_task_that_ray_does_not_end_with_its_job_is_ended_and_all_that_it_printed_is_carried(pair, tmp_path):
+    go = tmp_path / "go"
+    ground = pair(f"import os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.02)")
+    hook = raypod.HOOK["worker_process_setup_hook"].replace(raypod.__package__, launch.NAME)
+    hooked = f"__RAY_WORKER_PROCESS_SETUP_HOOK_ENV_VAR={hook}"
+    task = f"{hooked} {shlex.quote(sys.executable)} -c {shlex.quote(GOES_ON)} &"
+    worker = ground.worker(f"{task} {fake(of='worker')}").start()
+    head = ground.head(fake()).start()
+    eventually(lambda: worker.stdout and head.seen().begun, timeout=20)
+    go.touch()
+    eventually(lambda: worker.seen().ended, timeout=20)
+    written = folder(worker) / "attempts/1/stdout"
+    assert worker.stdout == written.read_text()
+    assert worker.process.poll() is None
 
 
 def test_a_worker_whose_ray_dies_ends_and_carries_all_again_when_it_is_started_again(pair, tmp_path):
@@ -374,7 +410,7 @@ def test_a_ray_that_lets_everybody_in_is_not_started(pair, tmp_path):
     assert head.process.wait(20) == pod.NO_RESULT
     last = head.seen().events[-1]
     assert last["reason"] == "ray-not-started"
-    assert last["facts"] == {"error": "the image has Ray 2.51.2, which lets everybody in; 2.52 or newer is needed"}
+    assert last["facts"] == {"said": "the image has Ray 2.51.2, which lets everybody in; 2.52 or newer is needed"}
     assert worker.process.wait(20) == pod.LOST
 
 
