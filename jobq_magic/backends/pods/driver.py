@@ -10,10 +10,12 @@ from jobq_magic.backends.pods.course import Told, driver_end
 
 __all__ = ["Driver"]
 
-_LAST_WORDS = 2.0
-"""Seconds that workers have for theirs after their driver has ended; then they are told to end."""
+_QUIET = 10.0
+"""Seconds without a word of its workers after which they are told to end, once their driver has ended."""
+_LAST_WORDS = 300.0
+"""And after so many in any case: one that does not hear of the end may print for ever."""
 _AGAIN = 300.0
-"""Seconds for which another attempt is waited for: KubeRay begins none before all workers of the last one were up."""
+"""Seconds for which KubeRay may keep the pods of a cell that failed: it does until all their workers were up."""
 
 
 class Driver:
@@ -26,23 +28,28 @@ class Driver:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._late: float | None = None
+        self._heard = 0.0
         self._failed: float | None = None
         self.copied = False
         """The copy of what it printed was looked for."""
         self.alone = False
         """Of its workers nothing came over: there is no copy of what they printed."""
 
-    def look(self, told: Sequence[Told], asked: str, *, again: bool) -> bool:
+    def look(self, told: Sequence[Told], asked: str, *, again: bool, left: bool = False, heard: float = 0.0) -> bool:
         """Sees what came over from the attempt that is on; whether its failure, if it is one, is not the last word.
 
         Args:
             told: of each process that was seen, by rank.
             asked: the reason of a request to stop, or "".
             again: the cluster begins a cell that fails anew.
+            left: it has let go of the pods of this one.
+            heard: when the last word of any of them came, by the same clock.
         """
+        self._heard = heard
         end = driver_end(told, asked)
         self._failed = self._since(self._failed, end is not None and end["phase"] == "failed")
-        again = again and not asked and self._failed is not None and self._clock() - self._failed < _AGAIN
+        waits = self._failed is not None and (left or self._clock() - self._failed < _AGAIN)
+        again = again and not asked and waits
         missing = end is not None and not all(one.drained for one in told)
         self._late = self._since(self._late, missing and not again)
         return again
@@ -50,7 +57,10 @@ class Driver:
     @property
     def lingers(self) -> bool:
         """Whether it is only its workers that keep the run from its end, for a while."""
-        return self._late is not None and self._clock() - self._late > _LAST_WORDS
+        if self._late is None:
+            return False
+        now = self._clock()
+        return now - max(self._late, self._heard) > _QUIET or now - self._late > _LAST_WORDS
 
     @staticmethod
     def has_ended(told: Sequence[Told], asked: str) -> Mapping[str, Any] | None:

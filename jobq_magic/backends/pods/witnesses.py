@@ -71,6 +71,11 @@ class Witnesses:
             state.unlink(missing_ok=True)
         self._reader(placed).over()
 
+    @property
+    def heard(self) -> float:
+        """When anything came from any of them, by the monotonic clock; 0 where nothing did."""
+        return max((reader.heard for reader in self._readers.values()), default=0.0)
+
     def reads(self, placed: Placed) -> bool:
         """Whether its log is being read, or was, by this process."""
         return (placed.uid, placed.attempt) in self._readers
