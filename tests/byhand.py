@@ -31,6 +31,7 @@ def opened(
     outs: Iterable[str] = (),
     python: str = "3.11",
     headless: bool = False,
+    only: bool = False,
     **spec: Any,
 ) -> Run:
     """A run of `cell` whose bundle is there, and that is not submitted.
@@ -45,6 +46,7 @@ def opened(
         outs: the names that are to come back.
         python: that of the notebook.
         headless: whether nobody is in front.
+        only: these names were asked for.
         spec: what is asked of the job.
     """
     spec = {"workers": None, "env": {}, "secret": {}, "timeout": None, **spec}
@@ -60,7 +62,7 @@ def opened(
         told = _text(folder, f"code/{number:03}.py", text, f"Cell [{number}]")
         steps.append({"kind": "source", "names": names, **told})
     told = _text(folder, "code/cell.py", cell, "Cell [7]")
-    Bundle.write(folder, steps=steps, cell={**told, "outs": list(outs), "only": False}, python=python)
+    Bundle.write(folder, steps=steps, cell={**told, "outs": list(outs), "only": only}, python=python)
     return run
 
 

@@ -153,7 +153,8 @@ def _perform(job: Job, manifest: dict[str, Any], main: ModuleType, *, supervised
         from .rayvalues import gather
 
         kept = [] if cell["only"] else watched
-        value = gather(main.__dict__, cell["outs"], [each for one in kept for each in one.values.values()], value, told)
+        others = [each for one in kept for each in one.values.values()]
+        value = gather(main.__dict__, cell["outs"], others, value, told, patient=cell["only"])
         job.note(phase="collecting")
         return back().success(main, cell["outs"], kept, value)
 

@@ -74,6 +74,7 @@ class Place:
         target: Mapping[str, Any] | None = None,
         headless: bool = False,
         state: Sequence[dict[str, Any]] = (),
+        only: bool = False,
         **spec: Any,
     ) -> Run:
         """A run of `cell` whose bundle is there, and that is not submitted."""
@@ -87,6 +88,7 @@ class Place:
             state=state,
             outs=outs,
             headless=headless,
+            only=only,
             **{"mode": "ray", "workers": WORKERS, **spec},
         )
         self.store.append(run, phase="submitting")

@@ -112,20 +112,84 @@ def test_an_object_of_a_ray_that_the_cell_ended_is_told(place):
     }
 
 
-def test_what_takes_long_is_told_and_a_stop_ends_it(place):
+HASTE = "from jobq_magic.runtime import rayvalues\nrayvalues.PATIENCE = 0.5\n"
+HOLD = """
+import os
+@ray.remote(num_cpus=0)
+def hold(path):
+    while not os.path.exists(path): time.sleep(0.05)
+    return 'held'
+"""
+
+
+def noted(cell):
+    cell.look()
+    lines = cell.run.paths.record.read_text().splitlines()
+    return [event["note"] for event in map(json.loads, lines) if "note" in event]
+
+
+def test_a_last_value_that_takes_long_is_told_and_a_stop_ends_it(place):
     cell = place.start(
-        "import ray, time\nfrom jobq_magic.runtime import rayvalues\nrayvalues.PATIENCE = 0.5\n"
-        "@ray.remote\ndef hold(): time.sleep(600)\nkept = [hold.remote(), hold.remote()]\nprint('done')",
-        outs=("kept",),
+        HASTE + TASKS + HOLD + "kept = [hold.remote('/no'), hold.remote('/no')]\nprint('done')\nkept", outs=("kept",)
     )
     cell.until("done")
-
-    def noted():
-        cell.look()
-        lines = cell.run.paths.record.read_text().splitlines()
-        return [event["note"] for event in map(json.loads, lines) if "note" in event]
-
-    (note,) = eventually(noted, 60)
-    assert note.startswith("The cell is done, and waits for 2 objects of Ray that come back: %jobq stop ends it")
+    (note,) = eventually(lambda: noted(cell), 60)
+    assert note.startswith("The cell is done, and waits for 2 objects of Ray that its last value or -o names: ")
+    assert "%jobq stop ends it" in note
     cell.stop()
     assert cell.end().phase == "cancelled"
+
+
+def test_names_of_tasks_that_do_not_end_are_left_and_the_others_come(place):
+    cell = place.run(
+        HASTE + TASKS + HOLD + "refs = [double.remote(2), hold.remote('/no')]\n"
+        "ready, rest = ray.wait(refs, timeout=30)\nready[0]",
+        outs=("refs", "ready", "rest"),
+        values={"known": []},
+    )
+    assert cell.values == {"ready": [4]}
+    assert cell.outcome.value == 4
+    told = lost(cell)
+    assert sorted(told) == ["refs", "rest"]
+    assert told["refs"] == told["rest"]
+    assert told["refs"].startswith(
+        "its task had not ended when the cell had: ray.get it in the cell, or name it with -o"
+    )
+
+
+def test_names_that_were_asked_for_are_waited_for(place, tmp_path):
+    go = tmp_path / "go"
+    cell = place.start(HASTE + TASKS + HOLD + f"late = hold.remote({str(go)!r})", outs=("late",), only=True)
+    (note,) = eventually(lambda: noted(cell), 100)
+    assert note.startswith("The cell is done, and waits for an object of Ray that its last value or -o names: ")
+    go.touch()
+    assert cell.end().phase == "succeeded"
+    assert cell.values == {"late": "held"}
+
+
+def test_what_is_too_large_is_left_where_it_is_and_what_is_small_comes(place):
+    cell = place.run(
+        TASKS + "from jobq_magic.runtime import rayvalues\nrayvalues.LIMIT = 3 << 20\n"
+        "@ray.remote\ndef text(n): return 'x' * (n << 20)\n"
+        "parts = [text.remote(1) for _ in range(4)]\nfirst, small = text.remote(2), double.remote(1)\n"
+        "nested = ray.put([parts[0], parts[1]])\nlen(ray.get(parts))",
+        outs=("parts", "first", "small", "nested"),
+    )
+    assert {name: len(value) if name == "first" else value for name, value in cell.values.items()} == {
+        "first": 2 << 20,
+        "small": 2,
+    }
+    told = lost(cell)
+    assert sorted(told) == ["nested", "parts"]
+    assert told["parts"].startswith("it refers to 4 MiB on Ray, more than the 3 MiB that come back without a word: ")
+    assert cell.outcome.value == 4
+
+
+def test_a_last_value_that_is_too_large_is_told(place):
+    cell = place.run(
+        TASKS + "from jobq_magic.runtime import rayvalues\nrayvalues.LIMIT = 3 << 20\n"
+        "@ray.remote\ndef text(n): return 'x' * (n << 20)\nsmall = double.remote(1)\n[text.remote(4)]",
+        outs=("small",),
+    )
+    assert cell.values == {"small": 2}
+    assert any(note.startswith("The last value stays where it is: it refers to 4 MiB") for note in noted(cell))
