@@ -14,7 +14,7 @@ import hmac
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -115,7 +115,7 @@ NEVER = {"never-started", "not-started", "refused"}
 LOST = re.compile(rb"\[(\d+) lines? lost by the cluster\]")
 UNREAD = re.compile(r"may be missing")
 """In a note: what was printed last could not be read."""
-_RAYS = re.compile(rb"\(|\[|\d{4}-\d\d-\d\d ")
+_RAYS = re.compile(rb"\s*[(\[]|\s+\w|\d{4}-\d\d-\d\d ")
 """Of Ray's own words, which it prints among those of a driver."""
 
 
@@ -181,6 +181,11 @@ def judge(folder: Path, heard: Sequence[Heard], ends: Collection[str] = ENDS, *,
     if found.end == "succeeded" and not found.finished:
         wrong("it succeeded without having come to its end")
     return found
+
+
+def untold(wanted: str, told: Iterable[str]) -> str:
+    """That nobody was told of something, a regular expression; "" where somebody was."""
+    return "" if any(re.search(wanted, one) for one in told) else f"nobody was told of {wanted!r}"
 
 
 def _record(folder: Path, found: Verdict) -> None:

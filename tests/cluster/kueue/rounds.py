@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -12,11 +11,12 @@ from typing import Any
 from jobq_magic import commands
 from jobq_magic.results.decode import decode
 from jobq_magic.run import Run
+from jobq_magic.runs.prefix import DRIVER
 from jobq_magic.runs.tail import Chunk, Tail
 from jobq_magic.words import say
 from tests.cluster.kueue.acts import FAULTS
 from tests.cluster.kueue.ground import Fault, Ground, Plan
-from tests.cluster.kueue.judge import Verdict, judge
+from tests.cluster.kueue.judge import Verdict, judge, untold
 from tests.cluster.kueue.parts import Kernel
 from tests.faults.ground import new_run, runs_of
 from tests.support import eventually
@@ -139,9 +139,8 @@ def _judged(ground: Ground, plan: Plan, fault: Fault, done: bool) -> Verdict:
         wrong(f"that the quota was taken is not told: {found.reasons}")
     if (last := say(snapshot).sentence) not in ground.sentences[-1:]:
         ground.sentences.append(last)
-    told = "\n".join((*ground.sentences, *found.notes))
-    if done and not re.search(fault.says.get(found.end, ""), told):
-        wrong(f"nobody was told of {fault.says[found.end]}")
+    if done and (missing := untold(fault.says.get(found.end, ""), (*ground.sentences, *found.notes))):
+        wrong(missing)
     tail, text = Tail(store, run), b""
     while not tail.done:
         text += b"".join(item.data for item in tail.poll() if _first(item))
@@ -158,4 +157,4 @@ def _judged(ground: Ground, plan: Plan, fault: Fault, done: bool) -> Verdict:
 
 def _first(item: Any) -> bool:
     """Whether that was printed by the first worker."""
-    return isinstance(item, Chunk) and item.stream == "stdout" and item.source in ("", "0")
+    return isinstance(item, Chunk) and item.stream == "stdout" and item.source in ("", "0", DRIVER)

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from tests.cluster.kueue.judge import Heard, judge
+from tests.cluster.kueue.judge import Heard, judge, untold
 
 ROAD = ("capturing", "building", "submitting", "queued", "starting", "running", "collecting", "succeeded")
 KEY = b"k" * 32
@@ -187,6 +187,11 @@ def test_a_task_may_be_executed_again_in_the_pod_of_the_one_that_was_killed(made
     assert made.problems() == []
     made.pods({"jobq-a": (1, 0), "jobq-w": (1, 2)})
     assert made.problems() != []
+
+
+def test_a_cause_must_be_named():
+    assert untold("gcs_server|raylet", ("The cell is running", "Ray has ended: gcs_server [exit code=-9]")) == ""
+    assert untold("gcs_server|raylet", ("The cell is running", "Failed")) == "nobody was told of 'gcs_server|raylet'"
 
 
 def test_a_loss_that_is_told_is_none_where_it_is_just_as_large(made):
