@@ -233,6 +233,7 @@ _STARTING: Mapping[str, tuple[str, str]] = {
     "unschedulable": ("It has its quota, but no node takes it: {said}", _ADMIN),
     "node-coming": ("A new node is being started for it", "It starts when the node is there: that takes some minutes"),
     "pod-gated": ("It is held back until somebody opens its gate {gate}", _ADMIN),
+    "pod-admitting": ("It waits until Kueue lets it begin", "It begins when the queue has quota for it too"),
     "volume-unbound": (
         "It waits for a volume that is not there yet",
         "Ask who runs the cluster about its claim: the storage class may be missing, or have no room",

@@ -256,6 +256,8 @@ def _why_it_waits(pod: Object, of_main: Object, told: Sequence[Object]) -> Reaso
 def _unplaced(pod: Object, placed: Object, told: Sequence[Object]) -> Reason:
     gates = [text(each, "name") for each in maps(pod, "spec", "schedulingGates")]
     if text(placed, "reason") == "SchedulingGated" or gates:
+        if gates and all(gate.startswith("kueue.x-k8s.io/") for gate in gates):
+            return Reason("pod-admitting")  # as each worker that is added to a cluster that grows
         return Reason("pod-gated").but(gate=", ".join(gate for gate in gates if gate))
     if placed.get("status") != "False":
         return NOTHING

@@ -83,6 +83,20 @@ def test_the_worker_that_does_not_come_is_told_beside_those_that_are_up():
     assert "a smaller --cpus, --memory or --gpus for each worker fits sooner" in say(standing).advice
 
 
+def test_a_worker_that_kueue_holds_back_needs_nobody_who_lets_it_in_and_one_held_back_by_others_does():
+    held = functools.partial(pod, "worker", 2, (), (), is_so("PodScheduled", "SchedulingGated", holds=False), node="")
+    by_kueue = held(phase="Pending")
+    by_kueue["spec"]["schedulingGates"] = [{"name": "kueue.x-k8s.io/elastic-job"}]
+    told = say(read(up("head"), up("worker", 1), by_kueue, workers=2), Phase.RUNNING)
+    assert told.sentence == "The cell is running; 1 of 2 workers are up; worker 2: it waits until Kueue lets it begin"
+    assert told.advice == "It begins when the queue has quota for it too"
+    by_others = held(phase="Pending")
+    by_others["spec"]["schedulingGates"] = [*by_kueue["spec"]["schedulingGates"], {"name": "example.org/checked"}]
+    told = say(read(up("head"), up("worker", 1), by_others, workers=2), Phase.RUNNING)
+    assert told.sentence.endswith("opens its gate kueue.x-k8s.io/elastic-job, example.org/checked")
+    assert "who runs the cluster" in told.advice
+
+
 def test_while_the_driver_runs_the_same_is_told_of_its_workers():
     standing = read(up("head"), up("worker", 1), unplaced(2), workers=2)
     assert say(standing, Phase.RUNNING).sentence.startswith("The cell is running; 1 of 2 workers are up; worker 2: it")
