@@ -73,6 +73,10 @@ class Timeline:
     spans: tuple[Span, ...]
     total: int
     """How many tasks there were, of which `spans` are some."""
+    since: float = 0.0
+    """When it begins, as seconds since the epoch."""
+    until: float | None = None
+    """When Ray was asked for it, as `since`; None where that is not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,8 @@ class RayTold:
     line: Timeline | None = None
     history: tuple[tuple[float, float, int, int], ...] = ()
     """When, cores in use, bytes in use, tasks that ran."""
+    counted: float | None = None
+    """When tasks were counted, as `at`; None where that is not told."""
 
     @property
     def workers(self) -> tuple[NodeTold, ...]:
@@ -116,6 +122,7 @@ class RayTold:
             bool(now.get("whole", True)),
             _line(past["line"]) if past.get("line") else None,
             tuple((_number(at), _number(cpu), _count(held), _count(ran)) for at, cpu, held, ran in _points(past)),
+            None if now.get("counted") is None else _number(now["counted"]),
         )
 
 
@@ -156,7 +163,8 @@ def _line(told: Mapping[str, Any]) -> Timeline:
         for name, node, begin, end, failed in told["tasks"][:_SPANS]
         if 0 <= name < len(names) and 0 <= node < len(nodes)
     )
-    return Timeline(names, nodes, spans, max(_count(told["of"]), len(spans)))
+    until = None if told.get("until") is None else _number(told["until"])
+    return Timeline(names, nodes, spans, max(_count(told["of"]), len(spans)), _number(told.get("since", 0)), until)
 
 
 def _number(value: Any) -> float:

@@ -11,7 +11,7 @@ from jobq_magic.render.safe import html as safe
 from jobq_magic.snapshot import Usage
 from jobq_magic.words import size
 
-__all__ = ["bars", "processes", "time"]
+__all__ = ["bars", "figures", "processes", "spoken", "time", "together"]
 
 _WORKERS = 24
 _FEW = 8
@@ -60,27 +60,37 @@ def processes(workers: Sequence[Usage]) -> str:
     """How busy each process is, and what it holds."""
     if not workers:
         return ""
-    top = max([1.0, *(point for each in workers for point in each.history)])
-    few = len(workers) <= _FEW
     drawn = "".join(
-        f'<span role="listitem" title="{_named(each)}{size(each.memory)}, at most {size(each.peak)}">'
-        f"{f'<b>{safe(each.label)}</b>' * bool(each.label)}{_spark(each.history, top)} {content.load(each.cpu)}"
-        f"{_memory(each.memory) if few else ''}</span>"
+        f'<span role="listitem" title="{_named(each)}{spoken(each)}">'
+        f"{f'<b>{safe(each.label)}</b>' * bool(each.label)}{figures(each, workers)}</span>"
         for each in workers[:_WORKERS]
     )
     if len(workers) > 1:
-        more = f"and {len(workers) - _WORKERS} more, " if len(workers) > _WORKERS else ""
-        total = size(sum(each.memory for each in workers))
-        drawn += f'<span role="listitem" class="jq-all jq-mut">{more}{total} in all</span>'
+        drawn += together(workers, len(workers) - _WORKERS)
     return f'<div class="jq-wk" role="list" aria-label="Processes">{drawn}</div>'
+
+
+def figures(used: Usage, beside: Sequence[Usage]) -> str:
+    """How busy one is, and what it holds; as high as the busiest of those beside it would fill the drawing."""
+    top = max([1.0, *(point for each in beside for point in each.history)])
+    held = f' <span class="jq-mut">{size(used.memory)}</span>' if len(beside) <= _FEW else ""
+    return f"{_spark(used.history, top)} {content.load(used.cpu)}{held}"
+
+
+def spoken(used: Usage) -> str:
+    """What there is to say of one beside."""
+    return f"{size(used.memory)}, at most {size(used.peak)}"
+
+
+def together(workers: Sequence[Usage], more: int = 0) -> str:
+    """What all of them hold, at the end of a row that leaves so many out."""
+    total = size(sum(each.memory for each in workers))
+    rest = f"and {more} more, " if more > 0 else ""
+    return f'<span role="listitem" class="jq-all jq-mut">{rest}{total} in all</span>'
 
 
 def _named(used: Usage) -> str:
     return f"{safe(used.label)}: " if used.label else ""
-
-
-def _memory(used: int) -> str:
-    return f' <span class="jq-mut">{size(used)}</span>'
 
 
 def _spark(history: Sequence[float], top: float) -> str:

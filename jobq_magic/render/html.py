@@ -231,7 +231,6 @@ def _state(card: Card, told: Content) -> str:
         gauges.bars(told),
         queuehtml.chips(snapshot),
         rayhtml.summary(snapshot),
-        "" if snapshot.final else gauges.processes(snapshot.usage),
         *(f'<div class="jq-note jq-mut">{typed(note)}</div>' for note in some(content.notes(card))),
     ]
     if snapshot.phase is Phase.FAILED and card.traceback:

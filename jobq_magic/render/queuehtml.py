@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jobq_magic import queuewords
-from jobq_magic.render import account
+from jobq_magic.render import account, content, gauges
 from jobq_magic.render.queue import of_interest
 from jobq_magic.render.safe import html as safe
 from jobq_magic.render.style import icon
-from jobq_magic.snapshot import Phase, PlaceTold, Snapshot, WorkerTold
+from jobq_magic.snapshot import Phase, PlaceTold, Snapshot, Usage, WorkerTold
 
 __all__ = ["chips", "folded"]
 
@@ -36,21 +38,30 @@ def folded(told: PlaceTold | None) -> str:
 
 
 def chips(snapshot: Snapshot) -> str:
-    """The workers: each, where they are few; else how many are how."""
-    if len(snapshot.each) < 2 or not of_interest(snapshot):
-        return ""
-    if len(snapshot.each) > CHIPS:
-        return f'<div class="jq-note">{safe(queuewords.crowd(queuewords.crew(snapshot)))}</div>'
-    drawn = "".join(_chip(one, driver=snapshot.led and not one.rank) for one in snapshot.each)
-    return f'<div class="jq-ws" role="list" aria-label="Workers">{drawn}</div>'
+    """The workers: each, with what it uses, where they are few; else how many are how."""
+    used = () if snapshot.final else snapshot.usage
+    each = snapshot.each
+    if len(each) < 2 or not of_interest(snapshot):
+        return gauges.processes(used)
+    if len(each) > CHIPS:
+        crowd = queuewords.crowd(queuewords.crew(snapshot))
+        return f'<div class="jq-note">{safe(crowd)}</div>' + gauges.processes(used)
+    known = {one.label: one for one in used}
+    names = ["driver" if snapshot.led and not one.rank else str(one.rank) for one in each]
+    drawn = "".join(_chip(one, name, known.pop(name, None), used) for one, name in zip(each, names, strict=True))
+    if len(used) > 1 and not known:
+        drawn += gauges.together(used)
+    listed = f'<div class="jq-ws" role="list" aria-label="Workers">{drawn}</div>'
+    return listed + gauges.processes(tuple(known.values()))
 
 
-def _chip(one: WorkerTold, *, driver: bool) -> str:
+def _chip(one: WorkerTold, name: str, used: Usage | None, beside: Sequence[Usage]) -> str:
     phase = Phase(one.phase) if one.phase in set(Phase) else Phase.QUEUED
-    who = "Driver" if driver else f"Worker {one.rank}"
-    spoken = ", ".join(filter(None, (f"{who}: {queuewords.standing(one)}", one.node, one.name)))
+    who = "Driver" if name == "driver" else f"Worker {name}"
+    uses = f"{content.load(used.cpu)} CPU, {gauges.spoken(used)}" if used is not None else ""
+    spoken = ", ".join(filter(None, (f"{who}: {queuewords.standing(one)}", one.node, one.name, uses)))
     node = f' <span class="jq-mut">{safe(one.node)}</span>' if one.node else ""
     return (
         f'<span class="jq-{phase}" role="listitem" title="{safe(spoken)}" aria-label="{safe(spoken)}">'
-        f"{icon(phase)}<b>{'driver' if driver else one.rank}</b>{node}</span>"
+        f"{icon(phase)}<b>{safe(name)}</b>{node}{gauges.figures(used, beside) if used is not None else ''}</span>"
     )

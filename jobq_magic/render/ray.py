@@ -11,15 +11,18 @@ from jobq_magic.figures import number
 from jobq_magic.raytold import NodeTold, RayTold, TasksTold
 from jobq_magic.render.safe import one_line
 from jobq_magic.snapshot import Snapshot, WorkerTold
-from jobq_magic.words import size, some
+from jobq_magic.words import about, size, some
 
-__all__ = ["NODES", "TASKS", "Worker", "counts", "lines", "lived", "rows", "tasks", "workers"]
+__all__ = ["NODES", "TASKS", "Worker", "actors", "counts", "lines", "lived", "rows", "shares", "tasks", "workers"]
 
-NODES = ("worker", "", "running", "finished", "failed", "cpu", "memory", "gpu", "objects")
-"""Heads of the table of workers; see `rows`. The second is for where it is, or why it is not."""
+NODES = ("worker", "where", "running", "finished", "failed", "cpu", "memory", "gpu", "objects")
+"""Heads of the table of workers; see `rows`. Where it is, is also why it is not."""
 TASKS = ("tasks", "running", "waiting", "finished", "failed")
 """Heads of the table of tasks; see `tasks`."""
 DRIVER = "driver"
+_LATE = 2.0
+"""Seconds before the end of a run, from which on it is worth saying."""
+_ACTORS = {"dependencies_unready": "waiting", "pending_creation": "starting"}
 _STATES = (("running", "running"), ("pending", "waiting"), ("finished", "finished"), ("failed", "failed"))
 
 
@@ -39,15 +42,28 @@ def workers(snapshot: Snapshot) -> list[Worker]:
     return sorted((*known, *rest), key=lambda one: (one.rank is None, one.rank or 0))
 
 
-def counts(ray: RayTold, *, final: bool = False) -> str:
-    """How the tasks go: `12 tasks running, 188 waiting, 203 finished, 3 failed`; "" where there are none."""
-    told = [(number(many), word) for state, word in _STATES if (many := ray.count(state))]
-    if not told:
+def counts(snapshot: Snapshot) -> str:
+    """How the tasks go: `12 tasks running, 188 waiting, 203 finished, 3 failed`; "" where there are none.
+
+    After the end: how they went, as far as Ray knew when it was last asked.
+    """
+    ray = snapshot.ray
+    told = [] if ray is None else [(number(many), word) for state, word in _STATES if (many := ray.count(state))]
+    if ray is None or not told:
         return ""
-    still = {"running": "still running at the end", "waiting": "still waiting"} if final else {}
-    (figure, word), *rest = ((figure, still.get(word, word)) for figure, word in told)
+    (figure, word), *rest = told
     first = f"{'at least ' * (not ray.whole)}{figure} task{'s' * (figure != '1')} {word}"
-    return ", ".join([first, *(f"{figure} {word}" for figure, word in rest)])
+    said = ", ".join([first, *(f"{figure} {word}" for figure, word in rest)])
+    if snapshot.final and (ray.count("running") or ray.count("pending")):
+        said += " when Ray was last asked"
+        if snapshot.ended and ray.counted and (before := snapshot.ended - ray.counted) >= _LATE:
+            said += f", {about(before)} before the end"
+    return said
+
+
+def actors(ray: RayTold) -> str:
+    """How many there are, by their states."""
+    return ", ".join(f"{number(many)} {_ACTORS.get(state, state)}" for state, many in ray.actors.items())
 
 
 def lived(snapshot: Snapshot) -> str:
@@ -67,11 +83,19 @@ def rows(found: Sequence[Worker], *, final: bool = False) -> list[tuple[str, ...
     return [_row(one, final=final) for one in found]
 
 
+def shares(one: Worker) -> dict[str, float]:
+    """Which part of what it has a worker uses, under their heads in `NODES`."""
+    if (node := one.node) is None:
+        return {}
+    used = {"cpu": (node.cpu, node.cpus), "memory": (node.memory, node.memory_most), "gpu": (node.gpu or 0, node.gpus)}
+    return {name: min(1.0, many / most) for name, (many, most) in used.items() if most}
+
+
 def lines(snapshot: Snapshot) -> list[str]:
     """All of it as text, a few lines."""
     if snapshot.ray is None:
         return []
-    told = [counts(snapshot.ray, final=snapshot.final)]
+    told = [counts(snapshot)]
     if len(snapshot.ray.tasks) > 1:
         names = [f"{_name(one)} {_figures(one)}" for one in snapshot.ray.tasks]
         told.append(f"tasks: {'; '.join(map(one_line, some(names, 6)))}")
@@ -93,18 +117,20 @@ def _row(one: Worker, *, final: bool) -> tuple[str, ...]:
     node, who = one.node, one.rank
     name = DRIVER if node is not None and node.head else str(who) if who is not None else node.name if node else ""
     state = "" if one.told is None else queuewords.standing(one.told)
-    if node is None:
-        return (name, state, *[""] * (len(NODES) - 2))
-    if not node.alive and not final:
+    if node is not None and not node.alive and not final:
         state = "gone"
-    where = " · ".join(
-        filter(None, (one.told.node if one.told else "", "" if state in ("running", "succeeded") else state))
-    )
-    finished, failed = ("" if many is None else number(many) for many in (node.finished, node.failed))
+    place = one.told.node if one.told else ""
+    well = state in ("running", "succeeded") and (place or node is not None)
+    where = " · ".join(filter(None, (place, "" if well else state)))
+    if node is None:
+        return (name, where, *[""] * (len(NODES) - 2))
+    each = (node.running, node.finished, node.failed)
+    none = node.head and not any(each)  # it is not there for tasks
+    running, finished, failed = ("" if none or many is None else number(many) for many in each)
     gpu = "" if node.gpu is None else f"{node.gpu:.1f} of {node.gpus}"
     memory = f"{size(node.memory)} of {size(node.memory_most)}"
     cpu = f"{node.cpu:.1f} of {number(node.cpus)}"
-    return name, where, number(node.running), finished, failed, cpu, memory, gpu, size(node.store) if node.store else ""
+    return name, where, running, finished, failed, cpu, memory, gpu, size(node.store) if node.store else ""
 
 
 def _name(one: TasksTold) -> str:

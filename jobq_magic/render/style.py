@@ -65,8 +65,9 @@ padding:1px 7px;max-width:100%;box-sizing:border-box;white-space:nowrap}
 .jq-ws svg{width:11px;height:11px;flex:none;color:var(--c)}.jq .jq-ws b{font-weight:500}
 .jq-ws>span>.jq-mut{overflow:hidden;text-overflow:ellipsis;max-width:16em}
 .jq .jq-wk b{font-weight:400;overflow:hidden;text-overflow:ellipsis;max-width:14em}
-.jq-wk svg{width:34px;height:12px;flex:none;fill:none;stroke:var(--jq-blue);stroke-width:1.4}
-.jq .jq-wk .jq-all{border-color:transparent;padding:1px 0}
+.jq-wk svg,.jq-ws svg:not(:first-child){width:34px;height:12px;flex:none;fill:none;
+stroke:var(--jq-blue);stroke-width:1.4}
+.jq .jq-wk .jq-all,.jq .jq-ws .jq-all{border-color:transparent;padding:1px 0}
 .jq.jq pre{margin:0;padding:8px 12px;border:0;border-top:1px solid var(--jq-line);background:var(--jq-soft);
 color:inherit;font:12px/1.5 var(--jp-code-font-family,ui-monospace,Menlo,"DejaVu Sans Mono",monospace);
 white-space:pre-wrap;word-break:normal;overflow:auto;max-height:420px}
@@ -75,11 +76,14 @@ white-space:pre-wrap;word-break:normal;overflow:auto;max-height:420px}
 .jq.jq .jq-tail{border:0;max-height:none;overflow:visible}
 .jq-lanes{padding:2px 12px 8px;font-size:11px}.jq-lanes>div{display:flex;gap:8px;align-items:center;margin:2px 0}
 .jq .jq-lanes b{flex:none;width:4.5em;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;font-weight:500}
-.jq-lanes svg{flex:1;min-width:60px;border-bottom:1px solid var(--jq-rest)}.jq-used span{flex:none;min-width:10em}
+.jq.jq.jq .jq-lanes svg{flex:1;min-width:60px;height:16px;border-bottom:1px solid var(--jq-rest)}
+.jq .jq-lanes em{flex:none;width:9.5em;font-style:normal}
+.jq .jq-axis span{color:var(--jq-mut)}.jq-axis span:first-of-type{flex:1}
 .jq-legend{flex-wrap:wrap}.jq-legend span{display:inline-flex;gap:5px;align-items:center}
 .jq-legend i{width:9px;height:9px;border-radius:2px;background:var(--l)}.jq-lanes path{fill:var(--l)}
 .jq-c0{--l:var(--jq-blue)}.jq-c1{--l:var(--jq-green)}.jq-c2{--l:light-dark(#8250df,#ab7df8)}.jq-c3{--l:var(--jq-amber)}
 .jq-c4{--l:light-dark(#1b7c83,#39c5cf)}.jq-c5{--l:var(--jq-mut)}.jq-cx{--l:var(--jq-red)}
+.jq-cu{--l:var(--jq-rest)}
 .jq-foot{display:flex;gap:6px 14px;padding:6px 12px;border-top:1px solid var(--jq-line);font-size:12px;flex-wrap:wrap;
 color:var(--jq-mut);align-items:center}
 .jq.jq.jq code{font:12px var(--jp-code-font-family,ui-monospace,Menlo,"DejaVu Sans Mono",monospace);padding:0;
@@ -93,15 +97,20 @@ padding:1px 10px;cursor:pointer}.jq-acts{display:flex;gap:6px;margin-left:auto}
 .jq details{border-top:1px solid var(--jq-line);font-size:12px}
 .jq>details:first-child,.jq>details:first-child+details{border-top:0}
 .jq summary{padding:6px 12px;cursor:pointer;color:var(--jq-mut)}
-.jq-fit{overflow-x:auto}
+.jq-fit{overflow-x:auto;container-type:inline-size}
+@container(max-width:480px){.jq-fit td,.jq-fit th{padding:2px 5px}.jq-fit th:first-child,.jq-fit td:first-child{
+padding-left:12px}.jq.jq .jq-fit .jq-n{white-space:normal}}
+.jq-meter{display:block;height:3px;border-radius:2px;background:var(--jq-rest);margin:1px 0 2px;min-width:3em}
+.jq-meter i{display:block;height:100%;border-radius:2px;background:var(--jq-blue)}
 .jq .jq-found{color:var(--c);font-weight:600;white-space:nowrap}
 .jq ol.jq-ahead{margin:0 0 8px;padding:0 12px 0 36px;max-height:220px;overflow:auto}
-.jq.jq.jq tr{background:none}.jq table{border-collapse:collapse;margin:2px 0 6px;font-size:12px;color:inherit}
+.jq.jq.jq tr,.jq.jq.jq thead{background:none;border:0}
+.jq table{border-collapse:collapse;margin:2px 0 6px;font-size:12px;color:inherit}
 .jq td,.jq th{vertical-align:top;padding:2px 12px;max-width:30em;font-weight:400;
 overflow-wrap:break-word}
 .jq.jq.jq td,.jq.jq.jq th{text-align:left}.jq.jq.jq .jq-n{text-align:right}
 .jq .jq-list td{max-width:19em;white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
-.jq th{color:var(--jq-mut);white-space:nowrap}.jq .jq-n{white-space:nowrap}
+.jq th{color:var(--jq-mut);white-space:nowrap}.jq .jq-first{color:inherit}.jq .jq-n{white-space:nowrap}
 .jq-bare{border:0;background:none}
 .jq:has(.jq-full[open]) .jq-out{display:none}
 """

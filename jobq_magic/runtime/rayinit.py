@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 import os
 import sys
 
@@ -35,6 +36,8 @@ _QUIET = (
     *("_temp_dir", "_plasma_directory", "object_spilling_directory", "_node_ip_address", "_redis_username"),
     *("_redis_password", "enable_resource_isolation", "cgroup_path", "system_reserved_cpu", "system_reserved_memory"),
 )
+_GREETINGS = ("Using address", "Connecting to existing Ray cluster", "Connected to Ray cluster")
+"""What Ray says when it is joined: addresses that lead nowhere from outside. The panel has the link."""
 _IMPOSSIBLE = "infeasible resource requests"
 
 
@@ -54,6 +57,7 @@ def join_the_cluster(ray: ModuleType) -> None:
         if raypod.STATE in os.environ:
             raypod.wait()
             _be_patient(ray)
+        logging.getLogger("ray._private.worker").addFilter(_is_news)
         context = plain(os.environ.get("RAY_ADDRESS"), **kept)
         try:
             _compare(options, parallel.resources(ray))
@@ -81,6 +85,10 @@ def _be_patient(ray: ModuleType) -> None:
         plain(data, *rest, **named)
 
     worker.print_to_stdstream = told
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith(_GREETINGS)
 
 
 def _refuse_elsewhere(address: str | None) -> None:

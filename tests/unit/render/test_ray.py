@@ -98,8 +98,8 @@ class Tables(HTMLParser):
 def test_each_worker_is_told_of_as_the_cluster_and_as_ray_see_it():
     drawn = Tables(html.card(Card(run(*EACH, ray=told(*TWO)), T + 41)))
     assert drawn.rows[:5] == [
-        ["worker", "", "running", "finished", "failed", "cpu", "memory", "gpu"],
-        ["driver", "node-a", "0", "0", "0", "0.3 of 1", "2.0 GB of 8.0 GB", ""],
+        ["worker", "where", "running", "finished", "failed", "cpu", "memory", "gpu"],
+        ["driver", "node-a", "", "", "", "0.3 of 1", "2.0 GB of 8.0 GB", ""],
         ["1", "node-b", "2", "41", "0", "1.9 of 2", "2.0 GB of 8.0 GB", ""],
         ["2", "node-a", "2", "42", "3", "1.9 of 2", "2.0 GB of 8.0 GB", "0.5 of 1"],
         ["3", "starting", "", "", "", "", "", ""],
@@ -137,22 +137,22 @@ def test_a_worker_that_ray_lost_is_gone_and_one_that_only_ray_knows_has_its_name
 def test_of_more_tasks_than_ray_lists_those_that_were_counted_are_told_as_such():
     bare = {name: value for name, value in node(1).items() if name not in ("finished", "failed")}
     many = told(bare, whole=False)
-    assert ray.counts(many) == "at least 4 tasks running, 188 waiting, 90 finished, 3 failed"
+    assert ray.counts(run(ray=many)) == "at least 4 tasks running, 188 waiting, 90 finished, 3 failed"
     drawn = html.card(Card(run(EACH[0], EACH[1], ray=many), T + 41))
     assert "More tasks than Ray lists" in drawn
-    assert Tables(drawn).rows[2][2:5] == ["2", "", ""]
+    assert Tables(drawn).rows[2][2:4] == ["2", "1.9 of 2"]
 
 
 def test_one_task_is_no_tasks():
     one = told(tasks=[{"name": "fit", "finished": 1}])
-    assert ray.counts(one) == "1 task finished"
-    assert ray.counts(told(tasks=[])) == ""
+    assert ray.counts(run(ray=one)) == "1 task finished"
+    assert ray.counts(run(ray=told(tasks=[]))) == ""
 
 
 def test_the_line_of_time_and_what_was_used_are_spoken_in_a_sentence():
     drawn = html.card(Card(run(*EACH, ray=told(*TWO)), T + 41))
     assert Tables(drawn).spoken == [
-        "Time line: 4 tasks on 2 workers within 9.5 s, 1 failed",
+        "Time line: 4 tasks on 2 workers within 40.0 s, 1 failed; worker 1: 2 tasks; worker 2: 2 tasks, 1 failed",
         "Over 40.0 s: at most 3.9 cores and 4.2 GB",
     ]
     assert "4 of 84 tasks" in drawn
@@ -166,9 +166,59 @@ def test_after_the_end_what_ray_knew_stays_and_the_dashboard_is_told_of_in_the_p
     assert "127.0.0.1:4000" not in drawn + said
     assert "The Ray dashboard lived until 08:00" in drawn
     assert "The Ray dashboard lived until 08:00" in said
-    assert "4 tasks still running at the end, 188 still waiting, 90 finished, 3 failed" in said
-    assert "Workers and tasks: 4 tasks still running" in drawn
+    assert "4 tasks running, 188 waiting, 90 finished, 3 failed when Ray was last asked\n" in said
+    assert "Workers and tasks: 4 tasks running" in drawn
     assert "<button" not in drawn.partition("Workers and tasks")[2].partition("</details>")[0]
+
+
+def test_of_tasks_that_had_not_ended_it_says_how_long_before_the_end_that_was():
+    late = run(*EACH, ray=told(*TWO, counted=T + 20), phase=Phase.SUCCEEDED)
+    assert ray.counts(late).endswith("3 failed when Ray was last asked, 21 s before the end")
+    over = told(*TWO, tasks=[{"name": "hits", "finished": 9}], counted=T + 20)
+    assert ray.counts(run(*EACH, ray=over, phase=Phase.SUCCEEDED)) == "9 tasks finished"
+
+
+def test_the_tables_have_names_and_each_row_a_head():
+    drawn = html.card(Card(run(*EACH, ray=told(*TWO)), T + 41))
+    assert '<table aria-label="Workers">' in drawn
+    assert '<table aria-label="Tasks">' in drawn
+    assert '<th scope="row" class="jq-first">driver</th>' in drawn
+    assert '<th scope="row" class="jq-first"><code>hits</code></th>' in drawn
+    assert "<th></th>" not in drawn
+
+
+def test_a_bar_is_as_long_as_the_part_that_is_used():
+    drawn = html.card(Card(run(*EACH, ray=told(node(1, cpu=0.5), node(2, cpu=3.0))), T + 41))
+    for figures, width in (("0.5 of 2", 25), ("3.0 of 2", 100), ("2.0 GB of 8.0 GB", 25)):
+        assert f'{figures}<span class="jq-meter" aria-hidden="true"><i style="width:{width}%">' in drawn
+
+
+def test_what_happened_after_ray_was_last_asked_for_tasks_is_drawn_as_not_known():
+    known = told(*TWO)
+    early = replace(known, line=replace(known.line, until=T + 10))
+    assert "not known" in html.card(Card(run(*EACH, ray=early), T + 41))
+    late = replace(known, line=replace(known.line, until=T + 39))
+    assert "not known" not in html.card(Card(run(*EACH, ray=late), T + 41))
+
+
+def test_tasks_and_what_they_used_are_drawn_on_one_line_of_time_unless_clocks_differ():
+    axis = '<div class="jq-axis"><b></b><span>0 s</span><span>{}</span>'
+    known = told(*TWO)
+    assert axis.format("40.0 s") in html.card(Card(run(*EACH, ray=known), T + 41))
+    other = replace(known, line=replace(known.line, since=T + 5000))
+    drawn = html.card(Card(run(*EACH, ray=other), T + 41))
+    assert axis.format("9.5 s") in drawn
+    assert "at most 4.2 GB" in drawn
+
+
+def test_states_of_actors_are_words():
+    drawn = html.card(Card(run(ray=told(actors={"alive": 2, "pending_creation": 1})), T + 41))
+    assert "actors: 2 alive, 1 starting" in drawn
+
+
+def test_a_worker_that_ray_does_not_know_yet_is_where_its_pod_is():
+    found = run(*EACH, ray=told(node(1)))
+    assert [row[:2] for row in ray.rows(ray.workers(found))][2:] == [("2", "node-a"), ("3", "starting")]
 
 
 def test_a_live_card_has_what_changes_apart_from_what_unfolds_it():
