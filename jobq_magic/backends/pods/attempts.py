@@ -60,7 +60,8 @@ class Attempts:
         Args:
             pods: all that there are.
             rank_of: the place of each; None for one that takes the next that is free, and begins nothing.
-            group_of: of each; one without a place of its own waits until rank 0 of its group is there.
+            group_of: of each; one without a place of its own waits until rank 0 of its group is there, and belongs
+                to the newest attempt in which that was.
         """
         done, known = self, {placed.uid for placed in self.pods}
         found = sorted(pods, key=lambda pod: _order(pod, rank_of(pod)))
@@ -72,12 +73,15 @@ class Attempts:
             if place in taken:
                 alike = (other for other in found if rank_of(other) != place and group_of(other) == group)
                 done = done.next({other["metadata"]["uid"] for other in alike if _stays(other)})
-            elif place is None:
-                if group and all(placed.group != group for placed in now if placed.rank == 0):
-                    continue
-                place = max(taken, default=0) + 1
+            attempt = done.current
+            if place is None:
+                if group:
+                    heads = (one.attempt for one in reversed(done.pods) if one.rank == 0 and one.group == group)
+                    if (attempt := next(heads, 0)) == 0:
+                        continue
+                place = max((one.rank for one in done.of(attempt)), default=0) + 1
             known.add(uid)
-            placed = Placed(uid, pod["metadata"]["name"], place, done.current, group)
+            placed = Placed(uid, pod["metadata"]["name"], place, attempt, group)
             done = replace(done, pods=(*done.pods, placed))
         return done
 

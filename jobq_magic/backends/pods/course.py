@@ -15,6 +15,7 @@ from jobq_magic.phrases import note
 from jobq_magic.protocols import Observation
 from jobq_magic.runtime.pod import CALLED
 from jobq_magic.snapshot import FINAL, WorkerTold
+from jobq_magic.words import reason
 
 __all__ = ["Course", "Told", "course", "driver_end"]
 
@@ -144,8 +145,11 @@ def _course(
 ) -> Course:
     each = _each(standing, told) if standing is not None else None
     end = _end_of_driver(told, asked) if led else _end(told, workers, asked)
-    if end is not None and again and end["phase"] == "failed":
-        return Course(Observation(notes=(note("failed-again", attempt=attempt),), each=each, attempt=attempt))
+    failed = driver_end(told, asked) if again else None
+    if failed is not None and failed["phase"] == "failed":
+        end = None
+        if standing is None or standing.phase not in ("queued", "paused"):
+            return Course(_failed(failed, each, attempt))
     if end is not None:
         return Course(_seen(_explained(end, standing), each, attempt))
     drained = all(one.drained for one in told)
@@ -225,6 +229,14 @@ def _seen(event: Mapping[str, Any], each: tuple[WorkerTold, ...] | None, attempt
         event["phase"], event.get("reason", ""), event.get("facts", {}), at=event.get("at"),
         attempt=attempt, each=each,
     )  # fmt: skip
+
+
+def _failed(end: Mapping[str, Any], each: tuple[WorkerTold, ...] | None, attempt: int) -> Observation:
+    """Of one whose cell has failed, and begins anew: it waits, and its time does not run."""
+    words = reason(end.get("reason", ""), end.get("facts", {}))
+    facts = {"why": words.sentence if words is not None else end.get("reason", "")}
+    told = note("failed-again", attempt=attempt)
+    return Observation("starting", "ray-retrying", facts, notes=(told,), each=each, attempt=attempt)
 
 
 def _under_way(

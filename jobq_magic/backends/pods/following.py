@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from jobq_magic.backends.pods.attempts import Attempts, Placed
-from jobq_magic.backends.pods.course import Course, Told, course
+from jobq_magic.backends.pods.course import Course, Told, course, driver_end
 from jobq_magic.backends.pods.driver import Driver
 from jobq_magic.backends.pods.elsewhere import Elsewhere
 from jobq_magic.backends.pods.integration import JOB, Integration
@@ -127,8 +128,9 @@ class Following:
         objects = self._watched.objects(self._job)
         self._seen_job = self._seen_job or objects.job is not None
         unclear = self._missed.unclear(objects, current=current)
-        if not unclear and not self._is_decided(objects, asked):
-            self._keep(self._missed.placed(self._attempts, objects))
+        if not unclear:
+            decided = self._is_decided(objects, asked)
+            self._keep(self._crew(objects) if decided else self._missed.placed(self._attempts, objects))
         attempts = self._attempts
         self._witnesses.read(objects, self._attempts)
         if current:
@@ -138,20 +140,31 @@ class Following:
         if unclear:
             return Observation(attempt=attempts.current)
         standing = self._standing(objects)
-        self._copy(objects, standing)
-        if not current and (standing is None or standing.over):  # its pods may be there, and are not listed yet
+        over = standing is None or standing.over or self._is_decided(objects, asked)
+        if not current and over:  # its pods may be there, and are not listed yet
             return Observation(attempt=attempts.current)
+        if standing is not None and standing.over and not asked and self._went_on(objects):
+            self._keep(self._attempts.next())
+            standing = self._standing(objects)
+        self._copy(objects, standing)
         held = current and self._is_held(objects)
         gone = held or (objects.job is None and self._is_gone())
         # It is over, and nobody has seen its pods: they are gone, and a store has what is left.
-        unseen = standing is not None and standing.over and not self._attempts.pods and not asked
+        alone = not self._attempts.of(self._attempts.current)
+        unseen = standing is not None and standing.over and alone and not asked
         if ((gone and not asked) or unseen) and not self._found():
             return Observation(attempt=self._attempts.current)
         attempts = self._attempts
         told = self._told(objects, asked)
         before, whole = self._witnesses.of_earlier(objects, attempts)
         failed = failures([*before, *told])
-        again = self._driver.look(told, asked, again=self._tries_again(objects, failed))
+        again = self._driver.look(
+            told,
+            asked,
+            again=self._tries_again(objects, told, failed),
+            left=self._has_left(objects),
+            heard=self._witnesses.heard,
+        )
         now: Course = course(
             standing,
             told,
@@ -191,8 +204,25 @@ class Following:
         """Whether it is only its workers that keep it from its end, for a while."""
         return self._of.led and self._driver.lingers
 
-    def _tries_again(self, objects: Objects, failures: int) -> bool:
-        return objects.job is not None and self._of.tries_again(objects.job, failures)
+    def _tries_again(self, objects: Objects, told: Sequence[Told], failures: int) -> bool:
+        """Whether what failed begins anew, or did: not where its time was over."""
+        job, end = objects.job, driver_end(told, "") or {}
+        if job is None or end.get("reason") == "deadline" or not self._of.tries_again(job, failures):
+            return False
+        return self._of.end(job) is None or self._has_left(objects)
+
+    def _has_left(self, objects: Objects) -> bool:
+        """Whether the Job goes on, or has ended, with other pods than those of the head that was seen last."""
+        now = self._attempts.of(self._attempts.current)
+        group = next((placed.group for placed in now if placed.rank == 0), "")
+        if objects.job is None or not group or (at := self._of.at(objects.job)) == group:
+            return False
+        return bool(at) or self._of.end(objects.job) is None
+
+    def _went_on(self, objects: Objects) -> bool:
+        """Whether a Job that is over has had another attempt after the last one that was seen, which is all read."""
+        head = next((one for one in self._told(objects, "") if one.rank == 0), None)
+        return head is not None and head.drained and self._has_left(objects) and not self._is_decided(objects, "")
 
     def _is_decided(self, objects: Objects, asked: str) -> bool:
         """Whether its driver has ended for good: where its pod is made anew, as by a drain, that is nobody's wish."""
@@ -203,7 +233,12 @@ class Following:
         if end is None or end["phase"] == "succeeded":
             return end is not None
         before, _ = self._witnesses.of_earlier(objects, self._attempts)
-        return not self._tries_again(objects, failures([*before, *told]))
+        return not self._tries_again(objects, told, failures([*before, *told]))
+
+    def _crew(self, objects: Objects) -> Attempts:
+        """The attempts with those workers of a driver that has ended which were not seen before."""
+        workers = [pod for pod in objects.pods if self._of.rank(pod) is None]
+        return self._attempts.with_pods(workers, self._of.rank, self._of.group)
 
     def _copy(self, objects: Objects, standing: Standing | None) -> None:
         """Reads the copy of what a driver printed where its own log did not come whole; see `Integration.copied`."""
@@ -212,7 +247,7 @@ class Following:
             return
         told = self._told(objects, "")
         first = next((one for one in told if one.rank == 0), None)
-        if first is not None and (first.end is not None or not first.drained):
+        if first is not None and (driver_end(told, "") is not None or not first.drained):
             return
         api = self._watched.reading.api
         try:
@@ -224,11 +259,9 @@ class Following:
             found = []
         self._driver.copied = True
         if found:
-            before, _ = self._witnesses.of_earlier(objects, self._attempts)
-            unseen = self._of.failed(objects.job or {}) - failures(before)
-            attempts = self._attempts.next() if first is not None and unseen > 0 else self._attempts
+            attempts, group = self._attempts, self._of.at(objects.job or {})
             pod = max(found, key=lambda one: one["metadata"].get("creationTimestamp", ""))
-            placed = Placed(pod["metadata"]["uid"], pod["metadata"]["name"], 0, attempts.current)
+            placed = Placed(pod["metadata"]["uid"], pod["metadata"]["name"], 0, attempts.current, group)
             self._keep(replace(attempts, pods=(*attempts.pods, placed)))
             self._witnesses.read_whole(placed)
             self._driver.alone = not any(one.rank and one.attempt == attempts.current for one in attempts.pods)

@@ -66,8 +66,8 @@ class Integration:
     """Refuses what is asked for in vain, of a spec and a site; no cluster is asked."""
     group: Callable[[Object], str] = lambda _: ""
     """See `Attempts.with_pods`."""
-    failed: Callable[[Object], int] = lambda _: 0
-    """How many of its attempts failed before its last one, once it has ended."""
+    at: Callable[[Object], str] = lambda _: ""
+    """The group with which it goes on, or has ended; "" where it has none now."""
     secrets: Callable[[bytes], Mapping[str, str]] = lambda _: {}
     """What its Secret has beside what all have, by the run's key."""
     served: bool = False
@@ -79,7 +79,7 @@ class Integration:
     makes: tuple[Kind, ...] = ()
     """Kinds of objects between it and its pods."""
     tries_again: Callable[[Object, int], bool] = lambda *_: False
-    """Whether it begins anew by itself where its cell has failed so often."""
+    """Whether it begins anew by itself where its cell has failed so often, unless it has ended meanwhile."""
 
     def processes(self, workers: int | None) -> int:
         """How many pods do the work of a run."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jobq_magic.backends.pods.integration import Integration
 from jobq_magic.cluster import kinds, manifests, names, raystatus
 from jobq_magic.cluster.meaning import rayjob as rayjobs
-from jobq_magic.cluster.meaning.parts import Object, number, words
+from jobq_magic.cluster.meaning.parts import Object, number, text, words
 from jobq_magic.runtime.raypod import token
 
 __all__ = ["RAYJOB", "is_head"]
@@ -29,14 +29,14 @@ def _rank(pod: Object) -> int | None:
     return 0 if is_head(pod) else None
 
 
-def _failed(rayjob: Object) -> int:
-    end = rayjobs.end(rayjob)
-    return int(number(rayjob, "status", "failed") or 0) - (end is not None and not end.good)
+def _at(rayjob: Object) -> str:
+    lets_go = text(rayjob, "status", "jobDeploymentStatus") in ("Retrying", "Suspending", "Suspended")
+    return "" if lets_go else text(rayjob, "status", "rayClusterName")
 
 
 def _tries_again(rayjob: Object, failures: int) -> bool:
     # By what is known here: KubeRay counts a failure some time later.
-    return rayjobs.end(rayjob) is None and 0 < failures <= (number(rayjob, "spec", "backoffLimit") or 0)
+    return 0 < failures <= (number(rayjob, "spec", "backoffLimit") or 0)
 
 
 RAYJOB = Integration(
@@ -53,7 +53,7 @@ RAYJOB = Integration(
     selector=lambda run: f"{names.RUN}={run.id},{_PART} in (head,worker)",
     rank=_rank,
     group=lambda pod: words(pod, "metadata", "labels").get("ray.io/cluster", ""),
-    failed=_failed,
+    at=_at,
     secrets=lambda key: {"auth_token": token(key)},  # as KubeRay calls it
     led=True,
     copied=lambda run: f"batch.kubernetes.io/job-name={names.name_of(run.id)}",  # KubeRay's submitter

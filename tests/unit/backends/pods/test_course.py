@@ -242,6 +242,8 @@ def test_a_driver_that_was_ended_from_outside_did_not_end_by_itself():
 def test_a_cell_that_failed_and_is_tried_again_is_not_over():
     driver = told(RUNNING, RAISED, whole=True)
     assert led(driver) == ("failed", "exception")
-    assert led(driver, again=True) == (None, "")
+    assert led(driver, again=True) == ("starting", "ray-retrying")
+    assert led(driver, told(rank=1), again=True) == ("starting", "ray-retrying")
+    assert led(driver, again=True, standing=Standing("queued", "quota")) == ("queued", "quota")
     assert led(driver, again=True, asked="stopped") == ("failed", "exception")
     assert led(told(RUNNING, COLLECTING, WELL, whole=True), again=True) == ("succeeded", "")

@@ -42,23 +42,28 @@ class Followed:
 
     run: Run
     now: float = 0.0
+    heard: float = 0.0
     says: dict[str, tuple[tuple[Any, ...], bool, bool]] = field(default_factory=dict)
     objects: Objects = field(default_factory=lambda: Objects(None))
     following: Any = None
     call: Any = None
+    copies: list[dict[str, Any]] = field(default_factory=list)
+    """Pods of KubeRay's submitter, which have a copy of what a driver printed."""
 
     def join(self, job: str, call: Any) -> None:
         self.call = call
 
-    def is_now(self, state: str, *pods: dict[str, Any], failed: int = 0) -> None:
-        """What the cluster has of it."""
+    def is_now(self, state: str, *pods: dict[str, Any], failed: int = 0, cluster: str = "c1") -> None:
+        """What the cluster has of it: the RayJob with what it knows of its Ray cluster, and pods."""
         spec = {"backoffLimit": self.run.spec.get("retries", 0)}
-        status = {"jobDeploymentStatus": state, "failed": failed}
+        ended = {"Complete": "SUCCEEDED", "Failed": "FAILED"}.get(state, "")
+        status = {"jobDeploymentStatus": state, "failed": failed, "rayClusterName": cluster, "jobStatus": ended}
         metadata = {"name": f"jobq-{self.run.id}", "uid": "j"}
         self.objects = Objects({"metadata": metadata, "spec": spec, "status": status}, None, pods)
 
     def say(self, pod: str, *events: Any, whole: bool = False, drained: bool = False) -> None:
         self.says[pod] = events, whole, drained or whole
+        self.heard = self.now
 
     def sees(self, asked: str = "") -> Observation:
         self.call.set()
@@ -80,6 +85,10 @@ def followed(monkeypatch):
             def __init__(self, watched: Any, run: Run, key: bytes, placed: Any, call: Any, mine: Any) -> None:
                 self.placed = placed
 
+            @property
+            def heard(self) -> float:
+                return found.heard
+
             def over(self) -> None:
                 """Nothing."""
 
@@ -87,12 +96,14 @@ def followed(monkeypatch):
                 events, whole, drained = found.says.get(self.placed.name, ((), False, False))
                 return Told(self.placed.rank, events, whole, drained)
 
-        def missing(path: str, **_: str) -> None:
+        def get(path: str, **_: str) -> dict[str, Any]:
+            if found.copies:
+                return {"items": found.copies}
             raise Missing("cluster-missing", "There is none")
 
         monkeypatch.setattr(witnesses, "Reader", Log)
         monkeypatch.setattr(driver.Driver.__init__, "__defaults__", (lambda: found.now,))
-        api = SimpleNamespace(now=time.time, place=SimpleNamespace(namespace="team"), get=missing)
+        api = SimpleNamespace(now=time.time, place=SimpleNamespace(namespace="team"), get=get)
         watched = SimpleNamespace(
             watches=SimpleNamespace(refused=lambda kind: None, trouble=lambda: None),
             reading=SimpleNamespace(api=api),
@@ -117,11 +128,27 @@ def test_workers_that_do_not_say_their_end_are_told_to_end_after_a_moment(follow
     run.say("h", RUNS, WELL, whole=True)
     assert run.sees().phase == "running"  # to its users: what it printed is still to come
     assert not run.following.lingers
-    run.now = 3.0
+    run.now = 11.0
     run.sees()
     assert run.following.lingers
     run.say("w1", drained=True)
     assert run.sees().phase == "succeeded"
+
+
+def test_workers_may_take_their_time_with_what_they_printed_as_long_as_it_comes(followed):
+    run = followed()
+    run.is_now("Running", HEAD, WORKER)
+    run.say("h", RUNS, WELL, whole=True)
+    run.sees()
+    for now in range(5, 300, 5):
+        run.now = float(now)
+        run.say("w1", RUNS)
+        assert run.sees().phase == "running"
+        assert not run.following.lingers
+    run.now = 301.0  # it has not heard of the end, most likely
+    run.say("w1", RUNS)
+    run.sees()
+    assert run.following.lingers
 
 
 def test_a_worker_that_has_not_begun_is_not_waited_for(followed):
@@ -136,7 +163,7 @@ def test_a_head_that_was_ended_from_outside_has_not_ended_its_run(followed):
     run.is_now("Running", HEAD, WORKER)
     run.say("h", RUNS, CALLED, whole=True)
     run.sees()
-    run.now = 3.0
+    run.now = 11.0
     assert run.sees().phase not in ("cancelled", "lost")
     assert not run.following.lingers
     run.is_now("Running", pod("h2", "head"), WORKER)
@@ -160,20 +187,38 @@ def test_a_cell_that_failed_is_tried_again_by_another_head(followed):
     run.say("h", RUNS, RAISED, whole=True)
     run.say("w1", whole=True)
     run.now = 1.0
-    assert run.sees().phase is None
+    assert (run.sees().phase, run.sees().reason) == ("starting", "ray-retrying")  # no time of its own runs
     run.now = 4.0
     assert not run.following.lingers
-    run.is_now("Initializing", pod("h2", "head", "c2"), failed=1)
+    run.is_now("Initializing", pod("h2", "head", "c2"), failed=1, cluster="c2")
     assert (run.sees().phase, run.sees().attempt) == ("starting", 2)
     run.say("h2", RUNS, RAISED, whole=True)
     assert (run.sees().phase, run.sees().reason) == ("failed", "exception")
+
+
+def test_a_cell_whose_time_was_over_is_not_tried_again(followed):
+    run = followed(retries=1, timeout=60)
+    run.is_now("Running", HEAD)
+    run.say("h", RUNS, {"phase": "failed", "reason": "deadline", "facts": {"seconds": 60}, "at": 61.0}, whole=True)
+    assert (run.sees().phase, run.sees().reason) == ("failed", "deadline")
+
+
+@pytest.mark.parametrize("state", ["Retrying", "Suspending", "Suspended", ""])
+def test_another_attempt_that_the_cluster_makes_room_for_may_take_its_time(followed, state):
+    run = followed(retries=1)
+    run.is_now("Running", HEAD)
+    run.say("h", RUNS, RAISED, whole=True)
+    run.sees()
+    run.is_now(state, pod("h", "head", leaving=True), failed=1, cluster="" if state in ("", "Suspended") else "c1")
+    run.now = 5000.0
+    assert run.sees().phase == "starting"
 
 
 def test_another_attempt_is_not_waited_for_where_workers_never_come(followed):
     run = followed(retries=1)
     run.is_now("Initializing", HEAD)
     run.say("h", RUNS, RAISED, whole=True)
-    assert run.sees().phase is None
+    assert run.sees().phase == "starting"
     run.now = 301.0
     assert (run.sees().phase, run.sees().reason) == ("failed", "exception")
 
@@ -191,3 +236,97 @@ def test_workers_of_the_next_cluster_wait_for_their_head(followed):
     run.sees()
     placed = [(one.name, one.rank, one.attempt) for one in run.following._attempts.pods]
     assert placed == [("h", 0, 1), ("w1", 1, 1), ("h222", 0, 2), ("w22", 1, 2)]
+
+
+def test_an_attempt_that_ended_well_while_nobody_looked_is_the_end_of_the_run(followed):
+    run = followed(retries=1)
+    run.is_now("Running", HEAD)
+    run.say("h", RUNS, RAISED, whole=True)
+    run.sees()
+    run.is_now("Complete", pod("h2", "head", "c2"), pod("w22", "worker", "c2"), failed=1, cluster="c2")
+    run.say("h2", RUNS, WELL, whole=True)
+    run.say("w22", drained=True)
+    assert (run.sees().phase, run.sees().attempt) == ("succeeded", 2)
+
+
+def test_the_end_of_an_attempt_that_nobody_saw_is_told_by_the_cluster(followed):
+    run = followed(retries=1)
+    run.is_now("Running", HEAD)
+    run.say("h", RUNS, RAISED, whole=True)
+    run.sees()
+    run.is_now("Complete", failed=1, cluster="c2")
+    seen = run.sees()
+    assert (seen.phase, seen.reason, seen.attempt) == ("succeeded", "log-lost", 2)
+
+
+def test_what_became_of_an_attempt_that_nobody_saw_is_in_the_log_of_the_submitter(followed):
+    run = followed(retries=1)
+    run.is_now("Running", HEAD)
+    run.say("h", RUNS, RAISED, whole=True)
+    run.sees()
+    run.is_now("Complete", failed=1, cluster="c2")
+    run.copies = [pod("s", "")]
+    run.say("s", RUNS, WELL, whole=True)
+    assert (run.sees().phase, run.sees().reason, run.sees().attempt) == ("succeeded", "", 2)
+
+
+def test_a_head_that_gave_way_to_one_that_nobody_saw_does_not_say_how_the_run_ended(followed):
+    run = followed()
+    run.is_now("Running", HEAD)
+    run.say("h", RUNS, CALLED, whole=True)
+    run.sees()
+    run.is_now("Complete", cluster="c2")
+    seen = run.sees()
+    assert (seen.phase, seen.reason, seen.attempt) == ("succeeded", "log-lost", 2)
+
+
+def test_an_attempt_that_nobody_saw_counts_only_where_it_was_to_be_tried_again(followed):
+    run = followed()
+    run.is_now("Running", HEAD)
+    run.say("h", RUNS, RAISED, whole=True)
+    run.sees()
+    run.is_now("Complete", pod("h2", "head", "c2"), cluster="c2")
+    run.say("h2", RUNS, WELL, whole=True)
+    assert (run.sees().phase, run.sees().attempt) == ("failed", 1)
+
+
+def test_the_first_head_that_was_seen_may_be_the_last_of_several(followed):
+    run = followed(retries=1)
+    run.is_now("Failed", pod("h2", "head", "c2"), failed=2, cluster="c2")
+    run.say("h2", RUNS, RAISED, whole=True)
+    assert (run.sees().phase, run.sees().reason) == ("failed", "exception")
+
+
+def test_workers_that_are_seen_after_the_end_of_their_driver_are_read(followed):
+    run = followed()
+    run.is_now("Running", HEAD)
+    run.say("h", RUNS)
+    run.sees()
+    run.say("h", RUNS, WELL, whole=True)
+    run.is_now("Running", HEAD, WORKER)
+    assert run.sees().phase == "running"
+    run.say("w1", whole=True)
+    assert run.sees().phase == "succeeded"
+
+
+def test_the_end_of_a_driver_is_not_told_before_it_is_known_which_workers_there_are(followed):
+    run = followed()
+    run.is_now("Running", HEAD)
+    run.say("h", RUNS)
+    run.sees()
+    run.following._watched.current = False  # the cluster has not said since an outage what there is
+    run.say("h", RUNS, WELL, whole=True)
+    assert run.sees().phase is None
+    run.following._watched.current = True
+    run.is_now("Running", HEAD, WORKER)
+    assert run.sees().phase == "running"
+
+
+def test_workers_that_are_seen_when_the_next_attempt_has_begun_belong_to_their_own(followed):
+    run = followed(retries=1)
+    run.say("h", RUNS, RAISED, whole=True)
+    new = pod("h222", "head", "c2"), pod("w22222", "worker", "c2")
+    run.is_now("Initializing", pod("h", "head"), pod("w1", "worker", leaving=True), *new, failed=1, cluster="c2")
+    run.sees()
+    placed = [(one.name, one.rank, one.attempt) for one in run.following._attempts.pods]
+    assert placed == [("h", 0, 1), ("h222", 0, 2), ("w1", 1, 1), ("w22222", 1, 2)]
