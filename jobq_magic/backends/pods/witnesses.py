@@ -50,10 +50,12 @@ class Witnesses:
         self._finding: Finding | None = None
         self._idle: set[str] = set()
         """Pods that were seen, and whose container was not started as far as that is known."""
+        self._pods: tuple[Mapping[str, Any], ...] = ()
+        self._by_uid: dict[str, Mapping[str, Any]] = {}
 
     def read(self, objects: Objects, attempts: Attempts) -> None:
         """Every log that can be read is being read from now on."""
-        alive: dict[str, Any] = {pod["metadata"]["uid"]: pod for pod in objects.pods}
+        alive = self._alive(objects)
         for placed in attempts.pods:
             pod = alive.get(placed.uid)
             if pod is not None:
@@ -82,23 +84,23 @@ class Witnesses:
 
     def idle(self, objects: Objects) -> set[str]:
         """The uids of those that are gone, and never began."""
-        return self._idle - {pod["metadata"]["uid"] for pod in objects.pods}
+        return self._idle - self._alive(objects).keys()
 
     def told(self, placed: Placed, objects: Objects, attempts: Attempts) -> Told:
         """What one has told so far."""
         reader = self._readers.get((placed.uid, placed.attempt))
         if reader is not None:
             return reader.told()
-        pods = [pod for pod in objects.pods if pod["metadata"]["uid"] == placed.uid]
-        there = bool(pods)
-        if any(has_begun(pod) for pod in pods):
+        pod = self._alive(objects).get(placed.uid)
+        if pod is not None and has_begun(pod):
             return Told(placed.rank)
         # It never began, or it was gone before anybody read it: what an earlier process collected is all there is.
-        if not self._was_read(placed):
-            ended = any(has_ended(pod) or self.is_left(pod) for pod in pods)
-            return self._of_store(placed, Collected(), attempts) if not there else Told(placed.rank, drained=ended)
-        known = collected(self._run.paths.attempt(placed.attempt).worker(placed.rank))
-        return Told(placed.rank, known.events, known.ended) if there else self._of_store(placed, known, attempts)
+        was_read = self._was_read(placed)
+        if pod is not None and not was_read:
+            return Told(placed.rank, drained=has_ended(pod) or self.is_left(pod))
+        paths = self._run.paths.attempt(placed.attempt).worker(placed.rank)
+        known = collected(paths) if was_read else Collected()
+        return self._of_store(placed, known, attempts) if pod is None else Told(placed.rank, known.events, known.ended)
 
     def of_earlier(self, objects: Objects, attempts: Attempts) -> tuple[list[Told], bool]:
         """What came over from pods whose attempts are over, each when nothing more will; whether that is all."""
@@ -126,6 +128,12 @@ class Witnesses:
             leavings.close()
         if self._finding is not None:
             self._finding.close()
+
+    def _alive(self, objects: Objects) -> Mapping[str, Mapping[str, Any]]:
+        """The pods that are there, by their uids: each of hundreds is asked for at each look."""
+        if self._pods is not objects.pods:
+            self._pods, self._by_uid = objects.pods, {pod["metadata"]["uid"]: pod for pod in objects.pods}
+        return self._by_uid
 
     def _reader(self, placed: Placed) -> Reader:
         reader = Reader(self._watched, self._run, self._key, placed, self._call, self._mine)
