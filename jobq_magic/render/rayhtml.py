@@ -87,11 +87,19 @@ def _workers(snapshot: Snapshot, found: Sequence[ray.Worker]) -> str:
     kept = [at for at in range(len(ray.NODES)) if at == 0 or any(row[at] for row in rows)]
     heads, parts = [ray.NODES[at] for at in kept], [ray.shares(one) for one in found[:WORKERS]]
     cells = [
-        [safe(row[at]) + _meter(part, ray.NODES[at]) for at in kept] for row, part in zip(rows, parts, strict=True)
+        [_figure(row[at], at) + _meter(part, ray.NODES[at]) for at in kept]
+        for row, part in zip(rows, parts, strict=True)
     ]
     table = _table("Workers", heads, cells, left=1 + ("where" in heads))
     rest = len(found) - WORKERS
     return table + (f'<div class="jq-note jq-mut">and {number(rest)} more</div>' if rest > 0 else "")
+
+
+def _figure(told: str, at: int) -> str:
+    """`2.0 GB of 8.0 GB`, as one line or as two: of what, is the second."""
+    if ray.NODES[at] in ("worker", "where"):
+        return safe(told)
+    return safe(told).replace(" ", "\N{NO-BREAK SPACE}").replace("\N{NO-BREAK SPACE}of", " of")
 
 
 def _meter(shares: Mapping[str, float], name: str) -> str:

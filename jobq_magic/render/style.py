@@ -98,8 +98,8 @@ padding:1px 10px;cursor:pointer}.jq-acts{display:flex;gap:6px;margin-left:auto}
 .jq>details:first-child,.jq>details:first-child+details{border-top:0}
 .jq summary{padding:6px 12px;cursor:pointer;color:var(--jq-mut)}
 .jq-fit{overflow-x:auto;container-type:inline-size}
-@container(max-width:480px){.jq-fit td,.jq-fit th{padding:2px 5px}.jq-fit th:first-child,.jq-fit td:first-child{
-padding-left:12px}.jq.jq .jq-fit .jq-n{white-space:normal}}
+@container(max-width:480px){.jq .jq-fit :is(td,th){padding:2px 4px;font-size:11px}
+.jq.jq .jq-fit .jq-n{white-space:normal}.jq .jq-fit :is(td,th):first-child{padding-left:12px}}
 .jq-meter{display:block;height:3px;border-radius:2px;background:var(--jq-rest);margin:1px 0 2px;min-width:3em}
 .jq-meter i{display:block;height:100%;border-radius:2px;background:var(--jq-blue)}
 .jq .jq-found{color:var(--c);font-weight:600;white-space:nowrap}

@@ -92,7 +92,7 @@ class Tables(HTMLParser):
 
     def handle_data(self, data):
         if self._in or (self.rows and data.strip() and self.get_starttag_text() == "<code>"):
-            self.rows[-1][-1] += data
+            self.rows[-1][-1] += data.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_each_worker_is_told_of_as_the_cluster_and_as_ray_see_it():
@@ -189,6 +189,7 @@ def test_the_tables_have_names_and_each_row_a_head():
 
 def test_a_bar_is_as_long_as_the_part_that_is_used():
     drawn = html.card(Card(run(*EACH, ray=told(node(1, cpu=0.5), node(2, cpu=3.0))), T + 41))
+    drawn = drawn.replace("\N{NO-BREAK SPACE}", " ")
     for figures, width in (("0.5 of 2", 25), ("3.0 of 2", 100), ("2.0 GB of 8.0 GB", 25)):
         assert f'{figures}<span class="jq-meter" aria-hidden="true"><i style="width:{width}%">' in drawn
 
