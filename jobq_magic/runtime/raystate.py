@@ -29,7 +29,8 @@ PERIOD = 2.0
 """Seconds between two looks, at least."""
 TASKS = 2000
 """Tasks on the line of time."""
-_PAST = 60.0
+_PAST, _SOON = 60.0, 8.0
+"""Seconds between two words about the past, once it is that long, and until the first."""
 _SHARE, _NODES_SHARE = 1 / 20, 1 / 4
 """The part of its time that the dashboard may take to list tasks, and to say how nodes are: that it knows already."""
 _PACE, _PAST_PACE = 2048, 512
@@ -43,6 +44,8 @@ _NAMES, _LONG = 32, 80
 _POINTS = 120
 _RUNNING = ("RUNNING", "RUNNING_IN_RAY_GET", "RUNNING_IN_RAY_WAIT", "GETTING_AND_PINNING_ARGS")
 _ENDS = {"FINISHED": "finished", "FAILED": "failed"}
+_KUBERAYS = "JobSupervisor"
+"""The actor in which KubeRay's job waits for the end of ours."""
 _METRIC = re.compile(r"^ray_tasks\{(?P<labels>.*)\} (?P<count>[0-9.e+]+)$", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
@@ -77,10 +80,11 @@ class Watch:
             "nodes": _Question(self._ask_nodes, PERIOD, _NODES_SHARE),
             "tasks": _Question(self._ask_tasks, PERIOD),
             "running": _Question(self._ask_running, PERIOD),
-            "line": _Question(self._ask_line, _PAST / 2),
+            "line": _Question(self._ask_line, PERIOD),
         }
         self._pause = PERIOD
-        self._past_due = time.monotonic() + _PAST
+        self._began = time.monotonic()
+        self._past_due = self._began + _SOON
         self._ids: dict[str, int] = {}
 
     def start(self) -> Watch:
@@ -107,7 +111,10 @@ class Watch:
         for name, question in self._questions.items():
             if name == "running" and self._whole:  # a list of all says it
                 continue
-            if question.cost < self._patience - time.monotonic() if last else now >= question.due:
+            if name == "line" and not last and now < self._past_due:  # nobody would hear of it
+                continue
+            cost = question.cost or self._questions["tasks"].cost
+            if cost < self._patience - time.monotonic() if last else now >= question.due:
                 with contextlib.suppress(Exception):
                     question.ask()
                     asked = True
@@ -122,7 +129,7 @@ class Watch:
             if last or now >= self._past_due:
                 past = {"at": self._now["at"], "line": self._line, "history": self._history}
                 size = _write(os.path.join(self._out, "raypast.json"), past)
-                self._past_due = now + max(_PAST, size / _PAST_PACE)
+                self._past_due = now + max(min(_PAST, now - self._began), size / _PAST_PACE)
 
     def _ask_nodes(self) -> None:
         known = self._dashboard.ask("/nodes?view=summary")["data"]["summary"]
@@ -147,7 +154,8 @@ class Watch:
             if drivers:
                 self._now["job"] = str(max(drivers, key=lambda job: job["start_time"] or 0)["job_id"])
         actors = self._dashboard.listed("actors", "")[0]
-        self._now["actors"] = dict(Counter(str(one["state"]).lower() for one in actors))
+        own = [one for one in actors if one.get("class_name") != _KUBERAYS]
+        self._now["actors"] = dict(Counter(str(one["state"]).lower() for one in own))
         dead = self._now["actors"].get("dead", 0)
         if dead > self._dead:
             rows, _ = self._dashboard.listed("actors", f"&detail=1{_WITH_STATE}DEAD", _DEAD)
@@ -155,14 +163,18 @@ class Watch:
             self._dead = dead
 
     def _ask_tasks(self) -> None:
+        asked = round(time.time(), 1)
         self._listed, total = self._dashboard.listed("tasks", "")
+        self._now["counted"] = asked
         self._whole = total <= len(self._listed)
         self._line["of"] = total
         if self._news.tasks(self._listed, time.monotonic()):
             self._ask_failed()
 
     def _ask_running(self) -> None:
+        asked = round(time.time(), 1)
         running, _ = self._dashboard.listed("tasks", f"{_WITH_STATE}RUNNING")
+        self._now["counted"] = asked
         failed = sum(ends["failed"] for ends in self._counted.values())
         if failed > self._failed:
             self._ask_failed()
@@ -174,8 +186,10 @@ class Watch:
         self._news.tasks(rows, time.monotonic())
 
     def _ask_line(self) -> None:
+        asked = round(time.time(), 1)
         rows, total = self._dashboard.listed("tasks", "&detail=1", TASKS)
-        self._line = _line(rows, [node["name"] for node in self._now["nodes"]], self._ids) | {"of": total}
+        line = _line(rows, [node["name"] for node in self._now["nodes"]], self._ids)
+        self._line = line | {"of": total, "until": asked}
 
     def _count(self, metrics: str) -> None:
         """The ends that the driver has counted: it knows of all, also of those that Ray has forgotten."""
@@ -217,12 +231,16 @@ class Watch:
 
 
 class _Question:
-    """What is asked again, after as long as its answer is worth."""
+    """What is asked again, after as long as its answer is worth.
+
+    Of its last two answers the quicker one counts: a dashboard that is just starting takes long for anything.
+    """
 
     def __init__(self, ask: Any, period: float, share: float = _SHARE) -> None:
         self._ask = ask
         self._period = period
         self._share = share
+        self._took: float | None = None
         self.cost = 0.0
         self.due = 0.0
 
@@ -231,8 +249,10 @@ class _Question:
         try:
             self._ask()
         finally:
-            self.cost = time.monotonic() - began
-            self.due = began + max(self._period, self.cost / self._share)
+            took = time.monotonic() - began
+            self.cost = took if self._took is None else min(took, self._took)
+            self.due = began + (self._period if self._took is None else max(self._period, self.cost / self._share))
+            self._took = took
 
 
 class _Dashboard:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from jobq_magic.raytold import RayTold
-from jobq_magic.runtime import raystate
+from jobq_magic.runtime import raynews, raystate
 from tests.support import eventually
 
 TOKEN = "the-token"
@@ -33,6 +33,7 @@ class Ray:
         self.metrics = ""
         self.slow = 0.0
         self.asked = []
+        self.actors = []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -62,7 +63,7 @@ class Ray:
             return "[]"
         if path == "/nodes":
             return json.dumps({"data": {"summary": [self.node(number) for number in range(self.nodes)]}})
-        known = []
+        known = self.actors if path == "/api/v0/actors" else []
         if path == "/api/v0/tasks":
             time.sleep(self.slow)
             state = query.get("filter_values", [None])[0]
@@ -165,7 +166,43 @@ def test_what_takes_ray_long_is_asked_seldom_and_not_at_the_end(ray, watched):
     began = time.monotonic()
     watched.watch.close(0.3)
     assert time.monotonic() - began < 1.0
-    assert sum(path == "/api/v0/tasks" for _, path, _ in ray.asked) == 2  # the list, and the line
+    assert sum(path == "/api/v0/tasks" for _, path, _ in ray.asked) == 2  # neither the list nor the line at the end
+
+
+def test_a_dashboard_that_is_slow_only_while_it_starts_is_asked_as_often_as_others(ray, watched):
+    ray.slow = 0.5
+    ray.tasks = [task(1, "RUNNING")]
+    watched(lambda seen: seen.count("running") == 1)
+    ray.slow = 0.0
+    began = time.monotonic()
+    ray.tasks = [task(1, "FINISHED")]
+    watched(lambda seen: seen.count("finished") == 1)
+    assert time.monotonic() - began < 5  # by the first answer it would be ten seconds
+
+
+def test_what_ran_when_is_told_early_and_then_more_and_more_seldom(ray, watched):
+    ray.tasks = [task(1, "FINISHED")]
+    watched.watch._past_due = 0.0
+    watched(lambda seen: seen.line is not None)
+    details = lambda: [at for at, path, asked in ray.asked if path == "/api/v0/tasks" and "detail" in asked]  # noqa: E731
+    first, second, third = eventually(lambda: details()[2:5] if len(details()) > 4 else None, 20)
+    assert third - second > second - first
+
+
+def test_it_says_when_tasks_were_counted_whatever_was_asked_since(ray, watched):
+    ray.tasks = [task(1, "RUNNING")]
+    first = watched(lambda seen: seen.count("running") == 1).counted
+    assert abs(time.time() - first) < 20
+    later = watched(lambda seen: seen.counted > first)
+    watched.watch.close(10)
+    kept = watched(lambda seen: seen.line is not None)
+    assert kept.line.until >= later.counted - 20
+    assert kept.line.since == pytest.approx(1_800_000_000.1)
+
+
+def test_the_actor_in_which_kuberay_waits_is_none_of_the_cells(ray, watched):
+    ray.actors = [{"state": "ALIVE", "class_name": "JobSupervisor"}, {"state": "ALIVE", "class_name": "Mine"}]
+    assert watched(lambda seen: seen.actors).actors == {"alive": 1}
 
 
 def test_what_a_thousand_nodes_say_is_said_seldom(ray, watched):
@@ -173,3 +210,35 @@ def test_what_a_thousand_nodes_say_is_said_seldom(ray, watched):
     told = watched(lambda seen: len(seen.nodes) == 1000)
     assert told.nodes[0].head
     assert watched.watch._pause > 60
+
+
+OUT_OF_MEMORY = {"error_type": "OUT_OF_MEMORY", "task_id": "t1"}
+
+
+def test_a_note_that_cannot_be_made_is_made_with_the_next_look(ray, tmp_path, monkeypatch):
+    monkeypatch.setattr(raystate, "PERIOD", 0.05)
+    monkeypatch.setattr(raynews, "QUIET", 0.0)
+    told = []
+
+    def note(text):
+        told.append(text)
+        if len(told) == 1:
+            raise OSError(28, "No space left on device")
+
+    ray.tasks = [task(1, "FAILED", **OUT_OF_MEMORY)]
+    watch = raystate.Watch(str(tmp_path), TOKEN, ray.port, note=note).start()
+    eventually(lambda: len(told) == 2, 20)
+    watch.close(10)
+    assert told[0] == told[1]
+
+
+def test_nothing_is_noted_once_the_watch_is_closed(ray, tmp_path, monkeypatch):
+    monkeypatch.setattr(raystate, "PERIOD", 0.05)
+    told = []
+    ray.tasks = [task(1, "FAILED", **OUT_OF_MEMORY)]
+    ray.slow = 1.0
+    watch = raystate.Watch(str(tmp_path), TOKEN, ray.port, note=told.append).start()
+    eventually(lambda: any(path == "/api/v0/tasks" for _, path, _ in ray.asked), 20)
+    watch.close(patience=0.1)
+    watch._thread.join(20)
+    assert told == []
