@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from jobq_magic import follower, handover, plugins
 from jobq_magic.handover import Handover
 from jobq_magic.image import BuildRequest, Packages, Recipe
@@ -116,6 +118,18 @@ class Place:
         for pid in followers(self.store):
             os.kill(pid, signal.SIGKILL)
         eventually(lambda: followers(self.store) == [])
+
+    def abandon(self, cell: str, **how: Any) -> Run:
+        """A run whose end is on record, and whose follower was gone before the cluster was asked to let go of it."""
+
+        def die(*_: object) -> bool:
+            raise SystemExit
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(plugins.backend(self.mode), "settle", die)
+            run = self.run(cell, **how).run
+        os.utime(run.paths.lock / str(run.generation), (0, 0))  # it does not hold the run any more
+        return run
 
     def follow(self, run: Run) -> Cell:
         """A run on its way, with somebody who follows it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from kubernetes import client
 
 from jobq_magic.commands import log_end
@@ -36,6 +37,16 @@ def test_stop_ends_it_and_its_last_words_are_kept(place, jobs):
     assert (cell.end().phase, cell.snapshot.reason) == ("cancelled", "stopped")
     assert cell.stdout == "up\nbye\n"
     eventually(lambda: jobs() == [], 30)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_who_comes_after_a_follower_that_was_gone_right_after_the_end_has_quota_let_go(place, jobs):
+    run = place.abandon("'done'")
+    assert (place.store.snapshot(run).phase, jobs()) == ("succeeded", [f"jobq-{run.id}"])
+    assert place.store.due() == [run]
+    place.follow(run).end()
+    eventually(lambda: jobs() == [], 30)
+    assert place.store.due() == []
 
 
 def test_a_job_that_somebody_elses_finalizer_keeps_is_stopped_and_ends_its_run(place, work, admin):

@@ -51,6 +51,16 @@ def test_stop_ends_driver_and_workers_and_their_last_words_are_kept(place, rayjo
     eventually(lambda: rayjobs() == [] and quota_free(), 60)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_who_comes_after_a_follower_that_was_gone_right_after_the_end_has_quota_let_go(place, rayjobs, quota_free):
+    run = place.abandon("'done'", workers=1)
+    assert (place.store.snapshot(run).phase, rayjobs()) == ("succeeded", [f"jobq-{run.id}"])
+    assert place.store.due() == [run]
+    place.follow(run).end()
+    eventually(lambda: rayjobs() == [] and quota_free(), 30)
+    assert place.store.due() == []
+
+
 @pytest.mark.parametrize("gone", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_run_outlives_all_its_clients_and_its_cluster(place, work, admin, gone):
     run = place.open(
