@@ -263,7 +263,7 @@ class Following:
             pod = max(found, key=lambda one: one["metadata"].get("creationTimestamp", ""))
             placed = Placed(pod["metadata"]["uid"], pod["metadata"]["name"], 0, attempts.current, group)
             self._keep(replace(attempts, pods=(*attempts.pods, placed)))
-            self._witnesses.read_whole(placed)
+            self._witnesses.read_copy(placed)
             self._driver.alone = not any(one.rank and one.attempt == attempts.current for one in attempts.pods)
 
     def _mine(self) -> bool:

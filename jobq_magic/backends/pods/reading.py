@@ -36,6 +36,7 @@ class Reader:
         placed: the pod.
         call: is set when more came.
         mine: whether it is ours to write still.
+        copy: it has a copy of another one's log in its own; see `Collector`.
     """
 
     def __init__(
@@ -46,6 +47,8 @@ class Reader:
         placed: Placed,
         call: threading.Event,
         mine: Callable[[], bool],
+        *,
+        copy: bool = False,
     ) -> None:
         paths = run.paths.attempt(placed.attempt).worker(placed.rank)
         paths.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -56,7 +59,7 @@ class Reader:
         self._last: float | None = None
         self._tried = self.heard = time.monotonic()
         """When anything of it came last, by the monotonic clock."""
-        self._collector = Collector(paths, key=key, run=run.id, attempt=placed.attempt, mine=mine)
+        self._collector = Collector(paths, key=key, run=run.id, attempt=placed.attempt, mine=mine, copy=copy)
         self._log = self._opened()
 
     def _opened(self) -> Log:

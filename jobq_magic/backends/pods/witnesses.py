@@ -15,7 +15,6 @@ from jobq_magic.backends.pods.elsewhere import Elsewhere
 from jobq_magic.backends.pods.reading import PATIENCE, Leavings, Reader
 from jobq_magic.backends.pods.stored import Finding
 from jobq_magic.cluster.collecting import Collected, collected
-from jobq_magic.cluster.collecting.state import State
 from jobq_magic.cluster.meaning.pod import has_begun, has_ended
 from jobq_magic.cluster.status import Objects
 from jobq_magic.run import Run
@@ -66,12 +65,9 @@ class Witnesses:
             if reader is not None and (pod is None or has_ended(pod) or self.is_left(pod)):
                 reader.over()
 
-    def read_whole(self, placed: Placed) -> None:
-        """The log of a pod that has ended is being read from now on, also where another one of its place was read."""
-        state = Path(self._run.paths.attempt(placed.attempt).worker(placed.rank).folder, "collected.json")
-        if State.load(state).closed:  # nothing was to come any more: all of it is read anew
-            state.unlink(missing_ok=True)
-        self._reader(placed).over()
+    def read_copy(self, placed: Placed) -> None:
+        """The log of a pod that has ended, with a copy of what another one of its place printed, is being read."""
+        self._reader(placed, copy=True).over()
 
     @property
     def heard(self) -> float:
@@ -135,8 +131,8 @@ class Witnesses:
             self._pods, self._by_uid = objects.pods, {pod["metadata"]["uid"]: pod for pod in objects.pods}
         return self._by_uid
 
-    def _reader(self, placed: Placed) -> Reader:
-        reader = Reader(self._watched, self._run, self._key, placed, self._call, self._mine)
+    def _reader(self, placed: Placed, *, copy: bool = False) -> Reader:
+        reader = Reader(self._watched, self._run, self._key, placed, self._call, self._mine, copy=copy)
         self._readers[placed.uid, placed.attempt] = reader
         return reader
 

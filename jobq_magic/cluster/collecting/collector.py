@@ -37,19 +37,29 @@ class Collector:
         run: its id.
         attempt: its number; the pod knows none.
         mine: whether it is ours to write still; where it is not, another one does, and nothing is changed any more.
+        copy: what is read is a copy of the log, beside other text, made where there is another clock: it is read from
+            its beginning, and adds to what came of the log itself, of which nothing more will come.
 
     Raises:
         OSError: the files cannot be written to.
     """
 
     def __init__(
-        self, paths: AttemptPaths, key: bytes, run: str, attempt: int, mine: Callable[[], bool] = lambda: True
+        self,
+        paths: AttemptPaths,
+        key: bytes,
+        run: str,
+        attempt: int,
+        mine: Callable[[], bool] = lambda: True,
+        *,
+        copy: bool = False,
     ) -> None:
         self._paths = paths
         self._key = key
         self._run = run
         self._attempt = attempt
         self._mine = mine
+        self._copy = copy
         self._path = paths.folder / "collected.json"
         self._lock = threading.RLock()
         self._load()
@@ -63,8 +73,9 @@ class Collector:
             self._files = Files(self._paths.folder, {})
         self._splitter = Splitter(token(self._key))
         self._parts: _Parts | None = None
+        self._state.closed = self._state.closed and not self._copy
         self._seq = self._state.seq
-        self._met = self._state.time is None
+        self._met = self._state.time is None and not self._copy
         self._changed = False
         self._events = wire.read_events(self._paths.folder / "record.jsonl")
         self._collected = self._state.collected(self._events)
@@ -87,8 +98,8 @@ class Collector:
             self._splitter.forget()
             self._parts = None
             self._seq = self._state.seq
-            self._met = self._state.time is None
-            return None if self._state.time is None else self._state.time - _BACK
+            self._met = self._state.time is None and not self._copy
+            return None if self._state.time is None or self._copy else self._state.time - _BACK
 
     def feed(self, data: bytes) -> None:
         """Takes the next bytes of the log.
@@ -120,6 +131,7 @@ class Collector:
             if not final or self._state.closed or not self._mine():
                 return
             if self._met and not self._state.ended and (text := self._splitter.left()):
+                self._state.vouched = self._files.sizes
                 self._files.append("stdout", text, self._state.time or 0.0)
             self._miss()
             self._state.closed = self._changed = True
@@ -136,6 +148,12 @@ class Collector:
             self._changed = False
             self._collected = self._state.collected(self._events)
 
+    def _cut_back(self) -> None:
+        """What was taken as it was comes again, and the pod vouches for it: state first, since files may be longer."""
+        self._state.sizes, self._state.vouched = self._state.vouched, {}
+        self._state.save(self._path)
+        self._files = Files(self._paths.folder, self._state.sizes)
+
     # One frame.
 
     def _take(self, text: bytes, frame: Frame) -> None:
@@ -145,6 +163,8 @@ class Collector:
                 self._begin(frame)
             if frame.seq <= self._seq:
                 return
+            if self._state.vouched:
+                self._cut_back()
             if frame.seq > self._seq + 1:
                 self._miss()
             self._seq = frame.seq
@@ -162,6 +182,7 @@ class Collector:
         if epoch == self._state.epoch:
             return
         self._miss()
+        self._state.vouched = {}  # what another one said last does not come again
         again = frame.fields["again"] and epoch[:2] == self._state.epoch[:2]
         if not again:  # its files begin anew; what came from the others stays
             self._state.at, self._state.lines = {}, {}

@@ -66,6 +66,8 @@ class State:
     lines: dict[str, int] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
     """How long our files are: they have lines about gaps, so they may be longer than what was seen."""
+    vouched: dict[str, int] = field(default_factory=dict)
+    """The same without a text at their end that the pod could not vouch for any more; empty where there is none."""
     gaps: list[dict[str, Any]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     result: bool = False

@@ -82,7 +82,7 @@ def followed(monkeypatch):
         class Log:
             """That of a pod."""
 
-            def __init__(self, watched: Any, run: Run, key: bytes, placed: Any, call: Any, mine: Any) -> None:
+            def __init__(self, watched: Any, run: Run, key: bytes, placed: Any, *_: Any, **__: Any) -> None:
                 self.placed = placed
 
             @property

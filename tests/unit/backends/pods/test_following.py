@@ -198,7 +198,7 @@ class Log:
 
     heard = 0.0
 
-    def __init__(self, *asked):
+    def __init__(self, *asked, **more):
         self.finished = False
 
     def over(self):
@@ -327,7 +327,7 @@ def test_a_job_that_was_gone_before_anybody_saw_it_is_told_as_that(run, known):
 class Ended(Log):
     """That of the first of several workers, which did its part."""
 
-    def __init__(self, *asked):
+    def __init__(self, *asked, **more):
         super().__init__()
         self.rank = next(one.rank for one in asked if isinstance(one, Placed))
 

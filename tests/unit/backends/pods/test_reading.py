@@ -53,12 +53,12 @@ def watches(server, environ) -> Iterator[Watches]:
 
 
 @pytest.fixture
-def reader(watches, run) -> Iterator[Callable[[], Reader]]:
+def reader(watches, run) -> Iterator[Callable[..., Reader]]:
     made: list[Reader] = []
 
-    def begin() -> Reader:
+    def begin(**more: bool) -> Reader:
         where: Any = SimpleNamespace(reading=watches)
-        made.append(Reader(where, run, KEY, Placed("uid-p", "p", 0, 1), threading.Event(), lambda: True))
+        made.append(Reader(where, run, KEY, Placed("uid-p", "p", 0, 1), threading.Event(), lambda: True, **more))
         return made[-1]
 
     yield begin
@@ -111,6 +111,25 @@ def test_a_log_that_nobody_can_read_any_more_is_given_up_after_a_while(server, r
     one.over()
     eventually(lambda: one.told().drained)
     assert not one.told().whole
+
+
+def test_a_copy_is_read_from_its_beginning_and_adds_to_what_came(server, reader, run):
+    log = Log()
+    log.text("stdout", b"one\n")
+    server.logs = [says(log.data)]
+    one = reader()
+    one.over()
+    eventually(lambda: one.told().drained)
+    assert (one.told().whole, printed(run)) == (False, b"one\n")
+    log.text("stdout", b"two\n")
+    log.end()
+    server.logs = [says(b"Job submitted\n" + log.data)]
+    server.asked.clear()
+    copy = reader(copy=True)
+    copy.over()
+    eventually(lambda: copy.told().drained)
+    assert (copy.told().whole, printed(run)) == (True, b"one\ntwo\n")
+    assert [asked[2] for asked in server.asked if "sinceTime" in asked[2]] == []  # that is of another node's clock
 
 
 @pytest.mark.parametrize(("ended", "drained"), [(LOST, False), (CALLED, True)])

@@ -473,3 +473,70 @@ def test_a_file_that_lost_its_end_is_named_also_where_another_follows_at_once(co
     one = collector()
     one.feed(log.data.replace(lines[-1], b""))
     assert one.collected.missing == (f"values/{digest}",)
+
+
+def test_what_a_node_took_with_it_is_read_on_from_a_copy_of_its_log(collector, read):
+    log = Log()
+    log.text("stdout", b"one\n")
+    first = collector()
+    first.feed(log.data + b"tw")
+    first.close(final=True)
+    assert read("stdout") == b"one\ntw"
+    log.text("stdout", b"two\n")
+    log.end()
+    copy = collector(copy=True)
+    assert copy.since() is None  # its lines have the times of another node
+    copy.feed(b"Job submitted\n" + log.data)
+    copy.close(final=True)
+    assert read("stdout") == b"one\ntwo\n"
+    assert copy.collected.ended
+
+
+def test_a_copy_that_has_lost_its_beginning_takes_nothing_away(collector, read):
+    log = Log()
+    log.text("stdout", b"one\n")
+    first = collector()
+    first.feed(log.data)
+    first.close(final=True)
+    had = len(log.data)
+    log.text("stdout", b"two\n")
+    log.text("stdout", b"three\n")
+    copy = collector(copy=True)
+    copy.feed(log.data[had:])
+    copy.close(final=True)
+    assert read("stdout") == b"one\ntwo\nthree\n"
+    assert not copy.collected.gaps
+
+
+def test_a_copy_with_nothing_in_it_takes_nothing_away_and_is_not_what_the_job_printed(collector, read):
+    log = Log()
+    log.text("stdout", b"one\n")
+    first = collector()
+    first.feed(log.data + b"tw")
+    first.close(final=True)
+    for _ in range(2):
+        copy = collector(copy=True)
+        copy.feed(b"ConnectionError: Failed to connect to Ray at address: http://head:8265\n")
+        copy.close(final=True)
+        assert read("stdout") == b"one\ntw"
+
+
+def test_a_copy_alone_with_nothing_in_it_is_not_what_the_job_printed(collector, read):
+    copy = collector(copy=True)
+    copy.feed(b"ConnectionError: Failed to connect to Ray at address: http://head:8265\n")
+    copy.close(final=True)
+    assert read("stdout") == b""
+
+
+def test_a_copy_of_what_another_pod_said_stands_behind_what_was_there(collector, read):
+    log = Log()
+    log.text("stdout", b"one\n")
+    first = collector()
+    first.feed(log.data + b"tw")
+    first.close(final=True)
+    other = Log(start=1, pod="q")
+    other.text("stdout", b"anew\n")
+    copy = collector(copy=True)
+    copy.feed(other.data)
+    copy.close(final=True)
+    assert read("stdout") == b"one\ntwanew\n"
