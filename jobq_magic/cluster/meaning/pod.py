@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 _KILLED, _TERMINATED = 137, 143
+_UNKNOWN = "ContainerStatusUnknown"
 _LONGEST = 6  # digits of a rank: no Job has so many pods
 
 
@@ -79,7 +80,10 @@ def main_state(pod: Object | None) -> str:
 def has_begun(pod: Object) -> bool:
     """Whether it has been started, so that there is a log."""
     told = main(pod)
-    return any(section(told, part).keys() & {"running", "terminated"} for part in ("state", "lastState"))
+    parts = ["state", "lastState"]
+    if text(section(told, "state", "terminated"), "reason") == _UNKNOWN and not text(told, "containerID"):
+        parts.remove("state")  # so the kubelet writes of what it has never made, when the pod goes
+    return any(section(told, part).keys() & {"running", "terminated"} for part in parts)
 
 
 def has_ended(pod: Object) -> bool:

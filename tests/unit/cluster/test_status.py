@@ -16,6 +16,7 @@ import jobq_magic
 from jobq_magic import words
 from jobq_magic.cluster import status
 from jobq_magic.cluster.capacity import Capacity, Quota
+from jobq_magic.cluster.meaning import pod as pods
 from jobq_magic.cluster.place import Line, Others
 from jobq_magic.phrases import CLUSTER, HOPELESS
 from jobq_magic.snapshot import Phase
@@ -506,6 +507,18 @@ def test_what_was_put_before_the_cell_into_its_pod_is_not_taken_for_it():
     found["spec"]["containers"].insert(0, {"name": "proxy", "resources": {"limits": {"memory": "1Gi"}}})
     found["status"]["containerStatuses"].insert(0, {"name": "proxy", "state": {"running": {}}})
     assert starts(found).facts["limit"] == 64 * 2**20
+
+
+def test_what_a_kubelet_writes_of_a_container_that_it_never_made_is_no_beginning():
+    gone = {"exitCode": 137, "reason": "ContainerStatusUnknown", "startedAt": None, "finishedAt": None}
+    found = pod(ended=gone, leaving=True)
+    assert not pods.has_begun(found)
+    told = found["status"]["containerStatuses"][0]
+    assert pods.has_begun(pod(ended={**gone, "reason": "Error"}))
+    told["lastState"] = {"terminated": {"exitCode": 1}}
+    assert pods.has_begun(found)
+    told["lastState"], told["containerID"] = {}, "containerd://1"  # it was lost from sight
+    assert pods.has_begun(found)
 
 
 @pytest.mark.parametrize(
