@@ -14,9 +14,9 @@ from jobq_magic.render.card import Card
 from jobq_magic.run import Run
 from jobq_magic.runs.prefix import Prefixes
 from jobq_magic.runs.tail import Chunk, Decoder, Item
-from jobq_magic.snapshot import Snapshot
+from jobq_magic.snapshot import Phase, Snapshot
 
-__all__ = ["Detached", "Emitter", "Interrupted", "TerminalFace", "tell_image"]
+__all__ = ["Detached", "Emitter", "Interrupted", "Stopped", "TerminalFace", "tell_image"]
 
 
 class Detached(KeyboardInterrupt):
@@ -38,6 +38,23 @@ class Interrupted(KeyboardInterrupt):
 
     def _render_traceback_(self) -> list[str]:
         return ["Interrupted before the cell was handed over: it does not run."]
+
+
+class Stopped(KeyboardInterrupt):
+    """The cell was interrupted where nobody is in front, and the run was stopped with it."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        run = snapshot.run
+        super().__init__(run)
+        if snapshot.phase is Phase.SUCCEEDED:
+            self._line = f"Interrupted when {run} had ended: %jobq result {run} has what came of it."
+        elif snapshot.final:
+            self._line = f"Interrupted: {run} was stopped."
+        else:
+            self._line = f"Interrupted: {run} is being stopped; jobq status {run} says how far that is."
+
+    def _render_traceback_(self) -> list[str]:
+        return [self._line]
 
 
 class Emitter:

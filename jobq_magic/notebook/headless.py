@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 from IPython.display import display
 
@@ -47,11 +47,14 @@ def wait_headless(store: Store, run: Run, *, foreign: bool = False) -> Snapshot:
         The final snapshot, after one display of it whose text is the same every time.
 
     Raises:
-        KeyboardInterrupt: interrupted; of a foreign one, `Detached`.
+        Stopped: interrupted; of a foreign one, `Detached`.
     """
     emit, tail, tell, parent = faces.Emitter(), Tail(store, run), Teller(), os.getppid()
-    with nullcontext() if foreign else _guarded(run), _sigterm_interrupts():
+    with ExitStack() as held:
         try:
+            if not foreign:
+                held.enter_context(_guarded(run))
+            held.enter_context(_sigterm_interrupts())
             for items in commands.watch(store, run, tail):
                 emit(items)
                 if tell.due(time.monotonic()):
@@ -63,11 +66,12 @@ def wait_headless(store: Store, run: Run, *, foreign: bool = False) -> Snapshot:
                 raise faces.Detached(run) from None
             store.request_stop(run, "interrupted")
             deadline = time.monotonic() + _STOP_PATIENCE
-            for items in commands.watch(store, run, tail):
-                emit(items)
-                if time.monotonic() > deadline:
-                    break
-            raise
+            with suppress(KeyboardInterrupt):  # whoever is in a hurry
+                for items in commands.watch(store, run, tail):
+                    emit(items)
+                    if time.monotonic() > deadline:
+                        break
+            raise faces.Stopped(store.snapshot(run)) from None
     snapshot = store.snapshot(run)
     _say(tell(snapshot, now=time.time()))
     display({"text/plain": text.final(snapshot), "text/html": html.final(snapshot)}, raw=True)
@@ -110,7 +114,8 @@ def _drawn(snapshot: Snapshot, *, now: float | None = None) -> str:
 
 def _why(snapshot: Snapshot) -> str:
     """Why it waits, and what would help."""
-    if snapshot.phase not in _WAITS:
+    lacks = snapshot.phase is Phase.RUNNING and snapshot.reason  # as workers that do not come
+    if snapshot.phase not in _WAITS and not lacks:
         return ""
     words = say(snapshot)
     return text.line(content.closed(words.sentence), words.advice and content.closed(words.advice))

@@ -150,7 +150,7 @@ class Session:
             raise faces.Interrupted from None
         if resolved.spec.job:
             self.shell.user_ns[resolved.spec.job] = Job(submitted.run.id, self.store)
-        follower.tend(self.store, submitted.run)
+        self._tend(submitted.run, interactive)
         if not interactive:
             for note in (*submitted.notes, *submitted.bundle.notes):
                 print(note)
@@ -158,6 +158,15 @@ class Session:
         wait = self.in_terminal if resolved.spec.wait is None else resolved.spec.wait
         self._send(submitted.run, submitted.bundle, self.shipped(submitted.bundle), answers=not wait)
         return self.follow(submitted.run, wait=wait)
+
+    def _tend(self, run: Run, interactive: bool) -> None:
+        """Has somebody look after a run that was handed over; who is interrupted here has seen nothing of it yet."""
+        try:
+            follower.tend(self.store, run)
+        except KeyboardInterrupt:
+            self.store.request_stop(run, "interrupted")
+            follower.tend(self.store, run)
+            raise faces.Interrupted if interactive else faces.Stopped(self.store.snapshot(run)) from None
 
     def rerun(self, run: Run) -> Any:
         """The same once more, under the cell that asks for it; it has the names of the run from now on.

@@ -11,7 +11,7 @@ import pytest
 
 from jobq_magic.errors import StoreError
 from jobq_magic.notebook import headless
-from jobq_magic.notebook.faces import Detached
+from jobq_magic.notebook.faces import Detached, Stopped
 from jobq_magic.notebook.headless import Teller, wait_headless
 from jobq_magic.runs.store import Store
 from jobq_magic.snapshot import Phase, Snapshot
@@ -62,6 +62,15 @@ def test_of_what_has_waited_its_beginning_and_its_end_are_told_in_a_line_each(te
 
 def test_of_what_never_waited_nothing_is_told(tell):
     assert [tell(seen(phase), now=5.0) for phase in (Phase.RUNNING, Phase.COLLECTING, Phase.SUCCEEDED)] == [""] * 3
+
+
+def test_what_a_run_lacks_while_it_runs_is_told_with_it(tell):
+    tell(seen(Phase.STARTING), now=0.0)
+    assert tell(seen(Phase.RUNNING), now=5.0) == "● running  fit-1  queue ci  5.0 s"
+    told = tell(seen(Phase.RUNNING, "workers-coming", up=1, of=4), now=7.0)
+    assert told == "● running  fit-1  queue ci  7.0 s\n  The cell is running; 1 of 4 workers are up."
+    assert not tell(seen(Phase.RUNNING, "workers-coming", up=2, of=4), now=8.0)
+    assert "2 of 4" in tell(seen(Phase.RUNNING, "workers-coming", up=2, of=4), now=67.0)
 
 
 @pytest.fixture
@@ -125,6 +134,43 @@ def test_a_store_that_does_not_answer_while_a_run_is_waited_for_does_not_end_it(
 def test_whoever_leaves_in_the_middle_has_asked_for_the_end(store, run, meanwhile):
     meanwhile(sys.exit)
     with pytest.raises(SystemExit):
+        wait_headless(store, run)
+    assert run.stop == "interrupted"
+
+
+def test_an_interrupt_is_told_in_one_line_by_what_became_of_the_run(store, run, meanwhile):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    def told(*doings):
+        meanwhile(interrupt, *doings)
+        with pytest.raises(Stopped) as interrupted:
+            wait_headless(store, run)
+        return interrupted.value._render_traceback_()
+
+    assert told(interrupt) == [f"Interrupted: {run.id} is being stopped; jobq status {run.id} says how far that is."]
+    assert run.stop == "interrupted"
+    assert told(lambda: store.append(run, phase="cancelled")) == [f"Interrupted: {run.id} was stopped."]
+
+
+def test_an_interrupt_that_came_after_the_end_says_where_the_result_is(store, run, meanwhile):
+    def ends_and_is_interrupted():
+        store.append(run, phase="succeeded")
+        raise KeyboardInterrupt
+
+    meanwhile(ends_and_is_interrupted, lambda: None)
+    with pytest.raises(Stopped) as interrupted:
+        wait_headless(store, run)
+    assert f"%jobq result {run.id}" in interrupted.value._render_traceback_()[0]
+
+
+def test_who_is_interrupted_before_it_watches_has_asked_for_the_end(store, run, meanwhile, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(headless.subprocess, "Popen", interrupt)
+    meanwhile(lambda: None)
+    with pytest.raises(Stopped):
         wait_headless(store, run)
     assert run.stop == "interrupted"
 

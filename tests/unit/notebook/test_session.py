@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from jobq_magic.errors import StoreError
-from jobq_magic.notebook.faces import Detached
+from jobq_magic.notebook.faces import Detached, Interrupted, Stopped
 from jobq_magic.notebook.session import Session
 from jobq_magic.runs.store import Store
 
@@ -33,6 +33,24 @@ def test_who_waited_for_a_run_until_the_store_failed_waits_no_more(store, run):
     with pytest.raises(StoreError):
         Session._wait(SimpleNamespace(store=store), watched)
     assert not watched.awaited_here
+
+
+@pytest.mark.parametrize(("interactive", "told"), [(False, Stopped), (True, Interrupted)])
+def test_an_interrupt_right_after_the_handover_ends_the_run_and_somebody_sees_to_it(
+    store, run, monkeypatch, interactive, told
+):
+    tended = []
+
+    def tend(*_):
+        tended.append(run.stop)
+        if len(tended) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("jobq_magic.follower.tend", tend)
+    with pytest.raises(told):
+        Session._tend(SimpleNamespace(store=store), run, interactive)
+    assert tended[0] != "interrupted"
+    assert tended[1:] == ["interrupted"]
 
 
 @pytest.mark.parametrize("bind", [False, True])
