@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import sys
+import time
 
 from . import parallel, raypod
 
@@ -39,6 +40,8 @@ _QUIET = (
 _GREETINGS = ("Using address", "Connecting to existing Ray cluster", "Connected to Ray cluster")
 """What Ray says when it is joined: addresses that lead nowhere from outside. The panel has the link."""
 _IMPOSSIBLE = "infeasible resource requests"
+_STALE = 60.0
+"""Seconds for which that may still be of the time before the last worker came. Ray says it again, where it is true."""
 
 
 def join_the_cluster(ray: ModuleType) -> None:
@@ -76,11 +79,18 @@ def _be_patient(ray: ModuleType) -> None:
     if plain is None or hasattr(plain, "__wrapped__"):
         return
 
+    whole: float | None = None
+
     @functools.wraps(plain)
     def told(data: Mapping[str, Any], *rest: Any, **named: Any) -> None:
+        nonlocal whole
         if any(_IMPOSSIBLE in line for line in data.get("lines", ())):
             has = ray.cluster_resources()
             if any(has.get(kind, 0) < count for kind, count in parallel.resources(ray).items()):
+                return
+            if whole is None:
+                whole = time.monotonic()
+            if time.monotonic() - whole < _STALE:
                 return
         plain(data, *rest, **named)
 
