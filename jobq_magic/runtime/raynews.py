@@ -95,8 +95,8 @@ class News:
         """Says what is due; all that there is, where it is the last time."""
         for key, (first, latest) in self._came.items():
             if key not in self._told and (last or now - latest >= QUIET or now - first >= LONGEST):
-                self._told.add(key)
                 self._note(self._sentence(*key))
+                self._told.add(key)
 
     def _add(self, kind: str, what: str, name: str, who: str, node: str | None, now: float) -> None:
         name = name if len(name) <= _LONG else f"{name[: _LONG - 1]}…"

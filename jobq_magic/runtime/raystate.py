@@ -68,6 +68,8 @@ class Watch:
         self._dead = self._failed = 0
         self._dashboard = _Dashboard(port, token)
         self._closed = threading.Event()
+        self._telling = threading.Lock()
+        self._over = False
         self._thread = threading.Thread(target=self._watch, name="jobq-ray", daemon=True)
         self._patience = _NEVER
         self._now: dict[str, Any] = {"since": round(time.time(), 1), "nodes": [], "tasks": [], "actors": {}}
@@ -99,6 +101,8 @@ class Watch:
             self._patience = time.monotonic() + patience
             self._closed.set()
             self._thread.join(patience)
+            with self._telling:  # from here on the record is another's
+                self._over = True
 
     def _watch(self) -> None:
         while not self._closed.wait(self._pause):
@@ -118,7 +122,9 @@ class Watch:
                 with contextlib.suppress(Exception):
                     question.ask()
                     asked = True
-        self._news.tell(time.monotonic(), last=last)
+        with self._telling, contextlib.suppress(Exception):
+            if not self._over:
+                self._news.tell(time.monotonic(), last=last)
         if not asked:
             return
         with contextlib.suppress(Exception):
