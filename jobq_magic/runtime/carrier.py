@@ -6,6 +6,7 @@ it in one go. The job never waits for it: where nobody reads the log, what the j
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -314,7 +315,10 @@ class _Log:
 
     def __init__(self, file: int, copy: str) -> None:
         self._file = file
-        self._copy = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600) if copy else None
+        self._copy: int | None = None
+        if copy:
+            with contextlib.suppress(OSError):
+                self._copy = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         self._parts: list[bytes] = []
         self._left = memoryview(b"")
         self.room = 0
@@ -333,8 +337,7 @@ class _Log:
                 data = b"".join(self._parts)
                 self._parts.clear()
                 self._left = memoryview(data)
-                if self._copy is not None:
-                    os.write(self._copy, data)
+                self._copied(data)
             try:
                 self._left = self._left[os.write(self._file, self._left) :]
             except BlockingIOError:
@@ -344,6 +347,16 @@ class _Log:
             except OSError:  # nobody will ever read it; the job ends as it would
                 self._left = memoryview(b"")
         return True
+
+    def _copied(self, data: bytes) -> None:
+        """Adds to the copy, as long as there is room: behind a gap nothing more is worth anything."""
+        try:
+            while data and self._copy is not None:
+                data = data[os.write(self._copy, data) :]
+        except OSError:
+            assert self._copy is not None
+            os.close(self._copy)
+            self._copy = None
 
 
 def _is_digest(name: str) -> bool:

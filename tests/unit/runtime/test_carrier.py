@@ -357,3 +357,38 @@ def test_what_no_sample_tells_of_is_carried_all_the_same(tmp_path, monkeypatch, 
             made.beat()
             made.close()
     assert kinds((tmp_path / "log").read_bytes()).count("text") == 2
+
+
+def test_a_copy_for_which_there_is_no_room_ends_and_the_log_is_whole(tmp_path):
+    out, into = os.pipe()
+    log = carrier._Log(into, "/dev/full")
+    for line in (b"one\n", b"two\n"):
+        log.add(line)
+        assert log.send(1.0)
+    assert os.read(out, 100) == b"one\ntwo\n"
+    os.close(out)
+    os.close(into)
+
+
+def test_behind_what_a_copy_could_not_take_comes_nothing_more(tmp_path):
+    import resource
+
+    copy = tmp_path / "copy"
+    out, into = os.pipe()
+    log = carrier._Log(into, str(copy))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (6, hard))  # of the second line, two bytes are taken
+        for line in (b"one\n", b"two\n"):
+            log.add(line)
+            assert log.send(1.0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    log.add(b"three\n")
+    assert log.send(1.0)
+    assert os.read(out, 100) == b"one\ntwo\nthree\n"
+    assert copy.read_bytes() == b"one\ntw"
+    os.close(out)
+    os.close(into)
