@@ -16,7 +16,7 @@ import signal
 import sys
 import time
 
-from . import contained, ends, pod, rayline, raypod, wire
+from . import contained, ends, pod, rayline, raypod, supervise, wire
 from .main import Job
 
 TYPE_CHECKING = False
@@ -60,7 +60,8 @@ def main(
     job = Job(run, os.path.join(folder, run), 1, bundle)
     gcs, node, port = raypod.ports()
     try:
-        again = pod.started(job) > 0
+        first = pod.started(job) == 0
+        begun = supervise.read(job) is not None or ends.recorded(job)
         with open(os.path.join(secret, "key"), "rb") as file:
             line = rayline.Line(port, file.read(), ready)
         os.makedirs(job.folder, mode=0o700, exist_ok=True)
@@ -78,15 +79,15 @@ def main(
     starts = 0
     while True:
         # Whoever finds a job that is over ends what has its mark, as Ray has.
-        if ray is None and (status is not None or not again):
+        if ray is None and (status is not None or not begun):
             known = raypod.environment(job, os.path.join(secret, "secrets"))
             ray = raypod.Ray(job.folder, known, gcs, node)
             starts += 1
         buried = raypod.reaped()
         if supervisor in buried:
             status = _status(buried[supervisor])
-            if os.WIFSIGNALED(buried[supervisor]):  # a container that is started again says how the job ended
-                break
+            if os.WIFSIGNALED(buried[supervisor]) or (first and status == pod.CRASHED):
+                break  # a container that is started again says how the job ended
             if contained.called() is None:  # else another head may take its place, and wants these workers
                 line.tell()
         if status is not None and not written:

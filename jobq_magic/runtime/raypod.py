@@ -175,8 +175,9 @@ class Ray:
             spared: a child of this process that is none of it.
         """
         process.end_tree(self.pid, grace)
-        kept = {spared, *process.descendants(spared)} if spared else set()
-        for pid in process.descendants(os.getpid()):
+        ours = process.descendants(os.getpid())
+        kept = {spared, *process.descendants(spared)} if spared else set()  # what it has started by now
+        for pid in ours:
             if pid not in kept:
                 process.end_tree(pid, 0.0)
 

@@ -92,7 +92,8 @@ def supervise(
     if adopted:  # then it is not below us
         _end_marked(job)
     short = _shortage(known)
-    _conclude(job, lambda: judged(_ending(job, status, cause, short)))
+    known_end = adopted and _has_ended(job)
+    _conclude(job, lambda: {} if known_end else judged(_ending(job, status, cause, short)))
 
 
 def _claim(job: Job) -> int | None:
@@ -248,13 +249,25 @@ def _ending(job: Job, status: int | None, cause: str, short: dict[str, Any] | No
     return event
 
 
+def _has_ended(job: Job) -> bool:
+    """Whether somebody saw how the attempt ended: that it was called off is no more than what was meant to be."""
+    events = wire.read_events(job.record)
+    return any(one.get("phase") in ("succeeded", "failed") and one.get("attempt") == job.attempt for one in events)
+
+
 def _conclude(job: Job, event: Callable[[], dict[str, Any]]) -> None:
-    """Brings what was printed to its place, and the end onto the record, also where the disk is full for a while."""
+    """Brings what was printed to its place, and the end onto the record, also where the disk is full for a while.
+
+    Args:
+        job: which.
+        event: says the end; nothing where that is on record.
+    """
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
             recover(job)
-            wire.append_event(job.record, {"attempt": job.attempt, **event()})
+            if end := event():
+                wire.append_event(job.record, {"attempt": job.attempt, **end})
             return
         except FileNotFoundError:  # the run was removed
             return

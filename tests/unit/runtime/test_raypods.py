@@ -199,6 +199,93 @@ def test_a_head_whose_supervisor_alone_is_killed_ends_so_that_the_next_container
     assert (last["phase"], last["reason"]) == ("failed", "no-result")
 
 
+def test_a_container_that_is_ended_before_its_job_began_leaves_it_to_the_next_one(pair):
+    cell = "from _jobq_runtime import raypod\nraypod.wait()\nprint('connects')"
+    head = pair(cell).head(fake())
+    folder(head).mkdir(parents=True)
+    (folder(head) / "starts").write_text(".")  # all that the first one came to
+    head.start()
+    eventually(lambda: head.seen().ended, timeout=20)
+    assert (head.stdout, head.seen().status, head.seen().start) == ("connects\n", 0, 2)
+
+
+UNDOES = """
+import os, time
+print("there", flush=True)
+os.mkdir(os.environ["JOBQ_OUT"] + "/ray.json")
+time.sleep(60)
+"""
+
+
+def test_a_head_whose_supervisor_has_an_error_of_its_own_ends_so_that_the_next_container_says_it(pair):
+    ground = pair(UNDOES)
+    head = ground.head(fake()).start()
+    assert head.process.wait(30) == pod.CRASHED
+    (folder(head) / "attempts" / "1" / "ray.json").rmdir()
+    head.start()
+    eventually(lambda: head.seen().ended, timeout=30)
+    last = head.seen().events[-1]
+    assert (last["phase"], last["reason"]) == ("failed", "no-result")
+    assert ground.awaited()[0] == pod.NO_RESULT
+
+
+def test_an_error_that_the_next_container_has_too_is_the_end_of_kuberays_job(pair):
+    ground = pair(UNDOES)
+    head = ground.head(fake()).start()
+    assert head.process.wait(30) == pod.CRASHED
+    head.start()
+    eventually((folder(head) / "ended.json").exists, timeout=30)  # KubeRay's job begins behind it
+    assert ground.awaited()[0] == pod.CRASHED
+    assert head.process.poll() is None
+
+
+@pytest.mark.parametrize(("cell", "reason"), [("import os; os._exit(7)", "exit"), ("1 / 0", "exception")])
+def test_a_head_that_is_started_again_after_the_end_says_the_same_end(pair, cell, reason):
+    ground = pair(cell)
+    head = ground.head(fake()).start()
+    eventually(lambda: head.seen().ended, timeout=20)
+    first = head.seen()
+    assert (first.events[-1]["reason"], first.status) == (reason, ground.awaited()[0])
+    head.kill()
+    head.start()
+    eventually(lambda: head.seen().start == 2 and head.seen().ended, timeout=20)
+    again = head.seen()
+    assert (again.events, again.status) == (first.events, first.status)
+    assert ground.awaited()[0] == first.status
+
+
+KEEPS = """
+import os, subprocess, sys
+from jobq_magic.runtime import process, raypod
+process.become_subreaper()
+spared = subprocess.Popen(
+    ["/bin/sh", "-c", "read go; sleep 60 & echo $!; wait"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+)
+ray = raypod.Ray(sys.argv[1], {})
+born = []
+listed = process.descendants
+def descendants(pid):
+    found = listed(pid)
+    if pid in (os.getpid(), spared.pid) and not born:
+        spared.stdin.write(b"go\\n")
+        spared.stdin.flush()
+        born.append(int(spared.stdout.readline()))
+    return found
+process.descendants = descendants
+ray.end(0.5, spared=spared.pid)
+print([process.started(pid) is not None for pid in (ray.pid, spared.pid, *born)])
+spared.kill()
+os.kill(born[0], 9)
+"""
+
+
+def test_a_process_that_the_cell_starts_while_ray_is_ended_lives(tmp_path):
+    environ = {**os.environ, "KUBERAY_GEN_RAY_START_CMD": "sleep 60"}
+    command = [sys.executable, "-c", KEEPS, str(tmp_path)]
+    told = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60)
+    assert told.stdout == "[False, True, True]\n", told.stderr
+
+
 def test_the_cell_has_no_door_of_the_head_open(pair):
     cell = """
 import os, stat
