@@ -98,5 +98,5 @@ def test_headless_an_interrupt_or_sigterm_stops_the_run(environment, how):
         else:
             os.kill(notebook.manager.provisioner.pid, signal.SIGTERM)
         reply = notebook.reply(cell)
-        assert (reply.error, reply.stdout) == ("KeyboardInterrupt", "once\n")
+        assert (reply.error, reply.stdout) == ("Stopped", "once\n")
         assert phases(folder)[-2:] == ["stopping", "cancelled"]
