@@ -455,7 +455,10 @@ NOTES: Mapping[str, str] = {
     "last-unread": "What {pod} printed last may be missing: it was gone before all of it was read",
     "unread": "What {pod} printed may be missing: it was gone before anything of it was read",
     "unseen": "What it printed, if it was started, may be missing: its Job was gone before anybody looked",
-    "workers-unread": f"What its workers printed went with its Ray cluster before it was read. {WITH_STORE}",
+    "workers-unread": (
+        "What its workers printed went with its Ray cluster before it was read: "
+        "only who follows a run while it goes on has that, as %jobq attach does"
+    ),
     "failed-again": "The cell failed in attempt {attempt}, and is tried again",
     "attempt-missed": "Attempt {attempt} began and gave way while nobody followed it: what it printed is lost",
     "attempt-kept": (

@@ -264,7 +264,7 @@ class Following:
             placed = Placed(pod["metadata"]["uid"], pod["metadata"]["name"], 0, attempts.current, group)
             self._keep(replace(attempts, pods=(*attempts.pods, placed)))
             self._witnesses.read_copy(placed)
-            self._driver.alone = not any(one.rank and one.attempt == attempts.current for one in attempts.pods)
+            self._note_crew()
 
     def _mine(self) -> bool:
         """Whether nobody has begun to follow the run since we did."""
@@ -314,10 +314,16 @@ class Following:
         """Whether the store was asked for pods that nobody has seen; it is worth that where there is no other way."""
         if not store_of(self._run.target):
             return True
-        found = self._witnesses.found(self._attempts)
-        if found is not None:
+        found = self._witnesses.found(self._attempts, led=self._of.led)
+        if found is not None and found != self._attempts:
             self._keep(found)
+            self._note_crew()
         return found is not None
+
+    def _note_crew(self) -> None:
+        """What a driver printed came from elsewhere: of workers that nobody saw nothing did."""
+        crew = (placed for placed in self._attempts.of(self._attempts.current) if placed.rank)
+        self._driver.alone = self._of.led and not any(crew)
 
     def _is_held(self, objects: Objects) -> bool:
         """Whether its Job was deleted and is only kept by others: no pod of it goes on, and none will come."""

@@ -9,7 +9,7 @@ import contextlib
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -175,11 +175,30 @@ class Bringing(_Asking):
 
 
 class Finding(_Asking):
-    """Finds the pods of a run whose Job nobody followed, and which is gone."""
+    """Finds the pods of a run whose Job nobody followed, and which is gone.
 
-    def __init__(self, run: Run, key: bytes, call: threading.Event, api: Api, mine: Callable[[], bool]) -> None:
+    Args:
+        run: the run.
+        key: of the run.
+        call: is set when they are found.
+        api: the cluster, as the run's user.
+        mine: whether the run is ours to follow still.
+        led: the end of rank 0 is the run's: a pod that was made anew afterwards, as by a drain, began for nothing.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        key: bytes,
+        call: threading.Event,
+        api: Api,
+        mine: Callable[[], bool],
+        *,
+        led: bool = False,
+    ) -> None:
         self.found: tuple[Kept, ...] = ()
         """What they have kept, in the order in which they ended."""
+        self._led = led
         super().__init__(run, key, call, api, mine)
 
     def placed(self, attempts: Attempts) -> Attempts:
@@ -196,4 +215,18 @@ class Finding(_Asking):
     def _answer(self) -> None:
         with self._opened() as store:
             all_ = (store.complete(self._run.id, pod, self._key) for pod in store.pods(self._run.id))
-            self.found = tuple(sorted((kept for kept in all_ if kept is not None), key=lambda kept: kept.at))
+            found = sorted((kept for kept in all_ if kept is not None), key=lambda kept: kept.at)
+            self.found = tuple(self._until_the_end(found, store) if self._led else found)
+
+    def _until_the_end(self, found: Sequence[Kept], store: ResultStore) -> Iterator[Kept]:
+        """Those of the run: no driver that began when one had ended for good."""
+        left, over = self._run.spec.get("retries") or 0, False
+        for kept in found:
+            if kept.rank == 0:
+                if over:
+                    continue
+                last = next((one for one in reversed(store.record(self._run.id, kept)) if "phase" in one), {})
+                failed = last.get("phase") == "failed"
+                over = last.get("phase") == "succeeded" or (failed and (not left or last.get("reason") == "deadline"))
+                left -= failed
+            yield kept

@@ -105,10 +105,11 @@ class Witnesses:
         whole = not any(self._was_read(placed) and not one.drained for placed, one in told)
         return [one for _, one in told if one.drained], whole
 
-    def found(self, attempts: Attempts) -> Attempts | None:
-        """The attempts with those pods that the store alone knows; None while it has not answered."""
+    def found(self, attempts: Attempts, *, led: bool = False) -> Attempts | None:
+        """The attempts with those pods that the store alone knows; None while it has not answered. See `Finding`."""
         if self._finding is None:
-            self._finding = Finding(self._run, self._key, self._call, self._watched.reading.api, self._mine)
+            api = self._watched.reading.api
+            self._finding = Finding(self._run, self._key, self._call, api, self._mine, led=led)
         return self._finding.placed(attempts) if self._finding.done else None
 
     def is_left(self, pod: Mapping[str, Any]) -> bool:

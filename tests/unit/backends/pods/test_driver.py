@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,9 +16,13 @@ from jobq_magic.backends.pods.following import Following
 from jobq_magic.backends.rayjob.integration import RAYJOB
 from jobq_magic.cluster.client import Missing
 from jobq_magic.cluster.status import Objects
+from jobq_magic.phrases import note
 from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
+from jobq_magic.runtime import keeping, stores
+from jobq_magic.runtime.main import Job
+from tests.support import eventually
 
 TARGET = {"backend": "rayjob", "where": "queue main of team", "site": {"namespace": "team"}}
 RUNS = {"phase": "running", "at": 1.0}
@@ -65,6 +70,14 @@ class Followed:
         self.says[pod] = events, whole, drained or whole
         self.heard = self.now
 
+    def keeps(self, pod: str, end: dict[str, Any]) -> None:
+        """A driver keeps what it has in the store."""
+        job = Job(self.run.id, str(self.run.folder.parent / f"of-{pod}"), 1)
+        Path(job.out).mkdir(parents=True)
+        Path(job.folder, "key").write_bytes(b"k" * 32)
+        job.note(**end)
+        keeping.put(job, stores.open_store(self.run.target["site"]["store"], {}), pod, name=pod)
+
     def sees(self, asked: str = "") -> Observation:
         self.call.set()
         found: Observation = self.following.observe(asked)
@@ -75,8 +88,9 @@ class Followed:
 def followed(monkeypatch):
     """Follows a run."""
 
-    def begin(**spec: Any) -> Followed:
-        run = Store().open(spec={"mode": "rayjob", "workers": 1, **spec}, target=TARGET, name="pi")
+    def begin(store: str = "", **spec: Any) -> Followed:
+        site = {**TARGET["site"], "store": store}  # type: ignore[dict-item]
+        run = Store().open(spec={"mode": "rayjob", "workers": 1, **spec}, target={**TARGET, "site": site}, name="pi")
         found = Followed(run)
 
         class Log:
@@ -330,3 +344,43 @@ def test_workers_that_are_seen_when_the_next_attempt_has_begun_belong_to_their_o
     run.sees()
     placed = [(one.name, one.rank, one.attempt) for one in run.following._attempts.pods]
     assert placed == [("h", 0, 1), ("h222", 0, 2), ("w1", 1, 1), ("w22222", 1, 2)]
+
+
+LOST = note("workers-unread")
+
+
+def test_that_what_workers_printed_is_lost_is_told_where_the_driver_s_came_from_the_submitter(followed):
+    run = followed()
+    run.is_now("Complete")
+    run.copies = [pod("s", "")]
+    run.say("s", RUNS, WELL, whole=True)
+    assert LOST in run.sees().notes
+
+
+def test_that_what_workers_printed_is_lost_is_told_where_the_driver_s_came_from_a_store(followed, tmp_path):
+    run = followed(f"file://{tmp_path}")
+    run.keeps("h", WELL)
+    run.is_now("Complete")
+    seen = eventually(lambda: (seen := run.sees()).phase and seen)
+    assert (seen.phase, seen.reason) == ("succeeded", "")
+    assert LOST in seen.notes
+    assert "store" not in LOST  # it has nothing of them, either
+
+
+def test_where_workers_were_read_nothing_is_said_of_them(followed):
+    run = followed()
+    run.is_now("Running", HEAD, WORKER)
+    run.say("h", RUNS, WELL, whole=True)
+    run.say("w1", whole=True)
+    assert (run.sees().phase, run.sees().notes) == ("succeeded", ())
+
+
+def test_what_became_of_an_attempt_that_nobody_saw_is_in_the_store(followed, tmp_path):
+    run = followed(f"file://{tmp_path}", retries=1)
+    run.is_now("Running", HEAD)
+    run.say("h", RUNS, RAISED, whole=True)
+    run.sees()
+    run.keeps("h2", WELL)
+    run.is_now("Complete", failed=1, cluster="c2")
+    seen = eventually(lambda: (seen := run.sees()).phase and seen)
+    assert (seen.phase, seen.reason, seen.attempt) == ("succeeded", "", 2)

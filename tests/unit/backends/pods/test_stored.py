@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from jobq_magic.backends.pods.attempts import Attempts, Placed
 from jobq_magic.backends.pods.course import Told, course
 from jobq_magic.backends.pods.stored import Finding, cut, lacks, unread, without
 from jobq_magic.cluster.collecting import Collected, Gap
+from jobq_magic.runs.store import Store
+from jobq_magic.runtime import keeping, stores
+from jobq_magic.runtime.main import Job
 from jobq_magic.stores import Kept
 
 WHOLE = Collected(begun=True, ended=True, status=0, result=True)
@@ -84,3 +92,43 @@ def test_what_there_is_to_say_of_how_it_came_is_said_with_the_end():
     told = Told(0, ({"phase": "succeeded", "at": 5.0}, {"note": "of the pod"}), True, True, ("of the store",))
     now = course(None, [told], workers=1, gone=False, asked="", attempt=1)
     assert (now.seen.phase, now.seen.notes) == ("succeeded", ("of the store", "of the pod"))
+
+
+WELL = {"phase": "succeeded", "result": "ready"}
+RAISED = {"phase": "failed", "reason": "exception"}
+LATE = {"phase": "failed", "reason": "deadline"}
+CALLED = {"phase": "cancelled", "reason": "stopped"}
+
+
+@pytest.mark.parametrize(
+    ("retries", "ends", "attempts"),
+    [
+        (0, [WELL, RAISED], ["p0"]),
+        (0, [RAISED, WELL], ["p0"]),
+        (0, [CALLED, WELL], ["p0", "p1"]),
+        (1, [RAISED, WELL], ["p0", "p1"]),
+        (1, [RAISED, RAISED, WELL], ["p0", "p1"]),
+        (1, [LATE, WELL], ["p0"]),
+    ],
+)
+def test_a_driver_that_began_when_one_had_ended_for_good_began_for_nothing(tmp_path, retries, ends, attempts):
+    (tmp_path / "store").mkdir()
+    url = f"file://{tmp_path}/store"
+    site = {"namespace": "team", "store": url}
+    target = {"backend": "rayjob", "where": "queue main of team", "site": site, "store": url}
+    run = Store().open(spec={"mode": "rayjob", "retries": retries}, target=target, name="pi")
+    for number, end in enumerate(ends):
+        job = Job(run.id, str(tmp_path / f"p{number}"), 1)
+        Path(job.out).mkdir(parents=True)
+        Path(job.folder, "key").write_bytes(b"k" * 32)
+        job.note(phase="running")
+        job.note(**end)
+        keeping.put(job, stores.open_store(url, {}), f"p{number}", name=f"p{number}")
+    api: Any = SimpleNamespace()
+    finding = Finding(run, b"k" * 32, threading.Event(), api, lambda: True, led=True)
+    assert finding.join(10)
+    assert finding.note == ""
+    placed = finding.placed(Attempts())
+    assert [(pod.name, pod.rank, pod.attempt) for pod in placed.pods] == [
+        (name, 0, number) for number, name in enumerate(attempts, 1)
+    ]
