@@ -143,6 +143,9 @@ def nothing(ground: Ground, plan: Plan) -> bool:
 _QUEUED = ("queued", "starting", "running", "working", "ending")
 _AT_WORK = ("running", "working", "ending")
 _WORKING = ("working",)
+_AGENT = "DashboardAgent"
+_DIES = ("succeeded", "failed:ray-died")
+_LOST = {"succeeded": r"worker is not up|lost with a node"}
 _NEVER = ("lost:never-started", "lost:not-started")
 FAULTS = {
     # What becomes of any run on a cluster.
@@ -164,7 +167,13 @@ FAULTS = {
     "KubeRay killed": Fault(acts.killed("kuberay"), phases=_QUEUED, last=(2.0, 12.0)),
     "KubeRay crashed": Fault(acts.crashed("kuberay"), phases=_QUEUED),
     # Its head.
-    "head's container killed": Fault(container_killed("head"), ("succeeded", "failed"), 1, _AT_WORK),
+    "head's container killed": Fault(
+        container_killed("head"),
+        ("succeeded", "failed"),
+        1,
+        _AT_WORK,
+        says={"failed": "head: its container was killed"},
+    ),
     "head's container killed, again": Fault(
         container_killed("head"), ("succeeded",), 2, _AT_WORK, options={"retries": 1}
     ),
@@ -173,24 +182,24 @@ FAULTS = {
     "supervisor killed": Fault(supervisor_killed, ("succeeded", "failed"), 1, _AT_WORK),
     "cluster deleted": Fault(cluster_deleted, ("succeeded", "failed", "lost"), 2, _AT_WORK),
     # Ray.
-    "GCS killed": Fault(killed_in("head", "^gcs_server"), ("succeeded", "failed:ray-died"), 1, _AT_WORK),
-    "raylet killed": Fault(killed_in("head", "^raylet"), ("succeeded", "failed:ray-died"), 1, _AT_WORK),
+    "GCS killed": Fault(killed_in("head", "^gcs_server"), _DIES, 1, _AT_WORK, says={"failed": "gcs_server"}),
+    "raylet killed": Fault(killed_in("head", "^raylet"), _DIES, 1, _AT_WORK, says={"failed": "raylet"}),
     "dashboard killed": Fault(
-        killed_in("head", r"dashboard/dashboard\.py"), ("succeeded", "failed:ray-died"), 1, _AT_WORK
+        killed_in("head", r"dashboard/dashboard\.py"), _DIES, 1, _AT_WORK, says={"failed": "dashboard"}
     ),
-    "agent killed": Fault(killed_in("head", r"DashboardAgent"), ("succeeded", "failed:ray-died"), 1, _AT_WORK),
+    "agent killed": Fault(killed_in("head", _AGENT), _DIES, 1, _AT_WORK, says={"failed": "raylet|agent"}),
     # Its workers.
-    "task killed": Fault(killed_in("worker", _TASK), phases=_WORKING),
-    "worker's raylet killed": Fault(killed_in("worker", "^raylet"), phases=_WORKING),
-    "worker's agent killed": Fault(killed_in("worker", r"DashboardAgent"), phases=_WORKING),
-    "worker's container killed": Fault(container_killed("worker"), phases=_WORKING),
-    "worker's shim killed": Fault(shim_killed("worker"), phases=_WORKING),
-    "worker deleted": Fault(pod_deleted("worker"), phases=_WORKING),
+    "task killed": Fault(killed_in("worker", _TASK), phases=_WORKING, says={"succeeded": "A task of `work` was lost"}),
+    "worker's raylet killed": Fault(killed_in("worker", "^raylet"), phases=_WORKING, says=_LOST),
+    "worker's agent killed": Fault(killed_in("worker", _AGENT), phases=_WORKING, says=_LOST),
+    "worker's container killed": Fault(container_killed("worker"), phases=_WORKING, says=_LOST),
+    "worker's shim killed": Fault(shim_killed("worker"), phases=_WORKING, says=_LOST),
+    "worker deleted": Fault(pod_deleted("worker"), phases=_WORKING, says=_LOST),
     "worker's image missing": Fault(
-        image_missing, phases=("running",), last=(3.0, 6.0), says={"succeeded": "pull|image"}
+        image_missing, phases=("running",), last=(3.0, 6.0), says={"succeeded": "nothing:here"}
     ),
     "worker that never fits": Fault(
-        nothing, phases=_WORKING, says={"succeeded": "no node"}, options={"profile": "more"}
+        nothing, phases=_WORKING, says={"succeeded": "no node is of the kind"}, options={"profile": "more"}
     ),
     "no worker up": Fault(nothing, phases=("running",)),
     "line cut": Fault(line_cut, phases=_WORKING),

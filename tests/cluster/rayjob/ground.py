@@ -19,7 +19,7 @@ RAY = ("ray.io", "v1")
 PROFILES = """\
 [profiles.more.ray_groups.elsewhere]
 workers = 1
-cpus = 0.01
+cpus = 0.2
 memory = "300Mi"
 node_selector = { no = "node" }
 """
@@ -58,7 +58,7 @@ class RayGround(Ground):
 
     base: str = ""
     """The image that others are built upon."""
-    room_cpus: str = "1250m"
+    room_cpus: str = "1450m"
 
     def cell(self, plan: Plan) -> str:
         """One with a task for each worker; with none it ends before any is up."""

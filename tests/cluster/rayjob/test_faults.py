@@ -21,7 +21,7 @@ from tests.cluster.rayjob.ground import PROFILES, RayGround
 
 EVIDENCE = Path(__file__).parents[3] / "docs/evidence/rayjob-faults.json"
 SEED = int(os.environ.get("FAULTS_SEED") or time.time())
-ROUNDS = int(os.environ.get("FAULTS_ROUNDS") or 36)
+ROUNDS = int(os.environ.get("FAULTS_ROUNDS") or 30)
 ALWAYS = [
     Plan("raylet killed", "working", 0.2, seconds=60.0),
     Plan("no worker up", "running", seconds=0.5, workers=0),
