@@ -116,12 +116,14 @@ def resolve(
     settings = layers.variables(environ, "JOBQ_", mistakes)
     if "JOBQ_RUN" in environ:
         settings.pop("workers", None)  # inside a job JOBQ_WORKERS says how many it has, not how many to ask for
-    environment = layers.addressed(Layer("environment", settings))
-    magic = Layer("magics", layers.settings(magics or {}, "%config JobqMagics", mistakes))
-    project = Layer("project", profiles.project.values, profiles.project.place)
+    environment = Layer("environment", settings)
+    magic = layers.addressed(Layer("magics", layers.settings(magics or {}, "%config JobqMagics", mistakes)))
+    project = layers.addressed(Layer("project", profiles.project.values, profiles.project.place))
     above = [forced, option, environment]
     named, default = _profile_layers(profiles, above, magic, project, mistakes=mistakes, notes=notes)
-    found = [*above, *named, magic, project, *default]
+    if not _has_mode_of_a_profile([forced, option], named):
+        environment = layers.addressed(environment)
+    found = [forced, option, environment, *named, magic, project, *default]
 
     values, origins, subjects = layers.merge(layers.decided(found), environ, mistakes)
     told, site_origins = _site([*named, *default], mistakes)
@@ -254,7 +256,8 @@ def _profile_layers(
     kind: Literal["profile", "default profile"] = "profile" if chosen else "default profile"
     table = profiles.tables.get(name)
     if table:
-        layer = Layer(kind, {**table.values, "profile": name}, f"profile {name} in {table.place}", table.site)
+        place = f"profile {name} in {table.place}"
+        layer = layers.addressed(Layer(kind, {**table.values, "profile": name}, place, table.site))
         return ([layer], []) if chosen else ([], [layer])
     if told and "mode" in above[0].values:  # a notebook of a place that this machine knows nothing of
         notes.append(f"{above[0].subject('mode')}: {told} is not used, there is no such profile here")
@@ -264,6 +267,11 @@ def _profile_layers(
             do = f"{f'{do}. ' * bool(do)}`jobq config --init {shlex.quote(name)}` writes one for a cluster"
         mistakes.append(OptionError("unknown-profile", f"{told}: there is no such profile", do=do))
     return [], []
+
+
+def _has_mode_of_a_profile(asking: Sequence[Layer], named: Sequence[Layer]) -> bool:
+    """Whether these layers name a profile that says a mode: no weaker layer's address means another."""
+    return any(layer.values.get("profile") for layer in asking) and any("mode" in layer.values for layer in named)
 
 
 def _mode_mistakes(mode: str, subject: str) -> list[OptionError]:

@@ -52,6 +52,27 @@ def test_an_address_means_mode_ray_and_says_so(resolve):
     assert resolve(f"--address {THERE}", JOBQ_MODE="kueue").target["address"] == THERE
 
 
+def test_an_address_in_a_file_means_mode_ray_too(resolve):
+    found = resolve("", f'address = "{THERE}"')
+    assert (found.spec.mode, found.target["address"]) == ("ray", THERE)
+    assert found.origins["mode"].text.startswith("profile default in ")
+    assert resolve("", 'address = "here"').target == HERE
+    assert resolve("", f'mode = "local"\naddress = "{THERE}"').spec.mode == "local"
+    assert resolve("--mode local", f'address = "{THERE}"').spec.mode == "local"
+    project = f'[tool.jobq]\naddress = "{THERE}"'
+    assert resolve("", project).target["address"] == THERE
+    assert resolve("", project, JOBQ_MODE="local").spec.mode == "local"
+
+
+@pytest.mark.parametrize("line", ["--profile lab", "--profile lab --queue other"])
+def test_a_profile_of_the_line_has_its_mode_whatever_address_the_environment_names(line, resolve):
+    lab = f'[tool.jobq.profiles.lab]\nmode = "kueue"\nqueue = "main"\npush = "{PUSH}"'
+    found = resolve(line, lab, JOBQ_ADDRESS=THERE)
+    assert (found.spec.mode, found.target["backend"]) == ("kueue", "kueue")
+    assert resolve("", lab, JOBQ_ADDRESS=THERE, JOBQ_PROFILE="lab").target["address"] == THERE
+    assert resolve(f"{line} --mode ray --address {THERE}".replace("--queue other", ""), lab).target["address"] == THERE
+
+
 def test_a_mode_that_was_asked_for_stays_what_it_is(resolve):
     assert resolve("--mode local", JOBQ_ADDRESS=THERE).spec.mode == "local"
     assert resolve("", JOBQ_ADDRESS=THERE, JOBQ_MODE="local").spec.mode == "local"
