@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 from IPython.display import display
@@ -35,13 +35,14 @@ _WAITS = frozenset({Phase.BUILDING, Phase.SUBMITTING, Phase.QUEUED, Phase.STARTI
 _TOLD = _WAITS | {Phase.RUNNING} | FINAL
 
 
-def wait_headless(store: Store, run: Run, *, foreign: bool = False) -> Snapshot:
+def wait_headless(store: Store, run: Run, *, foreign: bool = False, told: Iterable[str] = ()) -> Snapshot:
     """Prints the run's output as plain streams until it ends; an interrupt, or the end of its parent, stops the run.
 
     Args:
         store: where it is recorded.
         run: the run.
         foreign: another session sent it, and whoever ends us ends a look at it: it goes on.
+        told: notes of the run that the cell has printed already.
 
     Returns:
         The final snapshot, after one display of it whose text is the same every time.
@@ -49,7 +50,7 @@ def wait_headless(store: Store, run: Run, *, foreign: bool = False) -> Snapshot:
     Raises:
         Stopped: interrupted; of a foreign one, `Detached`.
     """
-    emit, tail, tell, parent = faces.Emitter(), Tail(store, run), Teller(), os.getppid()
+    emit, tail, tell, parent = faces.Emitter(), Tail(store, run), Teller(told), os.getppid()
     with ExitStack() as held:
         try:
             if not foreign:
@@ -58,7 +59,9 @@ def wait_headless(store: Store, run: Run, *, foreign: bool = False) -> Snapshot:
             for items in commands.watch(store, run, tail):
                 emit(items)
                 if tell.due(time.monotonic()):
-                    _say(tell(store.snapshot(run), now=time.time()))
+                    snapshot = store.snapshot(run)
+                    _say(tell(snapshot, now=time.time()))
+                    _say(tell.news(snapshot))
                 if os.getppid() != parent:
                     raise KeyboardInterrupt
         except KeyboardInterrupt:
@@ -73,6 +76,7 @@ def wait_headless(store: Store, run: Run, *, foreign: bool = False) -> Snapshot:
                         break
             raise faces.Stopped(store.snapshot(run)) from None
     snapshot = store.snapshot(run)
+    _say(tell.news(snapshot))
     _say(tell(snapshot, now=time.time()))
     display({"text/plain": text.final(snapshot), "text/html": html.final(snapshot)}, raw=True)
     faces.tell_image(snapshot)
@@ -80,9 +84,13 @@ def wait_headless(store: Store, run: Run, *, foreign: bool = False) -> Snapshot:
 
 
 class Teller:
-    """What a log is told of a run: that and why it waits, and what came of it; of one that never waited, nothing."""
+    """What a log is told of a run: that and why it waits, what came of it, and what is noted of it meanwhile.
 
-    def __init__(self) -> None:
+    Of one that never waited, only the last.
+    """
+
+    def __init__(self, noted: Iterable[str] = ()) -> None:
+        self._noted = set(noted)
         self._next = time.monotonic() + _LOOK
         self._at = float("-inf")
         self._last: Snapshot | None = None
@@ -104,6 +112,12 @@ class Teller:
             return ""  # but a first reason is told at once
         self._last, self._at = snapshot, now
         return _drawn(snapshot, now=now)
+
+    def news(self, snapshot: Snapshot) -> str:
+        """Its notes that were not told yet, a line each."""
+        new = [note for note in snapshot.notes if note not in self._noted]
+        self._noted.update(new)
+        return "\n".join(f"! {snapshot.run}  {text.line(content.closed(note))}" for note in new)
 
 
 def _drawn(snapshot: Snapshot, *, now: float | None = None) -> str:

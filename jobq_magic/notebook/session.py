@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -152,9 +152,10 @@ class Session:
             self.shell.user_ns[resolved.spec.job] = Job(submitted.run.id, self.store)
         self._tend(submitted.run, interactive)
         if not interactive:
-            for note in (*submitted.notes, *submitted.bundle.notes):
+            told = (*submitted.notes, *submitted.bundle.notes)
+            for note in told:
                 print(note)
-            return self._wait_headless(submitted.run, submitted.bundle)
+            return self._wait_headless(submitted.run, submitted.bundle, told=told)
         wait = self.in_terminal if resolved.spec.wait is None else resolved.spec.wait
         self._send(submitted.run, submitted.bundle, self.shipped(submitted.bundle), answers=not wait)
         return self.follow(submitted.run, wait=wait)
@@ -263,9 +264,9 @@ class Session:
             self.bindings.release(run)  # who waited sees the exception here; the names are as a failed cell leaves them
         return self.given(watched.found)
 
-    def _wait_headless(self, run: Run, bundle: Bundle, *, foreign: bool = False) -> Any:
+    def _wait_headless(self, run: Run, bundle: Bundle, *, foreign: bool = False, told: Iterable[str] = ()) -> Any:
         shipped = {} if foreign else self.shipped(bundle)
-        end = wait_headless(self.store, run, foreign=foreign)
+        end = wait_headless(self.store, run, foreign=foreign, told=told)
         if run.spec.get("build_only") and end.phase is Phase.SUCCEEDED:
             return None
         sent = Sent(run, shipped, foreign=foreign)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -71,6 +72,14 @@ def test_what_a_run_lacks_while_it_runs_is_told_with_it(tell):
     assert told == "● running  fit-1  queue ci  7.0 s\n  The cell is running; 1 of 4 workers are up."
     assert not tell(seen(Phase.RUNNING, "workers-coming", up=2, of=4), now=8.0)
     assert "2 of 4" in tell(seen(Phase.RUNNING, "workers-coming", up=2, of=4), now=67.0)
+
+
+def test_what_is_noted_of_a_run_meanwhile_is_told_once_and_not_what_its_cell_has_printed():
+    tell = Teller(["The queue is full today"])
+    noted = dataclasses.replace(seen(Phase.RUNNING), notes=("The queue is full today", "Ray killed a task of `eat`"))
+    assert tell.news(noted) == "! fit-1  Ray killed a task of `eat`."
+    assert not tell.news(noted)
+    assert tell.news(dataclasses.replace(noted, notes=(*noted.notes, "It was lost"))) == "! fit-1  It was lost."
 
 
 @pytest.fixture
