@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobq_magic.backends.ray.client import Api
+from jobq_magic.backends.ray.client import Api, ApiError, Refused
 from jobq_magic.backends.ray.folder import mentioning
 from jobq_magic.errors import BackendError, closest
 from jobq_magic.site import Site
@@ -118,12 +118,14 @@ def _of_raycluster(cluster: Cluster, name: str, environ: Mapping[str, str]) -> A
         found = {}
     status = found.get("status") or {}
     service = (status.get("head") or {}).get("serviceName") or f"{name}-head-svc"
-    token = ""
-    if _wants_token(found):
-        token = _set_in(environ) or _token_of(cluster, found, name, namespace) or token_in(environ)
     if cluster.place.inside:
-        return Api(f"http://{service}.{namespace}.svc:{_PORT}", token, timeout=_PATIENCE)
-    return Api(words, token, timeout=_PATIENCE, road=Through(cluster, namespace, service))
+        api = Api(f"http://{service}.{namespace}.svc:{_PORT}", timeout=_PATIENCE)
+    else:
+        api = Api(words, timeout=_PATIENCE, road=Through(cluster, namespace, service))
+    if _wants_token(found) or (token_in(environ) and _refuses(api)):
+        token = _set_in(environ) or _token_of(cluster, found, name, namespace) or token_in(environ)
+        return replace(api, token=token)
+    return api
 
 
 def _refuse_unready(found: Mapping[str, Any], words: str) -> None:
@@ -160,13 +162,22 @@ def _missing(cluster: Cluster, name: str, namespace: str) -> BackendError:
 
 
 def _wants_token(found: Mapping[str, Any]) -> bool:
-    """Whether a RayCluster may ask for a token: KubeRay's word, or its author's; of one that is not readable, yes."""
+    """Whether a RayCluster says that it asks for a token, by KubeRay or its author; of an unreadable one, yes."""
     spec = found.get("spec") or {}
     head = ((spec.get("headGroupSpec") or {}).get("template") or {}).get("spec") or {}
     told = [one for container in head.get("containers") or () for one in container.get("env") or ()]
     if any(one.get("name") == "RAY_AUTH_MODE" and one.get("value") != "disabled" for one in told):
         return True
     return not found or (spec.get("authOptions") or {}).get("mode", "disabled") != "disabled"
+
+
+def _refuses(api: Api) -> bool:
+    """Whether a Ray wants a token after all: its image may say so, or what its author keeps elsewhere (`envFrom`)."""
+    try:
+        api.version()
+    except ApiError as error:
+        return isinstance(error, Refused)
+    return False
 
 
 def _token_of(cluster: Cluster, found: Mapping[str, Any], name: str, namespace: str) -> str:

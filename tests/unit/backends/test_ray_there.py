@@ -42,16 +42,20 @@ def token(tmp_path):
             )
         )
 
-        def sent(spec, secret="", **environ):
+        def sent(spec, secret="", refuses=False, **environ):
             data = {"auth_token": base64.b64encode(secret.encode()).decode()}
             server.refused = {
                 CLUSTERS: (200, {"spec": spec, **READY})
                 if spec is not None
                 else (403, status(403, "Forbidden", NOT_OURS)),
+                "/proxy/api/version": (401, {}) if refuses else (200, {"ray_version": "2.60.0"}),
                 SECRETS: (200, {"data": data}) if secret else (404, status(404, "NotFound", "no")),
             }
             environ = {"HOME": str(tmp_path), "KUBECONFIG": str(kubeconfig), **environ}
-            return reach({"raycluster": "shared"}, environ).token
+            server.asked.clear()
+            api = reach({"raycluster": "shared"}, environ)
+            assert not any("X-Ray-Authorization" in headers for *_, headers, _ in server.asked)
+            return api.token
 
         yield sent
     connection.forget()
@@ -79,6 +83,14 @@ def test_a_cluster_that_may_not_be_read_or_whose_author_set_its_mode_is_asked_wi
     assert token(None, secret="theirs") == "theirs"
     own = {"template": {"spec": {"containers": [{"env": [{"name": "RAY_AUTH_MODE", "value": "token"}]}]}}}
     assert token({"headGroupSpec": own}, RAY_AUTH_TOKEN="set") == "set"
+
+
+def test_a_cluster_that_wants_a_token_and_does_not_say_so_gets_it_once_it_has_refused(token):
+    elsewhere = {"containers": [{"envFrom": [{"configMapRef": {"name": "auth"}}]}]}
+    spec = {"headGroupSpec": {"template": {"spec": elsewhere}}}
+    assert token(spec, refuses=True, RAY_AUTH_TOKEN="set") == "set"
+    assert token(spec, refuses=True, secret="theirs") == "theirs"
+    assert token(spec, RAY_AUTH_TOKEN="set") == ""
 
 
 def test_a_program_that_goes_along_is_one_there(tmp_path):
