@@ -48,7 +48,7 @@ _STYLE = (
 .jq-panel:not(:has(.jq-fold[open])) .jq-workers{display:none}
 .jq-panel .jq-bare{padding:0 12px 8px}.jq-panel .jq-buttons .jq-bare{padding:0}
 .jq-buttons{border-top:1px solid var(--jq-line);padding:5px 12px;gap:4px 8px;align-items:baseline;
-flex-flow:row wrap}.jq-buttons>*{flex:none;max-width:100%}.jq-buttons>:first-child{flex:1}
+flex-flow:row wrap}.jq-buttons>*{flex:none;max-width:100%}.jq-buttons>:first-child{flex:1 1 15em}
 .jq-panel .jq-buttons details{border:0}.jq-panel .jq-buttons summary{padding:3px 0}
 .jq-panel .jq-buttons .jupyter-button{width:auto;height:auto;margin:0;padding:1px 10px;
 border:1px solid var(--jq-line);border-radius:4px;background:var(--jq-bg);color:var(--jq-fg);
