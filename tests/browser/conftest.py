@@ -137,6 +137,16 @@ def tabbed(browser: Browser, server: Server, **options: Any) -> Iterator[Lab]:
     context.close()
 
 
+@contextmanager
+def drawn(browser: Browser, server: Server, *, high: int = 900) -> Iterator[Lab]:
+    """A small JupyterLab of its own, drawn large: for pictures. Fails where the page complained."""
+    with tabbed(browser, server, device_scale_factor=2, viewport={"width": 940, "height": high}) as lab:
+        lab.alone()
+        yield lab
+        lab.close()
+        assert lab.problems == []
+
+
 @pytest.fixture
 def lab(tab: Lab) -> Iterator[Lab]:
     """JupyterLab with no notebook open. The test fails where the page complained."""

@@ -128,6 +128,11 @@ class Lab:
         self.page.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached")
         self.page.wait_for_selector("#jupyterlab-splash", state="detached")
 
+    def alone(self) -> None:
+        """Hides what stands beside the notebooks."""
+        self.evaluate("() => jupyterapp.commands.execute('application:toggle-left-area')")
+        self.page.wait_for_selector("#jp-left-stack", state="hidden")
+
     def close(self) -> None:
         """Closes every notebook and ends its kernel."""
         for book in [*self.books]:

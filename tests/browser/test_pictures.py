@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import tabbed
+from tests.browser.conftest import drawn
 from tests.browser.lab import picture
 
 RUNS = """\
@@ -53,13 +53,9 @@ pi"""
 
 @pytest.fixture
 def sharp(browser, server):
-    """A small JupyterLab of its own, drawn with four times the pixels."""
-    with tabbed(browser, server, device_scale_factor=2, viewport={"width": 940, "height": 900}) as lab:
-        lab.evaluate("() => jupyterapp.commands.execute('application:toggle-left-area')")
-        expect(lab.page.locator("#jp-left-stack")).to_be_hidden()
+    """A small JupyterLab of its own."""
+    with drawn(browser, server) as lab:
         yield lab
-        lab.close()
-        assert lab.problems == []
 
 
 def test_a_run_from_its_panel_to_what_it_brought_in_both_themes(sharp):

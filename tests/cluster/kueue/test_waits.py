@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.conftest import browsing, serving, tabbed
+from tests.browser.conftest import browsing, drawn, serving
 from tests.browser.lab import Lab, picture
 from tests.cluster.kueue.waits import Queues, profile
 from tests.cluster.layout import REGISTRY_PULL
@@ -80,21 +80,12 @@ def queues(admin, namespace, queue) -> Queues:
 
 @pytest.fixture
 def sharp(kubeconfig, images, tmp_path) -> Iterator[Lab]:
-    """A small JupyterLab, of a user with just the rights that we ship, drawn with four times the pixels."""
+    """A small JupyterLab, of a user with just the rights that we ship, drawn large."""
     settings = tmp_path / "config.toml"
     settings.write_text(profile())
     more = {"KUBECONFIG": str(kubeconfig), "JOBQ_CACHE": str(images), "JOBQ_CONFIG": str(settings)}
-    size = {"width": 940, "height": 900}
-    with (
-        serving(**more) as server,
-        browsing() as browser,
-        tabbed(browser, server, device_scale_factor=2, viewport=size) as lab,
-    ):
-        lab.evaluate("() => jupyterapp.commands.execute('application:toggle-left-area')")
-        expect(lab.page.locator("#jp-left-stack")).to_be_hidden()
+    with serving(**more) as server, browsing() as browser, drawn(browser, server) as lab:
         yield lab
-        lab.close()
-        assert lab.problems == []
 
 
 def card(area: Locator) -> Locator:
