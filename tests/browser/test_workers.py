@@ -59,9 +59,17 @@ def test_what_is_unfolded_stays_unfolded_while_it_changes_and_is_saved_at_the_en
     say(run, 21)
     expect(area.get_by_role("row", name="hits 4 40 42 0")).to_be_visible()
     book.picture(0, "test-workers.png")
+    workers = area.get_by_role("table", name="Workers")
+    expect(workers.get_by_role("rowheader")).to_have_text(["driver", "pi-worker-1", "pi-worker-2"])
+    lab.page.set_viewport_size({"width": 700, "height": 900})
+    fits = workers.evaluate("table => table.scrollWidth <= table.parentElement.clientWidth")
+    assert fits, "the table is wider than the panel"
+    lab.page.set_viewport_size({"width": 1100, "height": 900})
     hold.go()
     expect(area.get_by_role("group", name="succeeded")).to_be_visible()
     area.get_by_text("Workers and tasks:").click()
     expect(area.get_by_role("row", name="hits 4 40 42 0")).to_be_visible()
     expect(area.get_by_text("The Ray dashboard lived until")).to_be_visible()
+    lane = area.get_by_role("img", name="Time line").locator("svg").first
+    assert lane.bounding_box()["height"] < 20, "the front end's own style of pictures is in the way"
     book.picture(0, "test-workers-ended.png")
