@@ -26,6 +26,8 @@ _LANES = 12
 """Workers on the line of time."""
 _COLOURS = 5
 """Names on it that have a colour of their own."""
+_NAME = 9
+"""Letters of a name beside a lane."""
 _BINS = 120
 _HIGH = 16
 _APART = 60.0
@@ -161,7 +163,8 @@ def _line(line: Timeline, scale: _Scale, nodes: Mapping[str, ray.Worker]) -> str
         each.append(f"{'worker ' * (ranks[node] is not None)}{name}: {figures}")
         curves = _lane(spans, line, scale, known, colour)
         grey = f'<path class="jq-cu" d="M{known * _BINS:.0f} 0H{_BINS}V{_HIGH}H{known * _BINS:.0f}z"/>' * late
-        drawn += _row(name, curves + grey, figures, title=line.nodes[node])
+        shown = name if len(name) <= _NAME else f"…{name[1 - _NAME :]}"  # names of pods differ at their ends
+        drawn += _row(shown, curves + grey, figures, title=line.nodes[node])
     if (rest := len(lanes) - _LANES) > 0:
         drawn += f'<div class="jq-mut">and {rest} more</div>'
     failed = sum(span.failed for span in line.spans)
