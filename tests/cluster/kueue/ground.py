@@ -33,8 +33,6 @@ from tests.cluster.relay import Relay
 from tests.cluster.work import Work
 from tests.support import eventually, followers
 
-SECONDS = 150.0
-"""In which a run has ended, whatever was done to it."""
 KUEUE = ("kueue.x-k8s.io", "v1beta2")
 _EVERY = 0.5
 """Seconds between two looks that start a follower where there is none."""
@@ -102,6 +100,8 @@ class Ground:
     """All that people were told where they looked, in order."""
     room_cpus: str = "150m"
     """The quota of a round: one run, or one other."""
+    patience: float = 150.0
+    """Seconds in which a run has ended, whatever was done to it."""
     _tended: float = 0.0
 
     @classmethod
@@ -159,9 +159,9 @@ class Ground:
             follower.tend(self.store, self.run)
         return str(snapshot.phase.value)
 
-    def until(self, there: Callable[[], Any], seconds: float = SECONDS) -> bool:
+    def until(self, there: Callable[[], Any], seconds: float | None = None) -> bool:
         """Looks until something is so; False where the run ends before."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + (self.patience if seconds is None else seconds)
         while not there():
             if self.over:
                 return False

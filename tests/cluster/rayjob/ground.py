@@ -9,7 +9,7 @@ from typing import Any
 from kubernetes.client import ApiException
 
 from tests.cluster import faults
-from tests.cluster.kueue.ground import KUEUE, SECONDS, Ground, Plan
+from tests.cluster.kueue.ground import KUEUE, Ground, Plan
 from tests.cluster.kueue.judge import EVERY, VOICE
 from tests.cluster.layout import FIRST, REGISTRY_PULL, REGISTRY_PUSH
 
@@ -19,7 +19,6 @@ RAY = ("ray.io", "v1")
 PROFILES = """\
 [profiles.more.ray_groups.elsewhere]
 workers = 1
-cpus = 0.2
 memory = "300Mi"
 node_selector = { no = "node" }
 """
@@ -58,7 +57,8 @@ class RayGround(Ground):
 
     base: str = ""
     """The image that others are built upon."""
-    room_cpus: str = "1450m"
+    room_cpus: str = "1250m"
+    patience: float = 300.0
 
     def cell(self, plan: Plan) -> str:
         """One with a task for each worker; with none it ends before any is up."""
@@ -79,7 +79,7 @@ class RayGround(Ground):
         """Also where a task is at work."""
         if phase != "working":
             return super().reaches(phase)
-        return self.until(lambda: any(not one.leads and one.stdout for one in self.witness.heard), SECONDS)
+        return self.until(lambda: any(not one.leads and one.stdout for one in self.witness.heard))
 
     # What there is of it.
 

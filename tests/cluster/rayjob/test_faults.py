@@ -39,7 +39,7 @@ def ground(site, queue, image, kubeconfig, ray_image, second, images, namespace,
         yield made
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("plan", ALWAYS, ids=[plan.name for plan in ALWAYS])
 def test_whatever_breaks_the_run_ends_for_a_reason_and_nothing_is_left(ground, plan):
     played = play(ground, plan, faults=FAULTS)
@@ -54,7 +54,7 @@ def ledger():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(500)
+@pytest.mark.timeout(800)
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_the_same_at_random(ground, ledger, number):
     # Every kind in its turn, and everything else by chance.
