@@ -13,7 +13,7 @@ from jobq_magic.figures import size
 from jobq_magic.findings import Finding
 from jobq_magic.protocols import Backend, Carries, Examines, Locates, needed
 from jobq_magic.runtime.sites import store_of
-from jobq_magic.targets import no_registry
+from jobq_magic.targets import no_registry, or_here
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,8 +40,9 @@ def examine(resolved: Resolved) -> Iterator[Finding]:
     target: Mapping[str, Any] = resolved.target
     backend, refused = None, None
     try:
-        backend = plugins.backend(target["backend"])
-        target = backend.locate(target) if isinstance(backend, Locates) else target
+        with or_here(resolved.spec, resolved.site):
+            backend = plugins.backend(target["backend"])
+            target = backend.locate(target) if isinstance(backend, Locates) else target
     except JobqError as error:
         refused = _problem("place" if backend else "mode", error)
     mode = resolved.spec.mode

@@ -50,7 +50,10 @@ def refuse(needs: Mapping[str, str], recipe: Recipe, packages: Packages) -> None
             do = f"Install it into the Python of this kernel: pip install 'jobq-magic[{name}]'"
             raise BackendError(f"{name}-missing", what, do=f"{do}, or choose a base that has it, by --base")
         if name == "ray" and (version := locked or own):
-            refuse_too_old(version, f"{called} here", f"Install a newer one: pip install -U '{name}[default]'")
+            newer = f"Install a newer one: pip install -U '{name}[default]'"
+            leave = f"Leave {name} out of --requirement, and the image gets {own}, as here" if own else newer
+            whose, do = (f"{called} here", newer) if version == own else (f"{called} of --requirement", leave)
+            refuse_too_old(version, whose, do)
         if own and locked and locked != own:
             raise BackendError(
                 f"image-{name}",

@@ -48,6 +48,12 @@ def test_another_version_than_the_notebook_has_is_refused():
     assert "--requirement" in error.do
 
 
+def test_an_old_ray_that_was_asked_for_is_not_called_that_of_the_notebook():
+    error = refused(RAY, Recipe(), Packages("ray==2.40.0\n"))
+    assert error.what == "Ray of --requirement is 2.40.0, and 2.52 or newer is needed"
+    assert error.do == f"Leave ray out of --requirement, and the image gets {HERE}, as here"
+
+
 def test_a_ray_without_a_token_at_its_doors_is_too_old():
     image = Image("x", "sha256:0", "0", base="rayproject/ray:2.40.0", ray="2.40.0")
     with pytest.raises(BackendError, match=r"Ray in rayproject/ray:2\.40\.0 is 2\.40\.0, and 2\.52 or newer"):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobq_magic import config, options, plugins
+from jobq_magic import config, doctor, options, plugins
 from jobq_magic.capture import Source
 from jobq_magic.errors import BackendError, OptionError, OptionErrors
 from jobq_magic.pipeline import explain
@@ -141,6 +141,18 @@ def test_who_did_not_ask_for_a_cluster_is_told_how_to_stay_here(line, profile, d
     with pytest.raises(BackendError) as error:
         explain(found, Source("", "Cell", {}), tmp_path)
     assert error.value.lines() == ["There is no kubeconfig", do]
+
+
+def test_doctor_tells_how_to_stay_here_too(resolve, monkeypatch):
+    class Lost(Unreachable):
+        def locate(self, target):
+            self.check({}, target)
+
+    found = resolve("--mode ray", f'queue = "main"\npush = "{PUSH}"\n')
+    monkeypatch.setattr(plugins, "backend", lambda _: Lost())
+    *_, last = doctor.examine(found)
+    assert (last.level, last.what) == ("problem", "There is no kubeconfig")
+    assert last.do == "Log in. For Ray on this machine: --address here"
 
 
 def test_each_mistake_on_that_way_names_the_other(resolve):
