@@ -152,7 +152,7 @@ def test_doctor_tells_how_to_stay_here_too(resolve, monkeypatch):
     monkeypatch.setattr(plugins, "backend", lambda _: Lost())
     *_, last = doctor.examine(found)
     assert (last.level, last.what) == ("problem", "There is no kubeconfig")
-    assert last.do == "Log in. For Ray on this machine: --address here"
+    assert last.advice == "Log in. For Ray on this machine: --address here"
 
 
 def test_each_mistake_on_that_way_names_the_other(resolve):
