@@ -156,7 +156,14 @@ FAULTS = {
     "kernel and follower killed": Fault(
         acts.both_killed, ("succeeded", *_NEVER), phases=("submitting", *_QUEUED), last=(1.0, 20.0)
     ),
-    "preempted": Fault(acts.preempted, ("succeeded",), 2, ("starting", "running", "working")),
+    "preempted": Fault(
+        acts.preempted,
+        ("succeeded",),
+        2,
+        ("starting", "running", "working"),
+        (10.0, 14.0),
+        says={"succeeded": "had to make room"},
+    ),  # fmt: skip
     "RayJob deleted": Fault(
         rayjob_deleted, ("succeeded", "lost:job-deleted"), 1, _QUEUED, says={"lost": "deleted on the cluster"}
     ),
