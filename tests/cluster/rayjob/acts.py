@@ -163,7 +163,7 @@ FAULTS = {
         ("starting", "running", "working"),
         (10.0, 14.0),
         says={"succeeded": "had to make room"},
-    ),  # fmt: skip
+    ),
     "RayJob deleted": Fault(
         rayjob_deleted, ("succeeded", "lost:job-deleted"), 1, _QUEUED, says={"lost": "deleted on the cluster"}
     ),
