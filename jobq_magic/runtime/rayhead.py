@@ -183,6 +183,8 @@ def _judged(job: Job, event: dict[str, Any]) -> dict[str, Any]:
     while gone and not raypod.fate(job.folder) and time.monotonic() < deadline:
         time.sleep(_STARTING)
     if not (known := raypod.fate(job.folder)):
+        if event["reason"] == "out-of-memory":  # it is the head's, for which there is an option of its own
+            return {**event, "facts": {**event["facts"], "part": "head"}}
         return event
     kept = {name: event[name] for name in event if name == "note"}
     return {"phase": "failed", "reason": known["reason"], "facts": {"said": known["error"]}, **kept}
