@@ -50,8 +50,8 @@ lint: install ## style, types, and the rules of the house
 browser: install chromium ## what a cell looks like in JupyterLab and in Notebook 7, in a real browser
 	$(BIN)/python -m pytest tests/browser
 
-pictures: install chromium node ## renew the pictures in the docs; those of waits on the cluster
-	PICTURES=docs/_static $(BIN)/python -m pytest tests/browser/test_pictures.py tests/cluster/kueue/test_waits.py
+pictures: install chromium node ## renew the pictures in the docs; those of waits and of Ray clusters on the cluster
+	PICTURES=docs/_static $(BIN)/python -m pytest tests/browser/test_pictures.py tests/cluster/kueue/test_waits.py tests/cluster/rayjob/test_pictures.py
 
 chromium:
 	@sh tests/browser/chromium.sh >/dev/null
