@@ -155,7 +155,7 @@ class Following:
         if ((gone and not asked) or unseen) and not self._found():
             return Observation(attempt=self._attempts.current)
         attempts = self._attempts
-        told = self._told(objects, asked)
+        told = self._told(objects)
         before, whole = self._witnesses.of_earlier(objects, attempts)
         failed = failures([*before, *told])
         again = self._driver.look(
@@ -221,14 +221,14 @@ class Following:
 
     def _went_on(self, objects: Objects) -> bool:
         """Whether a Job that is over has had another attempt after the last one that was seen, which is all read."""
-        head = next((one for one in self._told(objects, "") if one.rank == 0), None)
+        head = next((one for one in self._told(objects) if one.rank == 0), None)
         return head is not None and head.drained and self._has_left(objects) and not self._is_decided(objects, "")
 
     def _is_decided(self, objects: Objects, asked: str) -> bool:
         """Whether its driver has ended for good: where its pod is made anew, as by a drain, that is nobody's wish."""
         if not self._of.led:
             return False
-        told = self._told(objects, asked)
+        told = self._told(objects)
         end = self._driver.has_ended(told, asked)
         if end is None or end["phase"] == "succeeded":
             return end is not None
@@ -245,7 +245,7 @@ class Following:
         over = standing is not None and standing.over and not self._asked
         if not (over and self._of.copied) or store_of(self._run.target) or self._driver.copied:
             return
-        told = self._told(objects, "")
+        told = self._told(objects)
         first = next((one for one in told if one.rank == 0), None)
         if first is not None and (driver_end(told, "") is not None or not first.drained):
             return
@@ -356,11 +356,11 @@ class Following:
             gone = self._witnesses.idle(objects).union(self._attempts.idle)
             self._keep(replace(self._attempts, idle=tuple(sorted(gone))))
 
-    def _told(self, objects: Objects, asked: str) -> list[Told]:
+    def _told(self, objects: Objects) -> list[Told]:
         """What came over from the pods of the attempt that is on, by rank."""
         attempts = self._attempts
         told = [self._witnesses.told(placed, objects, attempts) for placed in attempts.of(attempts.current)]
-        return released(told, attempts, self._witnesses, asked) if self._of.led else told
+        return released(told, attempts, self._witnesses) if self._of.led else told
 
     def _done(self, told: list[Told], attempts: Attempts) -> list[str]:
         """The uids of those workers among several that did their part: it is not done again."""

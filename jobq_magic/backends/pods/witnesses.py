@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jobq_magic.backends.pods.attempts import Attempts, Placed
-from jobq_magic.backends.pods.course import Told, driver_end
+from jobq_magic.backends.pods.course import Told
 from jobq_magic.backends.pods.elsewhere import Elsewhere
 from jobq_magic.backends.pods.reading import PATIENCE, Leavings, Reader
 from jobq_magic.backends.pods.stored import Finding
@@ -156,9 +156,9 @@ def failures(told: list[Told]) -> int:
     return sum(one.end is not None and one.end["phase"] == "failed" for one in told if one.rank == 0)
 
 
-def released(told: list[Told], attempts: Attempts, witnesses: Witnesses, asked: str) -> list[Told]:
-    """What came over, where a driver has ended: a worker that has not begun will print nothing."""
-    if driver_end(told, asked) is None:
+def released(told: list[Told], attempts: Attempts, witnesses: Witnesses) -> list[Told]:
+    """What came over, where a driver has ended, or was ended: a worker that has not begun will print nothing."""
+    if not any(one.rank == 0 and one.end is not None for one in told):
         return told
     read = {placed.rank for placed in attempts.of(attempts.current) if witnesses.reads(placed)}
     return [one if one.drained or one.rank in read else replace(one, drained=True) for one in told]

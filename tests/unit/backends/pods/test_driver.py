@@ -172,6 +172,17 @@ def test_a_worker_that_has_not_begun_is_not_waited_for(followed):
     assert run.sees().phase == "succeeded"
 
 
+def test_that_it_gave_way_is_told_while_a_worker_that_has_not_begun_takes_its_time_to_go(followed):
+    run = followed()
+    run.is_now("Suspending", pod("h", "head", leaving=True), pod("w1", "worker", leaving=True, state="waiting"))
+    run.objects.job["spec"]["suspend"] = True
+    run.say("h", RUNS, CALLED)
+    assert run.sees().phase != "queued"  # it is still saying its last words
+    run.say("h", RUNS, CALLED, whole=True)
+    seen = run.sees()
+    assert (seen.phase, seen.attempt) == ("queued", 2)
+
+
 def test_a_head_that_was_ended_from_outside_has_not_ended_its_run(followed):
     run = followed()
     run.is_now("Running", HEAD, WORKER)
