@@ -198,14 +198,15 @@ def test_a_run_whose_folder_is_away_for_a_moment_goes_on_when_it_is_back(run):
     look = drawn.look
     drawn.look = lambda now: looks.append(now) or look(now)
     record, aside = one.paths.record, one.paths.record.with_name("aside")
-    record.rename(aside)
-    record.mkdir()  # reading it is an error of the disk
+    loop = record.with_name("loop")
+    loop.symlink_to(record)
+    os.link(record, aside)
+    loop.replace(record)  # it leads to itself: reading it is an error, at no moment is it not there
     thread = Publisher()
     thread.watch(drawn)
     assert eventually(lambda: len(looks) > 3)
     assert not ended
-    record.rmdir()
-    aside.rename(record)
+    aside.replace(record)
     store.append(one, phase=Phase.SUCCEEDED)
     assert eventually(lambda: ended == [drawn])
     assert face.cards[-1].snapshot.phase is Phase.SUCCEEDED
