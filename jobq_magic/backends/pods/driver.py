@@ -29,13 +29,23 @@ class Driver:
         self._clock = clock
         self._late: float | None = None
         self._heard = 0.0
+        self._leaves = False
         self._failed: float | None = None
         self.copied = False
         """The copy of what it printed was looked for."""
         self.alone = False
         """Of its workers nothing came over: there is no copy of what they printed."""
 
-    def look(self, told: Sequence[Told], asked: str, *, again: bool, left: bool = False, heard: float = 0.0) -> bool:
+    def look(
+        self,
+        told: Sequence[Told],
+        asked: str,
+        *,
+        again: bool,
+        left: bool = False,
+        heard: float = 0.0,
+        leaves: bool = False,
+    ) -> bool:
         """Sees what came over from the attempt that is on; whether its failure, if it is one, is not the last word.
 
         Args:
@@ -44,8 +54,9 @@ class Driver:
             again: the cluster begins a cell that fails anew.
             left: it has let go of the pods of this one.
             heard: when the last word of any of them came, by the same clock.
+            leaves: its pod is gone, or goes: in another one the cell would begin anew.
         """
-        self._heard = heard
+        self._heard, self._leaves = heard, leaves
         end = driver_end(told, asked)
         self._failed = self._since(self._failed, end is not None and end["phase"] == "failed")
         waits = self._failed is not None and (left or self._clock() - self._failed < _AGAIN)
@@ -60,7 +71,7 @@ class Driver:
         if self._late is None:
             return False
         now = self._clock()
-        return now - max(self._late, self._heard) > _QUIET or now - self._late > _LAST_WORDS
+        return self._leaves or now - max(self._late, self._heard) > _QUIET or now - self._late > _LAST_WORDS
 
     @staticmethod
     def has_ended(told: Sequence[Told], asked: str) -> Mapping[str, Any] | None:

@@ -164,6 +164,7 @@ class Following:
             again=self._tries_again(objects, told, failed),
             left=self._has_left(objects),
             heard=self._witnesses.heard,
+            leaves=current and self._leaves(objects),
         )
         now: Course = course(
             standing,
@@ -218,6 +219,13 @@ class Following:
         if objects.job is None or not group or (at := self._of.at(objects.job)) == group:
             return False
         return bool(at) or self._of.end(objects.job) is None
+
+    def _leaves(self, objects: Objects) -> bool:
+        """Whether the pod of the driver is gone, or goes."""
+        now = self._attempts.of(self._attempts.current)
+        uid = next((placed.uid for placed in now if placed.rank == 0), None)
+        pods = [pod["metadata"] for pod in objects.pods if pod["metadata"]["uid"] == uid]
+        return uid is not None and all("deletionTimestamp" in one for one in pods)
 
     def _went_on(self, objects: Objects) -> bool:
         """Whether a Job that is over has had another attempt after the last one that was seen, which is all read."""

@@ -206,6 +206,28 @@ def test_a_head_that_is_made_anew_begins_nothing_where_the_driver_had_ended(foll
     assert (run.sees().phase, run.sees().attempt) == ("succeeded", 1)
 
 
+@pytest.mark.parametrize("heads", [(pod("h", "head", leaving=True),), (), (pod("h2", "head"),)])
+def test_where_the_head_of_a_driver_that_has_ended_goes_none_is_made_anew_for_the_sake_of_its_workers(followed, heads):
+    run = followed()
+    run.is_now("Running", HEAD, WORKER)
+    run.say("h", RUNS, WELL, whole=True)
+    run.sees()
+    assert not run.following.lingers
+    run.is_now("Running", *heads, WORKER)
+    run.sees()
+    assert run.following.lingers
+
+
+def test_a_head_that_goes_while_its_driver_runs_is_made_anew(followed):
+    run = followed()
+    run.is_now("Running", HEAD, WORKER)
+    run.say("h", RUNS)
+    run.sees()
+    run.is_now("Running", pod("h", "head", leaving=True), WORKER)
+    run.sees()
+    assert not run.following.lingers
+
+
 def test_a_cell_that_failed_is_tried_again_by_another_head(followed):
     run = followed(retries=1, no_requeue=True)
     run.is_now("Running", HEAD, WORKER)
