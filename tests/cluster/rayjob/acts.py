@@ -29,11 +29,16 @@ _LONG = 60
 
 
 def killed_in(kind: str, called: str) -> Act:
-    """The oldest process of that name in the head, or in a worker, is killed."""
+    """The oldest process of that name in the head, or in a worker, is killed, as soon as it is there."""
 
     def act(ground: RayGround, plan: Plan) -> bool:
-        found = [number for number, words in ground.within(kind).items() if re.search(called, words)]
-        if not found:
+        found: list[int] = []
+
+        def there() -> bool:
+            found[:] = [number for number, words in ground.within(kind).items() if re.search(called, words)]
+            return bool(found)
+
+        if not ground.until(there):
             return False
         with contextlib.suppress(ProcessLookupError):
             os.kill(found[0], signal.SIGKILL)
