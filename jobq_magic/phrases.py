@@ -323,6 +323,10 @@ _STARTING: Mapping[str, tuple[str, str]] = {
     ),
     "restarting": ("It ended, and is started again after a pause{because}", "The log shows what it printed last"),
     "started-again": ("Its container was started again{because}", "{advice}"),
+    "ray-left": (
+        "Ray on it ended by itself",
+        "Ray does its tasks again where they may be; its node may have too much to do, or --memory be too little",
+    ),
     "process-ended": ("Exit status {exit_code}", "The log shows what it printed last"),
     "not-answering": (
         "It did not answer for too long, and its node ended it",

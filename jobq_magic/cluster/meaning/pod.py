@@ -13,6 +13,7 @@ from jobq_magic.cluster.meaning.messages import scheduling
 from jobq_magic.cluster.meaning.mounts import unmade, unmounted
 from jobq_magic.cluster.meaning.parts import Object, condition, maps, number, said, section, text, words
 from jobq_magic.cluster.names import INDEX, MAIN
+from jobq_magic.runtime.pod import LOST
 
 __all__ = [
     "Pod",
@@ -179,6 +180,8 @@ def _again(code: str, pod: Object, status: Object, told: Sequence[Object]) -> Re
     failed = f"Container {text(status, 'name')} failed liveness probe"
     if any(text(each, "reason") == "Killing" and text(each, "message").startswith(failed) for each in told):
         return Reason(code, {"cause": "not-answering"})
+    if left == LOST and text(status, "name") == MAIN:
+        return Reason(code, {"cause": "ray-left"})
     cause = "container-killed" if left in (_KILLED, _TERMINATED) else "process-ended"
     return Reason(code, {"cause": cause, "exit_code": int(left)})
 

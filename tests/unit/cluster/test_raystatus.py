@@ -13,6 +13,7 @@ from jobq_magic import words
 from jobq_magic.cluster import raystatus
 from jobq_magic.cluster.meaning import rayjob as rayjobs
 from jobq_magic.cluster.standing import Objects
+from jobq_magic.runtime.pod import LOST
 from jobq_magic.snapshot import Phase
 from tests.recorded import reading
 from tests.unit.cluster.standings import BEGINS, objects, snapshot
@@ -161,6 +162,14 @@ def test_a_worker_whose_container_was_started_again_is_told_with_why():
     assert standing.each[1].reason == "started-again"
     again = read(up("head"), pod("worker", 1, {"running": {}}, OOM, READY), workers=1)
     assert (again.reason, again.each[1].reason) == ("", "started-again")
+
+
+def test_a_worker_whose_ray_ended_by_itself_is_told_so_and_not_by_a_number_of_ours():
+    ended = {"terminated": {"exitCode": LOST, "reason": "Error"}}
+    standing = read(up("head"), pod("worker", 1, {"running": {}}, ended), workers=1)
+    told = "Its worker is not up yet: its container was started again: Ray on it ended by itself"
+    assert say(standing).sentence == told
+    assert "--memory" in say(standing).advice
 
 
 def test_a_container_between_two_starts_is_not_the_end_of_its_worker():
