@@ -25,6 +25,8 @@ __all__ = ["located", "named", "reach", "sees_our_files", "token_in"]
 
 _PATIENCE = 10.0
 _PORT = 8265
+_ORIGIN = "ray.io/originated-from-crd"
+"""The label by which KubeRay says of what a RayCluster is a part; that of a RayJob goes with it."""
 
 
 def named(target: Mapping[str, Any]) -> bool:
@@ -155,7 +157,8 @@ def _missing(cluster: Cluster, name: str, namespace: str) -> BackendError:
         listed = cluster.get(kinds.path(kinds.RAYCLUSTERS, namespace)).get("items") or ()
     except BackendError:
         listed = ()
-    names = sorted(one["metadata"]["name"] for one in listed)
+    lent = [one["metadata"] for one in listed if (one["metadata"].get("labels") or {}).get(_ORIGIN) != "RayJob"]
+    names = sorted(one["name"] for one in lent)
     own = "leave --address out, and the run gets a Ray of its own"
     do = closest(name, names) if names else f"The namespace has none: {own}"
     return BackendError("raycluster-missing", what, do=do)

@@ -63,8 +63,9 @@ def raycluster(name: str, image: str, **spec: Any) -> dict[str, Any]:
 def rays(site: Work) -> Any:
     """RayClusters that an administrator makes in the namespace."""
 
-    def make(name: str, image: str = "none", **spec: Any) -> None:
+    def make(name: str, image: str = "none", labels: dict[str, str] | None = None, **spec: Any) -> None:
         body = raycluster(name, image, **spec)
+        body["metadata"]["labels"] = labels or {}
         site.others.create_namespaced_custom_object(*_RAY, site.namespace, "rayclusters", body)
 
     return make
@@ -92,6 +93,7 @@ def refusal(there: Any, name: str) -> BackendError:
 
 
 def test_a_raycluster_that_is_not_there_or_not_ready_is_told(there, rays, namespace):
+    rays("shared-by-nobody", labels={"ray.io/originated-from-crd": "RayJob"}, suspend=True)  # it goes with its run
     found = refusal(there, "shared")
     assert (found.code, found.what) == ("raycluster-missing", f"There is no RayCluster shared in {namespace}")
     assert found.do == "The namespace has none: leave --address out, and the run gets a Ray of its own"
