@@ -111,7 +111,7 @@ def resolve(
     mistakes: list[OptionError] = []
     notes: list[str] = []
     profiles = load_profiles(cwd, environ, mistakes)
-    forced = Layer("forced", layers.variables(environ, "JOBQ_FORCE_", mistakes))
+    forced = layers.addressed(Layer("forced", layers.variables(environ, "JOBQ_FORCE_", mistakes)))
     option = layers.addressed(Layer("option", layers.options(options, mistakes)))
     settings = layers.variables(environ, "JOBQ_", mistakes)
     if "JOBQ_RUN" in environ:

@@ -64,6 +64,19 @@ def test_an_address_in_a_file_means_mode_ray_too(resolve):
     assert resolve("", project, JOBQ_MODE="local").spec.mode == "local"
 
 
+def test_a_forced_address_means_mode_ray_whatever_else_names_a_mode_and_says_what_it_makes_void(resolve):
+    found = resolve("", f'mode = "kueue"\nqueue = "main"\npush = "{PUSH}"', JOBQ_FORCE_ADDRESS=THERE)
+    assert (found.spec.mode, found.target["address"], found.forced) == ("ray", THERE, True)
+    assert found.origins["mode"].text == "JOBQ_FORCE_ADDRESS"
+    place = f"profile default in {Path.cwd() / 'pyproject.toml'}"
+    assert found.notes == (f"JOBQ_FORCE_ADDRESS={THERE}: mode = kueue in {place} is not used",)
+    found = resolve("--mode local", JOBQ_FORCE_ADDRESS=THERE)
+    assert found.target["address"] == THERE
+    assert found.notes == (f"JOBQ_FORCE_ADDRESS={THERE}: --mode local is not used",)
+    assert resolve("--address here", JOBQ_FORCE_ADDRESS=THERE).target["address"] == THERE
+    assert resolve("", JOBQ_FORCE_ADDRESS=THERE, JOBQ_FORCE_MODE="local").spec.mode == "local"
+
+
 @pytest.mark.parametrize("line", ["--profile lab", "--profile lab --queue other"])
 def test_a_profile_of_the_line_has_its_mode_whatever_address_the_environment_names(line, resolve):
     lab = f'[tool.jobq.profiles.lab]\nmode = "kueue"\nqueue = "main"\npush = "{PUSH}"'
