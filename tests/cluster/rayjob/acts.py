@@ -223,9 +223,6 @@ def planned(kind: str, rng: random.Random) -> Plan:
     fault = FAULTS[kind]
     phase = rng.choice(list(fault.phases))
     into = {"submitting": 3.0, "queued": 2.0, "starting": 3.0, "running": 3.0, "working": 2.0, "ending": 0.4}[phase]
-    seconds = 0.5 if kind == "no worker up" else rng.uniform(2, 5)
-    return Plan(kind, phase, rng.uniform(0, into), rng.uniform(*fault.last), seconds, _workers(kind))
-
-
-def _workers(kind: str) -> int | None:
-    return 0 if kind == "no worker up" else None
+    if kind == "no worker up":
+        return Plan(kind, phase, seconds=0.5, workers=0)
+    return Plan(kind, phase, rng.uniform(0, into), rng.uniform(*fault.last), rng.uniform(2, 5))

@@ -1,6 +1,6 @@
 """A Ray cluster, or who follows a run on it, is broken: it ends for a reason, no line is lost unsaid, nothing is left.
 
-Two plans are always played; all others, and many random ones, by `make full`, whose figures are in docs/evidence.
+Two plans are always played; all kinds at random moments by `make full`, whose figures are in docs/evidence.
 """
 
 from __future__ import annotations
