@@ -146,7 +146,8 @@ class Following:
         if standing is not None and standing.over and not asked and self._went_on(objects):
             self._keep(self._attempts.next())
             standing = self._standing(objects)
-        self._copy(objects, standing)
+        if not self._copied(objects, standing):
+            return Observation(attempt=self._attempts.current)
         held = current and self._is_held(objects)
         gone = held or (objects.job is None and self._is_gone())
         # It is over, and nobody has seen its pods: they are gone, and a store has what is left.
@@ -248,22 +249,25 @@ class Following:
         workers = [pod for pod in objects.pods if self._of.rank(pod) is None]
         return self._attempts.with_pods(workers, self._of.rank, self._of.group)
 
-    def _copy(self, objects: Objects, standing: Standing | None) -> None:
-        """Reads the copy of what a driver printed where its own log did not come whole; see `Integration.copied`."""
+    def _copied(self, objects: Objects, standing: Standing | None) -> bool:
+        """Reads the copy of what a driver printed where its own log did not come whole; see `Integration.copied`.
+
+        False while the cluster does not say whether there is one: the run is not settled, which would remove it.
+        """
         over = standing is not None and standing.over and not self._asked
         if not (over and self._of.copied) or store_of(self._run.target) or self._driver.copied:
-            return
+            return True
         told = self._told(objects)
         first = next((one for one in told if one.rank == 0), None)
         if first is not None and (driver_end(told, "") is not None or not first.drained):
-            return
+            return True
         api = self._watched.reading.api
         try:
             path = kinds.path(kinds.PODS, api.place.namespace)
             found = api.get(path, labelSelector=self._of.copied(self._run)).get("items") or []
         except BackendError as error:
             if error.passing:
-                return
+                return False
             found = []
         self._driver.copied = True
         if found:
@@ -273,6 +277,7 @@ class Following:
             self._keep(replace(attempts, pods=(*attempts.pods, placed)))
             self._witnesses.read_copy(placed)
             self._note_crew()
+        return True
 
     def _mine(self) -> bool:
         """Whether nobody has begun to follow the run since we did."""

@@ -15,6 +15,7 @@ from jobq_magic.backends.pods.course import Told
 from jobq_magic.backends.pods.following import Following
 from jobq_magic.backends.rayjob.integration import RAYJOB
 from jobq_magic.cluster.client import Missing
+from jobq_magic.cluster.refusals import Unreachable
 from jobq_magic.cluster.status import Objects
 from jobq_magic.phrases import note
 from jobq_magic.protocols import Observation
@@ -54,6 +55,8 @@ class Followed:
     call: Any = None
     copies: list[dict[str, Any]] = field(default_factory=list)
     """Pods of KubeRay's submitter, which have a copy of what a driver printed."""
+    silent: int = 0
+    """So many questions are not answered."""
 
     def join(self, job: str, call: Any) -> None:
         self.call = call
@@ -111,6 +114,9 @@ def followed(monkeypatch):
                 return Told(self.placed.rank, events, whole, drained)
 
         def get(path: str, **_: str) -> dict[str, Any]:
+            if found.silent:
+                found.silent -= 1
+                raise Unreachable("cluster-silent", "It does not answer")
             if found.copies:
                 return {"items": found.copies}
             raise Missing("cluster-missing", "There is none")
@@ -315,6 +321,15 @@ def test_what_became_of_an_attempt_that_nobody_saw_is_in_the_log_of_the_submitte
     run.copies = [pod("s", "")]
     run.say("s", RUNS, WELL, whole=True)
     assert (run.sees().phase, run.sees().reason, run.sees().attempt) == ("succeeded", "", 2)
+
+
+def test_a_run_has_not_ended_while_nobody_says_whether_its_submitter_has_what_it_printed(followed):
+    run = followed()
+    run.is_now("Complete")
+    run.copies, run.silent = [pod("s", "")], 1
+    run.say("s", RUNS, WELL, whole=True)
+    assert run.sees().phase is None
+    assert (run.sees().phase, run.sees().reason) == ("succeeded", "")
 
 
 def test_a_head_that_gave_way_to_one_that_nobody_saw_does_not_say_how_the_run_ended(followed):
