@@ -21,7 +21,7 @@ _DRIVER = "driver"
 _MOST = 16
 """Chips of workers at most; the lines of others are seen among all."""
 _ROOM = 64
-"""Workers for whom a row has room at once, be they there or not."""
+"""Workers, the first by rank, for whom a row has room at once, be they there or not."""
 _LABEL = re.compile(r"\[(\d{1,9})\]")
 _LOOKS = """\
 .jq-by{display:flex;flex-wrap:wrap;gap:4px 6px;padding:4px 12px;font-size:11px;border-top:1px solid var(--jq-line);
@@ -53,9 +53,12 @@ def chips(run: str, names: Sequence[str]) -> str:
 
 
 def room(names: Sequence[str]) -> tuple[str, ...]:
-    """These and whoever may come: a row that has room for them stays as it is, and so does what is chosen in it."""
-    blocks = 1 + max((int(name) for name in names if name), default=0) // _ROOM
-    return ("", *map(str, range(_ROOM * blocks))) if names else ()
+    """These, in order, and whoever may come: a row that has room for them stays as it is, and so does what is chosen.
+
+    Of the ranks beyond that a row has only those that have a chip: as many as there may be would be megabytes.
+    """
+    beyond = [name for name in names if name and int(name) >= _ROOM]
+    return ("", *map(str, range(_ROOM)), *beyond) if names else ()
 
 
 def row(run: str, names: Sequence[str]) -> str:

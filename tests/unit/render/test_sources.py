@@ -83,6 +83,15 @@ def test_of_a_thousand_workers_those_who_print_first_have_chips_and_keep_them():
     assert in_sight(last) == ["all", "driver", *map(str, sorted(names))]
 
 
+def test_the_row_of_a_hundred_thousand_workers_is_as_small_as_that_of_a_few():
+    few = html.live(printed(("2", "a\n"), ("3", "b\n")))
+    many = html.live(printed(*((str(at), "x\n") for at in (7, 99_999, 500, *range(1000)))))
+    assert in_sight(many) == ["all", *map(str, (*range(14), 500, 99_999))]
+    numbers = [int(told) for _, _, told in CHIP.findall(many.by) if told.isdigit()]
+    assert numbers == sorted(numbers), "an arrow key goes to the next number"
+    assert len(many.by) < len(few.by) + 500
+
+
 def test_the_saved_card_has_them_for_its_full_log_too():
     card = printed(("driver", "mine\n"), ("1", "".join(f"line {at}\n" for at in range(40))))
     saved = html.card(replace(card, snapshot=SUCCEEDED))
