@@ -66,11 +66,12 @@ class Line:
     def wait(self, seconds: float) -> None:
         """Waits for so long, or until something is heard."""
         now = time.monotonic()
-        while self._since and now - next(iter(self._since.values())) > 2 * _PATIENCE:  # no worker is that patient
-            self._part_first()
-        for leaver, since in list(self._leaving.items()):
-            if not self._held and now - since > _ALONE:
-                self._part(leaver)
+        if not self._held:
+            while self._since and now - next(iter(self._since.values())) > 2 * _PATIENCE:  # no worker is that patient
+                self._part_first()
+            for leaver, since in list(self._leaving.items()):
+                if now - since > _ALONE:
+                    self._part(leaver)
         if self._shut and now >= self._shut:
             self._shut = 0.0
             self._selector.register(self._door, selectors.EVENT_READ)
@@ -127,8 +128,8 @@ class Line:
             return
         except OSError:
             data = b""
-        if not wanted and data == _LEAVES and one not in self._leaving:
-            self._leaving[one] = time.monotonic()
+        if not wanted and data == _LEAVES:
+            self._leaving.setdefault(one, time.monotonic())
             return
         if not data or not wanted:  # nobody has more to say
             self._part(one)
@@ -186,7 +187,8 @@ class Hearing:
     def __init__(self, host: str, port: int, key: bytes) -> None:
         self._where, self._key = (host, port), key
         self._line: socket.socket | None = None
-        self._leaves = False
+        self._leaves = self._left = False
+        """Whether this pod is to end, and whether that was said."""
         self.ended = threading.Event()
         """Set once the head has said that the job has ended."""
         self.free = threading.Event()
@@ -196,36 +198,48 @@ class Hearing:
     def leave(self) -> None:
         """Says that this pod is to end, whose head may have to end as well."""
         self._leaves = True
-        # On the line that there is: the head's name may be forgotten by now.
-        try:
-            if (line := self._line) is None:
-                self.free.set()
-            else:
-                line.sendall(_LEAVES)
-        except OSError:
-            self.free.set()
+        # On the line that there is: the head's name may be forgotten by now. Where there is none just now, on the next.
+        if (line := self._line) is not None:
+            self._say(line)
+
+    def _say(self, line: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            line.sendall(_LEAVES)
+            self._left = True
 
     def _loop(self) -> None:
         while not self.ended.is_set():
+            before = self._leaves
             if self._asked():
                 self.ended.set()
-            if self._leaves:
+            elif before or self._left:
                 break
-            if not self.ended.is_set():
+            elif not self._leaves:
                 time.sleep(_PAUSE)
         self.free.set()
 
     def _asked(self) -> bool:
         nonce = os.urandom(_NONCE // 2).hex().encode()
+        answer = b""
         try:
             with socket.create_connection(self._where, timeout=_PATIENCE) as line:
                 line.sendall(nonce)
                 self._line = line
-                answer = b""
-                while len(answer) < _SIGNED and (data := line.recv(_SIGNED)):
+                if self._leaves:
+                    self._say(line)
+                while len(answer) < _SIGNED and (data := self._heard(line)):
                     answer += data
         except OSError:
             return False
         finally:
             self._line = None
         return answer == _signed(nonce, self._key)
+
+    def _heard(self, line: socket.socket) -> bytes:
+        """What the head says. Who is to end has no other line to ask on, and waits for as long as it is there."""
+        while True:
+            try:
+                return line.recv(_SIGNED)
+            except TimeoutError:
+                if not self._leaves:
+                    raise

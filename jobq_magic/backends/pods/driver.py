@@ -11,7 +11,7 @@ from jobq_magic.backends.pods.course import Told, driver_end
 __all__ = ["Driver"]
 
 _QUIET = 10.0
-"""Seconds without a word of its workers after which they are told to end, once their driver has ended."""
+"""Seconds after the last that its workers printed, after which they are told to end, once their driver has ended."""
 _LAST_WORDS = 300.0
 """And after so many in any case: one that does not hear of the end may print for ever."""
 _AGAIN = 300.0
@@ -28,7 +28,7 @@ class Driver:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._late: float | None = None
-        self._heard = 0.0
+        self._printed = 0.0
         self._leaves = False
         self._failed: float | None = None
         self.copied = False
@@ -43,7 +43,7 @@ class Driver:
         *,
         again: bool,
         left: bool = False,
-        heard: float = 0.0,
+        printed: float = 0.0,
         leaves: bool = False,
     ) -> bool:
         """Sees what came over from the attempt that is on; whether its failure, if it is one, is not the last word.
@@ -53,10 +53,10 @@ class Driver:
             asked: the reason of a request to stop, or "".
             again: the cluster begins a cell that fails anew.
             left: it has let go of the pods of this one.
-            heard: when the last word of any of them came, by the same clock.
+            printed: when the last came of what any of them printed, by the same clock.
             leaves: its pod is gone, or goes: in another one the cell would begin anew.
         """
-        self._heard, self._leaves = heard, leaves
+        self._printed, self._leaves = printed, leaves
         end = driver_end(told, asked)
         self._failed = self._since(self._failed, end is not None and end["phase"] == "failed")
         waits = self._failed is not None and (left or self._clock() - self._failed < _AGAIN)
@@ -71,7 +71,7 @@ class Driver:
         if self._late is None:
             return False
         now = self._clock()
-        return self._leaves or now - max(self._late, self._heard) > _QUIET or now - self._late > _LAST_WORDS
+        return self._leaves or now - max(self._late, self._printed) > _QUIET or now - self._late > _LAST_WORDS
 
     @staticmethod
     def has_ended(told: Sequence[Told], asked: str) -> Mapping[str, Any] | None:

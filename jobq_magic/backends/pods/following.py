@@ -164,7 +164,7 @@ class Following:
             asked,
             again=self._tries_again(objects, told, failed),
             left=self._has_left(objects),
-            heard=self._witnesses.heard,
+            printed=self._witnesses.printed,
             leaves=current and self._leaves(objects),
         )
         now: Course = course(

@@ -57,8 +57,8 @@ class Reader:
         self._watches = watched.reading
         self._call = call
         self._last: float | None = None
-        self._tried = self.heard = time.monotonic()
-        """When anything of it came last, by the monotonic clock."""
+        self._tried = self._heard = self.printed = time.monotonic()
+        """When it printed or displayed something last, as far as it came, by the monotonic clock."""
         self._collector = Collector(paths, key=key, run=run.id, attempt=placed.attempt, mine=mine, copy=copy)
         self._log = self._opened()
 
@@ -71,8 +71,10 @@ class Reader:
 
     def feed(self, data: bytes) -> None:
         """More of the log."""
-        self.heard = time.monotonic()
+        self._heard, before = time.monotonic(), self._collector.grown
         self._collector.feed(data)
+        if self._collector.grown != before:
+            self.printed = self._heard
         self._call.set()
         if self._is_all:
             self._log.close()
@@ -94,7 +96,7 @@ class Reader:
 
     def told(self) -> Told:
         """What came over so far."""
-        silent = self._last is not None and time.monotonic() - max(self._last, self.heard) > PATIENCE
+        silent = self._last is not None and time.monotonic() - max(self._last, self._heard) > PATIENCE
         if silent and self._log.trouble is not None:
             self._log.close()  # its node is gone, most likely, and the log with it
         if self._log.failed is not None and not self._is_all:

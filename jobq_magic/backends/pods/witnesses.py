@@ -70,9 +70,9 @@ class Witnesses:
         self._reader(placed, copy=True).over()
 
     @property
-    def heard(self) -> float:
-        """When anything came from any of them, by the monotonic clock; 0 where nothing did."""
-        return max((reader.heard for reader in self._readers.values()), default=0.0)
+    def printed(self) -> float:
+        """When anything came that one of them printed, by the monotonic clock; 0 where nothing did."""
+        return max((reader.printed for reader in self._readers.values()), default=0.0)
 
     def reads(self, placed: Placed) -> bool:
         """Whether its log is being read, or was, by this process."""

@@ -85,6 +85,11 @@ class Collector:
         """What came so far, as far as it is on disk."""
         return self._collected
 
+    @property
+    def grown(self) -> object:
+        """How much came of what grows: another answer means that something more was printed or displayed."""
+        return self._state.epoch, tuple(self._state.at.values())
+
     def position(self) -> object:
         """How far the log has been taken: another answer means that something new came."""
         return self._state.seq, self._state.time, len(self._splitter.left())

@@ -159,3 +159,33 @@ def test_a_process_that_nobody_can_look_at_is_not_gone(limit):
     assert not process.gone(os.getpid(), began)
     assert process.gone(os.getpid(), "another")
     assert process.gone(2**22 + 1, began)
+
+
+def held(line, seconds):
+    """The head goes on for so long."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        line.wait(0.05)
+
+
+@pytest.mark.parametrize("connected", [True, False])
+def test_a_worker_that_leaves_stays_for_as_long_as_the_head_holds_it(line, monkeypatch, connected):
+    monkeypatch.setattr(rayline, "_PATIENCE", 0.3)
+    worker = rayline.Hearing("127.0.0.1", line.port, KEY)
+    eventually(lambda: (line.wait(0.05), line._waiting)[1], timeout=10)
+    line.hold()
+    if not connected:  # it asks anew from time to time, and is about to
+        eventually(lambda: worker._line is None, timeout=10)
+    worker.leave()
+    held(line, 1.5)
+    assert not worker.free.is_set()
+    line.close()
+    assert eventually(worker.free.is_set, timeout=10)
+    assert not worker.ended.is_set()
+
+
+def test_a_worker_that_leaves_does_not_wait_for_a_head_that_is_gone(line):
+    line.close()
+    worker = rayline.Hearing("127.0.0.1", line.port, KEY)
+    worker.leave()
+    assert eventually(worker.free.is_set, timeout=10)

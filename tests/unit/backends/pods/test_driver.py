@@ -48,7 +48,7 @@ class Followed:
 
     run: Run
     now: float = 0.0
-    heard: float = 0.0
+    printed: float = 0.0
     says: dict[str, tuple[tuple[Any, ...], bool, bool]] = field(default_factory=dict)
     objects: Objects = field(default_factory=lambda: Objects(None))
     following: Any = None
@@ -71,7 +71,7 @@ class Followed:
 
     def say(self, pod: str, *events: Any, whole: bool = False, drained: bool = False) -> None:
         self.says[pod] = events, whole, drained or whole
-        self.heard = self.now
+        self.printed = self.now
 
     def keeps(self, pod: str, end: dict[str, Any]) -> None:
         """A driver keeps what it has in the store."""
@@ -103,8 +103,8 @@ def followed(monkeypatch):
                 self.placed = placed
 
             @property
-            def heard(self) -> float:
-                return found.heard
+            def printed(self) -> float:
+                return found.printed
 
             def over(self) -> None:
                 """Nothing."""

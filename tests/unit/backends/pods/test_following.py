@@ -196,7 +196,7 @@ def deleted(ago, ahead=0.0):
 class Log:
     """The reader of a pod, which nothing comes from."""
 
-    heard = 0.0
+    printed = 0.0
 
     def __init__(self, *asked, **more):
         self.finished = False

@@ -132,6 +132,23 @@ def test_a_copy_is_read_from_its_beginning_and_adds_to_what_came(server, reader,
     assert [asked[2] for asked in server.asked if "sinceTime" in asked[2]] == []  # that is of another node's clock
 
 
+def test_a_pod_that_only_says_that_it_lives_prints_nothing(server, reader, monkeypatch):
+    server.logs = [refuses]
+    now = 100.0
+    monkeypatch.setattr(reading.time, "monotonic", lambda: now)
+    one, log = reader(), Log()
+    log.text("stdout", b"one\n")
+    now = 105.0
+    one.feed(log.data)
+    assert one.printed == 105.0
+    said = len(log.data)
+    log.put("usage.json", b"{}")
+    log.say("beat")
+    now = 110.0
+    one.feed(log.data[said:])
+    assert one.printed == 105.0
+
+
 @pytest.mark.parametrize(("ended", "drained"), [(LOST, False), (CALLED, True)])
 def test_the_log_of_a_container_that_may_be_started_again_is_read_on(server, reader, run, ended, drained):
     first, second = Log(), Log(start=2, again=True)
