@@ -41,7 +41,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Stopped(KeyboardInterrupt):
-    """The cell was interrupted where nobody is in front, and the run was stopped with it."""
+    """The cell was interrupted where its run has no panel yet, or nobody is in front: the run was stopped with it."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         run = snapshot.run

@@ -150,7 +150,7 @@ class Session:
             raise faces.Interrupted from None
         if resolved.spec.job:
             self.shell.user_ns[resolved.spec.job] = Job(submitted.run.id, self.store)
-        self._tend(submitted.run, interactive)
+        self._tend(submitted.run)
         if not interactive:
             told = (*submitted.notes, *submitted.bundle.notes)
             for note in told:
@@ -160,14 +160,17 @@ class Session:
         self._send(submitted.run, submitted.bundle, self.shipped(submitted.bundle), answers=not wait)
         return self.follow(submitted.run, wait=wait)
 
-    def _tend(self, run: Run, interactive: bool) -> None:
-        """Has somebody look after a run that was handed over; who is interrupted here has seen nothing of it yet."""
+    def _tend(self, run: Run) -> None:
+        """Has somebody look after a run that was handed over; who is interrupted here has seen nothing of it yet.
+
+        The cell may run already: what became of it is told, not that it does not run.
+        """
         try:
             follower.tend(self.store, run)
         except KeyboardInterrupt:
             self.store.request_stop(run, "interrupted")
             follower.tend(self.store, run)
-            raise faces.Interrupted if interactive else faces.Stopped(self.store.snapshot(run)) from None
+            raise faces.Stopped(self.store.snapshot(run)) from None
 
     def rerun(self, run: Run) -> Any:
         """The same once more, under the cell that asks for it; it has the names of the run from now on.

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from jobq_magic.errors import StoreError
-from jobq_magic.notebook.faces import Detached, Interrupted, Stopped
+from jobq_magic.notebook.faces import Detached, Stopped
 from jobq_magic.notebook.session import Session
 from jobq_magic.runs.store import Store
 
@@ -35,10 +35,7 @@ def test_who_waited_for_a_run_until_the_store_failed_waits_no_more(store, run):
     assert not watched.awaited_here
 
 
-@pytest.mark.parametrize(("interactive", "told"), [(False, Stopped), (True, Interrupted)])
-def test_an_interrupt_right_after_the_handover_ends_the_run_and_somebody_sees_to_it(
-    store, run, monkeypatch, interactive, told
-):
+def test_an_interrupt_right_after_the_handover_ends_the_run_and_says_no_more_than_that(store, run, monkeypatch):
     tended = []
 
     def tend(*_):
@@ -47,10 +44,12 @@ def test_an_interrupt_right_after_the_handover_ends_the_run_and_somebody_sees_to
             raise KeyboardInterrupt
 
     monkeypatch.setattr("jobq_magic.follower.tend", tend)
-    with pytest.raises(told):
-        Session._tend(SimpleNamespace(store=store), run, interactive)
+    with pytest.raises(Stopped) as interrupted:
+        Session._tend(SimpleNamespace(store=store), run)
     assert tended[0] != "interrupted"
     assert tended[1:] == ["interrupted"]
+    sentence = f"Interrupted: {run.id} is being stopped; jobq status {run.id} says how far that is."
+    assert interrupted.value._render_traceback_() == [sentence]
 
 
 @pytest.mark.parametrize("bind", [False, True])
