@@ -199,6 +199,9 @@ class Following:
             notes.append(note("workers-unread"))
         if gone and self._unseen and not self._attempts.pods and seen.phase is not None:
             notes.append(note("unseen"))
+        if (unfound := self._witnesses.unfound) and seen.phase in FINAL and not asked:
+            notes.append(unfound)
+            seen = replace(seen, stays=True)  # the store may answer later: what says whose that is stays until then
         return seen if tuple(notes) == tuple(seen.notes) else replace(seen, notes=tuple(notes))
 
     @property

@@ -9,6 +9,7 @@ import contextlib
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,11 @@ from jobq_magic.runtime.stores import MOUNTED, protocol_of, shown
 from jobq_magic.stores import Kept, ResultStore, open_store
 
 __all__ = ["Bringing", "Finding", "cut", "lacks", "unread", "without"]
+
+_PATIENCE = 60.0
+"""Seconds for which a store that does not answer is asked again which pods there were: nothing else knows them."""
+_PAUSE = 5.0
+"""Seconds between two such questions."""
 
 
 def lacks(known: Collected, *, claim: bool) -> bool:
@@ -91,7 +97,7 @@ class _Asking:
         self.note = ""
         """Why there is no answer."""
         self._run, self._key, self._call, self._api, self._mine = run, key, call, api, mine
-        self._closed = False
+        self._closed = threading.Event()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._ask, name=f"jobq-store-{run.id}", daemon=True)
         self._thread.start()
@@ -107,10 +113,10 @@ class _Asking:
 
     def close(self) -> None:
         """Nobody waits for it any more: it begins nothing, and leaves nothing behind. Does not wait for that."""
-        self._closed = True
+        self._closed.set()
 
     def _wanted(self) -> bool:
-        return not self._closed and self._mine()
+        return not self._closed.is_set() and self._mine()
 
     def _ask(self) -> None:
         try:
@@ -213,6 +219,15 @@ class Finding(_Asking):
         return attempts
 
     def _answer(self) -> None:
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return self._find()
+            except (JobqError, OSError):
+                if time.monotonic() > deadline or self._closed.wait(_PAUSE) or not self._wanted():
+                    raise
+
+    def _find(self) -> None:
         with self._opened() as store:
             all_ = (store.complete(self._run.id, pod, self._key) for pod in store.pods(self._run.id))
             found = sorted((kept for kept in all_ if kept is not None), key=lambda kept: kept.at)

@@ -112,6 +112,11 @@ class Witnesses:
             self._finding = Finding(self._run, self._key, self._call, api, self._mine, led=led)
         return self._finding.placed(attempts) if self._finding.done else None
 
+    @property
+    def unfound(self) -> str:
+        """Why the store did not answer that, to people; "" where it did, or was not asked."""
+        return "" if self._finding is None else self._finding.note
+
     def is_left(self, pod: Mapping[str, Any]) -> bool:
         """Whether it should have been gone for a while: nobody on its node says that it is."""
         told = pod["metadata"].get("deletionTimestamp")

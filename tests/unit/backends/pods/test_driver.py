@@ -10,19 +10,21 @@ from typing import Any
 
 import pytest
 
-from jobq_magic.backends.pods import driver, witnesses
+from jobq_magic.backends.pods import driver, stored, witnesses
 from jobq_magic.backends.pods.course import Told
 from jobq_magic.backends.pods.following import Following
 from jobq_magic.backends.rayjob.integration import RAYJOB
 from jobq_magic.cluster.client import Missing
 from jobq_magic.cluster.refusals import Unreachable
 from jobq_magic.cluster.status import Objects
+from jobq_magic.errors import BackendError
 from jobq_magic.phrases import note
 from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
 from jobq_magic.runtime import keeping, stores
 from jobq_magic.runtime.main import Job
+from jobq_magic.stores import open_store
 from tests.support import eventually
 
 TARGET = {"backend": "rayjob", "where": "queue main of team", "site": {"namespace": "team"}}
@@ -432,3 +434,41 @@ def test_what_became_of_an_attempt_that_nobody_saw_is_in_the_store(followed, tmp
     run.is_now("Complete", failed=1, cluster="c2")
     seen = eventually(lambda: (seen := run.sees()).phase and seen)
     assert (seen.phase, seen.reason, seen.attempt) == ("succeeded", "", 2)
+
+
+@pytest.fixture
+def silent(monkeypatch):
+    """Has a store not answer so many times."""
+    monkeypatch.setattr(stored, "_PAUSE", 0.0)
+
+    def begin(times: float) -> None:
+        left = [times]
+
+        def opened(*asked: Any) -> Any:
+            left[0] -= 1
+            if left[0] >= 0:
+                raise BackendError("store-silent", "The store does not answer", do="Ask who runs it")
+            return open_store(*asked)
+
+        monkeypatch.setattr(stored, "open_store", opened)
+
+    return begin
+
+
+def test_a_store_that_does_not_answer_for_a_moment_is_asked_again(followed, silent, tmp_path):
+    silent(2)
+    run = followed(f"file://{tmp_path}")
+    run.keeps("h", WELL)
+    run.is_now("Complete")
+    seen = eventually(lambda: (seen := run.sees()).phase and seen)
+    assert (seen.phase, seen.reason, seen.stays) == ("succeeded", "", False)
+
+
+def test_where_a_store_never_answers_that_is_told_and_the_job_stays(followed, silent, tmp_path, monkeypatch):
+    silent(float("inf"))
+    monkeypatch.setattr(stored, "_PATIENCE", 0.05)
+    run = followed(f"file://{tmp_path}")
+    run.is_now("Complete")
+    seen = eventually(lambda: (seen := run.sees()).phase and seen)
+    assert (seen.phase, seen.reason, seen.stays) == ("succeeded", "log-lost", True)
+    assert "The store does not answer. Ask who runs it." in seen.notes
