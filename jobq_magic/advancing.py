@@ -128,6 +128,8 @@ def _watch(followed: Followed, attempt: int) -> None:
         settles = final and not seen.stays and isinstance(backend, Settles)
         if settles:
             followed.store.owe(run)
+        elif final:  # who saw it end before may have written down otherwise, and no more
+            followed.store.settled(run)
         record(followed.store, run, ending.told(seen), followed.mark)
         if settles:
             _settle(followed)

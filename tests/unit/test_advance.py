@@ -254,6 +254,15 @@ def test_what_has_more_to_tell_than_came_over_stays_where_it_is(backend, store, 
     assert (store.snapshot(run).phase, backend.settled, store.due()) == ("succeeded", [], [])
 
 
+def test_it_stays_also_where_an_earlier_look_would_have_had_it_go_and_did_not_live_to_say_how_it_ended(
+    backend, store, run
+):
+    store.owe(run)
+    backend.script = [Observation("succeeded", "log-lost", stays=True)]
+    follow(store, run).join(10)
+    assert (store.snapshot(run).phase, backend.settled, store.due()) == ("succeeded", [], [])
+
+
 def test_of_a_run_that_has_ended_and_was_let_go_of_nothing_is_asked(backend, store, run):
     store.append(run, phase="lost", reason="never-started")
     follow(store, run).join(10)
