@@ -249,7 +249,7 @@ class PodsBackend:
             if known is not None and known.settling is not None:
                 return self._is_gone(run, known)
             self._remove(run, sure=bool(handle))
-        except BackendError:
+        except (JobqError, OSError):  # also what is kept of it here may be away for a moment
             return known is not None and known.refused is not None  # that is told already
         if known is None or not self.integration.makes:
             return True

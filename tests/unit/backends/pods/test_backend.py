@@ -338,6 +338,17 @@ def test_a_rayjob_is_let_go_of_by_who_has_not_followed_it(submitted, server, mon
     assert not [path for _, path, *_ in server.asked if path.endswith("/log")], "what came over is on record"
 
 
+def test_what_of_a_run_cannot_be_read_here_at_once_is_no_reason_to_ask_no_more(submitted, server):
+    backend, run = RayJobBackend(), submitted("ada")
+    server.refused["/rayjobs/"] = (200, {})
+    key = run.paths.key.rename(run.folder / "away")
+    assert not backend.settle(run, {"job": "x"})
+    key.rename(run.paths.key)
+    assert not backend.settle(run, {"job": "x"}), "that it is gone was not seen yet"
+    backend.close()
+    assert policies(server) == ["Background"]
+
+
 def test_a_job_is_let_go_of_by_who_has_not_followed_it(backend, server, submitted):
     run = submitted("ada")
     server.refused["/jobs/"] = (200, {})
