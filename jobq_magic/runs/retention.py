@@ -1,4 +1,7 @@
-"""Retention: the disk that ended runs may hold, and `prune`, which takes back what is beyond. Never of a live run."""
+"""Retention: the disk that ended runs may hold, and `prune`, which takes back what is beyond.
+
+Never of a live run, nor the record of one whose place has something to let go of still.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,9 @@ from jobq_magic.runs.store import DAY, Store
 from jobq_magic.runtime.wire import SHARED
 
 __all__ = ["Limits", "Pruned", "daily", "prune"]
+
+_OWED = 7 * DAY
+"""Seconds after its end for which somebody may come who has a place let go of a run; a Job goes by itself then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +66,25 @@ def prune(
         grace: seconds for which a run stays after its end, whatever the limits.
 
     Raises:
-        StoreError: a chosen run has not ended (`run-is-live`), or the store cannot be written.
+        StoreError: a chosen run has not ended (`run-is-live`), or its place has not let go of it (`run-is-unsettled`);
+            or the store cannot be written.
     """
     index = Index(store.runs)
     with store.writing():
         if chosen is None:
             _sweep(store.runs)
-            chosen = _beyond(index, limits or Limits(), grace)
+            beyond = _beyond(index, limits or Limits(), grace)
+            chosen = [run for run in beyond if values_only or not _owed(run)]
         for run in chosen:
             if not store.snapshot(run).final:
                 raise StoreError(
                     "run-is-live", f"{run.id} has not ended, and is not pruned", do=f"End it first: jobq stop {run.id}"
+                )
+            if not values_only and _owed(run):
+                raise StoreError(
+                    "run-is-unsettled",
+                    f"{run.id} has ended, and its place has not let go of it: it is not pruned",
+                    do="It is asked to: prune the run in a minute, or its values alone, by --values",
                 )
         freed, gone = 0, []
         for run in chosen:
@@ -120,6 +134,11 @@ def _beyond(index: Index, limits: Limits, grace: float) -> list[Run]:
         ):
             beyond.append(run)
     return beyond[::-1]
+
+
+def _owed(run: Run) -> bool:
+    """Whether its place may hold something of it still, of which nothing else knows here."""
+    return run.unsettled and time.time() - _ended(run) < _OWED
 
 
 def _ended(run: Run) -> float:

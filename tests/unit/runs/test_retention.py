@@ -60,6 +60,21 @@ def test_a_run_that_nobody_came_to_settle_is_no_live_run(store, ended):
     assert prune(store).runs == (run.id,)
 
 
+def test_a_run_whose_place_has_not_let_go_of_it_stays_for_a_week(store, ended):
+    """Nothing else knows what there is to let go of."""
+    run, old = ended("new", days_ago=6), ended("old", days_ago=8)
+    for one in run, old:
+        store.owe(one)
+    assert prune(store, limits=Limits(None, 0, None)).runs == (old.id,)
+    with pytest.raises(StoreError) as caught:
+        prune(store, chosen=[run])
+    assert caught.value.code == "run-is-unsettled"
+    assert run.id in caught.value.what
+    assert prune(store, limits=Limits(None, 0, None), values_only=True).runs == (run.id,), "those are not needed for it"
+    store.settled(run)
+    assert prune(store, chosen=[run]).runs == (run.id,)
+
+
 def test_a_dry_run_removes_nothing(store, ended):
     run = ended(days_ago=40)
     assert prune(store, dry_run=True).runs == (run.id,)
