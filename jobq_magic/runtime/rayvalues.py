@@ -25,6 +25,9 @@ __all__ = ["Elsewhere", "Gathered", "gather", "refuse"]
 
 PATIENCE = 10.0
 """Seconds for which names are waited for that nobody asked for, and after which it is told what is waited for."""
+PULL = 60.0
+"""Seconds more for the objects of such names to come from other nodes: one that goes takes its objects along, and Ray
+may then wait for a node that never comes, or do their tasks anew."""
 LIMIT = 2 << 30
 """Bytes of objects that are got, all together, as of values that travel; and of the memory that we may use, the
 part `_SHARE`, since an object may be there twice."""
@@ -44,7 +47,9 @@ _STAY = {
 }
 _DEEP = f"it holds an ObjectRef, whose object {_AWAY}: return what ray.get gives for it"
 _ENDED = "the cell ended its Ray with its object: return what ray.get gives before ray.shutdown"
-_LATE = "its task had not ended when the cell had: ray.get it in the cell, or name it with -o and it is waited for"
+_WAY = "ray.get it in the cell, or name it with -o and it is waited for"
+_LATE = f"its task had not ended when the cell had: {_WAY}"
+_AFAR = f"its object did not come from the node that it was on: {_WAY}"
 _LARGE = (
     "it refers to {size} on Ray, more than the {most} that come back without a word: bring back what ray.get gives for "
     "it, or have the tasks write it to the store"
@@ -149,7 +154,8 @@ class Gathered:
             wanted = dict.fromkeys(each for one in found if _why.keys().isdisjoint(one) for each in one)
             late = self._missing(list(wanted), None if patient else until)
             _why.update(dict.fromkeys(late, _LATE))
-            self._take(self._chosen(found, self._sizes([each for each in wanted if each not in _why])))
+            chosen = self._chosen(found, self._sizes([each for each in wanted if each not in _why]))
+            self._take(chosen, None if patient else max(until, time.monotonic()) + PULL)
             todo = [[self._got[each] for each in one if each in self._got] for one in found]
 
     def _chosen(self, found: list[list[Any]], sizes: Mapping[Any, int]) -> list[Any]:
@@ -172,16 +178,24 @@ class Gathered:
                     _why.setdefault(each, why)
         return list(taken)
 
-    def _take(self, wanted: list[Any]) -> None:
+    def _take(self, wanted: list[Any], until: float | None) -> None:
+        """Gets these. That all were there once does not say that they are there still, so there is an end to it."""
         try:
-            self._got |= dict(zip(wanted, self._ray.get(wanted), strict=True))
+            self._got |= dict(zip(wanted, self._taken(wanted, until), strict=True))
         except Exception:  # of one of them: the others are there all the same
             for each in wanted:
                 try:
-                    self._got[each] = self._ray.get(each)
+                    self._got[each] = self._taken(each, until)
                 except Exception as error:
-                    _failed[each] = error
-                    _why[each] = f"its task raised {_told(error)}"
+                    exceptions = self._ray.exceptions
+                    if isinstance(error, exceptions.GetTimeoutError) and not isinstance(error, exceptions.RayTaskError):
+                        _why[each] = _AFAR
+                    else:
+                        _failed[each] = error
+                        _why[each] = f"its task raised {_told(error)}"
+
+    def _taken(self, wanted: Any, until: float | None) -> Any:
+        return self._ray.get(wanted, timeout=None if until is None else max(0.0, until - time.monotonic()))
 
     def _sizes(self, wanted: list[Any]) -> dict[Any, int]:
         """The bytes of objects, of those that Ray tells it of."""

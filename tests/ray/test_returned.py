@@ -157,6 +157,32 @@ def test_names_of_tasks_that_do_not_end_are_left_and_the_others_come(place):
     )
 
 
+GONE = """
+there = ray.wait
+def wait(refs, **more):
+    # Each is there when Ray is asked, and goes with its node right after.
+    return list(refs), []
+ray.wait = wait
+"""
+
+
+def test_names_whose_objects_go_with_their_node_are_left_and_the_others_come(place):
+    cell = place.run(
+        "from jobq_magic.runtime import rayvalues\nrayvalues.PATIENCE = rayvalues.PULL = 0.5\n" + TASKS + HOLD + GONE
+        + "@ray.remote\ndef late(): raise ray.exceptions.GetTimeoutError('of its own')\n"
+        "one, gone, bad = double.remote(1), hold.remote('/no'), late.remote()\n"
+        "there([one, bad], num_returns=2, timeout=30)\nboth = [one, gone]\n'last'",
+        outs=("one", "gone", "both", "bad"),
+    )  # fmt: skip
+    assert cell.values == {"one": 2}
+    assert cell.outcome.value == "last"
+    told = lost(cell)
+    assert sorted(told) == ["bad", "both", "gone"]
+    assert told["gone"] == told["both"]
+    assert told["gone"].startswith("its object did not come from the node that it was on: ray.get it in the cell")
+    assert told["bad"] == "its task raised GetTimeoutError: of its own"
+
+
 def test_names_that_were_asked_for_are_waited_for(place, tmp_path):
     go = tmp_path / "go"
     cell = place.start(HASTE + TASKS + HOLD + f"late = hold.remote({str(go)!r})", outs=("late",), only=True)
