@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -83,16 +84,20 @@ def status(store: Store, run: Run) -> Snapshot:
 
 
 def list_runs(store: Store, *, live: bool = False, limit: int | None = None) -> list[Snapshot]:
-    """The runs, newest first; those that are live, or not settled yet, are seen to be looked after."""
-    seen = []
-    for run in store.due() if live else store.list(limit=limit):
-        try:
-            snapshot = status(store, run)
-        except StoreError:  # pruned in this moment
-            continue
-        if not (live and snapshot.final):
-            seen.append(snapshot)
+    """The runs, newest first; all that are live, or not settled yet, are seen to be looked after."""
+    runs = store.due() if live else store.list(limit=limit)
+    seen = [snapshot for snapshot in _looked_at(store, runs) if not (live and snapshot.final)]
+    if limit is not None and not live:
+        _looked_at(store, store.due({run.id for run in runs}))
     return seen[:limit]
+
+
+def _looked_at(store: Store, runs: Sequence[Run]) -> list[Snapshot]:
+    seen = []
+    for run in runs:
+        with contextlib.suppress(StoreError):  # pruned in this moment
+            seen.append(status(store, run))
+    return seen
 
 
 def looks(store: Store, run: Run) -> Iterator[Snapshot]:

@@ -141,6 +141,14 @@ def test_whoever_looks_at_a_run_that_is_not_settled_calls_the_follower(unsettled
         os.read(calls, 10)
 
 
+def test_who_lists_the_newest_runs_calls_the_follower_for_one_that_is_older_and_not_settled(unsettled, calls):
+    _, store, _ = unsettled
+    newer = store.open(spec={"mode": "there", "workers": None, "timeout": None}, target=TARGET, name="newer")
+    store.append(newer, phase="failed", reason="exit")
+    assert [one.run for one in commands.list_runs(store, limit=1)] == [newer.id]
+    assert os.read(calls, 10) == b"."
+
+
 def test_a_place_that_goes_wrong_while_it_lets_go_of_a_run_is_not_asked_for_ever(unsettled):
     place, store, run = unsettled
     place.settle = lambda run, handle: 1 / 0
