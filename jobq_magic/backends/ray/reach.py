@@ -42,7 +42,7 @@ def reach(target: Mapping[str, Any], environ: Mapping[str, str]) -> Api:
         environ: where its token and the way to a cluster are found.
 
     Raises:
-        BackendError: there is no such RayCluster, or it is not ready.
+        BackendError: there is no such RayCluster, it is not ready, or does not answer.
     """
     if not (name := target.get("raycluster")):
         address = str(target["address"])
@@ -175,11 +175,17 @@ def _wants_token(found: Mapping[str, Any]) -> bool:
 
 
 def _refuses(api: Api) -> bool:
-    """Whether a Ray wants a token after all: its image may say so, or what its author keeps elsewhere (`envFrom`)."""
+    """Whether a Ray wants a token after all: its image may say so, or what its author keeps elsewhere (`envFrom`).
+
+    Raises:
+        BackendError: it does not answer, so nobody knows.
+    """
     try:
         api.version()
+    except Refused:
+        return True
     except ApiError as error:
-        return isinstance(error, Refused)
+        raise BackendError("ray-unreachable", str(error), do="Run the cell again when it answers") from error
     return False
 
 

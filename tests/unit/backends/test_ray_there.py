@@ -14,6 +14,7 @@ import pytest
 from jobq_magic.backends.ray.package import package
 from jobq_magic.backends.ray.reach import reach
 from jobq_magic.cluster import connection
+from jobq_magic.errors import BackendError
 from tests.unit.cluster.apiserver import ApiServer, status
 
 CLUSTERS = "/rayclusters/shared"
@@ -42,13 +43,15 @@ def token(tmp_path):
             )
         )
 
-        def sent(spec, secret="", refuses=False, **environ):
+        def sent(spec, secret="", refuses=False, silent=False, **environ):
             data = {"auth_token": base64.b64encode(secret.encode()).decode()}
             server.refused = {
                 CLUSTERS: (200, {"spec": spec, **READY})
                 if spec is not None
                 else (403, status(403, "Forbidden", NOT_OURS)),
-                "/proxy/api/version": (401, {}) if refuses else (200, {"ray_version": "2.60.0"}),
+                "/proxy/api/version": (lambda handler: handler.hang())
+                if silent
+                else ((401, {}) if refuses else (200, {"ray_version": "2.60.0"})),
                 SECRETS: (200, {"data": data}) if secret else (404, status(404, "NotFound", "no")),
             }
             environ = {"HOME": str(tmp_path), "KUBECONFIG": str(kubeconfig), **environ}
@@ -91,6 +94,14 @@ def test_a_cluster_that_wants_a_token_and_does_not_say_so_gets_it_once_it_has_re
     assert token(spec, refuses=True, RAY_AUTH_TOKEN="set") == "set"
     assert token(spec, refuses=True, secret="theirs") == "theirs"
     assert token(spec, RAY_AUTH_TOKEN="set") == ""
+
+
+def test_of_a_cluster_that_does_not_answer_it_is_told_so_and_not_that_a_token_is_missing(token, monkeypatch):
+    monkeypatch.setattr("jobq_magic.backends.ray.reach._PATIENCE", 0.3)
+    with pytest.raises(BackendError, match="The RayCluster shared of team does not answer: ") as error:
+        token({}, silent=True, RAY_AUTH_TOKEN="set")
+    assert error.value.code == "ray-unreachable"
+    assert token({}, refuses=True, RAY_AUTH_TOKEN="set") == "set"
 
 
 def test_a_program_that_goes_along_is_one_there(tmp_path):
