@@ -15,7 +15,7 @@ from typing import Any
 from jobq_magic.cluster.meaning.pod import rank
 from jobq_magic.runtime.wire import replace_file
 
-__all__ = ["Attempts", "Placed"]
+__all__ = ["Attempts", "Book", "Placed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,31 @@ class Attempts:
             OSError: there is no room.
         """
         replace_file(path, json.dumps(asdict(self)).encode())
+
+
+class Book:
+    """The attempts of a run, as they are written down.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        OSError: see `Attempts.load`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.attempts = Attempts.load(path)
+
+    def keep(self, attempts: Attempts) -> None:
+        """Writes down what is so now.
+
+        Raises:
+            OSError: there is no room.
+        """
+        if attempts != self.attempts:
+            attempts.save(self._path)
+            self.attempts = attempts
 
 
 def _order(pod: Mapping[str, Any], place: int | None) -> tuple[bool, str, str]:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 
-from jobq_magic.backends.pods.attempts import Attempts, Placed
-from jobq_magic.backends.pods.course import Course, Told, course, driver_end
-from jobq_magic.backends.pods.driver import Driver
+from jobq_magic.backends.pods.attempts import Attempts, Book
+from jobq_magic.backends.pods.course import Course, Told, course
 from jobq_magic.backends.pods.elsewhere import Elsewhere
 from jobq_magic.backends.pods.integration import JOB, Integration
+from jobq_magic.backends.pods.leading import Leading
 from jobq_magic.backends.pods.missed import Missed
 from jobq_magic.backends.pods.refusing import Refusing
-from jobq_magic.backends.pods.witnesses import Witnesses, failures, released
+from jobq_magic.backends.pods.witnesses import Witnesses, failures
 from jobq_magic.cluster import kinds, names
 from jobq_magic.cluster.capacity import Capacity
 from jobq_magic.cluster.client import Api, Missing
@@ -61,8 +60,7 @@ class Following:
         self._generation = run.generation
         self._job = names.name_of(run.id)
         self._workers = integration.processes(run.workers)
-        self._file = run.folder / "pods.json"
-        self._attempts = Attempts.load(self._file)
+        self._book = Book(run.folder / "pods.json")
         self._missed = Missed(
             again=run.generation > 1,
             store=shown(store_of(run.target)),
@@ -76,7 +74,6 @@ class Following:
         self._asked_for_it = float("-inf")
         self._asked = ""
         self._due = self._stale = 0.0
-        self._driver = Driver()
         self._basis: tuple[Objects, Line, Capacity | None] | None = None
         """What its last look was at, where it waits and has no pods."""
         self.call = threading.Event()
@@ -86,6 +83,7 @@ class Following:
         self.deactivated = False
         """Its Job is to go and may not be deleted: its Workload was taken out of the queue."""
         self._witnesses = Witnesses(watched, run, key, self.call, self._mine, api.now)
+        self._leading = Leading(integration, run, self._book, self._witnesses, watched)
         watched.join(self._job, self.call)
 
     def wait(self, seconds: float) -> None:
@@ -115,58 +113,63 @@ class Following:
 
     def observe(self, asked: str) -> Observation:
         """How the run goes now; `asked` is the reason of a request to stop."""
+        # Where another one follows it by now, this machine slept, most likely.
+        seen = self._look(asked) if self._is_due(asked) and self._mine() else None
+        return Observation(attempt=self._attempts.current) if seen is None else seen
+
+    def _is_due(self, asked: str) -> bool:
+        """Whether it is worth another look: something is new, or some time has passed."""
         clock, many = time.monotonic(), len(self._watched.waiting)
         if self.call.is_set():
             self.call.clear()
         elif asked == self._asked and (clock < self._due or (clock < self._stale and self._waits_as_before())):
-            return Observation(attempt=self._attempts.current)
-        if not self._mine():  # another one follows it: this machine slept, most likely
-            return Observation(attempt=self._attempts.current)
-        self._asked, self._basis = asked, None
+            return False
         self._due, self._stale = clock + max(_SWEEP, _EACH * many), clock + max(_SWEEP, _SAME * many)
+        return True
+
+    def _look(self, asked: str) -> Observation | None:
+        """How it goes; None where nothing can be said of that yet."""
+        self._asked, self._basis = asked, None
         current = self._watched.current
         objects = self._watched.objects(self._job)
         self._seen_job = self._seen_job or objects.job is not None
         unclear = self._missed.unclear(objects, current=current)
         if not unclear:
-            decided = self._is_decided(objects, asked)
-            self._keep(self._crew(objects) if decided else self._missed.placed(self._attempts, objects))
-        attempts = self._attempts
+            decided = self._leading.is_decided(objects, asked)
+            placed = self._leading.with_crew(objects) if decided else self._missed.placed(self._attempts, objects)
+            self._book.keep(placed)
         self._witnesses.read(objects, self._attempts)
         if current:
             self._let_go_of_idle(objects)
-        if (refused := self._refusing.told(asked, attempts.current)) is not None:
+        if (refused := self._refusing.told(asked, self._attempts.current)) is not None:
             return refused
         if unclear:
-            return Observation(attempt=attempts.current)
+            return None
         standing = self._standing(objects)
-        over = standing is None or standing.over or self._is_decided(objects, asked)
+        over = standing is None or standing.over or self._leading.is_decided(objects, asked)
         if not current and over:  # its pods may be there, and are not listed yet
-            return Observation(attempt=attempts.current)
-        if standing is not None and standing.over and not asked and self._went_on(objects):
-            self._keep(self._attempts.next())
+            return None
+        if standing is not None and standing.over and not asked and self._leading.went_on(objects):
+            self._book.keep(self._attempts.next())
             standing = self._standing(objects)
-        if not self._copied(objects, standing):
-            return Observation(attempt=self._attempts.current)
+        if not self._leading.copied(objects, standing, asked):
+            return None
         held = current and self._is_held(objects)
         gone = held or (objects.job is None and self._is_gone())
         # It is over, and nobody has seen its pods: they are gone, and a store has what is left.
         alone = not self._attempts.of(self._attempts.current)
         unseen = standing is not None and standing.over and alone and not asked
-        if ((gone and not asked) or unseen) and not self._found():
-            return Observation(attempt=self._attempts.current)
-        attempts = self._attempts
-        told = self._told(objects)
+        if ((gone and not asked) or unseen) and not self._leading.found():
+            return None
+        return self._told(objects, standing, asked, held=held, gone=gone, current=current)
+
+    def _told(
+        self, objects: Objects, standing: Standing | None, asked: str, *, held: bool, gone: bool, current: bool
+    ) -> Observation | None:
+        """What is to be told, now that all is known of which pods there were."""
+        attempts, told = self._attempts, self._leading.told(objects)
         before, whole = self._witnesses.of_earlier(objects, attempts)
         failed = failures([*before, *told])
-        again = self._driver.look(
-            told,
-            asked,
-            again=self._tries_again(objects, told, failed),
-            left=self._has_left(objects),
-            printed=self._witnesses.printed,
-            leaves=current and self._leaves(objects),
-        )
         now: Course = course(
             standing,
             told,
@@ -177,14 +180,14 @@ class Following:
             requeue=not self._run.spec.get("no_requeue"),
             deactivated=self.deactivated,
             led=self._of.led,
-            again=again,
+            again=self._leading.look(objects, told, asked, failed=failed, current=current),
             failures=failed,
         )
         if now.seen.phase in FINAL and not whole:
-            return Observation(attempt=attempts.current)
+            return None
         if now.next_attempt:
             after = attempts.next(self._done(told, attempts))
-            self._keep(self._missed.after(after))
+            self._book.keep(self._missed.after(after))
             now = replace(now, seen=replace(now.seen, attempt=self._attempts.current))
         return self._with_notes(now.seen, before, held=held, asked=asked, gone=gone)
 
@@ -195,7 +198,7 @@ class Following:
             notes = [*self._missed.notes, *notes]
         if self.holders and (held or asked) and seen.phase in FINAL:
             notes.append(note("job-held", job=self._job, finalizers=", ".join(self.holders)))
-        if self._driver.alone and seen.phase in FINAL:
+        if self._leading.alone and seen.phase in FINAL:
             notes.append(note("workers-unread"))
         if gone and self._unseen and not self._attempts.pods and seen.phase is not None:
             notes.append(note("unseen"))
@@ -207,80 +210,11 @@ class Following:
     @property
     def lingers(self) -> bool:
         """Whether it is only its workers that keep it from its end, for a while."""
-        return self._of.led and self._driver.lingers
+        return self._leading.lingers
 
-    def _tries_again(self, objects: Objects, told: Sequence[Told], failures: int) -> bool:
-        """Whether what failed begins anew, or did: not where its time was over."""
-        job, end = objects.job, driver_end(told, "") or {}
-        if job is None or end.get("reason") == "deadline" or not self._of.tries_again(job, failures):
-            return False
-        return self._of.end(job) is None or self._has_left(objects)
-
-    def _has_left(self, objects: Objects) -> bool:
-        """Whether the Job goes on, or has ended, with other pods than those of the head that was seen last."""
-        now = self._attempts.of(self._attempts.current)
-        group = next((placed.group for placed in now if placed.rank == 0), "")
-        if objects.job is None or not group or (at := self._of.at(objects.job)) == group:
-            return False
-        return bool(at) or self._of.end(objects.job) is None
-
-    def _leaves(self, objects: Objects) -> bool:
-        """Whether the pod of the driver is gone, or goes."""
-        now = self._attempts.of(self._attempts.current)
-        uid = next((placed.uid for placed in now if placed.rank == 0), None)
-        pods = [pod["metadata"] for pod in objects.pods if pod["metadata"]["uid"] == uid]
-        return uid is not None and all("deletionTimestamp" in one for one in pods)
-
-    def _went_on(self, objects: Objects) -> bool:
-        """Whether a Job that is over has had another attempt after the last one that was seen, which is all read."""
-        head = next((one for one in self._told(objects) if one.rank == 0), None)
-        return head is not None and head.drained and self._has_left(objects) and not self._is_decided(objects, "")
-
-    def _is_decided(self, objects: Objects, asked: str) -> bool:
-        """Whether its driver has ended for good: where its pod is made anew, as by a drain, that is nobody's wish."""
-        if not self._of.led:
-            return False
-        told = self._told(objects)
-        end = self._driver.has_ended(told, asked)
-        if end is None or end["phase"] == "succeeded":
-            return end is not None
-        before, _ = self._witnesses.of_earlier(objects, self._attempts)
-        return not self._tries_again(objects, told, failures([*before, *told]))
-
-    def _crew(self, objects: Objects) -> Attempts:
-        """The attempts with those workers of a driver that has ended which were not seen before."""
-        workers = [pod for pod in objects.pods if self._of.rank(pod) is None]
-        return self._attempts.with_pods(workers, self._of.rank, self._of.group)
-
-    def _copied(self, objects: Objects, standing: Standing | None) -> bool:
-        """Reads the copy of what a driver printed where its own log did not come whole; see `Integration.copied`.
-
-        False while the cluster does not say whether there is one: the run is not settled, which would remove it.
-        """
-        over = standing is not None and standing.over and not self._asked
-        if not (over and self._of.copied) or store_of(self._run.target) or self._driver.copied:
-            return True
-        told = self._told(objects)
-        first = next((one for one in told if one.rank == 0), None)
-        if first is not None and (driver_end(told, "") is not None or not first.drained):
-            return True
-        api = self._watched.reading.api
-        try:
-            path = kinds.path(kinds.PODS, api.place.namespace)
-            found = api.get(path, labelSelector=self._of.copied(self._run)).get("items") or []
-        except BackendError as error:
-            if error.passing:
-                return False
-            found = []
-        self._driver.copied = True
-        if found:
-            attempts, group = self._attempts, self._of.at(objects.job or {})
-            pod = max(found, key=lambda one: one["metadata"].get("creationTimestamp", ""))
-            placed = Placed(pod["metadata"]["uid"], pod["metadata"]["name"], 0, attempts.current, group)
-            self._keep(replace(attempts, pods=(*attempts.pods, placed)))
-            self._witnesses.read_copy(placed)
-            self._note_crew()
-        return True
+    @property
+    def _attempts(self) -> Attempts:
+        return self._book.attempts
 
     def _mine(self) -> bool:
         """Whether nobody has begun to follow the run since we did."""
@@ -326,21 +260,6 @@ class Following:
         known, namespace, queue = lines(self._api), self._api.place.namespace, self._queue(objects)
         return known.line(namespace, queue, self._watched.waiting), known.capacity(namespace, queue)
 
-    def _found(self) -> bool:
-        """Whether the store was asked for pods that nobody has seen; it is worth that where there is no other way."""
-        if not store_of(self._run.target):
-            return True
-        found = self._witnesses.found(self._attempts, led=self._of.led)
-        if found is not None and found != self._attempts:
-            self._keep(found)
-            self._note_crew()
-        return found is not None
-
-    def _note_crew(self) -> None:
-        """What a driver printed came from elsewhere: of workers that nobody saw nothing did."""
-        crew = (placed for placed in self._attempts.of(self._attempts.current) if placed.rank)
-        self._driver.alone = self._of.led and not any(crew)
-
     def _is_held(self, objects: Objects) -> bool:
         """Whether its Job was deleted and is only kept by others: no pod of it goes on, and none will come."""
         job = objects.job
@@ -360,23 +279,12 @@ class Following:
                 return False
         return self._gone
 
-    def _keep(self, attempts: Attempts) -> None:
-        if attempts != self._attempts:
-            attempts.save(self._file)
-            self._attempts = attempts
-
     def _let_go_of_idle(self, objects: Objects) -> None:
         """Writes down whose pods are gone that never began, and which the Job does without: it goes on."""
         job = objects.job
         if job is not None and self._of.end(job) is None and self._of.ending(job) is None:
             gone = self._witnesses.idle(objects).union(self._attempts.idle)
-            self._keep(replace(self._attempts, idle=tuple(sorted(gone))))
-
-    def _told(self, objects: Objects) -> list[Told]:
-        """What came over from the pods of the attempt that is on, by rank."""
-        attempts = self._attempts
-        told = [self._witnesses.told(placed, objects, attempts) for placed in attempts.of(attempts.current)]
-        return released(told, attempts, self._witnesses) if self._of.led else told
+            self._book.keep(replace(self._attempts, idle=tuple(sorted(gone))))
 
     def _done(self, told: list[Told], attempts: Attempts) -> list[str]:
         """The uids of those workers among several that did their part: it is not done again."""
