@@ -1,4 +1,4 @@
-"""What follows from the end of a driver, where that is the run's: its workers' last words, another attempt, a copy."""
+"""How long is waited for what follows the end of a driver: the last words of its workers, or another attempt."""
 
 from __future__ import annotations
 
