@@ -99,6 +99,14 @@ def test_the_readme_names_every_verb_and_no_other():
     assert {second for _, second in table if second} == set(VERBS)
 
 
+def test_the_readme_says_of_every_mode_where_it_runs():
+    from jobq_magic.spec import MODES
+
+    text = (ROOT / "README.md").read_text()
+    rows = re.findall(r"^\| (`\w+`.*?) \| .+ \| .+ \|$", text, re.MULTILINE)
+    assert set(MODES) <= set(re.findall(r"`(\w+)`", " ".join(rows)))
+
+
 def test_the_readme_names_the_public_functions():
     import jobq_magic
 
