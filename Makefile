@@ -69,7 +69,7 @@ format: install ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bench-local bench-ray bench-panel bench-capture bench-images ## all benches, each beside its peer
+bench: bench-local bench-ray bench-panel bench-capture bench-images ## the benches that need no cluster, each beside its peer
 
 bench-local: install ## local mode and the magic itself, beside their peers
 	$(BIN)/python -m benchmarks.local

@@ -19,6 +19,7 @@ from collections import Counter
 
 from .raynews import News
 from .raypod import DASHBOARD
+from .wire import replace_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -346,10 +347,7 @@ def _short(name: str) -> str:
 
 def _write(path: str, told: Any) -> int:
     data = json.dumps(told, separators=(",", ":")).encode()
-    partial = f"{path}.part"
-    with open(partial, "wb", buffering=0) as file:
-        file.write(data)
-    os.replace(partial, path)
+    replace_file(path, data)
     return len(data)
 
 

@@ -112,7 +112,7 @@ class Cluster:
 
     @property
     def ready(self) -> Mapping[str, Any] | None:
-        """`address`, `dashboard`, `session` and `processes`; None while it does not take jobs."""
+        """`address`, `dashboard`, `door`, `processes` and `at`; None while it does not take jobs."""
         found: Mapping[str, Any] | None = self.read("ready.json")
         return found
 

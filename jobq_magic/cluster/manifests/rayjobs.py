@@ -21,11 +21,11 @@ from jobq_magic.runtime.launch import awaited_argv, head_argv, worker_argv
 from jobq_magic.runtime.raypod import CLIENT, DASHBOARD, GCS, LINE, NODE, OLDEST
 from jobq_magic.site import RayGroup
 
-__all__ = ["WORKERS", "made"]
+__all__ = ["OWN", "WORKERS", "made"]
 
 WORKERS = "workers"
 """The group of the workers that were asked for; others are the profile's."""
-_OWN = 2**30
+OWN = 2**30
 """Bytes that Ray's own processes take in the head, beside the cell: GCS, dashboard, raylet."""
 _LEFT = 600
 """Seconds that a cluster stays after the end of its cell where nobody removed it: for its dashboard and its logs."""
@@ -94,7 +94,7 @@ def _head(facts: Facts) -> dict[str, Any]:
     """The head: the cell, and none of its tasks."""
     spec = facts.spec
     memory = spec.get("driver_memory")
-    whole = f"{-(-(quantities.amount(memory) + _OWN) // 2**20)}Mi" if memory else None
+    whole = f"{-(-(quantities.amount(memory) + OWN) // 2**20)}Mi" if memory else None
     head = facts.asking(cpus=spec.get("driver_cpus"), memory=whole, gpus=None, shm=None)
     process = pods.Process(
         command=head_argv(facts.run),

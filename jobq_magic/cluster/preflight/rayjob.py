@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from jobq_magic.cluster import names
 from jobq_magic.cluster.amounts import amounts
 from jobq_magic.cluster.kinds import RAYJOBS
+from jobq_magic.cluster.manifests.rayjobs import OWN
 from jobq_magic.cluster.meaning.parts import Object, maps, section, text
 from jobq_magic.cluster.preflight.answers import Answers, unread
 from jobq_magic.cluster.preflight.limits import sizes
@@ -24,8 +25,6 @@ __all__ = ["kuberay", "refused", "size", "taken"]
 _INSTALL = "Ask an administrator for KubeRay: https://docs.ray.io/en/latest/cluster/kubernetes/getting-started.html"
 _LEAST = 250 * 2**20
 """Bytes: of less memory, 30 % are less than the smallest object store that Ray starts with."""
-_OWN = 2**30
-"""What Ray's own processes take in a head, beside the cell."""
 _BUSY = 0.3
 """Cpus: with 0.2 of one, a head was seen to give up, since its parts waited for each other for too long."""
 
@@ -67,7 +66,7 @@ def size(answers: Answers, wanted: Wanted) -> Iterator[Finding]:
             if has < _LEAST:
                 do = f"Ask for more: {flag}memory"
                 yield Finding("ray-size", "problem", f"{told}, with which Ray does not start", do)
-            elif head and has <= _OWN:
+            elif head and has <= OWN:
                 what = f"{told}, and Ray's own processes take up to 1Gi of it"
                 yield Finding("ray-size", "warning", what, f"Ask for more: {flag}memory")
         if (cpus := most.get("cpu")) is not None and cpus < _BUSY:

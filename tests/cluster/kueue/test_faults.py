@@ -1,6 +1,6 @@
 """The cluster, or who follows a run, is broken: each run ends for a reason, and every line is accounted for.
 
-Six short plans are always played; many random ones by `make full`, whose figures are in docs/evidence.
+Short plans are always played; many random ones by `make full`, whose figures are in docs/evidence.
 """
 
 from __future__ import annotations
