@@ -41,7 +41,7 @@ def place(
     kubeconfig: Path,
     namespace: str,
     queue: str,
-    ray_image: str,
+    base: str,
     second: str,
     images: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -50,7 +50,6 @@ def place(
     monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
     monkeypatch.setenv("JOBQ_CACHE", str(images))
     plugins.backend.cache_clear()
-    base = f"http://{ray_image.replace(REGISTRY_PULL, REGISTRY_PUSH)}"
     yield Place(Store(), Site(namespace=namespace), queue, "tests", mode="rayjob", base=base, asked=_SMALL)
     plugins.backend("rayjob").close()
     destinations.forget()
@@ -81,14 +80,20 @@ def quota_free(work: Work) -> Any:
 
 
 @pytest.fixture
-def environment(kubeconfig: Path, images: Path, queue: str, second: str, tmp_path: Path) -> dict[str, str]:
+def base(ray_image: str) -> str:
+    """What images are built upon."""
+    return f"http://{ray_image.replace(REGISTRY_PULL, REGISTRY_PUSH)}"
+
+
+@pytest.fixture
+def environment(kubeconfig: Path, images: Path, queue: str, second: str, base: str, tmp_path: Path) -> dict[str, str]:
     """Of somebody whose default profile is a queue of a cluster with KubeRay."""
     profile = f"""\
 [profiles.default]
 queue = "{queue}"
 push = "http://{REGISTRY_PUSH}/tests"
 pull = "{REGISTRY_PULL}/tests"
-base = "host"
+base = "{base}"
 memory = "700Mi"
 driver_memory = "300Mi"
 """

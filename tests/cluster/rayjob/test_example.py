@@ -10,12 +10,21 @@ import nbformat
 import pytest
 
 from jobq_magic.runs.store import Store
+from tests.cluster.layout import REGISTRY_PULL, REGISTRY_PUSH
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples/03-pi-on-ray.ipynb"
 
 
-@pytest.mark.timeout(420)  # an image with Ray is made, pushed and pulled, on busy cores
+@pytest.fixture(params=["ray", pytest.param("host", marks=pytest.mark.slow)])
+def base(request: pytest.FixtureRequest, ray_image: str) -> str:
+    """An image that has Ray, or none: then Ray is put upon this machine's own Python, pushed and pulled."""
+    return (
+        str(request.param) if request.param == "host" else f"http://{ray_image.replace(REGISTRY_PULL, REGISTRY_PUSH)}"
+    )
+
+
+@pytest.mark.timeout(420)  # an image is made, pushed and pulled, on busy cores
 def test_it_shows_on_a_cluster_what_it_shows_embedded(environment: dict[str, str], tmp_path: Path):
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     alone = ["-m", "pytest", "-c", str(tmp_path / "pytest.ini"), "-p", "no:cacheprovider", "-q", "--tb=short"]

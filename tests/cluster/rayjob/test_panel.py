@@ -15,7 +15,7 @@ ray.init()
 def hold(n):
     time.sleep(n)
 
-ray.get([hold.remote(10) for _ in range(4)])
+ray.get([hold.remote(5) for _ in range(4)])
 'done'"""
 
 

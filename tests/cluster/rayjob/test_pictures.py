@@ -150,6 +150,7 @@ def test_a_run_from_its_panel_to_the_notebook_that_is_saved(sharp: Lab):
     shown(book, 1, "rayjob-done")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_worker_that_waits_for_a_node_says_so_and_stop_ends_all(sharp: Lab, rayjobs, quota_free):
     book = sharp.open([HELPERS, WAITS])
