@@ -450,6 +450,12 @@ NOTES: Mapping[str, str] = {
     "job-held": "Its Job {job} was deleted, and stays in the cluster while others keep it, by finalizers: {finalizers}",
     "stop-held": "Its Job is out of the queue and stays in the cluster, which did not let us delete it: {error}",
     "may-stay": "Something of it may still be there: {where}",
+    # Of what a browser does not reach.
+    "dashboard-unreached": (
+        "Ray's dashboard has no link: no browser gets through this JupyterHub to a port of its servers. Install "
+        "jupyter-server-proxy into the Python of the notebook's server and of its kernel, or name another way in "
+        "JOBQ_PROXY_URL, before the first run"
+    ),
     # Of what did not come over.
     "too-large-back": "{name} has {size}, and only {most} can come back: its changes would be lost. {do}",
     "values-lost": f"{{size}} {LOST} are lost: a log carries {{most}} of values. {WITH_STORE}",

@@ -1,9 +1,10 @@
 """The dashboards of runs on a cluster: links that just open, from a browser on this machine or behind JupyterHub.
 
 A server on loopback hands what a browser asks for on to the dashboard in the head's pod: through the API server, as who
-we are there, with the token of the run's Ray. Who knows the unguessable path of a run is answered, and nobody else; a
-path opens one dashboard, for looking only, as long as its cluster lives. What the browser knows of others (cookies,
-authorization) goes no further, and nothing that the cluster says is kept by the browser beside the page.
+we are there, or straight where this machine reaches it, with the token of the run's Ray. Who knows the unguessable
+path of a run is answered, and nobody else; a path opens one dashboard, for looking only, as long as its cluster lives.
+What the browser knows of others (cookies, authorization) goes no further, and nothing that the cluster says is kept by
+the browser beside the page.
 
 Ray's dashboard is one page whose addresses are relative, so it works below any path.
 """
@@ -20,10 +21,12 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from jobq_magic.errors import JobqError
+from jobq_magic.errors import BackendError, JobqError
 from jobq_magic.runtime import raypod
 
 if TYPE_CHECKING:
@@ -43,7 +46,8 @@ _TOLD = (
 _SILENCE = 300.0
 """Seconds without a byte of an answer: a profile of a worker takes as long as was asked for."""
 _IDLE = 60.0
-_CONNECT = 2.0
+_CONNECT, _CONNECT_ALONE = 2.0, 10.0
+"""Seconds to connect to a dashboard itself, where the API server is another way to it, and where nothing is."""
 _CHUNK = 1 << 16
 _LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?", re.ASCII)
 _ACTS = ("api", "actors", "kill")
@@ -56,12 +60,13 @@ _GONE = 64
 class _Dashboard:
     """One that is open."""
 
-    api: Api
-    at: str
-    """Below the API server's address."""
-    direct: str
-    """Its own address, where that may be reached; else nothing."""
     token: str
+    direct: str = ""
+    """Its own address, where that may be reached; else nothing."""
+    api: Api | None = None
+    """Of its cluster, where it is reached through that too."""
+    at: str = ""
+    """Below the API server's address."""
     until: float = 0.0
     """When it ended, as seconds since the epoch; 0: it lives."""
 
@@ -83,6 +88,8 @@ class Dashboards:
     def open(self, api: Api, run: str, service: str, token: str) -> str:
         """The address that opens the page of a run's job; the same as before where it is open.
 
+        "" where no browser gets to a port of this machine.
+
         Args:
             api: of the cluster, as who we are there.
             run: its id.
@@ -95,11 +102,29 @@ class Dashboards:
         namespace = api.place.namespace
         at = f"/api/v1/namespaces/{namespace}/services/{service}:dashboard/proxy"
         direct = f"http://{service}.{namespace}.svc:{raypod.DASHBOARD}" if api.place.inside else ""
+        return self._opened(run, _Dashboard(token, direct, api, at))
+
+    def open_at(self, direct: str, run: str, token: str) -> str:
+        """The same of a dashboard that this machine reaches by itself.
+
+        Args:
+            direct: its address.
+            run: the run's id.
+            token: of that Ray; "" where it wants none.
+
+        Raises:
+            OSError: no port is to be had.
+        """
+        return self._opened(run, _Dashboard(token, direct.rstrip("/")))
+
+    def _opened(self, run: str, dashboard: _Dashboard) -> str:
+        if not address(1, self._environ):
+            return ""
         with self._lock:
             if self._server is None:
                 self._server = self._serving()
             key = self._keys.setdefault(run, secrets.token_urlsafe(24))
-            self._open[key] = _Dashboard(api, at, direct, token)
+            self._open[key] = dashboard
             return f"{address(self._server.server_port, self._environ)}/{key}/job"
 
     def close(self, run: str) -> None:
@@ -108,8 +133,8 @@ class Dashboards:
             key = self._keys.pop(run, None)
             if key is None:
                 return
-            old = self._open.pop(key)
-            self._open[key] = _Dashboard(old.api, "", "", "", time.time())
+            del self._open[key]  # what has just ended comes last
+            self._open[key] = _Dashboard("", until=time.time())
             gone = [each for each, one in self._open.items() if one.until]
             for each in gone[:-_GONE]:
                 del self._open[each]
@@ -170,12 +195,14 @@ def address(port: int, environ: Mapping[str, str]) -> str:
         port: on loopback.
         environ: JOBQ_PROXY_URL, with `{port}` in it, says so; VSCODE_PROXY_URI of code-server does. A server of a
             JupyterHub (JUPYTERHUB_SERVICE_PREFIX) hands on what is below `proxy/PORT` where jupyter-server-proxy is
-            installed.
+            installed, and else nothing: then this is "".
     """
     for name, hole in (("JOBQ_PROXY_URL", "{port}"), ("VSCODE_PROXY_URI", "{{port}}")):
         if hole in (template := environ.get(name, "")):
             return template.replace(hole, str(port)).rstrip("/")
-    if (prefix := environ.get("JUPYTERHUB_SERVICE_PREFIX")) and find_spec("jupyter_server_proxy") is not None:
+    if prefix := environ.get("JUPYTERHUB_SERVICE_PREFIX"):
+        if find_spec("jupyter_server_proxy") is None:
+            return ""
         base = environ.get("JUPYTERHUB_PUBLIC_URL") or prefix
         return f"{base.rstrip('/')}/proxy/{port}"
     return f"http://127.0.0.1:{port}"
@@ -183,9 +210,8 @@ def address(port: int, environ: Mapping[str, str]) -> str:
 
 def shares_origin(environ: Mapping[str, str]) -> bool:
     """Whether pages below `address` are of one origin with others, as with Jupyter: they may do all that those may."""
-    from urllib.parse import urlsplit
-
-    return urlsplit(address(1, environ)).netloc == urlsplit(address(2, environ)).netloc
+    one, other = address(1, environ), address(2, environ)
+    return bool(one) and urlsplit(one).netloc == urlsplit(other).netloc
 
 
 def _split(path: str) -> tuple[str, str]:
@@ -244,26 +270,48 @@ def _forward(
     """The dashboard's answer: from inside of its cluster itself, else through the API server.
 
     Raises:
-        Unreachable: there is none.
+        BackendError: there is none.
     """
-    headers = {**headers, "X-Ray-Authorization": f"Bearer {dashboard.token}"}
+    bearer = f"Bearer {dashboard.token}" if dashboard.token else ""
     if dashboard.direct:
-        import urllib3
-
-        timeout = urllib3.Timeout(connect=_CONNECT, read=silence)
         try:
-            return urllib3.request(
-                method,
-                f"{dashboard.direct}/{path}",
-                headers=headers,
-                timeout=timeout,
-                retries=False,
-                redirect=False,
-                preload_content=False,
-            )
-        except (urllib3.exceptions.HTTPError, OSError):  # a network policy: the API server may get there all the same
-            pass
-    return dashboard.api.forward(method, f"{dashboard.at}/{path}", headers, silence=silence)
+            connection = _connection(dashboard.direct, _CONNECT if dashboard.api is not None else _CONNECT_ALONE)
+            known = _with(headers, "Authorization", bearer)
+            return _straight(connection, method, f"{urlsplit(dashboard.direct).path}/{path}", known, silence)
+        except (OSError, HTTPException) as error:
+            if dashboard.api is None:
+                what = f"Ray at {dashboard.direct} does not answer: {str(error) or type(error).__name__}"
+                raise BackendError("ray-unreachable", what) from error
+    # A network policy may be in the way: the API server may get there all the same. It keeps Authorization for itself.
+    assert dashboard.api is not None
+    known = _with(headers, "X-Ray-Authorization", bearer)
+    return dashboard.api.forward(method, f"{dashboard.at}/{path}", known, silence=silence)
+
+
+def _with(headers: Mapping[str, str], name: str, value: str) -> dict[str, str]:
+    return {**headers, name: value} if value else dict(headers)
+
+
+def _connection(direct: str, patience: float) -> HTTPConnection:
+    url = urlsplit(direct)
+    kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
+    return kind(url.hostname or "", url.port, timeout=patience)
+
+
+def _straight(
+    connection: HTTPConnection, method: str, path: str, headers: Mapping[str, str], silence: float
+) -> HTTPResponse:
+    """The answer of an address itself, whatever it is: nothing is followed."""
+    try:
+        connection.connect()
+        connection.sock.settimeout(silence)
+        connection.request(method, path, headers={**headers, "Connection": "close"})
+        sock, answer = connection.sock, connection.getresponse()
+    except BaseException:
+        connection.close()
+        raise
+    sock.close()  # the answer has it until that is closed
+    return answer
 
 
 def _job(dashboard: _Dashboard) -> str:
@@ -289,12 +337,16 @@ def _raw(answer: Any) -> Iterator[bytes]:
     Raises:
         OSError: it broke.
     """
-    import urllib3
+    known: Mapping[str, bool] = {}
+    broken: type[Exception] = HTTPException
+    if not isinstance(answer, HTTPResponse):
+        from urllib3.exceptions import HTTPError
 
+        known, broken = {"decode_content": False}, HTTPError
     try:
-        while data := answer.read1(_CHUNK, decode_content=False):
+        while data := answer.read1(_CHUNK, **known):
             yield data
-    except urllib3.exceptions.HTTPError as error:
+    except broken as error:
         raise OSError(str(error)) from error
 
 

@@ -171,8 +171,8 @@ class PodsBackend:
                     self._remove(run)
         except OSError as error:  # the disk of the store, most likely: what is not written now is read again
             return Observation(notes=(note("unwritten", error=error),))
-        if seen.phase not in FINAL and (links := self._links(run, known)):
-            seen = replace(seen, links=links)
+        if seen.phase not in FINAL:
+            seen = self._linked(run, known, seen)
         wish = asked if asked in _WISHES else ""  # which is followed where its Job is
         seen = known.silence.told(seen, known.watched.watches if wish else known.watched.quietest, wish)
         if seen.reason == "log-lost" and known.following.objects.pods:  # without a pod there is nothing to be read
@@ -182,9 +182,9 @@ class PodsBackend:
             seen = replace(seen, phase="stopping", reason=known.removed, facts=facts, at=None, place=None)
         return known.told(seen, asked)
 
-    def _links(self, run: Run, known: Known) -> tuple[Mapping[str, str], ...]:
-        """Links of a run that are new since the last time."""
-        return ()
+    def _linked(self, run: Run, known: Known, seen: Observation) -> Observation:
+        """What was seen, with links of the run that are new since the last time, or why there are none."""
+        return seen
 
     def wait(self, run: Run, attempt: int, handle: Mapping[str, Any], seconds: float) -> None:
         """Returns as soon as something of the run changed."""

@@ -29,6 +29,7 @@ from jobq_magic.backends.ray.reasons import reason_in
 from jobq_magic.backends.ray.shape import Shape
 from jobq_magic.backends.ray.versions import installed
 from jobq_magic.errors import BackendError
+from jobq_magic.phrases import note
 from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
 from jobq_magic.runtime import ends, process, spill
@@ -66,6 +67,8 @@ class _Known:
     asked: float = 0.0
     answered: float = field(default_factory=time.monotonic)
     told: object = None
+    unreached: bool | None = None
+    """Whether it was said that no browser reaches the dashboard of our own Ray; None: nobody has looked."""
 
 
 class RayBackend:
@@ -139,14 +142,15 @@ class RayBackend:
         if "session" in handle:
             return self._observe_elsewhere(run, attempt, handle)
         known = self._jobs.setdefault(handle["submission"], _Known())
-        seen = self._seen(run, attempt, handle, known)
+        seen = self._reachable(self._seen(run, attempt, handle, known), handle, known)
         if seen.phase in FINAL:
             self._jobs.pop(handle["submission"], None)
+            self.leave(run)
             if (cluster := _cluster(handle)) is not None:
                 cluster.release(run.id)
         elif seen.phase is not None:
             if (seen.phase, seen.reason) == known.said:
-                return Observation(links=seen.links)
+                return Observation(links=seen.links, notes=seen.notes)
             known.said = (seen.phase, seen.reason)
         return seen
 
@@ -208,25 +212,38 @@ class RayBackend:
         return self._elsewhere[submission]
 
     def _links(self, api: Api, run: Run, handle: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
-        """The page of its job, through the API server where that is the way there.
+        """The page of its job, by a port of this machine that hands on the token; nothing where no browser gets there.
 
-        Whoever runs that Ray says what its pages do: none is opened in the name of the user's own Jupyter.
+        Whoever runs a Ray that is there says what its pages do: none is opened in the name of the user's own Jupyter.
         """
         from jobq_magic.backends.ray.roads import Through
+        from jobq_magic.cluster.dashboard import Dashboards, address, shares_origin
 
-        if not isinstance(road := api.road, Through):
-            return (_link(api, handle),)
-        from jobq_magic.cluster.dashboard import Dashboards, shares_origin
-
-        if shares_origin(os.environ):
+        if "cluster" in handle:
+            if address(1, os.environ) == "http://127.0.0.1:1":
+                return (_link(api, handle),)
+        elif shares_origin(os.environ):
             return ()
         if self._dashboards is None:
             self._dashboards = Dashboards()
         try:
-            door = self._dashboards.open(road.cluster, run.id, road.service, api.token).removesuffix("job")
+            if isinstance(road := api.road, Through):
+                door = self._dashboards.open(road.cluster, run.id, road.service, api.token)
+            else:
+                door = self._dashboards.open_at(api.address, run.id, api.token)
         except OSError:  # no port is to be had
             return ()
-        return ({"rel": "ray-dashboard", "title": "Ray dashboard", "href": f"{door}#/jobs/{handle['submission']}"},)
+        page = f"{door.removesuffix('job')}#/jobs/{handle['submission']}"
+        return ({"rel": "ray-dashboard", "title": "Ray dashboard", "href": page},) if door else ()
+
+    def _reachable(self, seen: Observation, handle: Mapping[str, Any], known: _Known) -> Observation:
+        """What was seen, and once where no browser gets to our own Ray that there is no link."""
+        if "cluster" not in handle or known.unreached is not None:
+            return seen
+        from jobq_magic.cluster.dashboard import address
+
+        known.unreached = not address(1, os.environ)
+        return replace(seen, notes=(*seen.notes, note("dashboard-unreached"))) if known.unreached else seen
 
     def _seen(self, run: Run, attempt: int, handle: Mapping[str, Any], known: _Known) -> Observation:
         job = Job.at(str(run.folder), attempt)
@@ -244,7 +261,7 @@ class RayBackend:
             if known.stopping:
                 return Observation("cancelled", "stopped")
             return Observation("queued", "ray-starting")
-        links = (_link(api, handle),)
+        links = self._links(api, run, handle)
         if known.stopping:
             self._ask_to_end(handle, known)
         now = time.monotonic()
@@ -437,8 +454,7 @@ def _result(job: Job, known: _Known) -> Observation:
 
 
 def _link(api: Api, handle: Mapping[str, Any]) -> Mapping[str, str]:
-    cluster = Cluster.load(Path(handle["cluster"])) if "cluster" in handle else None
-    door = (cluster.ready or {}).get("door") if cluster is not None else None
+    door = (Cluster.load(Path(handle["cluster"])).ready or {}).get("door")
     page = f"jobs/{handle['submission']}"
     href = f"{door}/{page}" if door else f"{api.address}/#/{page}"
     return {"rel": "ray-dashboard", "title": "Ray dashboard", "href": href}

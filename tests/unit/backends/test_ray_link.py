@@ -1,37 +1,146 @@
-"""The panel's link to the dashboard of a Ray that is there: its pages are others'."""
+"""The panel's link to the dashboard of a Ray: by a port of this machine, whichever way that one is reached."""
 
 from __future__ import annotations
 
+import http.client
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
 
 from jobq_magic.backends.ray.backend import RayBackend
+from jobq_magic.backends.ray.client import Api
 from jobq_magic.backends.ray.roads import Through
+from jobq_magic.backends.rayjob.backend import RayJobBackend
 from jobq_magic.cluster import dashboard
+from jobq_magic.protocols import Observation
+from tests.unit.cluster.apiserver import ApiServer
 
 RUN = SimpleNamespace(id="run-1")
+THERE, OURS = {"submission": "pi-1"}, {"submission": "pi-1", "cluster": "/nowhere"}
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    for name in ("JOBQ_PROXY_URL", "VSCODE_PROXY_URI", "JUPYTERHUB_SERVICE_PREFIX", "JUPYTERHUB_PUBLIC_URL"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
-def links():
+def ray():
+    """What answers at the address of a dashboard, and keeps what it was asked."""
+    found = ApiServer()
+    found.always = (200, b"the dashboard")
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def links(ray):
+    """The links to a Ray by road: through the API server, or straight to an address."""
     backend = RayBackend()
     cluster = SimpleNamespace(place=SimpleNamespace(namespace="team", inside=False))
-    there = SimpleNamespace(road=Through(cluster, "team", "shared-head-svc"), token="t")
-    yield lambda: backend._links(there, RUN, {"submission": "pi-1"})
+    roads = {
+        "through": Api("The RayCluster shared of team", "t", road=Through(cluster, "team", "shared-head-svc")),
+        "straight": Api(ray.address, "t"),
+        "open to all": Api(ray.address),
+    }
+    yield lambda road, handle=THERE: backend._links(roads[road], RUN, handle)
+    backend.leave(RUN)
     if backend._dashboards is not None:
         backend._dashboards.end()
 
 
-def test_it_opens_the_page_of_the_job_from_this_machine(links, monkeypatch):
-    for name in ("JOBQ_PROXY_URL", "VSCODE_PROXY_URI", "JUPYTERHUB_SERVICE_PREFIX"):
-        monkeypatch.delenv(name, raising=False)
-    (link,) = links()
+def asked(href: str) -> http.client.HTTPResponse:
+    """What a browser on this machine gets at a link."""
+    url = urlsplit(href)
+    connection = http.client.HTTPConnection(url.netloc, timeout=10)
+    connection.request("GET", url.path)
+    answer = connection.getresponse()
+    answer.body = answer.read()
+    connection.close()
+    return answer
+
+
+@pytest.mark.parametrize("road", ["through", "straight", "open to all"])
+def test_it_opens_the_page_of_the_job_from_this_machine(links, road):
+    (link,) = links(road)
     assert link["href"].startswith("http://127.0.0.1:")
     assert link["href"].endswith("/#/jobs/pi-1")
 
 
-def test_behind_a_hub_there_is_none_as_its_pages_could_do_there_what_the_user_can(links, monkeypatch):
+@pytest.mark.parametrize(("road", "token"), [("straight", "Bearer t"), ("open to all", None)])
+def test_that_of_an_address_comes_with_its_token_which_is_in_no_link(links, ray, road, token):
+    (link,) = links(road)
+    assert not link["href"].startswith(ray.address)
+    assert "/t/" not in link["href"]
+    assert asked(link["href"]).body == b"the dashboard"
+    assert ray.asked[-1][1] == "/"
+    assert ray.asked[-1][3].get("Authorization") == token
+
+
+def test_an_address_that_does_not_answer_is_said_to_a_browser(links, ray):
+    (link,) = links("straight")
+    ray.close()
+    answer = asked(link["href"])
+    assert answer.status == 502
+    assert f"Ray at {ray.address} does not answer" in answer.body.decode()
+
+
+@pytest.mark.parametrize("road", ["through", "straight", "open to all"])
+@pytest.mark.parametrize("installed", [True, False])
+def test_behind_a_hub_there_is_none_as_its_pages_could_do_there_what_the_user_can(links, monkeypatch, road, installed):
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ada/")
+    monkeypatch.setattr(dashboard, "find_spec", lambda _: object() if installed else None)
+    assert links(road) == ()
+
+
+def test_behind_a_hub_the_page_of_ones_own_ray_comes_below_ones_own_server(links, monkeypatch):
     monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ada/")
     monkeypatch.setattr(dashboard, "find_spec", lambda _: object())
-    assert links() == ()
+    (link,) = links("straight", OURS)
+    assert link["href"].startswith("/user/ada/proxy/")
+    assert link["href"].endswith("/#/jobs/pi-1")
+
+
+def test_behind_a_hub_that_does_not_hand_on_ports_one_is_told_once_why_ones_own_ray_has_none(
+    links, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ada/")
+    monkeypatch.setattr(dashboard, "find_spec", lambda _: None)
+    assert links("straight", OURS) == ()
+    backend = RayBackend()
+    monkeypatch.setattr(backend, "_seen", lambda *_: Observation("running"))
+    handle = {"submission": "pi-1", "cluster": str(tmp_path)}
+    (told,) = backend.observe(RUN, 1, handle).notes
+    assert "Install jupyter-server-proxy" in told
+    assert "JOBQ_PROXY_URL" in told
+    assert backend.observe(RUN, 1, handle).notes == ()
+
+
+def test_so_it_is_told_of_the_ray_cluster_of_a_run(monkeypatch, tmp_path):
+    monkeypatch.setattr(dashboard, "find_spec", lambda _: None)
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ada/")
+    (tmp_path / "key").write_bytes(b"key")
+    run = SimpleNamespace(id="run-1", paths=SimpleNamespace(key=tmp_path / "key"))
+    head = {
+        "metadata": {"labels": {"ray.io/node-type": "head"}},
+        "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+    }
+    objects = SimpleNamespace(pods=(head,), cluster={"status": {"head": {"serviceName": "pi-head-svc"}}})
+    api = SimpleNamespace(place=SimpleNamespace(namespace="team", inside=False))
+    watched = SimpleNamespace(reading=SimpleNamespace(api=api))
+    known = SimpleNamespace(following=SimpleNamespace(objects=objects), watched=watched)
+    backend = RayJobBackend()
+    seen = backend._linked(run, known, Observation("running", notes=("another",)))
+    assert seen.links == ()
+    assert seen.notes[0] == "another"
+    assert "Install jupyter-server-proxy" in seen.notes[1]
+    assert backend._linked(run, known, Observation("running")) == Observation("running")
+    monkeypatch.delenv("JUPYTERHUB_SERVICE_PREFIX")
+    other = RayJobBackend()
+    try:
+        (link,) = other._linked(run, known, Observation("running")).links
+        assert link["href"].startswith("http://127.0.0.1:")
+    finally:
+        other.close()

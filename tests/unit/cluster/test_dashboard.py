@@ -188,7 +188,7 @@ def test_how_a_browser_gets_to_a_port_depends_on_who_serves_the_notebook(monkeyp
     hub = {"JUPYTERHUB_SERVICE_PREFIX": "/user/ada/"}
     assert address(4000, {}) == "http://127.0.0.1:4000"
     monkeypatch.setattr(dashboard, "find_spec", lambda _: None)
-    assert address(4000, hub) == "http://127.0.0.1:4000"
+    assert address(4000, hub) == "", "no browser gets to a port of a hub's server"
     monkeypatch.setattr(dashboard, "find_spec", lambda name: object() if name == "jupyter_server_proxy" else None)
     assert address(4000, hub) == "/user/ada/proxy/4000"
     public = {"JUPYTERHUB_PUBLIC_URL": "https://hub.example/user/ada/"}
@@ -219,5 +219,27 @@ def test_who_comes_through_another_server_has_that_ones_name(server, api):
         server.always = (200, b"page")
         assert asked(here, "", Host="gate.example").body == b"page"
         assert asked(here, "/wrong/", Host="gate.example").status == 404
+    finally:
+        doors.end()
+
+
+def test_where_no_browser_gets_to_a_port_of_this_machine_none_is_taken(server, api, monkeypatch):
+    monkeypatch.setattr(dashboard, "find_spec", lambda _: None)
+    doors = Dashboards({"JUPYTERHUB_SERVICE_PREFIX": "/user/ada/"})
+    assert doors.open(api, "run-1", "pi-head-svc", TOKEN) == ""
+    assert doors._server is None
+
+
+def test_a_dashboard_that_this_machine_reaches_is_asked_itself_below_the_path_of_its_address(server):
+    doors = Dashboards({})
+    try:
+        link = urlsplit(doors.open_at(f"{server.address}/ray/", "run-1", TOKEN))
+        server.always = (200, JOBS)
+        assert asked(link, "job").headers["Location"] == "./#/jobs/02000000"
+        assert server.asked[-1][1] == "/ray/api/jobs/"
+        assert server.asked[-1][3]["Authorization"] == f"Bearer {TOKEN}"
+        server.always = (200, b"whole")
+        assert asked(link, "").body == b"whole"
+        assert asked(link, "../secrets").status == 400
     finally:
         doors.end()
