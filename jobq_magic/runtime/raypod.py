@@ -31,6 +31,8 @@ PORTS = "JOBQ_RAY_PORTS"
 """The variable with the ports of the GCS, of the raylet and of the line, where they are others."""
 OLDEST = (2, 52)
 """The first Ray with a token on all its doors."""
+WANTED = "JOBQ_RAY_VERSION"
+"""The variable with the version of Ray that the notebook has: another one is not started."""
 STATE = "JOBQ_RAY_STATE"
 """The variable of a cell with the path of `ray.json`, which is there once Ray is."""
 HOOK = {"worker_process_setup_hook": f"{__package__}.rayworker.setup"}
@@ -220,15 +222,27 @@ class Ray:
 def _command() -> str:
     if not (command := os.environ.get(_COMMAND, "").strip()):
         return f"echo 'KubeRay did not say in {_COMMAND} how to start Ray'; exit 1"
-    if (version := _installed()) and is_too_old(version):
+    if says := _unfit(_installed()):
         import shlex
 
-        least = ".".join(map(str, OLDEST))
-        says = f"the image has Ray {version}, which lets everybody in; {least} or newer is needed"
         return f"echo {shlex.quote(says)}; exit 1"
     if "--node-manager-port" not in command:  # it would be any, and nobody could tell that Ray is there
         command = f"{command} --node-manager-port={ports()[1]}"
     return f"exec {command}"
+
+
+def _unfit(version: str) -> str:
+    """Why a Ray of this version is not started; "" where it is, or where its version is not known."""
+    if version and is_too_old(version):
+        least = ".".join(map(str, OLDEST))
+        return f"the image has Ray {version}, which lets everybody in; {least} or newer is needed"
+    wanted = os.environ.get(WANTED, "")
+    if version and wanted and version != wanted:
+        return (
+            f"the image has Ray {version}, and this notebook {wanted}; all processes of a cluster must have the same: "
+            f"choose an image with that, or install ray=={version} here"
+        )
+    return ""
 
 
 def _installed() -> str:

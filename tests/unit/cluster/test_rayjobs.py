@@ -198,6 +198,11 @@ def test_the_cell_is_told_of_its_place_as_on_this_machine():
     assert told(head(workers="2..8"))["JOBQ_WORKERS"] == "8"
 
 
+def test_head_and_workers_are_told_which_ray_the_notebook_has_where_it_has_one():
+    assert [told(one(ray="2.60.0"))["JOBQ_RAY_VERSION"] for one in (head, worker)] == ["2.60.0"] * 2
+    assert "JOBQ_RAY_VERSION" not in told(head(ray=""))
+
+
 def test_how_many_threads_a_task_has_is_rays_to_say():
     assert "OMP_NUM_THREADS" not in told(worker(cpus=4))
     assert told(head(cpus=4, driver_cpus=2))["OMP_NUM_THREADS"] == "2"

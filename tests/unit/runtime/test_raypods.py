@@ -508,6 +508,23 @@ def test_a_ray_that_lets_everybody_in_is_not_started(pair, tmp_path):
     assert worker.process.wait(20) == pod.LOST
 
 
+@pytest.mark.parametrize(("there", "starts"), [("2.59.1", False), ("2.60.1", False), ("2.60.0", True)])
+def test_another_ray_than_the_notebooks_is_not_started_either(pair, tmp_path, there, starts):
+    (tmp_path / "image" / f"ray-{there}.dist-info").mkdir(parents=True)
+    ground = pair("from _jobq_runtime import raypod\nraypod.wait()", variables={raypod.WANTED: "2.60.0"})
+    head = ground.head(fake())
+    head.environ["PYTHONPATH"] += f":{tmp_path / 'image'}"
+    head.start()
+    eventually(lambda: head.seen().ended, timeout=20)
+    last = head.seen().events[-1]
+    if starts:
+        assert head.seen().status == 0
+        return
+    assert last["reason"] == "ray-not-started"
+    assert last["facts"]["said"].startswith(f"the image has Ray {there}, and this notebook 2.60.0; ")
+    assert reason(last["reason"], last["facts"]).sentence.endswith(f"or install ray=={there} here")
+
+
 def test_an_end_that_cannot_be_written_yet_is_written_once_it_can(pair):
     ground = pair("print('well')")
     head = ground.head(fake())
