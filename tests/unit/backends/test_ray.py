@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from jobq_magic.backends.ray import launch
+from jobq_magic.backends.ray.backend import _variables
 from jobq_magic.backends.ray.launch import QUICK
 from jobq_magic.backends.ray.reasons import reason_in
 from jobq_magic.backends.ray.shape import Shape
@@ -64,6 +66,12 @@ def test_a_cluster_gets_nothing_of_the_environment_that_says_who_the_user_is():
     assert {name for name in given if name in inherited and given[name] == inherited[name]} == kept
     assert given["RAY_AUTH_TOKEN"] == "token"
     assert "RAY_ADDRESS" not in given
+
+
+@pytest.mark.parametrize("target", [{}, {"address": "http://ray.example.org:8265"}, {"raycluster": "shared"}])
+def test_no_line_of_a_worker_is_hidden_behind_a_repeated_5x(target):
+    known = _variables(SimpleNamespace(id="r1", spec={"workers": 2}, target=target))
+    assert (known["RAY_DEDUP_LOGS"], known["RAY_COLOR_PREFIX"]) == ("0", "0")
 
 
 def test_what_stands_before_a_slow_module_is_that_module_once_it_is_used(tmp_path):

@@ -57,6 +57,12 @@ def test_who_connects_to_ray_waits_until_it_is_there(pair, tmp_path):
     assert eventually(lambda: head.stdout == "waits\nconnects\n", timeout=20)
 
 
+def test_no_line_of_a_worker_is_hidden_behind_a_repeated_5x(pair):
+    head = pair("import os\nprint(os.environ['RAY_DEDUP_LOGS'], os.environ['RAY_COLOR_PREFIX'])").head(fake()).start()
+    eventually(lambda: head.seen().ended, timeout=20)
+    assert head.stdout == "0 0\n"
+
+
 @pytest.mark.parametrize(("cell", "status"), [("print('well')", 0), ("1 / 0", 1), ("import os; os._exit(7)", 7)])
 def test_kuberays_job_ends_as_the_cell_did_and_the_head_stays_until_it_is_ended(pair, cell, status):
     ground = pair(cell)
