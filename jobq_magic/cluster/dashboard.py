@@ -226,7 +226,8 @@ def _answer(asked: BaseHTTPRequestHandler, dashboard: _Dashboard | None) -> None
         _say(asked, HTTPStatus.NOT_FOUND, "There is nothing here.")
     elif dashboard.until:
         until = time.strftime("%H:%M", time.localtime(dashboard.until))
-        words = f"This Ray dashboard lived until {until}, when its cluster ended. What it knew is in the run's panel."
+        words = f"This link led to a Ray dashboard until {until}, when the run or its cluster ended."
+        words = f"{words} What is known of it is in the run's panel."
         _say(asked, HTTPStatus.GONE, words)
     elif not asked.path.isascii() or not asked.path.isprintable() or _climbs(path):
         _say(asked, HTTPStatus.BAD_REQUEST, "The dashboard has no such page.")
@@ -267,7 +268,7 @@ def _hand_on(asked: BaseHTTPRequestHandler, dashboard: _Dashboard, path: str) ->
 def _forward(
     dashboard: _Dashboard, method: str, path: str, headers: Mapping[str, str], silence: float = _SILENCE
 ) -> Any:
-    """The dashboard's answer: from inside of its cluster itself, else through the API server.
+    """The answer of the dashboard itself where it may be reached, else through the API server.
 
     Raises:
         BackendError: there is none.

@@ -173,7 +173,7 @@ def test_after_its_end_a_tab_is_told_until_when_it_lived(doors, server, link, mo
     doors.close("run-1")
     answer = asked(link, "api/version")
     assert answer.status == 410
-    assert "lived until 12:03" in answer.body.decode()
+    assert "led to a Ray dashboard until 12:03, when the run or its cluster ended" in answer.body.decode()
     assert server.asked == []
 
 
