@@ -18,7 +18,7 @@ from jobq_magic.addresses import without_credentials
 __all__ = ["Distribution", "Site", "canonical_name", "direct", "headers", "installed", "read", "search_path", "sites"]
 
 _SYSTEM_INSTALLERS = frozenset({"apk", "apt", "brew", "conda", "debian", "dnf", "dpkg", "nix", "pacman", "rpm"})
-_FOR_EXTRA = re.compile(r"\bextra\s*==")
+_FOR_EXTRA = re.compile(r"\bextra\s*==\s*[\"']([A-Za-z0-9._-]+)")
 _REQUIRED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _INFO = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+)(?:-py\d[\d.]*)?\.(?:dist-info|egg-info)$")
 
@@ -37,8 +37,13 @@ class Distribution:
     origin: str
     stripped: bool = False
     """The origin had credentials, which were taken out."""
-    optional: tuple[str, ...] = ()
-    """Normalised names of what it requires for an extra only."""
+    extras: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Normalised names of what it requires for each extra only."""
+
+    @property
+    def optional(self) -> tuple[str, ...]:
+        """All of those."""
+        return tuple(sorted(frozenset().union(*self.extras.values())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +189,7 @@ def _read(site: Site, info: str) -> Distribution:
     said_name, said_version = _split(info)
     name = canonical_name(told.get("name", [said_name])[0])
     version = told.get("version", [said_version])[0]
-    for_extras = [line for line in told.get("requires-dist", []) if _FOR_EXTRA.search(line)]
-    others = {canonical_name(found[0]) for line in for_extras if (found := _REQUIRED.match(line))}
-    optional = tuple(sorted(others - {name}))
+    extras = _extras(name, told.get("requires-dist", []))
     direct = _text(folder, "direct_url.json")
     try:
         known = json.loads(direct) if direct else None
@@ -195,12 +198,21 @@ def _read(site: Site, info: str) -> Distribution:
     if isinstance(known, dict) and isinstance(known.get("url"), str):
         source, origin = _direct(known)
         bare = without_credentials(origin)
-        return Distribution(folder, name, version, source, bare, bare != origin, optional)
+        return Distribution(folder, name, version, source, bare, bare != origin, extras)
     installer = _text(folder, "INSTALLER").strip().lower()
     words = installer.split()
     system = words[0] in _SYSTEM_INSTALLERS if words else os.path.basename(site.path) == "dist-packages"
     source, origin = ("system", words[0] if words else "") if system else ("index", "")
-    return Distribution(folder, name, version, source, origin, optional=optional)
+    return Distribution(folder, name, version, source, origin, extras=extras)
+
+
+def _extras(name: str, requires: list[str]) -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for line in requires:
+        if required := _REQUIRED.match(line):
+            for extra in _FOR_EXTRA.findall(line):
+                found.setdefault(canonical_name(extra), set()).add(canonical_name(required[0]))
+    return {extra: frozenset(others - {name}) for extra, others in found.items()}
 
 
 def _direct(known: dict[str, object]) -> tuple[str, str]:

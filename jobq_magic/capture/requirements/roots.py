@@ -126,6 +126,11 @@ def _resolve(name: str, modules: Mapping[str, str], here: Sequence[Site], needs:
     if set(wanted) & {*twins(name), *(read(site, info).name for info in infos)} - {read(site, infos[0]).name}:
         return  # another one that has the module was asked for
     known = needs.add(site, infos[0], why, top)
+    if found.name.startswith(f"{top}."):
+        # A part that bears the name of an extra is of no use without it: ray.data, dask.array.
+        for other in sorted(known.extras.get(canonical_name(found.name.split(".")[1]), ())):
+            if place := next(((site, there[-1]) for site in here if (there := site.infos.get(other))), None):
+                needs.add(*place, f"{why} → {other}")
     if len(infos) > 1:
         all_names = " and ".join(sorted(read(site, info).name for info in infos))
         needs.notes.append(

@@ -76,10 +76,12 @@ class Installed(Environment):
         host = "try:\n    from speedlib import go\nexcept ImportError:\n    go = None\n"
         extras = ["speedy; extra == 'fast'", "idle; extra == 'fast'", "twin-a; extra == 'all'"]
         wheel(links, "host", files={"host.py": host}, requires=extras, extras=["fast", "all"])
+        parts = {"parted/__init__.py": "", "parted/fast.py": "", "parted/plain.py": "", "parted/sub/fast.py": ""}
+        wheel(links, "parted", files=parts, requires=["speedy; extra == 'fast'", "x; extra == 'fast'"], extras=["fast"])
         wheel(links, "lonely-part", files={"lonely/part.py": ""})
         wheel(links, "by-conda", files={"condalib.py": ""})
         self.install("hatchling", "setuptools>=64", "editables", "packaging", "six")
-        named = ["acme-one", "acme-two", "oddly-named", "speedy", "idle", "host", "by-conda", "lonely-part"]
+        named = ["acme-one", "acme-two", "oddly-named", "speedy", "idle", "host", "parted", "by-conda", "lonely-part"]
         self.install("--no-index", "--find-links", links, *named, self.wheel)
         editables = ["-e", self.hatched, "-e", self.table, "-e", self.path]
         self.install("--no-build-isolation", *editables, self.source, f"git+file://{self.repository}")
@@ -229,6 +231,21 @@ def test_an_extra_that_the_needed_one_has_imported_comes_along(there):
     assert found.names == ["host", "speedy"]
     assert found["speedy"]["why"] == "cell → host → speedy"
     assert there.resolve("host", before="import speedlib").names == ["host"]
+
+
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        ("parted.fast", ["parted", "speedy"]),
+        ("parted.fast.no_module", ["parted", "speedy"]),
+        ("parted", ["parted"]),
+        ("parted.plain", ["parted"]),
+        ("parted.sub.fast", ["parted"]),
+        ("parted.no_module", ["parted"]),
+    ],
+)
+def test_a_part_with_the_name_of_an_extra_brings_what_that_requires_and_is_here(there, module, names):
+    assert there.resolve(module).names == names
 
 
 def test_what_was_asked_for_wins(there):
