@@ -7,7 +7,7 @@ import json
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from jobq_magic.site import Site
 if TYPE_CHECKING:
     from jobq_magic.cluster.client import Api
 
-__all__ = ["Place", "connect", "forget", "kept", "place"]
+__all__ = ["Place", "connect", "forget", "kept", "located", "place"]
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds its service account's token, its namespace, and the authority of its cluster."""
@@ -69,6 +69,21 @@ def place(site: Site, environ: Mapping[str, str]) -> Place:
         BackendError: there is no kubeconfig, no such context, or it cannot be read.
     """
     return _found(site, environ).place
+
+
+def located(site: Site, environ: Mapping[str, str]) -> Site:
+    """The site with what it leaves open as it is now: a kubeconfig that changes later changes nothing for it.
+
+    Args:
+        site: as for `place`.
+        environ: as for `place`.
+
+    Raises:
+        BackendError: as `place`.
+    """
+    found = place(site, environ)
+    paths = os.pathsep.join(map(str, kubeconfig.files(site, environ)))
+    return replace(site, context=found.context, namespace=found.namespace, kubeconfig=paths)
 
 
 def connect(site: Site, environ: Mapping[str, str]) -> Api:

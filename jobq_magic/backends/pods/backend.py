@@ -18,7 +18,7 @@ from jobq_magic.backends.pods.integration import Integration
 from jobq_magic.backends.pods.silence import Silence
 from jobq_magic.backends.pods.watched import Watched
 from jobq_magic.backends.pods.wishes import Wishes
-from jobq_magic.cluster import connection, kinds, kubeconfig, neighbours, preflight
+from jobq_magic.cluster import connection, kinds, neighbours, preflight
 from jobq_magic.cluster.client import Api, Forbidden
 from jobq_magic.cluster.watching import Watches
 from jobq_magic.errors import BackendError, JobqError
@@ -112,11 +112,8 @@ class PodsBackend:
 
     def locate(self, target: Mapping[str, Any]) -> Mapping[str, Any]:
         """With the context and the namespace that the kubeconfig, or the pod that we run in, says now."""
-        site = Site.from_json(target["site"])
-        place = connection.place(site, os.environ)
-        paths = os.pathsep.join(map(str, kubeconfig.files(site, os.environ)))
-        site = replace(site, context=place.context, namespace=place.namespace, kubeconfig=paths)
-        where = in_words(target["backend"], target.get("queue"), place.namespace)
+        site = connection.located(Site.from_json(target["site"]), os.environ)
+        where = in_words(target["backend"], target.get("queue"), site.namespace)
         return {**target, "where": where, "site": site.to_json()}
 
     def warm(self, target: Mapping[str, Any]) -> None:

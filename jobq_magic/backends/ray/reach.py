@@ -7,7 +7,6 @@ service where we are in that cluster ourselves.
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -62,13 +61,10 @@ def located(target: Mapping[str, Any], environ: Mapping[str, str]) -> Mapping[st
     """
     if not (name := target.get("raycluster")):
         return target
-    from jobq_magic.cluster import connection, kubeconfig
+    from jobq_magic.cluster import connection
 
-    site = Site.from_json(target.get("site") or {})
-    place = connection.place(site, environ)
-    paths = os.pathsep.join(map(str, kubeconfig.files(site, environ)))
-    site = replace(site, context=place.context, namespace=place.namespace, kubeconfig=paths)
-    return {**target, "where": f"RayCluster {name} of {place.namespace}", "site": site.to_json()}
+    site = connection.located(Site.from_json(target.get("site") or {}), environ)
+    return {**target, "where": f"RayCluster {name} of {site.namespace}", "site": site.to_json()}
 
 
 def token_in(environ: Mapping[str, str]) -> str:

@@ -76,6 +76,14 @@ def test_the_site_may_name_a_kubeconfig_below_the_home(at, tmp_path):
     assert "no kubeconfig ~/none" in refusal(Site(kubeconfig="~/none"), environ)
 
 
+def test_a_located_site_stays_where_it_is_whatever_becomes_of_the_kubeconfig(at, tmp_path):
+    environ = at(config(ELSEWHERE))
+    found = connection.located(Site(store="s3://b"), environ)
+    assert (found.context, found.namespace, found.store) == ("here", "team", "s3://b")
+    later = {"HOME": str(tmp_path), "KUBECONFIG": str(tmp_path / "another")}
+    assert connection.place(found, later).server == ELSEWHERE
+
+
 @pytest.mark.parametrize(
     ("text", "site", "said"),
     [
