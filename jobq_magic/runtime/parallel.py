@@ -60,8 +60,9 @@ def parallel_map(
         num_gpus: GPUs that each call takes; as many as a worker has if not given.
         max_concurrency: the most calls at a time. Without Ray, the number of threads; not given, there are none.
         return_exceptions: puts an exception in the place of the result. Otherwise the first one that is seen is
-            raised as itself, with the worker's traceback as a note, and what has not run is cancelled. A worker that
-            dies is an exception of all the calls that it had at hand; they are not tried again.
+            raised as itself, with the worker's traceback and the item's place as notes, and what has not run is
+            cancelled. A worker that dies is an exception of all the calls that it had at hand; they are not tried
+            again.
         progress: whether to say how far it is, or the label to say it under.
         kwargs: further arguments of each call.
 
@@ -205,19 +206,24 @@ def _all(work: _Work, calls: Iterator[tuple[Any, ...]], total: int | None) -> li
     return _in_threads(work, calls, total) if (work.max_concurrency or 1) > 1 else _here(work, calls, total)
 
 
-def _once(work: _Work, call: tuple[Any, ...]) -> Any:
+def _once(work: _Work, number: int, call: tuple[Any, ...]) -> Any:
     try:
         return work.func(*call, **work.kwargs)
     except Exception as error:
         if work.return_exceptions:
             return error
+        error.add_note(_place(number))
         raise
+
+
+def _place(number: int) -> str:
+    return f"This was item {number}, counted from 0."
 
 
 def _here(work: _Work, calls: Iterator[tuple[Any, ...]], total: int | None) -> list[Any]:
     results = []
-    for call in calls:
-        results.append(_once(work, call))
+    for number, call in enumerate(calls):
+        results.append(_once(work, number, call))
         work.say(len(results), total)
     return results
 
@@ -233,7 +239,7 @@ def _in_threads(work: _Work, calls: Iterator[tuple[Any, ...]], total: int | None
         try:
             while True:
                 for number, call in islice(numbered, work.max_concurrency - len(flying)):
-                    flying[pool.submit(_once, work, call)] = number
+                    flying[pool.submit(_once, work, number, call)] = number
                 if not flying:
                     break
                 for future in wait(flying, return_when=FIRST_COMPLETED).done:
@@ -394,13 +400,14 @@ class _Flight:
             self.batches.learn(len(outcomes), seconds)
             self.batches.returned.extend(batch[len(outcomes) :])
             for (number, _), (fine, outcome) in zip(batch, outcomes, strict=False):
-                self.results[number] = outcome if fine else self._failed(*outcome)
+                self.results[number] = outcome if fine else self._failed(number, *outcome)
         self.work.say(len(self.results), self.total)
 
-    def _failed(self, parts: tuple[Any, ...], text: str) -> BaseException:
+    def _failed(self, number: int, parts: tuple[Any, ...], text: str) -> BaseException:
         error = assembled(*parts)
         error.add_note(f"On the worker:\n{text}")
         if not self.work.return_exceptions:
+            error.add_note(_place(number))
             raise error from None
         return error
 

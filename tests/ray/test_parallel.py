@@ -39,6 +39,7 @@ try:
     parallel_map(early, items())
 except KeyError as error:
     found['first error'] = error.args, type(error).__name__, 'On the worker' in error.__notes__[0], error.__cause__
+    found['which item'] = error.__notes__[1]
 found['read'] = len(read)
 found['seconds to the first error'] = time.perf_counter() - began
 
@@ -104,6 +105,7 @@ def test_gives_what_a_loop_would(found, what, expected):
 
 def test_raises_the_first_error_as_itself_and_runs_nothing_more(found):
     assert found["first error"] == (("three",), "KeyError", True, None)
+    assert found["which item"] == "This was item 3, counted from 0."
     assert found["seconds to the first error"] < 5
 
 

@@ -72,6 +72,13 @@ def test_an_exception_takes_the_place_of_its_result_where_asked(threads):
     assert isinstance(results[1], ZeroDivisionError)
 
 
+@pytest.mark.parametrize("threads", [None, 2])
+def test_an_exception_says_which_item_it_was(threads):
+    with pytest.raises(ZeroDivisionError) as raised:
+        parallel_map(lambda x: 1 // x, iter([2, 1, 0]), max_concurrency=threads)
+    assert raised.value.__notes__ == ["This was item 2, counted from 0."]
+
+
 def test_says_how_far_it_is_under_the_name_of_the_function(monkeypatch):
     told = []
     monkeypatch.setattr(progress, "_state", {})
