@@ -26,6 +26,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from jobq_magic.cluster import kinds
 from jobq_magic.errors import BackendError, JobqError
 from jobq_magic.runtime import raypod
 
@@ -100,9 +101,8 @@ class Dashboards:
             OSError: no port is to be had.
         """
         namespace = api.place.namespace
-        at = f"/api/v1/namespaces/{namespace}/services/{service}:dashboard/proxy"
         direct = f"http://{service}.{namespace}.svc:{raypod.DASHBOARD}" if api.place.inside else ""
-        return self._opened(run, _Dashboard(token, direct, api, at))
+        return self._opened(run, _Dashboard(token, direct, api, kinds.dashboard(namespace, service)))
 
     def open_at(self, direct: str, run: str, token: str) -> str:
         """The same of a dashboard that this machine reaches by itself.

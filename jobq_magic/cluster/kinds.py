@@ -32,6 +32,7 @@ __all__ = [
     "SERVICES",
     "WORKLOADS",
     "Kind",
+    "dashboard",
     "kueue_version",
     "may",
     "path",
@@ -101,6 +102,16 @@ def path(kind: Kind, namespace: str = "", name: str = "", sub: str = "") -> str:
         parts += ["namespaces", namespace]
     parts += [kind.plural, *(part for part in (name, sub) if part)]
     return "/" + "/".join(quote(part, safe="") for part in parts)
+
+
+def dashboard(namespace: str, service: str) -> str:
+    """Where the API server hands requests on to the dashboard of a Ray.
+
+    Args:
+        namespace: of its head.
+        service: the head's, with a port `dashboard`.
+    """
+    return f"{path(SERVICES, namespace, service)}:dashboard/proxy"
 
 
 def visible(version: str, namespace: str, queue: str) -> str:

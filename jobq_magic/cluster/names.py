@@ -8,6 +8,8 @@ import unicodedata
 
 __all__ = [
     "INDEX",
+    "JOB_NAME",
+    "JOB_UID",
     "MAIN",
     "MANAGED_BY",
     "MANAGER",
@@ -15,6 +17,9 @@ __all__ = [
     "PREFIX",
     "PRIORITY",
     "QUEUE",
+    "RAY_CLUSTER",
+    "RAY_ORIGIN",
+    "RAY_PART",
     "RUN",
     "USER",
     "label_value",
@@ -36,6 +41,16 @@ QUEUE = "kueue.x-k8s.io/queue-name"
 PRIORITY = "kueue.x-k8s.io/priority-class"
 INDEX = "batch.kubernetes.io/job-completion-index"
 """Label and annotation of a Job's pods: which of them each is."""
+JOB_NAME = "batch.kubernetes.io/job-name"
+"""Label of a Job's pods: the Job's name."""
+JOB_UID = "kueue.x-k8s.io/job-uid"
+"""Label of a Workload: the uid of what it stands for."""
+RAY_PART = "ray.io/node-type"
+"""Label of the pods of a Ray cluster: `head` or `worker`."""
+RAY_CLUSTER = "ray.io/cluster"
+"""Label of the pods of a Ray cluster: its name."""
+RAY_ORIGIN = "ray.io/originated-from-crd"
+"""Label of a RayCluster: of what kind of object it is a part; that of a RayJob goes with it."""
 MAIN = "main"
 """The container that runs the cell."""
 _LONGEST = 47

@@ -17,13 +17,13 @@ from jobq_magic.cluster.meaning import rayjob as rayjobs
 from jobq_magic.cluster.meaning import workload as workloads
 from jobq_magic.cluster.meaning.finding import NOTHING, End, Reason
 from jobq_magic.cluster.meaning.parts import Object, condition, maps, moment, section, text, words
+from jobq_magic.cluster.names import RAY_CLUSTER, RAY_PART
 from jobq_magic.cluster.place import Line
 from jobq_magic.cluster.standing import GONE, Objects, Standing, stands, told, with_kueue
 from jobq_magic.snapshot import Phase, WorkerTold
 
 __all__ = ["read", "waits"]
 
-_NODE, _CLUSTER = "ray.io/node-type", "ray.io/cluster"
 _GATE = "wait-gcs-ready"
 """The container in which KubeRay lets a worker wait until the head answers."""
 _OPERATOR = "ray.io/kuberay-operator"
@@ -117,13 +117,13 @@ def waits(objects: Objects) -> bool:
 
 def _kind(pod: Object) -> str:
     """`head`, `worker`; "" of a pod that is not Ray's, as KubeRay's submitter."""
-    return words(pod, "metadata", "labels").get(_NODE, "")
+    return words(pod, "metadata", "labels").get(RAY_PART, "")
 
 
 def _parts(objects: Objects, ranks: Mapping[str, int], workers: int) -> tuple[_Part, list[_Part]]:
     """The head, and the workers in the order of their ranks: those that are there, and those that are to come."""
     cluster = text(objects.job, "status", "rayClusterName")
-    ours = [pod for pod in objects.pods if not cluster or words(pod, "metadata", "labels").get(_CLUSTER) == cluster]
+    ours = [pod for pod in objects.pods if not cluster or words(pod, "metadata", "labels").get(RAY_CLUSTER) == cluster]
     by_age = sorted(ours, key=lambda one: moment(one, "metadata", "creationTimestamp") or 0.0)
     heads = [pod for pod in by_age if _kind(pod) == "head"]
     head = _Part(0, heads[-1], pods.read(heads[-1], objects.events)) if heads else _Part(0)

@@ -123,10 +123,8 @@ def _supervised(job: Job, secret: str, folder: str, environ: Mapping[str, str]) 
         raypod.STATE: raypod.state(job.folder),
         "RAY_ADDRESS": f"127.0.0.1:{raypod.ports()[0]}",
         "RAY_JOB_CONFIG_JSON_ENV_VAR": json.dumps({"runtime_env": raypod.HOOK}),
-        # What Ray itself has to say: every line once, as it is.
-        "RAY_DEDUP_LOGS": "0",
-        "RAY_COLOR_PREFIX": "0",
-        # Nor that no node has room, while workers are on their way: that is the cluster's to say.
+        **raypod.PLAIN,
+        # Nor does it say that no node has room, while workers are on their way: that is the cluster's to say.
         "RAY_SCHEDULER_EVENTS": "0",
         **environ,
     }

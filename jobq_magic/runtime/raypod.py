@@ -35,8 +35,18 @@ WANTED = "JOBQ_RAY_VERSION"
 """The variable with the version of Ray that the notebook has: another one is not started."""
 STATE = "JOBQ_RAY_STATE"
 """The variable of a cell with the path of `ray.json`, which is there once Ray is."""
-HOOK = {"worker_process_setup_hook": f"{__package__}.rayworker.setup"}
-"""The runtime_env by which worker processes know the definitions of the notebook."""
+HOOK = {"worker_process_setup_hook": "_jobq_runtime.rayworker.setup"}
+"""The runtime_env by which worker processes know the definitions of the notebook, on any Ray."""
+OURS = {
+    # Children of a worker go with it, also those of a worker that was killed.
+    "RAY_process_group_cleanup_enabled": "true",
+    # Draining waits up to half a minute for jobs that nobody will move elsewhere.
+    "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
+    "RAY_usage_stats_enabled": "0",
+}
+"""How the processes of a Ray behave that is ours, here or in pods."""
+PLAIN = {"RAY_DEDUP_LOGS": "0", "RAY_COLOR_PREFIX": "0"}
+"""Variables of driver and workers: what Ray itself has to say, every line once, as it is."""
 
 _COMMAND = "KUBERAY_GEN_RAY_START_CMD"
 _FATE = "ray.json"
@@ -282,6 +292,9 @@ def awake() -> int:
 
 
 def wait() -> None:
-    """Waits until Ray is there, in the process of a cell whose pod starts it at the same time."""
-    while (path := os.environ.get(STATE)) and not os.path.exists(path):
+    """Waits until Ray is there, in the process of a cell whose pod starts it at the same time.
+
+    Where Ray has ended instead, the cell is about to be, too: it gets no further, and does not fail by what it misses.
+    """
+    while (path := os.environ.get(STATE)) and fate(os.path.dirname(path)) != {}:
         time.sleep(0.05)

@@ -15,6 +15,7 @@ from jobq_magic.cluster.logs import Log
 from jobq_magic.cluster.manifests.facts import Facts
 from jobq_magic.cluster.manifests.fetching import fetching
 from jobq_magic.cluster.meaning.pod import main_state
+from jobq_magic.cluster.names import JOB_NAME
 from jobq_magic.errors import BackendError
 from jobq_magic.image import Image
 from jobq_magic.run import Run
@@ -102,7 +103,7 @@ def _has_ended(api: Api, name: str) -> bool:
 
 def _pod(api: Api, name: str) -> Mapping[str, Any] | None:
     path = kinds.path(kinds.PODS, api.place.namespace)
-    found = api.get(path, labelSelector=f"batch.kubernetes.io/job-name={name}").get("items") or []
+    found = api.get(path, labelSelector=f"{JOB_NAME}={name}").get("items") or []
     return max(found, key=lambda pod: pod["metadata"].get("creationTimestamp", ""), default=None)
 
 

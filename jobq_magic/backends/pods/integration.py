@@ -16,7 +16,7 @@ from jobq_magic.cluster.meaning import job as jobs
 from jobq_magic.cluster.meaning.job import End
 from jobq_magic.cluster.meaning.parts import Object, maps, text
 from jobq_magic.cluster.meaning.pod import rank
-from jobq_magic.cluster.names import name_of
+from jobq_magic.cluster.names import JOB_NAME, name_of
 from jobq_magic.cluster.place import Line
 from jobq_magic.cluster.status import Objects, Standing
 from jobq_magic.run import Run
@@ -112,7 +112,7 @@ JOB = Integration(
     ending=jobs.ending,
     holders=lambda job, _: jobs.holders(job),
     owner=_owner,
-    selector=lambda run: f"batch.kubernetes.io/job-name={name_of(run.id)}",
+    selector=lambda run: f"{JOB_NAME}={name_of(run.id)}",
     rank=rank,
     served=True,
 )

@@ -27,6 +27,6 @@ def objects_now(api: Api, run: Run, integration: Integration = JOB) -> Objects:
     with contextlib.suppress(Forbidden, Missing):
         # Kueue labels a Workload with the uid of its Job (constants.JobUIDLabel).
         workloads = kinds.path(kinds.WORKLOADS.at(kinds.kueue_version(api)), namespace)
-        found = api.get(workloads, labelSelector=f"kueue.x-k8s.io/job-uid={job['metadata']['uid']}").get("items") or []
+        found = api.get(workloads, labelSelector=f"{names.JOB_UID}={job['metadata']['uid']}").get("items") or []
     pods = api.get(kinds.path(kinds.PODS, namespace), labelSelector=integration.selector(run))
     return Objects(job, found[0] if found else None, tuple(pods.get("items") or ()))

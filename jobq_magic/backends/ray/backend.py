@@ -34,9 +34,10 @@ from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
 from jobq_magic.runtime import ends, process, spill
 from jobq_magic.runtime.carrier import LIMIT
-from jobq_magic.runtime.launch import NAME, job_argv, runtime_folder
+from jobq_magic.runtime.launch import job_argv, runtime_folder
 from jobq_magic.runtime.main import Job
 from jobq_magic.runtime.marks import end_marked, environment_of, mark
+from jobq_magic.runtime.raypod import HOOK, PLAIN
 from jobq_magic.runtime.sites import store_of
 from jobq_magic.snapshot import FINAL
 
@@ -381,9 +382,7 @@ def _variables(run: Run) -> dict[str, str]:
         **shape,
         "JOBQ_RAY": "1",
         "JOBQ_RUN": run.id,
-        # What Ray itself has to say: every line once, as it is.
-        "RAY_DEDUP_LOGS": "0",
-        "RAY_COLOR_PREFIX": "0",
+        **PLAIN,
     }
 
 
@@ -397,7 +396,7 @@ def _runtime_env(run: Run, attempt: int) -> Mapping[str, Any]:
             "JOBQ_BUNDLE": str(run.paths.bundle),
             "JOBQ_OUT": str(run.paths.attempt(attempt).folder),
         },
-        "worker_process_setup_hook": f"{NAME}.rayworker.setup",
+        **HOOK,
     }
 
 

@@ -29,6 +29,7 @@ from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
 from jobq_magic.runtime import launch, remote
 from jobq_magic.runtime.pod import GRACE
+from jobq_magic.runtime.raypod import HOOK
 from jobq_magic.snapshot import FINAL, WorkerTold
 
 __all__ = ["Elsewhere", "hand_over"]
@@ -56,11 +57,7 @@ def hand_over(api: Api, run: Run, submission: str, env: Mapping[str, str]) -> No
     """
     made = package(run)
     told = {remote.LOGS: submission, GRACE: str(_STOPS)}
-    runtime_env = {
-        "working_dir": made.uri,
-        "env_vars": {**env, **told},
-        "worker_process_setup_hook": f"{launch.NAME}.rayworker.setup",
-    }
+    runtime_env = {"working_dir": made.uri, "env_vars": {**env, **told}, **HOOK}
     try:
         if not api.has_package(made.name):
             api.upload(made.name, made.data)

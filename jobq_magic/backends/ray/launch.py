@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from jobq_magic.backends.ray.folder import Cluster
+from jobq_magic.runtime.raypod import OURS
 
 __all__ = ["QUICK", "argv", "environment", "free_ports"]
 
@@ -35,12 +36,8 @@ def environment(inherited: Mapping[str, str], token: str) -> dict[str, str]:
     return kept | {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": token,
-        # Children of a worker go with it, also those of a worker that was killed.
-        "RAY_process_group_cleanup_enabled": "true",
         "RAY_JOB_STOP_WAIT_TIME_S": "3",
-        # Draining waits up to half a minute for jobs that nobody will move elsewhere.
-        "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
-        "RAY_usage_stats_enabled": "0",
+        **OURS,
         "PYTHONPATH": str(QUICK),
     }
 

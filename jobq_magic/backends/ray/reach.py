@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from jobq_magic.backends.ray.client import Api, ApiError, Refused
 from jobq_magic.backends.ray.folder import mentioning
 from jobq_magic.errors import BackendError, closest
+from jobq_magic.runtime.raypod import DASHBOARD
 from jobq_magic.site import Site
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["located", "named", "reach", "sees_our_files", "token_in"]
 
 _PATIENCE = 10.0
-_PORT = 8265
-_ORIGIN = "ray.io/originated-from-crd"
-"""The label by which KubeRay says of what a RayCluster is a part; that of a RayJob goes with it."""
 
 
 def named(target: Mapping[str, Any]) -> bool:
@@ -117,7 +115,7 @@ def _of_raycluster(cluster: Cluster, name: str, environ: Mapping[str, str]) -> A
     status = found.get("status") or {}
     service = (status.get("head") or {}).get("serviceName") or f"{name}-head-svc"
     if cluster.place.inside:
-        api = Api(f"http://{service}.{namespace}.svc:{_PORT}", timeout=_PATIENCE)
+        api = Api(f"http://{service}.{namespace}.svc:{DASHBOARD}", timeout=_PATIENCE)
     else:
         api = Api(words, timeout=_PATIENCE, road=Through(cluster, namespace, service))
     if _wants_token(found) or (token_in(environ) and _refuses(api)):
@@ -147,13 +145,14 @@ def _refuse_unready(found: Mapping[str, Any], words: str) -> None:
 
 def _missing(cluster: Cluster, name: str, namespace: str) -> BackendError:
     from jobq_magic.cluster import kinds
+    from jobq_magic.cluster.names import RAY_ORIGIN
 
     what = f"There is no RayCluster {name} in {namespace}"
     try:
         listed = cluster.get(kinds.path(kinds.RAYCLUSTERS, namespace)).get("items") or ()
     except BackendError:
         listed = ()
-    lent = [one["metadata"] for one in listed if (one["metadata"].get("labels") or {}).get(_ORIGIN) != "RayJob"]
+    lent = [one["metadata"] for one in listed if (one["metadata"].get("labels") or {}).get(RAY_ORIGIN) != "RayJob"]
     names = sorted(one["name"] for one in lent)
     own = "leave --address out, and the run gets a Ray of its own"
     do = closest(name, names) if names else f"The namespace has none: {own}"

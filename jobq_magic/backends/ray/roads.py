@@ -122,7 +122,9 @@ class Through:
 
     def send(self, method: str, path: str, data: bytes | None, headers: Mapping[str, str], timeout: float) -> Answer:
         """See `Road`."""
-        prefix = f"/api/v1/namespaces/{self.namespace}/services/{self.service}:dashboard/proxy"
+        from jobq_magic.cluster import kinds
+
+        prefix = kinds.dashboard(self.namespace, self.service)
         try:
             status, stream = self.cluster.through(method, prefix + path, data=data, headers=headers, silence=timeout)
         except BackendError as error:

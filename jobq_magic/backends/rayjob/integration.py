@@ -10,19 +10,16 @@ from jobq_magic.runtime.raypod import token
 
 __all__ = ["RAYJOB", "is_head"]
 
-_PART = "ray.io/node-type"
-"""Label that KubeRay gives to the pods of a Ray cluster: `head` or `worker`."""
-
 
 def _owner(pod: Object) -> tuple[str, str]:
     labels = words(pod, "metadata", "labels")
     run = labels.get(names.RUN, "")
-    return (names.name_of(run), "") if run and labels.get(_PART) in ("head", "worker") else ("", "")
+    return (names.name_of(run), "") if run and labels.get(names.RAY_PART) in ("head", "worker") else ("", "")
 
 
 def is_head(pod: Object) -> bool:
     """Whether the cell is in it."""
-    return words(pod, "metadata", "labels").get(_PART) == "head"
+    return words(pod, "metadata", "labels").get(names.RAY_PART) == "head"
 
 
 def _rank(pod: Object) -> int | None:
@@ -50,13 +47,13 @@ RAYJOB = Integration(
     ending=rayjobs.ending,
     holders=rayjobs.holders,
     owner=_owner,
-    selector=lambda run: f"{names.RUN}={run.id},{_PART} in (head,worker)",
+    selector=lambda run: f"{names.RUN}={run.id},{names.RAY_PART} in (head,worker)",
     rank=_rank,
-    group=lambda pod: words(pod, "metadata", "labels").get("ray.io/cluster", ""),
+    group=lambda pod: words(pod, "metadata", "labels").get(names.RAY_CLUSTER, ""),
     at=_at,
     secrets=lambda key: {"auth_token": token(key)},  # as KubeRay calls it
     led=True,
-    copied=lambda run: f"batch.kubernetes.io/job-name={names.name_of(run.id)}",  # KubeRay's submitter
+    copied=lambda run: f"{names.JOB_NAME}={names.name_of(run.id)}",  # KubeRay's submitter
     tries_again=_tries_again,
 )
 """`ray.io/v1` RayJob."""

@@ -25,19 +25,13 @@ _INDEX = f"metadata.annotations['{INDEX}']"
 _PORT = "29500"
 """Where torchrun meets by default."""
 _RAY = {
-    # Children of a worker go with it, also those of a worker that was killed.
-    "RAY_process_group_cleanup_enabled": "true",
-    # Draining waits up to half a minute for jobs that nobody will move elsewhere.
-    "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
-    "RAY_usage_stats_enabled": "0",
+    **raypod.OURS,
     # A head with half a CPU, or on a busy node, is slow to begin: Ray would end itself after 30 s.
     "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "180",
     "RAY_DASHBOARD_SUBPROCESS_MODULE_WAIT_READY_TIMEOUT": "150",
-    # What Ray itself has to say: every line once, as it is.
-    "RAY_DEDUP_LOGS": "0",
-    "RAY_COLOR_PREFIX": "0",
+    **raypod.PLAIN,
 }
-"""How Ray's own processes behave, as on this machine (`backends.ray.launch`)."""
+"""How Ray's own processes behave."""
 
 
 def of_job(facts: Facts, grace: int) -> list[dict[str, Any]]:

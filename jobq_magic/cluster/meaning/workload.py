@@ -279,7 +279,7 @@ def _eviction(workload: Object, sent: Object, others: Iterable[Object]) -> Reaso
 
 def _taker(by: Preemptor, others: Iterable[Object]) -> Object | None:
     for each in others:
-        ours = (text(each, "metadata", "uid"), words(each, "metadata", "labels").get("kueue.x-k8s.io/job-uid", ""))
+        ours = (text(each, "metadata", "uid"), words(each, "metadata", "labels").get(names.JOB_UID, ""))
         if (by.uid and by.uid == ours[0]) or (by.job and by.job == ours[1]):
             return each
     return None
