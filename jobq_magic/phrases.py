@@ -430,6 +430,8 @@ WITH_STORE = (
 """The way out where values were too large for a log, or went with a part of it; a rerun has no store either."""
 ONCE_MORE = "Run its cell again"
 """The way out where there is a store, and it did not help this time."""
+UNREAD_STORE = "Have this machine read it (a note of the run says what it lacks), and run its cell again"
+"""The way out where the store has got all, and did not give it to us."""
 
 LOST = "of what came of it"
 """What stands in the notes that tell of lost values, and in no other."""
@@ -466,8 +468,8 @@ NOTES: Mapping[str, str] = {
     "unread": "What {pod} printed may be missing: it was gone before anything of it was read",
     "unseen": "What it printed, if it was started, may be missing: its Job was gone before anybody looked",
     "workers-unread": (
-        "What its workers printed went with its Ray cluster before it was read: "
-        "only who follows a run while it goes on has that, as %jobq attach does"
+        "What some of its workers printed is lost: their pods were gone before anybody read it, and no store has it. "
+        "Who follows a run while it goes on has that, as %jobq attach does"
     ),
     "failed-again": "The cell failed in attempt {attempt}, and is tried again",
     "attempt-missed": "Attempt {attempt} began and gave way while nobody followed it: what it printed is lost",

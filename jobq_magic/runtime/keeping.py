@@ -46,10 +46,17 @@ _VALUE = re.compile(r"[0-9a-f]{64}")
 _TOLD_FROM = 8 << 20
 """Bytes from which it is worth saying how far it is."""
 _KIND = "complete"
+_CLUSTER = "RAY_CLUSTER_NAME"
+"""KubeRay's variable with the Ray cluster that a pod belongs to."""
 
 
 def keep(
-    job: Job, *, secrets: str = "", beat: Callable[[], object] = lambda: None, late: Callable[[], bool] = lambda: False
+    job: Job,
+    *,
+    secrets: str = "",
+    beat: Callable[[], object] = lambda: None,
+    late: Callable[[], bool] = lambda: False,
+    worker: bool = False,
 ) -> bool:
     """Keeps what a job left; where that fails, a note on the record says so, and nothing else changes.
 
@@ -58,6 +65,7 @@ def keep(
         secrets: a file of JSON with variables that only the job has: the store's credentials may be among them.
         beat: called again and again meanwhile.
         late: whether there is no time left, since the pod is to be gone.
+        worker: it is one of a Ray cluster, which has no rank but by who sees it.
 
     Returns:
         Whether it is kept, all of it. False also where there is no store.
@@ -66,6 +74,7 @@ def keep(
     if not store:
         return False
     command = [sys.executable, "-P", "-m", f"{__package__}.keeping", job.run, job.folder, job.attempt, job.given]
+    command += ["worker"] if worker else []
     limit = time.monotonic() + _LONGEST + sum(os.path.getsize(path) for _, path in _left(job)) / _SLOWEST
     with tempfile.TemporaryFile() as answer:
         child = subprocess.Popen(
@@ -113,7 +122,16 @@ def _pod() -> tuple[str, str]:
     return os.environ.get(POD_UID) or name, name
 
 
-def put(job: Job, store: Store, pod: str, *, name: str = "", rank: int = 0, patience: float = PATIENCE) -> None:
+def put(
+    job: Job,
+    store: Store,
+    pod: str,
+    *,
+    name: str = "",
+    rank: int | None = 0,
+    group: str = "",
+    patience: float = PATIENCE,
+) -> None:
     """Brings all that a job left into a store, and at last the list of it.
 
     Args:
@@ -121,7 +139,8 @@ def put(job: Job, store: Store, pod: str, *, name: str = "", rank: int = 0, pati
         store: where to.
         pod: its uid.
         name: of the pod.
-        rank: which worker it was; values come back from the first one only.
+        rank: which worker it was, None for one of a Ray cluster; values come back from the first one only.
+        group: that Ray cluster.
         patience: seconds for which a store that fails is asked again.
 
     Raises:
@@ -129,7 +148,7 @@ def put(job: Job, store: Store, pod: str, *, name: str = "", rank: int = 0, pati
     """
     with open(os.path.join(job.folder, "key"), "rb") as file:
         key = file.read()
-    left = {place: path for place, path in _left(job) if not rank or not place.startswith("values/")}
+    left = {place: path for place, path in _left(job) if rank == 0 or not place.startswith("values/")}
     sizes = {place: os.path.getsize(path) for place, path in left.items()}
     done, total = 0, sum(sizes.values())
     files: dict[str, dict[str, Any]] = {}
@@ -140,7 +159,7 @@ def put(job: Job, store: Store, pod: str, *, name: str = "", rank: int = 0, pati
             progress.tell(done)
         # After everything else: who finds it finds all.
         with tempfile.NamedTemporaryFile(prefix="jobq-") as complete:
-            complete.write(seal(job.run, pod, files, key, rank=rank, name=name))
+            complete.write(seal(job.run, pod, files, key, rank=rank, name=name, group=group))
             complete.flush()
             _put(store, f"{job.run}/{pod}/{COMPLETE}", complete.name, patience)
         _patiently(lambda: store.publish(job.run, pod), patience)
@@ -220,7 +239,14 @@ class _Progress:
 
 
 def seal(
-    run: str, pod: str, files: Mapping[str, Mapping[str, Any]], key: bytes, *, rank: int = 0, name: str = ""
+    run: str,
+    pod: str,
+    files: Mapping[str, Mapping[str, Any]],
+    key: bytes,
+    *,
+    rank: int | None = 0,
+    name: str = "",
+    group: str = "",
 ) -> bytes:
     """`complete.json`: what is kept of a pod, signed as results are.
 
@@ -229,15 +255,16 @@ def seal(
         pod: the uid of its pod.
         files: of each name `size` and `sha256`.
         key: of the run.
-        rank: which worker it was.
+        rank: which worker it was; see `put`.
         name: of the pod.
+        group: its Ray cluster.
     """
-    told = {"run": run, "attempt": 1, "kind": _KIND, "pod": pod, "rank": rank, "name": name, "at": time.time()}
-    return wire.seal({**told, "files": {name: dict(facts) for name, facts in files.items()}}, key)
+    told = {"run": run, "attempt": 1, "kind": _KIND, "pod": pod, "rank": rank, "name": name, "group": group}
+    return wire.seal({**told, "at": time.time(), "files": {name: dict(facts) for name, facts in files.items()}}, key)
 
 
 def unseal(data: bytes, run: str, pod: str, key: bytes) -> dict[str, Any]:
-    """What `complete.json` says: `pod`, `rank`, `name`, `at`, `files`.
+    """What `complete.json` says: `pod`, `rank`, `name`, `group`, `at`, `files`.
 
     Raises:
         wire.Damaged: it is not signed by this run, or is of another pod.
@@ -251,14 +278,14 @@ def unseal(data: bytes, run: str, pod: str, key: bytes) -> dict[str, Any]:
     return told
 
 
-def _main(run: str, folder: str, attempt: str, given: str = "") -> None:
+def _main(run: str, folder: str, attempt: str, given: str = "", part: str = "") -> None:
     """What the process does: it says on one line what went wrong, "" where nothing did."""
     job = Job(run, folder, int(attempt), given)
     failed = ""
     try:
         store = open_store(configured(job), os.environ)
         pod, name = _pod()
-        put(job, store, pod, name=name, rank=rank())
+        put(job, store, pod, name=name, rank=None if part == "worker" else rank(), group=os.environ.get(_CLUSTER, ""))
         store.close()
     except StoreFailed as error:
         failed = error.what

@@ -95,7 +95,7 @@ def main(
     except OSError as error:
         return cannot_begin(job, error)
     log, loud = streams(job)
-    carrier = Carrier(job, key, log, keep=keep or _keeping(secret), copy=copy, rank=rank(), **begun)
+    carrier = Carrier(job, key, log, keep=keep or keeper(secret), copy=copy, rank=rank(), **begun)
 
     def begin() -> None:
         for file in (log, loud):
@@ -176,14 +176,21 @@ def _starts(job: Job) -> str:
     return os.path.join(job.folder, "starts")
 
 
-def _keeping(secret: str) -> Keep:
+def keeper(secret: str, *, worker: bool = False) -> Keep:
+    """Keeps what a pod leaves in the store of the run's site.
+
+    Args:
+        secret: where the Secret is mounted.
+        worker: see `keeping.keep`.
+    """
+
     def keep(job: Job, beat: Callable[[], object]) -> bool:
         if not configured(job):
             return False
         from . import keeping  # with what it imports, 10 ms
 
         secrets = os.path.join(secret, "secrets")
-        return keeping.keep(job, secrets=secrets, beat=beat, late=lambda: late(_TELLING))
+        return keeping.keep(job, secrets=secrets, beat=beat, late=lambda: late(_TELLING), worker=worker)
 
     return keep
 

@@ -1,7 +1,8 @@
 """A worker of a run's own Ray cluster: Ray, and what its tasks print and display, carried through the pod's log.
 
 All worker processes of the pod write to one folder (`rayworker`). When the head says that the job has ended, its worker
-processes end; what they left is carried, and the end is said. Ray lives on until the container is ended from outside,
+processes end; what they left is carried, the end is said, and all of it goes into the store, where there is one, so
+that who follows the run waits for no store. Ray lives on until the container is ended from outside,
 and then for as long as the job in the head says its last words, where that is ended, too.
 """
 
@@ -69,6 +70,7 @@ def main(run: str, *, secret: str = pod.SECRET, folder: str = pod.FOLDER, bundle
             if ending is not None and not said and _settled(job, ending):
                 order.sample()
                 said = carrier.finish(0, pod.late)
+                _keep(job, secret)
             select.select([ready], [], [], 0 if more else outputs.SAMPLE_PERIOD)
             with contextlib.suppress(BlockingIOError):
                 os.read(ready, 512)
@@ -77,11 +79,19 @@ def main(run: str, *, secret: str = pod.SECRET, folder: str = pod.FOLDER, bundle
         if not said:
             order.sample()
             said = carrier.finish(pod.LOST if lost else pod.CALLED, pod.late)
+            if not lost:  # else the next container has it all
+                _keep(job, secret)
     except Exception:
         return pod.crashed(loud)
     if lost:
         return pod.LOST
     return 0 if said else pod.UNCARRIED
+
+
+def _keep(job: Job, secret: str) -> None:
+    """Nobody hears where that fails: the end was said."""
+    with contextlib.suppress(OSError):
+        pod.keeper(secret, worker=True)(job, lambda: None)
 
 
 def _settled(job: Job, since: float) -> bool:

@@ -53,10 +53,13 @@ class Kept:
     pod: str
     """Its uid."""
     name: str
-    rank: int
+    rank: int | None
+    """None: a worker of a Ray cluster, which has none but by who sees it."""
     at: float
     """When it was kept, as seconds since the epoch."""
     files: Mapping[str, File]
+    group: str = ""
+    """Its Ray cluster, where it has one."""
 
 
 class ResultStore:
@@ -115,7 +118,8 @@ class ResultStore:
                 files = {name: File(int(one["size"]), str(one["sha256"])) for name, one in told["files"].items()}
                 for name in files:
                     stores.checked(name)
-                return Kept(pod, str(told["name"]), int(told["rank"]), float(told["at"]), files)
+                rank = None if told["rank"] is None else int(told["rank"])
+                return Kept(pod, str(told["name"]), rank, float(told["at"]), files, str(told.get("group", "")))
             except (wire.Damaged, StoreFailed, ValueError, LookupError, TypeError, AttributeError) as error:
                 raise self._damaged(run, str(error)) from error
 

@@ -68,22 +68,31 @@ class Attempts:
         for pod in found:
             if (uid := pod["metadata"]["uid"]) in known:
                 continue
-            place, group, now = rank_of(pod), group_of(pod), done.of(done.current)
-            taken = {placed.rank for placed in now}
-            if place in taken:
+            place, name, group = rank_of(pod), pod["metadata"]["name"], group_of(pod)
+            known.add(uid)
+            if place is None:
+                done = done.with_worker(uid, name, group)
+                continue
+            if place in {placed.rank for placed in done.of(done.current)}:
                 alike = (other for other in found if rank_of(other) != place and group_of(other) == group)
                 done = done.next({other["metadata"]["uid"] for other in alike if _stays(other)})
-            attempt = done.current
-            if place is None:
-                if group:
-                    heads = (one.attempt for one in reversed(done.pods) if one.rank == 0 and one.group == group)
-                    if (attempt := next(heads, 0)) == 0:
-                        continue
-                place = max((one.rank for one in done.of(attempt)), default=0) + 1
-            known.add(uid)
-            placed = Placed(uid, pod["metadata"]["name"], place, attempt, group)
-            done = replace(done, pods=(*done.pods, placed))
+            done = replace(done, pods=(*done.pods, Placed(uid, name, place, done.current, group)))
         return done
+
+    def with_worker(self, uid: str, name: str, group: str) -> Attempts:
+        """With one that takes the next place that is free, which its group has; unchanged where rank 0 of that was not.
+
+        Args:
+            uid: of the pod.
+            name: of the pod.
+            group: see `with_pods`.
+        """
+        heads = (one.attempt for one in reversed(self.pods) if one.rank == 0 and one.group == group)
+        attempt = next(heads, 0) if group else self.current
+        if attempt == 0:
+            return self
+        place = max((one.rank for one in self.of(attempt)), default=0) + 1
+        return replace(self, pods=(*self.pods, Placed(uid, name, place, attempt, group)))
 
     def next(self, stay: Iterable[str] = ()) -> Attempts:
         """The next attempt is on.

@@ -34,7 +34,7 @@ class Driver:
         self.copied = False
         """The copy of what it printed was looked for."""
         self.alone = False
-        """Of its workers nothing came over: there is no copy of what they printed."""
+        """What it printed came from elsewhere than its log: its workers were not seen, either."""
 
     def look(
         self,

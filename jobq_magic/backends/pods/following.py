@@ -183,7 +183,7 @@ class Following:
             again=self._leading.look(objects, told, asked, failed=failed, current=current),
             failures=failed,
         )
-        if now.seen.phase in FINAL and not whole:
+        if now.seen.phase in FINAL and not (whole and (asked or self._leading.is_whole)):
             return None
         if now.next_attempt:
             after = attempts.next(self._done(told, attempts))

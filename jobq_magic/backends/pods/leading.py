@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -45,8 +46,16 @@ class Leading:
 
     @property
     def alone(self) -> bool:
-        """Whether nothing came of its workers, since nobody saw them."""
-        return self._driver.alone
+        """Whether nothing came of a worker, since nobody saw it."""
+        return self._of.led and self._is_short(default=self._driver.alone and not self._crew())
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all workers are known of which there is anything: of those that nobody saw, the store may know."""
+        if not self._of.led or not self._is_short(default=False):
+            return True
+        before = self._book.attempts
+        return self.found(crew=True) and self._book.attempts == before
 
     def told(self, objects: Objects) -> list[Told]:
         """What came over from the pods of the attempt that is on, by rank."""
@@ -124,20 +133,36 @@ class Leading:
             self._note_crew()
         return True
 
-    def found(self) -> bool:
-        """Whether the store was asked for pods that nobody has seen; it is worth that where there is no other way."""
+    def found(self, *, crew: bool = False) -> bool:
+        """Whether the store was asked for pods that nobody has seen; it is worth that where there is no other way.
+
+        Args:
+            crew: only workers may be unseen.
+        """
         if not store_of(self._run.target):
             return True
-        found = self._witnesses.found(self._book.attempts, led=self._of.led)
+        found = self._witnesses.found(self._book.attempts, led=self._of.led, crew=crew)
         if found is not None and found != self._book.attempts:
             self._book.keep(found)
             self._note_crew()
         return found is not None
 
-    def _note_crew(self) -> None:
-        """What a driver printed came from elsewhere: of workers that nobody saw nothing did."""
+    def _crew(self) -> list[Placed]:
+        """The workers that are known."""
         attempts = self._book.attempts
-        self._driver.alone = self._of.led and not any(placed.rank for placed in attempts.of(attempts.current))
+        return [placed for placed in attempts.of(attempts.current) if placed.rank]
+
+    def _is_short(self, *, default: bool) -> bool:
+        """Whether the head has heard of Ray of more workers than are known."""
+        try:
+            nodes = json.loads(self._run.paths.attempt(self._book.attempts.current).ray.read_bytes())["nodes"]
+            return len({node["name"] for node in nodes if not node["head"]}) > len(self._crew())
+        except (OSError, ValueError, LookupError, TypeError):
+            return default
+
+    def _note_crew(self) -> None:
+        """What a driver printed came from elsewhere: workers that nobody saw may have left nothing."""
+        self._driver.alone = self._of.led
 
     def _tries_again(self, objects: Objects, told: Sequence[Told], failed: int) -> bool:
         """Whether what failed begins anew, or did: not where its time was over."""

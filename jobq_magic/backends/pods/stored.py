@@ -207,15 +207,25 @@ class Finding(_Asking):
         self._led = led
         super().__init__(run, key, call, api, mine)
 
-    def placed(self, attempts: Attempts) -> Attempts:
-        """With those that were not seen before."""
-        for kept in self.found:
-            if any(pod.uid == kept.pod for pod in attempts.pods):
+    def placed(self, attempts: Attempts, *, crew: bool = False) -> Attempts:
+        """With those that were not seen before, workers of a Ray cluster in the attempt of their head.
+
+        Args:
+            attempts: as they were known.
+            crew: with such workers alone: of what else there was, all is known.
+        """
+        seen = {pod.uid for pod in attempts.pods}
+        new = [kept for kept in self.found if kept.pod not in seen]
+        for kept in () if crew else new:
+            if kept.rank is None:
                 continue
             if any(pod.rank == kept.rank for pod in attempts.of(attempts.current)):
                 attempts = attempts.next()
-            pod = Placed(kept.pod, kept.name, kept.rank, attempts.current)
+            pod = Placed(kept.pod, kept.name, kept.rank, attempts.current, kept.group)
             attempts = replace(attempts, pods=(*attempts.pods, pod))
+        for kept in new:
+            if kept.rank is None:
+                attempts = attempts.with_worker(kept.pod, kept.name, kept.group)
         return attempts
 
     def _answer(self) -> None:

@@ -78,6 +78,11 @@ class Witnesses:
         """Whether its log is being read, or was, by this process."""
         return (placed.uid, placed.attempt) in self._readers
 
+    def awaits(self, placed: Placed) -> bool:
+        """Whether it may have printed something: its log is being read, or the store is asked for it."""
+        where = placed.uid, placed.attempt
+        return self.reads(placed) or (where in self._stored and placed.uid not in self._idle)
+
     def idle(self, objects: Objects) -> set[str]:
         """The uids of those that are gone, and never began."""
         return self._idle - self._alive(objects).keys()
@@ -105,12 +110,12 @@ class Witnesses:
         whole = not any(self._was_read(placed) and not one.drained for placed, one in told)
         return [one for _, one in told if one.drained], whole
 
-    def found(self, attempts: Attempts, *, led: bool = False) -> Attempts | None:
+    def found(self, attempts: Attempts, *, led: bool = False, crew: bool = False) -> Attempts | None:
         """The attempts with those pods that the store alone knows; None while it has not answered. See `Finding`."""
         if self._finding is None:
             api = self._watched.reading.api
             self._finding = Finding(self._run, self._key, self._call, api, self._mine, led=led)
-        return self._finding.placed(attempts) if self._finding.done else None
+        return self._finding.placed(attempts, crew=crew) if self._finding.done else None
 
     @property
     def unfound(self) -> str:
@@ -165,5 +170,5 @@ def released(told: list[Told], attempts: Attempts, witnesses: Witnesses) -> list
     """What came over, where a driver has ended, or was ended: a worker that has not begun will print nothing."""
     if not any(one.rank == 0 and one.end is not None for one in told):
         return told
-    read = {placed.rank for placed in attempts.of(attempts.current) if witnesses.reads(placed)}
+    read = {placed.rank for placed in attempts.of(attempts.current) if witnesses.awaits(placed)}
     return [one if one.drained or one.rank in read else replace(one, drained=True) for one in told]

@@ -11,11 +11,12 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from jobq_magic.runtime import launch, pod, rayline, raypod
+from jobq_magic.runtime import keeping, launch, pod, rayline, raypod
 from jobq_magic.runtime import process as processes
 from jobq_magic.words import reason
 from tests.podded import KEY
@@ -517,12 +518,14 @@ def test_a_ray_that_lets_everybody_in_is_not_started(pair, tmp_path):
 @pytest.mark.parametrize(("there", "starts"), [("2.59.1", False), ("2.60.1", False), ("2.60.0", True)])
 def test_another_ray_than_the_notebooks_is_not_started_either(pair, tmp_path, there, starts):
     (tmp_path / "image" / f"ray-{there}.dist-info").mkdir(parents=True)
-    ground = pair("from _jobq_runtime import raypod\nraypod.wait()", variables={raypod.WANTED: "2.60.0"})
+    cell = "from _jobq_runtime import raypod\nraypod.wait()\nprint('connects')"
+    ground = pair(cell, variables={raypod.WANTED: "2.60.0"})
     head = ground.head(fake())
     head.environ["PYTHONPATH"] += f":{tmp_path / 'image'}"
     head.start()
     eventually(lambda: head.seen().ended, timeout=20)
     last = head.seen().events[-1]
+    assert head.stdout == ("connects\n" if starts else "")
     if starts:
         assert head.seen().status == 0
         return
@@ -541,3 +544,59 @@ def test_an_end_that_cannot_be_written_yet_is_written_once_it_can(pair):
     (folder(head) / "ended.json").rmdir()
     assert ground.awaited() == (0, b"")
     assert head.end() == 0
+
+
+def stored(container, store: Path) -> Callable[[], Path | None]:
+    """Gives the pod of a container a store; what is to be asked for what it has kept there, once that is all."""
+    store.mkdir(exist_ok=True)
+    told = {"spec": {}, "target": {"site": {"store": f"file://{store}"}}}
+    (container.pod.folder / "secret" / "run.json").write_text(json.dumps(told))
+    container.environ |= {"JOBQ_POD_UID": f"uid-of-{container.environ['JOBQ_POD']}", "RAY_CLUSTER_NAME": "c1"}
+    kept = store / "r1" / container.environ["JOBQ_POD_UID"]
+    return lambda: kept if (kept / "complete.json").exists() else None
+
+
+def test_a_worker_keeps_what_its_tasks_printed_in_the_store_when_the_job_has_ended(pair, tmp_path):
+    go = tmp_path / "go"
+    ground = pair(f"import os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.02)")
+    worker = ground.worker(working(fake(of="worker")))
+    kept = stored(worker, tmp_path / "store")
+    worker.start()
+    head = ground.head(fake()).start()
+    eventually(lambda: worker.stdout and head.seen().begun, timeout=20)
+    assert kept() is None
+    go.touch()
+    there = eventually(kept, timeout=20)
+    assert (there / "stdout").read_text() == "a task, which knows s3\n"
+    assert (there / "stderr").read_text() == "a warning\n"
+    told = keeping.unseal((there / "complete.json").read_bytes(), "r1", "uid-of-worker", KEY)
+    assert (told["name"], told["rank"], told["group"]) == ("worker", None, "c1")
+    assert worker.seen().ended
+    assert worker.process.poll() is None
+
+
+def test_a_worker_that_is_ended_keeps_what_its_tasks_printed_in_its_grace(pair, tmp_path):
+    worker = pair(WAITS).worker(working(fake(of="worker")))
+    kept = stored(worker, tmp_path / "store")
+    worker.start()
+    eventually(lambda: worker.stdout, timeout=20)
+    began = time.monotonic()
+    assert worker.end() == 0
+    assert time.monotonic() - began < float(worker.environ["JOBQ_GRACE"])
+    assert (kept() / "stdout").read_text() == "a task, which knows s3\n"
+
+
+def test_a_store_that_does_not_answer_does_not_hold_a_worker_beyond_its_grace(pair):
+    worker = pair(WAITS, variables={"JOBQ_GRACE": "8"}).worker(working(fake(of="worker")))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        site = {"artifacts": f"http://127.0.0.1:{silent.getsockname()[1]}/results"}
+        (worker.pod.folder / "secret" / "run.json").write_text(json.dumps({"spec": {}, "target": {"site": site}}))
+        worker.start()
+        eventually(lambda: worker.stdout, timeout=20)
+        began = time.monotonic()
+        assert worker.end() == 0
+        assert time.monotonic() - began < 8
+        silent.settimeout(0)
+        asked, _ = silent.accept()
+        asked.close()
+    assert worker.seen().ended

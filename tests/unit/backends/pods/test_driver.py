@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
 from jobq_magic.runtime import keeping, stores
 from jobq_magic.runtime.main import Job
+from jobq_magic.snapshot import FINAL
 from jobq_magic.stores import open_store
 from tests.support import eventually
 
@@ -75,13 +77,32 @@ class Followed:
         self.says[pod] = events, whole, drained or whole
         self.printed = self.now
 
-    def keeps(self, pod: str, end: dict[str, Any]) -> None:
-        """A driver keeps what it has in the store."""
+    def keeps(self, pod: str, end: dict[str, Any], *, nodes: tuple[str, ...] | None = None) -> None:
+        """A driver keeps what it has in the store, with the workers that its Ray has told it of."""
         job = Job(self.run.id, str(self.run.folder.parent / f"of-{pod}"), 1)
         Path(job.out).mkdir(parents=True)
         Path(job.folder, "key").write_bytes(b"k" * 32)
         job.note(**end)
-        keeping.put(job, stores.open_store(self.run.target["site"]["store"], {}), pod, name=pod)
+        if nodes is not None:
+            told = [{"name": name, "head": name == pod} for name in (pod, *nodes)]
+            Path(job.out, "ray.json").write_text(json.dumps({"nodes": told}))
+        keeping.put(job, self._store, pod, name=pod, group="c1")
+
+    def keeps_of_worker(self, pod: str, printed: str) -> None:
+        """A worker keeps what its tasks printed in the store."""
+        job = Job(self.run.id, str(self.run.folder.parent / f"of-{pod}"), 1)
+        Path(job.out).mkdir(parents=True)
+        Path(job.folder, "key").write_bytes(b"k" * 32)
+        Path(job.out, "stdout").write_text(printed)
+        keeping.put(job, self._store, pod, name=pod, rank=None, group="c1")
+
+    @property
+    def _store(self) -> Any:
+        return stores.open_store(self.run.target["site"]["store"], {})
+
+    def printed_by(self, rank: int) -> str:
+        path = self.run.paths.attempt(1).worker(rank).stdout
+        return path.read_text() if path.exists() else ""
 
     def sees(self, asked: str = "") -> Observation:
         self.call.set()
@@ -414,7 +435,67 @@ def test_that_what_workers_printed_is_lost_is_told_where_the_driver_s_came_from_
     seen = eventually(lambda: (seen := run.sees()).phase and seen)
     assert (seen.phase, seen.reason) == ("succeeded", "")
     assert LOST in seen.notes
-    assert "store" not in LOST  # it has nothing of them, either
+
+
+def test_what_workers_printed_comes_from_the_store_where_nobody_saw_them(followed, tmp_path):
+    run = followed(f"file://{tmp_path}")
+    run.keeps("h", WELL, nodes=("w1", "w2"))
+    run.keeps_of_worker("w1", "line of the first")
+    run.keeps_of_worker("w2", "line of the second")
+    run.is_now("Complete")
+    seen = eventually(lambda: (seen := run.sees()).phase and seen)
+    assert (seen.phase, seen.reason, seen.notes) == ("succeeded", "", ())
+    assert [run.printed_by(rank) for rank in (1, 2)] == ["line of the first", "line of the second"]
+
+
+def test_that_one_worker_left_nothing_is_told_where_ray_had_it(followed, tmp_path):
+    run = followed(f"file://{tmp_path}")
+    run.keeps("h", WELL, nodes=("w1", "w2"))
+    run.keeps_of_worker("w1", "line")
+    run.is_now("Complete")
+    seen = eventually(lambda: (seen := run.sees()).phase and seen)
+    assert LOST in seen.notes
+    assert run.printed_by(1) == "line"
+
+
+def test_nothing_is_said_of_workers_where_ray_never_had_one(followed, tmp_path):
+    run = followed(f"file://{tmp_path}")
+    run.keeps("h", WELL, nodes=())
+    run.is_now("Complete")
+    seen = eventually(lambda: (seen := run.sees()).phase and seen)
+    assert (seen.phase, seen.notes) == ("succeeded", ())
+
+
+def missed_one(run: Followed) -> None:
+    """The run ends, and Ray has had a worker more than were seen."""
+    run.is_now("Running", HEAD, WORKER)
+    run.say("h", RUNS, WELL)
+    run.sees()
+    run.say("h", RUNS, WELL, whole=True)
+    run.say("w1", whole=True)
+    told = [{"name": name, "head": name == "h"} for name in ("h", "w1", "w2")]
+    path = run.run.paths.attempt(1).ray
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"nodes": told}))
+    run.is_now("Complete")
+
+
+def test_a_worker_that_came_and_went_between_two_who_followed_comes_from_the_store(followed, tmp_path):
+    run = followed(f"file://{tmp_path}")
+    run.keeps_of_worker("w2", "line of the second")
+    missed_one(run)
+    seen = eventually(lambda: (seen := run.sees()).phase in FINAL and seen)
+    assert (seen.phase, seen.notes) == ("succeeded", ())
+    assert run.printed_by(2) == "line of the second"
+
+
+@pytest.mark.parametrize("store", [True, False])
+def test_that_nothing_came_of_a_worker_that_came_and_went_is_told_where_no_store_has_it(followed, tmp_path, store):
+    run = followed(f"file://{tmp_path}" if store else "")
+    missed_one(run)
+    seen = eventually(lambda: (seen := run.sees()).phase in FINAL and seen)
+    assert seen.phase == "succeeded"
+    assert LOST in seen.notes
 
 
 def test_where_workers_were_read_nothing_is_said_of_them(followed):

@@ -88,6 +88,36 @@ def test_a_pod_that_was_seen_keeps_its_place():
     assert finding.placed(seen) == seen
 
 
+def test_workers_of_a_ray_cluster_come_into_the_attempt_of_their_head_whenever_they_ended():
+    finding = Finding.__new__(Finding)
+    crew = (
+        Kept("w1", "a", None, 1.0, {}, "c1"),
+        Kept("w2", "b", None, 2.0, {}, "c2"),
+        Kept("w3", "c", None, 6.0, {}, "c1"),
+    )
+    heads = Kept("h1", "h", 0, 3.0, {}, "c1"), Kept("h2", "i", 0, 5.0, {}, "c2")
+    finding.found = tuple(sorted((*crew, *heads), key=lambda kept: kept.at))
+    placed = finding.placed(Attempts())
+    assert [(pod.uid, pod.rank, pod.attempt) for pod in placed.pods] == [
+        ("h1", 0, 1), ("h2", 0, 2), ("w1", 1, 1), ("w2", 1, 2), ("w3", 2, 1),
+    ]  # fmt: skip
+    assert finding.placed(placed) == placed
+
+
+def test_a_worker_takes_no_place_of_one_that_was_seen_and_none_where_its_head_has_none():
+    finding = Finding.__new__(Finding)
+    finding.found = Kept("w2", "b", None, 1.0, {}, "c1"), Kept("w3", "c", None, 2.0, {}, "gone")
+    seen = Attempts(1, (Placed("h", "h", 0, 1, "c1"), Placed("w1", "a", 1, 1, "c1")))
+    assert finding.placed(seen).pods == (*seen.pods, Placed("w2", "b", 2, 1, "c1"))
+
+
+def test_where_all_heads_are_known_only_workers_are_new():
+    finding = Finding.__new__(Finding)
+    finding.found = Kept("h2", "i", 0, 1.0, {}, "c1"), Kept("w1", "a", None, 2.0, {}, "c1")
+    seen = Attempts(1, (Placed("h", "h", 0, 1, "c1"),))
+    assert finding.placed(seen, crew=True).pods == (*seen.pods, Placed("w1", "a", 1, 1, "c1"))
+
+
 def test_what_there_is_to_say_of_how_it_came_is_said_with_the_end():
     told = Told(0, ({"phase": "succeeded", "at": 5.0}, {"note": "of the pod"}), True, True, ("of the store",))
     now = course(None, [told], workers=1, gone=False, asked="", attempt=1)
