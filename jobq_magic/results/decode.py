@@ -11,7 +11,7 @@ from typing import Any
 from jobq_magic import pool
 from jobq_magic.errors import JobFailed, ResultError
 from jobq_magic.figures import size
-from jobq_magic.phrases import ONCE_MORE, WITH_STORE
+from jobq_magic.phrases import ONCE_MORE, UNREAD_STORE, WITH_STORE
 from jobq_magic.run import AttemptPaths, Run
 from jobq_magic.runtime.carrier import LIMIT
 from jobq_magic.runtime.sites import store_of
@@ -122,9 +122,10 @@ def _without_lost(result: dict[str, Any], run: Run, paths: AttemptPaths) -> dict
         return result
     try:
         beyond = json.loads((paths.folder / "beyond.json").read_bytes())
-        too_large = {} if beyond["kept"] else {name.rpartition("/")[2]: size for name, size in beyond["sizes"].items()}
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        too_large = {}
+        kept, sizes = bool(beyond["kept"]), {name.rpartition("/")[2]: size for name, size in beyond["sizes"].items()}
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        kept, sizes = False, {}
+    too_large = {} if kept else sizes
     there = paths.values.is_dir()  # else they came, and were taken away since
     store = shown(store_of(run.target))
 
@@ -133,6 +134,8 @@ def _without_lost(result: dict[str, Any], run: Run, paths: AttemptPaths) -> dict
         return group is not None and (there or group in too_large) and not (paths.values / group).exists()
 
     def why(entry: Mapping[str, Any]) -> dict[str, str]:
+        if store and kept:
+            return {"reason": f"it is kept in {store}, and could not be read from here", "advice": UNREAD_STORE}
         if store:
             return {"reason": f"it came neither through the log nor from {store}", "advice": ONCE_MORE}
         whole = too_large.get(entry["group"])

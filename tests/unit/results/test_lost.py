@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobq_magic.errors import JobFailed, ResultError
-from jobq_magic.phrases import WITH_STORE
+from jobq_magic.phrases import UNREAD_STORE, WITH_STORE
 from jobq_magic.results.decode import decode
 from jobq_magic.runs.store import Store
 from jobq_magic.runtime import wire
@@ -99,7 +99,14 @@ def test_what_went_with_a_part_of_the_log_takes_nothing_else_with_it(home):
         assert entry["advice"] == WITH_STORE
 
 
-@pytest.mark.parametrize("kept", [True, False, None], ids=["kept", "not taken", "nobody said so"])
+def test_what_a_store_has_and_could_not_be_read_from_here_is_told_with_the_store(home):
+    found = outcome(kept=True, store="s3://user:word@results/blue")
+    assert found.names == {"small": 7}
+    told = {(entry["reason"], entry["advice"]) for entry in found.skipped}
+    assert told == {("it is kept in s3://results/blue, and could not be read from here", UNREAD_STORE)}
+
+
+@pytest.mark.parametrize("kept", [False, None], ids=["not taken", "nobody said so"])
 def test_what_a_store_did_not_give_back_is_no_reason_to_set_one(home, kept):
     found = outcome(kept=kept, store="s3://user:word@results/blue")
     assert found.names == {"small": 7}
