@@ -19,15 +19,13 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from jobq_magic.cluster import kinds
-from jobq_magic.errors import BackendError, JobqError
+from jobq_magic.cluster.browsing import address
+from jobq_magic.cluster.forwarding import Dashboard, content, forward
+from jobq_magic.errors import JobqError
 from jobq_magic.runtime import raypod
 
 if TYPE_CHECKING:
@@ -35,7 +33,7 @@ if TYPE_CHECKING:
 
     from jobq_magic.cluster.client import Api
 
-__all__ = ["Dashboards", "address", "shares_origin"]
+__all__ = ["Dashboards"]
 
 _ASKED = ("Accept", "Accept-Encoding", "If-Modified-Since", "If-None-Match", "Range")
 """Headers of a request that go on to the dashboard."""
@@ -44,32 +42,12 @@ _TOLD = (
     *("Content-Type", "ETag", "Last-Modified"),
 )
 """Headers of an answer that come back."""
-_SILENCE = 300.0
-"""Seconds without a byte of an answer: a profile of a worker takes as long as was asked for."""
 _IDLE = 60.0
-_CONNECT, _CONNECT_ALONE = 2.0, 10.0
-"""Seconds to connect to a dashboard itself, where the API server is another way to it, and where nothing is."""
-_CHUNK = 1 << 16
 _LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?", re.ASCII)
 _ACTS = ("api", "actors", "kill")
 """By this, older versions of Ray end an actor for who only looks."""
 _GONE = 64
 """Dashboards that have ended, of which a tab that is still open is told so."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Dashboard:
-    """One that is open."""
-
-    token: str
-    direct: str = ""
-    """Its own address, where that may be reached; else nothing."""
-    api: Api | None = None
-    """Of its cluster, where it is reached through that too."""
-    at: str = ""
-    """Below the API server's address."""
-    until: float = 0.0
-    """When it ended, as seconds since the epoch; 0: it lives."""
 
 
 class Dashboards:
@@ -83,7 +61,7 @@ class Dashboards:
         self._environ = os.environ if environ is None else environ
         self._lock = threading.Lock()
         self._keys: dict[str, str] = {}
-        self._open: dict[str, _Dashboard] = {}
+        self._open: dict[str, Dashboard] = {}
         self._server: ThreadingHTTPServer | None = None
 
     def open(self, api: Api, run: str, service: str, token: str) -> str:
@@ -102,7 +80,7 @@ class Dashboards:
         """
         namespace = api.place.namespace
         direct = f"http://{service}.{namespace}.svc:{raypod.DASHBOARD}" if api.place.inside else ""
-        return self._opened(run, _Dashboard(token, direct, api, kinds.dashboard(namespace, service)))
+        return self._opened(run, Dashboard(token, direct, api, kinds.dashboard(namespace, service)))
 
     def open_at(self, direct: str, run: str, token: str) -> str:
         """The same of a dashboard that this machine reaches by itself.
@@ -115,9 +93,9 @@ class Dashboards:
         Raises:
             OSError: no port is to be had.
         """
-        return self._opened(run, _Dashboard(token, direct.rstrip("/")))
+        return self._opened(run, Dashboard(token, direct.rstrip("/")))
 
-    def _opened(self, run: str, dashboard: _Dashboard) -> str:
+    def _opened(self, run: str, dashboard: Dashboard) -> str:
         if not address(1, self._environ):
             return ""
         with self._lock:
@@ -134,7 +112,7 @@ class Dashboards:
             if key is None:
                 return
             del self._open[key]  # what has just ended comes last
-            self._open[key] = _Dashboard("", until=time.time())
+            self._open[key] = Dashboard("", until=time.time())
             gone = [each for each, one in self._open.items() if one.until]
             for each in gone[:-_GONE]:
                 del self._open[each]
@@ -173,7 +151,7 @@ class Dashboards:
         threading.Thread(target=server.serve_forever, name="jobq-dashboards", daemon=True).start()
         return server
 
-    def _find(self, asked: BaseHTTPRequestHandler) -> _Dashboard | None:
+    def _find(self, asked: BaseHTTPRequestHandler) -> Dashboard | None:
         """The dashboard that a request is for; None where it has no key, or another name of this machine."""
         with self._lock:
             server, known = self._server, dict(self._open)
@@ -188,39 +166,13 @@ class Dashboards:
         return next((one for key, one in known.items() if hmac.compare_digest(given, key.encode())), None)
 
 
-def address(port: int, environ: Mapping[str, str]) -> str:
-    """How a browser reaches a port of this machine.
-
-    Args:
-        port: on loopback.
-        environ: JOBQ_PROXY_URL, with `{port}` in it, says so; VSCODE_PROXY_URI of code-server does. A server of a
-            JupyterHub (JUPYTERHUB_SERVICE_PREFIX) hands on what is below `proxy/PORT` where jupyter-server-proxy is
-            installed, and else nothing: then this is "".
-    """
-    for name, hole in (("JOBQ_PROXY_URL", "{port}"), ("VSCODE_PROXY_URI", "{{port}}")):
-        if hole in (template := environ.get(name, "")):
-            return template.replace(hole, str(port)).rstrip("/")
-    if prefix := environ.get("JUPYTERHUB_SERVICE_PREFIX"):
-        if find_spec("jupyter_server_proxy") is None:
-            return ""
-        base = environ.get("JUPYTERHUB_PUBLIC_URL") or prefix
-        return f"{base.rstrip('/')}/proxy/{port}"
-    return f"http://127.0.0.1:{port}"
-
-
-def shares_origin(environ: Mapping[str, str]) -> bool:
-    """Whether pages below `address` are of one origin with others, as with Jupyter: they may do all that those may."""
-    one, other = address(1, environ), address(2, environ)
-    return bool(one) and urlsplit(one).netloc == urlsplit(other).netloc
-
-
 def _split(path: str) -> tuple[str, str]:
     """The key of a request, and what it asks for."""
     key, _, rest = path.removeprefix("/").partition("/")
     return key, rest
 
 
-def _answer(asked: BaseHTTPRequestHandler, dashboard: _Dashboard | None) -> None:
+def _answer(asked: BaseHTTPRequestHandler, dashboard: Dashboard | None) -> None:
     path = _split(asked.path)[1]
     if dashboard is None:
         _say(asked, HTTPStatus.NOT_FOUND, "There is nothing here.")
@@ -239,16 +191,16 @@ def _answer(asked: BaseHTTPRequestHandler, dashboard: _Dashboard | None) -> None
         _hand_on(asked, dashboard, path)
 
 
-def _hand_on(asked: BaseHTTPRequestHandler, dashboard: _Dashboard, path: str) -> None:
+def _hand_on(asked: BaseHTTPRequestHandler, dashboard: Dashboard, path: str) -> None:
     headers = {name: value for name in _ASKED if (value := asked.headers.get(name)) is not None}
     try:
-        answer = _forward(dashboard, asked.command, path, headers)
+        answer = forward(dashboard, asked.command, path, headers)
     except JobqError as error:
         _say(asked, HTTPStatus.BAD_GATEWAY, f"The dashboard of this run does not answer. {error}")
         return
     try:
         if answer.status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE):
-            body = b"".join(_raw(answer))
+            body = b"".join(content(answer))
             if (words := _of_server(body)) is not None:
                 _say(asked, HTTPStatus.BAD_GATEWAY, f"The cluster does not open the dashboard of this run: {words}")
                 return
@@ -258,97 +210,28 @@ def _hand_on(asked: BaseHTTPRequestHandler, dashboard: _Dashboard, path: str) ->
         told = _back(answer)
         chunked = "Content-Length" not in told and answer.status not in (204, 304)
         _begin(asked, answer.status, told | ({"Transfer-Encoding": "chunked"} if chunked else {}))
-        _write(asked, _raw(answer), chunked=chunked)
+        _write(asked, content(answer), chunked=chunked)
     except (OSError, ValueError):
         asked.close_connection = True  # either end left in the middle: what is there cannot be made whole
     finally:
         answer.close()
 
 
-def _forward(
-    dashboard: _Dashboard, method: str, path: str, headers: Mapping[str, str], silence: float = _SILENCE
-) -> Any:
-    """The answer of the dashboard itself where it may be reached, else through the API server.
-
-    Raises:
-        BackendError: there is none.
-    """
-    bearer = f"Bearer {dashboard.token}" if dashboard.token else ""
-    if dashboard.direct:
-        try:
-            connection = _connection(dashboard.direct, _CONNECT if dashboard.api is not None else _CONNECT_ALONE)
-            known = _with(headers, "Authorization", bearer)
-            return _straight(connection, method, f"{urlsplit(dashboard.direct).path}/{path}", known, silence)
-        except (OSError, HTTPException) as error:
-            if dashboard.api is None:
-                what = f"Ray at {dashboard.direct} does not answer: {str(error) or type(error).__name__}"
-                raise BackendError("ray-unreachable", what) from error
-    # A network policy may be in the way: the API server may get there all the same. It keeps Authorization for itself.
-    assert dashboard.api is not None
-    known = _with(headers, "X-Ray-Authorization", bearer)
-    return dashboard.api.forward(method, f"{dashboard.at}/{path}", known, silence=silence)
-
-
-def _with(headers: Mapping[str, str], name: str, value: str) -> dict[str, str]:
-    return {**headers, name: value} if value else dict(headers)
-
-
-def _connection(direct: str, patience: float) -> HTTPConnection:
-    url = urlsplit(direct)
-    kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
-    return kind(url.hostname or "", url.port, timeout=patience)
-
-
-def _straight(
-    connection: HTTPConnection, method: str, path: str, headers: Mapping[str, str], silence: float
-) -> HTTPResponse:
-    """The answer of an address itself, whatever it is: nothing is followed."""
-    try:
-        connection.connect()
-        connection.sock.settimeout(silence)
-        connection.request(method, path, headers={**headers, "Connection": "close"})
-        sock, answer = connection.sock, connection.getresponse()
-    except BaseException:
-        connection.close()
-        raise
-    sock.close()  # the answer has it until that is closed
-    return answer
-
-
-def _job(dashboard: _Dashboard) -> str:
+def _job(dashboard: Dashboard) -> str:
     """`/ID` of the job that the cell is, as Ray counts it; "" where there is none yet: then there is a list.
 
     The cell is a driver that nobody submitted. What was submitted is KubeRay's: it waits for the cell's end.
     """
     try:
-        answer = _forward(dashboard, "GET", "api/jobs/", {"Accept": "application/json"}, 10.0)
+        answer = forward(dashboard, "GET", "api/jobs/", {"Accept": "application/json"}, 10.0)
         with answer:
-            jobs = json.loads(b"".join(_raw(answer)))
+            jobs = json.loads(b"".join(content(answer)))
         drivers = [job for job in jobs if job["type"] == "DRIVER" and not job.get("submission_id") and job["job_id"]]
         newest = max(drivers, key=lambda job: job["start_time"] or 0, default=None)
     except (JobqError, OSError, ValueError, KeyError, TypeError):
         return ""
     identity = str(newest["job_id"]) if newest is not None else ""
     return f"/{identity}" if identity.isascii() and identity.isalnum() else ""
-
-
-def _raw(answer: Any) -> Iterator[bytes]:
-    """The body as it comes, packed as it is.
-
-    Raises:
-        OSError: it broke.
-    """
-    known: Mapping[str, bool] = {}
-    broken: type[Exception] = HTTPException
-    if not isinstance(answer, HTTPResponse):
-        from urllib3.exceptions import HTTPError
-
-        known, broken = {"decode_content": False}, HTTPError
-    try:
-        while data := answer.read1(_CHUNK, **known):
-            yield data
-    except broken as error:
-        raise OSError(str(error)) from error
 
 
 def _back(answer: Any) -> dict[str, str]:

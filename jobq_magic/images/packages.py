@@ -23,7 +23,7 @@ from jobq_magic.images.model import Entry, Part
 from jobq_magic.images.parts import key_of, named
 from jobq_magic.indexes import Sources, sources
 
-__all__ = ["Elsewhere", "part"]
+__all__ = ["BuildPlace", "part"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _UNWANTED = frozenset(
@@ -36,7 +36,7 @@ _UNWANTED = frozenset(
 """Settings for the user's own environments, which would change what is in the layer."""
 
 
-class Elsewhere(Protocol):
+class BuildPlace(Protocol):
     """Where packages are built of which there are no wheels: in a container of the base, for example."""
 
     apart: str
@@ -67,7 +67,7 @@ class _Wanted:
     platform: str
     without: frozenset[str]
     environ: Mapping[str, str]
-    elsewhere: Elsewhere | None = None
+    elsewhere: BuildPlace | None = None
 
     @property
     def hashed(self) -> bool:
@@ -86,7 +86,7 @@ def part(
     platform: str,
     without: frozenset[str] = frozenset(),
     environ: Mapping[str, str],
-    elsewhere: Elsewhere | None = None,
+    elsewhere: BuildPlace | None = None,
 ) -> Part | None:
     """The layer with these packages; None where there are none.
 

@@ -57,7 +57,6 @@ def ending(job: Job, status: int | None, cause: str, short: dict[str, Any] | Non
         short: facts of the memory that was out, where the kernel ended processes for that.
     """
     result = result_of(job)
-    facts: dict[str, Any] = {}
     if cause == "deadline":
         return {"phase": "failed", "reason": "deadline", "facts": {"seconds": time_limit(job)}}
     if result is not None and not cause:
@@ -78,10 +77,14 @@ def ending(job: Job, status: int | None, cause: str, short: dict[str, Any] | Non
         return {"phase": "failed", "reason": "out-of-memory" if short else "machine-out-of-memory", "facts": short}
     if status is None:
         return {"phase": "failed", "reason": "no-result"}
-    code = os.waitstatus_to_exitcode(status)
+    return exited(os.waitstatus_to_exitcode(status))
+
+
+def exited(code: int) -> dict[str, Any]:
+    """The last event of an attempt that left no result, by its exit status; below 0: the number of a signal."""
     if code < 0:
-        facts = {"signal": -code}
-        return {"phase": "failed", "reason": "killed" if -code == signal.SIGKILL else "signal", "facts": facts}
+        reason = "killed" if -code == signal.SIGKILL else "signal"
+        return {"phase": "failed", "reason": reason, "facts": {"signal": -code}}
     return {"phase": "failed", "reason": "exit" if code else "no-result", "facts": {"exit_code": code}}
 
 

@@ -8,8 +8,6 @@ API; what this process remembers only spares work.
 from __future__ import annotations
 
 import os
-import shlex
-import signal
 import sys
 import time
 from collections.abc import Mapping
@@ -18,32 +16,26 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobq_magic import handover
-from jobq_magic.backends.ray import reach
+from jobq_magic.backends.ray import driver, ending, given, reach
 from jobq_magic.backends.ray.check import check, is_here, life
 from jobq_magic.backends.ray.client import Api, ApiError
 from jobq_magic.backends.ray.folder import Cluster
-from jobq_magic.backends.ray.launch import QUICK
+from jobq_magic.backends.ray.links import Links, is_unreached
 from jobq_magic.backends.ray.pool import Pool
-from jobq_magic.backends.ray.reasons import reason_in
 from jobq_magic.backends.ray.shape import Shape
 from jobq_magic.backends.ray.versions import installed
 from jobq_magic.errors import BackendError
 from jobq_magic.phrases import note
 from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
-from jobq_magic.runtime import ends, process, spill
+from jobq_magic.runtime import ends, process
 from jobq_magic.runtime.carrier import LIMIT
-from jobq_magic.runtime.launch import job_argv, runtime_folder
 from jobq_magic.runtime.main import Job
-from jobq_magic.runtime.marks import end_marked, environment_of, mark
-from jobq_magic.runtime.raypod import HOOK, PLAIN
 from jobq_magic.runtime.sites import store_of
 from jobq_magic.snapshot import FINAL
 
 if TYPE_CHECKING:  # who runs cells on this machine does not pay for what speaks to others
-    from jobq_magic.backends.ray.elsewhere import Elsewhere
-    from jobq_magic.cluster.dashboard import Dashboards
+    from jobq_magic.backends.ray.remote import RemoteRun
 
 __all__ = ["RayBackend"]
 
@@ -62,7 +54,6 @@ class _Known:
     """What this process remembers of a job."""
 
     looked: float = 0.0
-    status: Mapping[str, Any] | None = None
     said: tuple[str, str] = ("", "")
     stopping: bool = False
     asked: float = 0.0
@@ -86,8 +77,8 @@ class RayBackend:
     def __init__(self, pool: Pool | None = None) -> None:
         self._pool = pool
         self._jobs: dict[str, _Known] = {}
-        self._elsewhere: dict[str, Elsewhere] = {}
-        self._dashboards: Dashboards | None = None
+        self._remote: dict[str, RemoteRun] = {}
+        self._links = Links()
 
     def honours_at(self, target: Mapping[str, Any]) -> frozenset[str]:
         """Ray on this machine has no store, one that is there has its memory, and only a RayCluster has a namespace."""
@@ -118,14 +109,14 @@ class RayBackend:
         submission = f"jobq-{run.id}-{attempt}"
         handle: dict[str, Any]
         if reach.named(run.target):
-            there = reach.reach(run.target, _environ(run))
+            there = reach.reach(run.target, given.environ(run))
             session = str(life(there).get("session_name") or "")
             handle = {"submission": submission, "api": there.address}
             if not is_here(there, session):
-                from jobq_magic.backends.ray.elsewhere import hand_over
+                from jobq_magic.backends.ray.remote import hand_over
 
                 run.paths.attempt(attempt).folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                hand_over(there, run, submission, _variables(run))
+                hand_over(there, run, submission, given.variables(run))
                 return {**handle, "session": session}
         else:
             shape = Shape.of(run.spec)
@@ -141,7 +132,7 @@ class RayBackend:
     def observe(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> Observation:
         """What the files, the cluster and the API say, in this order."""
         if "session" in handle:
-            return self._observe_elsewhere(run, attempt, handle)
+            return self._observe_remote(run, attempt, handle)
         known = self._jobs.setdefault(handle["submission"], _Known())
         seen = self._reachable(self._seen(run, attempt, handle, known), handle, known)
         if seen.phase in FINAL:
@@ -167,7 +158,7 @@ class RayBackend:
 
     def wait(self, run: Run, attempt: int, handle: Mapping[str, Any], seconds: float) -> None:
         """Returns as soon as something came from a Ray that does not see our files; else after a moment."""
-        there = self._elsewhere.get(handle.get("submission", ""))
+        there = self._remote.get(handle.get("submission", ""))
         if there is None:
             time.sleep(min(seconds, _PERIOD))
         elif there.call.wait(min(seconds, _PERIOD)):
@@ -175,12 +166,11 @@ class RayBackend:
 
     def leave(self, run: Run) -> None:
         """What it prints elsewhere is not read on."""
-        for submission in [name for name, there in self._elsewhere.items() if there.run.id == run.id]:
-            self._elsewhere.pop(submission).close()
-        if self._dashboards is not None:
-            self._dashboards.close(run.id)
+        for submission in [name for name, there in self._remote.items() if there.run.id == run.id]:
+            self._remote.pop(submission).close()
+        self._links.close(run.id)
 
-    def _observe_elsewhere(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> Observation:
+    def _observe_remote(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> Observation:
         submission = handle["submission"]
         known = self._jobs.setdefault(submission, _Known())
         try:
@@ -196,62 +186,35 @@ class RayBackend:
             self._jobs.pop(submission, None)
             self.leave(run)
             return seen
-        links = self._links(there.api, run, handle)
+        links = self._links.to(there.api, run, handle)
         if (seen.phase, seen.reason, seen.each) == known.told:
             return Observation(links=links)
         known.told = seen.phase, seen.reason, seen.each
         return replace(seen, links=links)
 
-    def _there(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> Elsewhere:
+    def _there(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> RemoteRun:
         submission = handle["submission"]
-        if submission not in self._elsewhere:
-            from jobq_magic.backends.ray.elsewhere import Elsewhere
+        if submission not in self._remote:
+            from jobq_magic.backends.ray.remote import RemoteRun
 
-            api = reach.reach(run.target, _environ(run))
-            there = Elsewhere(api, run, attempt, submission, handle["session"], _variables(run))
-            self._elsewhere[submission] = there
-        return self._elsewhere[submission]
-
-    def _links(self, api: Api, run: Run, handle: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
-        """The page of its job, by a port of this machine that hands on the token; nothing where no browser gets there.
-
-        Whoever runs a Ray that is there says what its pages do: none is opened in the name of the user's own Jupyter.
-        """
-        from jobq_magic.backends.ray.roads import Through
-        from jobq_magic.cluster.dashboard import Dashboards, address, shares_origin
-
-        if "cluster" in handle:
-            if address(1, os.environ) == "http://127.0.0.1:1":
-                return (_link(api, handle),)
-        elif shares_origin(os.environ):
-            return ()
-        if self._dashboards is None:
-            self._dashboards = Dashboards()
-        try:
-            if isinstance(road := api.road, Through):
-                door = self._dashboards.open(road.cluster, run.id, road.service, api.token)
-            else:
-                door = self._dashboards.open_at(api.address, run.id, api.token)
-        except OSError:  # no port is to be had
-            return ()
-        page = f"{door.removesuffix('job')}#/jobs/{handle['submission']}"
-        return ({"rel": "ray-dashboard", "title": "Ray dashboard", "href": page},) if door else ()
+            api = reach.reach(run.target, given.environ(run))
+            there = RemoteRun(api, run, attempt, submission, handle["session"], given.variables(run))
+            self._remote[submission] = there
+        return self._remote[submission]
 
     def _reachable(self, seen: Observation, handle: Mapping[str, Any], known: _Known) -> Observation:
         """What was seen, and once where no browser gets to our own Ray that there is no link."""
         if "cluster" not in handle or known.unreached is not None:
             return seen
-        from jobq_magic.cluster.dashboard import address
-
-        known.unreached = not address(1, os.environ)
+        known.unreached = is_unreached()
         return replace(seen, notes=(*seen.notes, note("dashboard-unreached"))) if known.unreached else seen
 
     def _seen(self, run: Run, attempt: int, handle: Mapping[str, Any], known: _Known) -> Observation:
         job = Job.at(str(run.folder), attempt)
         known.stopping = known.stopping or run.paths.stop.exists()
-        if Path(job.out, "result.json").exists() and "cluster" in handle and _driver_lives(job) is False:
-            _settle(job)
-            return _result(job, known)
+        if Path(job.out, "result.json").exists() and "cluster" in handle and driver.lives(job) is False:
+            driver.settle(job)
+            return driver.end(job, stopping=known.stopping)
         cluster = _cluster(handle)
         if cluster is not None:
             cluster.touch(run.id, headless=run.headless)
@@ -262,11 +225,11 @@ class RayBackend:
             if known.stopping:
                 return Observation("cancelled", "stopped")
             return Observation("queued", "ray-starting")
-        links = self._links(api, run, handle)
+        links = self._links.to(api, run, handle)
         if known.stopping:
             self._ask_to_end(handle, known)
         now = time.monotonic()
-        if now - known.looked < _LOOK and _driver_lives(job) is not False:
+        if now - known.looked < _LOOK and driver.lives(job) is not False:
             return Observation()
         known.looked = now
         try:
@@ -298,25 +261,15 @@ class RayBackend:
         known: _Known,
         links: tuple[Mapping[str, str], ...],
     ) -> Observation:
-        _settle(job)
+        driver.settle(job)
         if ends.result_of(job) is not None:
-            return _result(job, known)
+            return driver.end(job, stopping=known.stopping)
         if known.stopping or status["status"] == "STOPPED":
             return Observation("cancelled", "stopped", links=links)
         if cluster is not None and not _vital(cluster):
             return Observation()  # the job is not what failed: its keeper will say so in a moment
-        code = status.get("driver_exit_code")
-        if code is not None and code < 0:
-            reason = "killed" if -code == signal.SIGKILL else "signal"
-            return Observation("failed", reason, {"signal": -code}, links)
-        if code is None or not Path(job.out, "stdout").exists():
-            return Observation(
-                "failed",
-                "ray-failed",
-                {"error": reason_in(status.get("message") or "") or status.get("error_type") or "it does not say why"},
-                links,
-            )
-        return Observation("failed", "exit" if code else "no-result", {"exit_code": code}, links)
+        begun = Path(job.out, "stdout").exists() or (status.get("driver_exit_code") or 0) < 0
+        return replace(ending.seen(status, begun=begun), links=links)
 
     def _without_cluster(
         self, job: Job, cluster: Cluster, ended: Mapping[str, Any] | None, known: _Known
@@ -326,9 +279,9 @@ class RayBackend:
             return Observation()
         if ended["why"] == "failed":
             return Observation("failed", "ray-failed", {"error": ended["error"] or "it did not start"})
-        _settle(job)
+        driver.settle(job)
         if ends.result_of(job) is not None:
-            return _result(job, known)
+            return driver.end(job, stopping=known.stopping)
         return Observation("cancelled", "stopped") if known.stopping else Observation("lost", "ray-died")
 
     def _ask_to_end(self, handle: Mapping[str, Any], known: _Known) -> None:
@@ -352,56 +305,11 @@ class RayBackend:
     def _post(self, api: Api, run: Run, attempt: int, submission: str) -> None:
         run.paths.attempt(attempt).folder.mkdir(parents=True, exist_ok=True)
         try:
-            api.submit(submission, _entrypoint(run, attempt), _runtime_env(run, attempt))
+            api.submit(submission, given.entrypoint(run, attempt), given.runtime_env(run, attempt))
         except ApiError as error:
             raise BackendError(
                 "ray-refused", f"Ray did not take the job: {error}", do="See %jobq ray status"
             ) from error
-
-
-def _entrypoint(run: Run, attempt: int) -> str:
-    """The command of the job. `exec`: its exit status is the driver's own, and the shell's pid its pid."""
-    out = run.paths.attempt(attempt).folder
-    command = shlex.join(job_argv(run.interpreter, run.folder, attempt))
-    return f"echo $$ > {shlex.quote(str(out / 'driver.pid'))}; exec {command}"
-
-
-def _environ(run: Run) -> Mapping[str, str]:
-    """How a Ray that is there is reached: as whoever submitted the run did."""
-    return handover.environment(run.id, os.environ)
-
-
-def _variables(run: Run) -> dict[str, str]:
-    """What driver and workers of a run find in their environment, wherever they are."""
-    given = {name: os.environ.get(name) if value is None else value for name, value in _items(run.spec.get("env"))}
-    shape = Shape.of(run.spec).environment
-    if reach.named(run.target) and not run.spec.get("workers"):
-        del shape["JOBQ_WORKERS"]  # as many as there are
-    return {
-        **{name: value for name, value in given.items() if value is not None},
-        **shape,
-        "JOBQ_RAY": "1",
-        "JOBQ_RUN": run.id,
-        **PLAIN,
-    }
-
-
-def _runtime_env(run: Run, attempt: int) -> Mapping[str, Any]:
-    folder = runtime_folder(run.folder.parent.parent / "runtime")
-    return {
-        "env_vars": {
-            **_variables(run),
-            "PYTHONPATH": os.pathsep.join([str(folder), str(QUICK)]),
-            "JOBQ_ATTEMPT": str(attempt),
-            "JOBQ_BUNDLE": str(run.paths.bundle),
-            "JOBQ_OUT": str(run.paths.attempt(attempt).folder),
-        },
-        **HOOK,
-    }
-
-
-def _items(env: Mapping[str, str | None] | None) -> list[tuple[str, str | None]]:
-    return list((env or {}).items())
 
 
 def _cluster(handle: Mapping[str, Any]) -> Cluster | None:
@@ -419,41 +327,3 @@ def _vital(cluster: Cluster) -> bool:
     """Whether the processes without which Ray is not Ray live."""
     ready = cluster.ready
     return ready is None or all(process.alive(known) for known in ready["processes"])
-
-
-def _driver_lives(job: Job) -> bool | None:
-    """Whether the process of the job lives; None where it is not known yet."""
-    try:
-        return None if Path(job.out, "driver.pid").stat().st_size == 0 else _driver(job) is not None
-    except OSError:
-        return None
-
-
-def _driver(job: Job) -> int | None:
-    """The pid of the job's own process, if it lives. A pid may be another's by now: its environment tells."""
-    try:
-        pid = int(Path(job.out, "driver.pid").read_text())
-    except (OSError, ValueError):
-        return None
-    return pid if mark(job.run) in environment_of(pid) else None
-
-
-def _settle(job: Job) -> None:
-    """Ends what the job has left running, itself included, and brings what it printed to its place."""
-    end_marked(job.run)
-    spill.recover(job.out)
-
-
-def _result(job: Job, known: _Known) -> Observation:
-    """The end that a job with a result came to."""
-    event = ends.left(job)
-    if known.stopping and event["phase"] != "succeeded":  # the exception is SIGTERM's
-        return Observation("cancelled", "stopped")
-    return Observation(event["phase"], event.get("reason", ""), event.get("facts", {}))
-
-
-def _link(api: Api, handle: Mapping[str, Any]) -> Mapping[str, str]:
-    door = (Cluster.load(Path(handle["cluster"])).ready or {}).get("door")
-    page = f"jobs/{handle['submission']}"
-    href = f"{door}/{page}" if door else f"{api.address}/#/{page}"
-    return {"rel": "ray-dashboard", "title": "Ray dashboard", "href": href}

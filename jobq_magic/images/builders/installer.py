@@ -65,7 +65,7 @@ class Installer:
         self.apart = base.key if self._mark.exists() else ""
 
     def install(self, lines: str, options: Sequence[str], target: Path, refusal: BackendError) -> None:
-        """Installs these lines into a folder; see `packages.Elsewhere`."""
+        """Installs these lines into a folder; see `packages.BuildPlace`."""
         builder = EngineBuilder(self._cache, self._environ)
         why = f"the builder {append.NAME} runs nothing" if self._recipe.builder == append.NAME else ""
         if why := why or builder.can(self._platform):

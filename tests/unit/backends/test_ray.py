@@ -8,11 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from jobq_magic.backends.ray import launch
-from jobq_magic.backends.ray.backend import _variables
+from jobq_magic.backends.ray import ending, given, launch
 from jobq_magic.backends.ray.launch import QUICK
 from jobq_magic.backends.ray.reasons import reason_in
 from jobq_magic.backends.ray.shape import Shape
+from jobq_magic.protocols import Observation
 from jobq_magic.runtime.marks import end_marked
 from jobq_magic.runtime.process import started
 from tests.support import eventually
@@ -70,7 +70,7 @@ def test_a_cluster_gets_nothing_of_the_environment_that_says_who_the_user_is():
 
 @pytest.mark.parametrize("target", [{}, {"address": "http://ray.example.org:8265"}, {"raycluster": "shared"}])
 def test_no_line_of_a_worker_is_hidden_behind_a_repeated_5x(target):
-    known = _variables(SimpleNamespace(id="r1", spec={"workers": 2}, target=target))
+    known = given.variables(SimpleNamespace(id="r1", spec={"workers": 2}, target=target))
     assert (known["RAY_DEDUP_LOGS"], known["RAY_COLOR_PREFIX"]) == ("0", "0")
 
 
@@ -115,6 +115,32 @@ def test_what_stands_before_a_slow_module_is_that_module_once_it_is_used(tmp_pat
 )
 def test_of_what_ray_says_at_length_one_line_says_why(text, reason):
     assert reason_in(text) == reason
+
+
+@pytest.mark.parametrize(
+    ("code", "begun", "end"),
+    [
+        (-9, True, ("killed", {"signal": 9})),
+        (-11, True, ("signal", {"signal": 11})),
+        (3, True, ("exit", {"exit_code": 3})),
+        (0, True, ("no-result", {"exit_code": 0})),
+        (1, False, ("ray-failed", {"error": "OSError: no runtime_env"})),
+        (None, True, ("ray-failed", {"error": "OSError: no runtime_env"})),
+    ],
+)
+def test_a_driver_that_says_no_end_ended_as_its_process_did_where_it_began(code, begun, end):
+    status = {"status": "FAILED", "message": "OSError: no runtime_env", "driver_exit_code": code}
+    assert ending.seen(status, begun=begun) == Observation("failed", *end)
+
+
+@pytest.mark.parametrize(
+    ("phase", "asked", "seen"),
+    [("failed", "stopped", "cancelled"), ("succeeded", "stopped", "succeeded"), ("failed", "", "failed")],
+)
+def test_what_is_raised_by_a_request_to_end_is_no_failure(phase, asked, seen):
+    assert ending.said({"phase": phase, "at": 5.0}, asked) == Observation(
+        seen, asked if seen == "cancelled" else "", at=5.0
+    )
 
 
 def test_processes_of_a_run_are_found_by_their_environment():

@@ -10,9 +10,10 @@ import pytest
 
 from jobq_magic.backends.ray.backend import RayBackend
 from jobq_magic.backends.ray.client import Api
+from jobq_magic.backends.ray.links import Links
 from jobq_magic.backends.ray.roads import Through
 from jobq_magic.backends.rayjob.backend import RayJobBackend
-from jobq_magic.cluster import dashboard
+from jobq_magic.cluster import browsing
 from jobq_magic.protocols import Observation
 from tests.unit.cluster.apiserver import ApiServer
 
@@ -38,17 +39,17 @@ def ray():
 @pytest.fixture
 def links(ray):
     """The links to a Ray by road: through the API server, or straight to an address."""
-    backend = RayBackend()
+    ours = Links()
     cluster = SimpleNamespace(place=SimpleNamespace(namespace="team", inside=False))
     roads = {
         "through": Api("The RayCluster shared of team", "t", road=Through(cluster, "team", "shared-head-svc")),
         "straight": Api(ray.address, "t"),
         "open to all": Api(ray.address),
     }
-    yield lambda road, handle=THERE: backend._links(roads[road], RUN, handle)
-    backend.leave(RUN)
-    if backend._dashboards is not None:
-        backend._dashboards.end()
+    yield lambda road, handle=THERE: ours.to(roads[road], RUN, handle)
+    ours.close(RUN.id)
+    if ours._dashboards is not None:
+        ours._dashboards.end()
 
 
 def asked(href: str) -> http.client.HTTPResponse:
@@ -91,13 +92,13 @@ def test_an_address_that_does_not_answer_is_said_to_a_browser(links, ray):
 @pytest.mark.parametrize("installed", [True, False])
 def test_behind_a_hub_there_is_none_as_its_pages_could_do_there_what_the_user_can(links, monkeypatch, road, installed):
     monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ada/")
-    monkeypatch.setattr(dashboard, "find_spec", lambda _: object() if installed else None)
+    monkeypatch.setattr(browsing, "find_spec", lambda _: object() if installed else None)
     assert links(road) == ()
 
 
 def test_behind_a_hub_the_page_of_ones_own_ray_comes_below_ones_own_server(links, monkeypatch):
     monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ada/")
-    monkeypatch.setattr(dashboard, "find_spec", lambda _: object())
+    monkeypatch.setattr(browsing, "find_spec", lambda _: object())
     (link,) = links("straight", OURS)
     assert link["href"].startswith("/user/ada/proxy/")
     assert link["href"].endswith("/#/jobs/pi-1")
@@ -107,7 +108,7 @@ def test_behind_a_hub_that_does_not_hand_on_ports_one_is_told_once_why_ones_own_
     links, monkeypatch, tmp_path
 ):
     monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ada/")
-    monkeypatch.setattr(dashboard, "find_spec", lambda _: None)
+    monkeypatch.setattr(browsing, "find_spec", lambda _: None)
     assert links("straight", OURS) == ()
     backend = RayBackend()
     monkeypatch.setattr(backend, "_seen", lambda *_: Observation("running"))
@@ -119,7 +120,7 @@ def test_behind_a_hub_that_does_not_hand_on_ports_one_is_told_once_why_ones_own_
 
 
 def test_so_it_is_told_of_the_ray_cluster_of_a_run(monkeypatch, tmp_path):
-    monkeypatch.setattr(dashboard, "find_spec", lambda _: None)
+    monkeypatch.setattr(browsing, "find_spec", lambda _: None)
     monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ada/")
     (tmp_path / "key").write_bytes(b"key")
     run = SimpleNamespace(id="run-1", paths=SimpleNamespace(key=tmp_path / "key"))

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from jobq_magic.cluster import dashboard
-from jobq_magic.cluster.dashboard import Dashboards, address, shares_origin
+from jobq_magic.cluster import browsing, dashboard
+from jobq_magic.cluster.browsing import address, shares_origin
+from jobq_magic.cluster.dashboard import Dashboards
 from tests.unit.cluster.apiserver import status
 
 PROXY = "/api/v1/namespaces/team/services/pi-head-svc:dashboard/proxy"
@@ -187,9 +188,9 @@ def test_all_runs_have_one_port_and_each_a_path_of_its_own(doors, api, link):
 def test_how_a_browser_gets_to_a_port_depends_on_who_serves_the_notebook(monkeypatch):
     hub = {"JUPYTERHUB_SERVICE_PREFIX": "/user/ada/"}
     assert address(4000, {}) == "http://127.0.0.1:4000"
-    monkeypatch.setattr(dashboard, "find_spec", lambda _: None)
+    monkeypatch.setattr(browsing, "find_spec", lambda _: None)
     assert address(4000, hub) == "", "no browser gets to a port of a hub's server"
-    monkeypatch.setattr(dashboard, "find_spec", lambda name: object() if name == "jupyter_server_proxy" else None)
+    monkeypatch.setattr(browsing, "find_spec", lambda name: object() if name == "jupyter_server_proxy" else None)
     assert address(4000, hub) == "/user/ada/proxy/4000"
     public = {"JUPYTERHUB_PUBLIC_URL": "https://hub.example/user/ada/"}
     assert address(4000, hub | public) == "https://hub.example/user/ada/proxy/4000"
@@ -200,10 +201,10 @@ def test_how_a_browser_gets_to_a_port_depends_on_who_serves_the_notebook(monkeyp
 
 def test_below_a_hub_a_page_is_of_one_origin_with_jupyter(monkeypatch):
     hub = {"JUPYTERHUB_SERVICE_PREFIX": "/user/ada/"}
-    monkeypatch.setattr(dashboard, "find_spec", lambda _: None)
+    monkeypatch.setattr(browsing, "find_spec", lambda _: None)
     assert not shares_origin({})
     assert not shares_origin(hub)
-    monkeypatch.setattr(dashboard, "find_spec", lambda _: object())
+    monkeypatch.setattr(browsing, "find_spec", lambda _: object())
     assert shares_origin(hub)
     assert shares_origin(hub | {"JUPYTERHUB_PUBLIC_URL": "https://hub.example/user/ada/"})
     assert shares_origin({"VSCODE_PROXY_URI": "https://me.example/proxy/{{port}}/"})
@@ -224,7 +225,7 @@ def test_who_comes_through_another_server_has_that_ones_name(server, api):
 
 
 def test_where_no_browser_gets_to_a_port_of_this_machine_none_is_taken(server, api, monkeypatch):
-    monkeypatch.setattr(dashboard, "find_spec", lambda _: None)
+    monkeypatch.setattr(browsing, "find_spec", lambda _: None)
     doors = Dashboards({"JUPYTERHUB_SERVICE_PREFIX": "/user/ada/"})
     assert doors.open(api, "run-1", "pi-head-svc", TOKEN) == ""
     assert doors._server is None

@@ -6,7 +6,6 @@ knows of it any more. A session is one life of a Ray: what was submitted to anot
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections.abc import Mapping
@@ -17,10 +16,10 @@ from typing import Any, cast
 from jobq_magic.backends.pods.attempts import Placed
 from jobq_magic.backends.pods.course import Told
 from jobq_magic.backends.pods.reading import Leavings
+from jobq_magic.backends.ray import ending
 from jobq_magic.backends.ray.client import ENDED, Api, ApiError
 from jobq_magic.backends.ray.package import package
 from jobq_magic.backends.ray.reading import DriverLog, WorkerLogs
-from jobq_magic.backends.ray.reasons import reason_in
 from jobq_magic.cluster.client import Api as Cluster
 from jobq_magic.cluster.collecting import Collected, Collector
 from jobq_magic.errors import BackendError
@@ -32,7 +31,7 @@ from jobq_magic.runtime.pod import GRACE
 from jobq_magic.runtime.raypod import HOOK
 from jobq_magic.snapshot import FINAL, WorkerTold
 
-__all__ = ["Elsewhere", "hand_over"]
+__all__ = ["RemoteRun", "hand_over"]
 
 _LOOK = 0.5
 """Seconds between two questions about the job: while it runs, its log tells more."""
@@ -67,7 +66,7 @@ def hand_over(api: Api, run: Run, submission: str, env: Mapping[str, str]) -> No
 
 
 @dataclass
-class Elsewhere:
+class RemoteRun:
     """One run there, as this process follows it."""
 
     api: Api
@@ -201,26 +200,14 @@ class Elsewhere:
     def _end(self, told: Told) -> Observation:
         last, status = told.last, self.over or {}
         if last.get("phase") in FINAL and (told.whole or status.get("status") != "FAILED"):
-            if self.run.stop and last["phase"] != "succeeded":  # the exception is SIGTERM's
-                return Observation("cancelled", self.run.stop, at=last.get("at"))
-            return Observation(last["phase"], last.get("reason", ""), last.get("facts", {}), at=last.get("at"))
+            return ending.said(last, self.run.stop)
         if self.run.stop or status.get("status") == "STOPPED":
             return Observation("cancelled", self.run.stop or "stopped")
         if status.get("status") == "SUCCEEDED":
             return Observation("succeeded", "log-lost")
-        return self._failed(told, status)
-
-    def _failed(self, told: Told, status: Mapping[str, Any]) -> Observation:
-        why = reason_in(status.get("message") or "") or status.get("error_type") or "it does not say why"
-        code = status.get("driver_exit_code")
-        if not told.events:
-            return Observation("failed", "ray-failed", {"error": why})
-        if code is None:  # nobody saw it end: what looked after it died
-            return Observation("lost", "ray-gone", {"error": why})
-        if code < 0:
-            reason = "killed" if -code == signal.SIGKILL else "signal"
-            return Observation("failed", reason, {"signal": -code})
-        return Observation("failed", "exit", {"exit_code": code})
+        if told.events and status.get("driver_exit_code") is None:  # nobody saw it end: what looked after it died
+            return Observation("lost", "ray-gone", {"error": ending.why(status)})
+        return ending.seen(status, begun=bool(told.events))
 
     def _notes(self) -> tuple[str, ...]:
         return tuple(note("last-unread", pod=f"the workers at {ip}") for ip in self._workers.unread)
