@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
+import random
 import shlex
 import shutil
 import signal
@@ -25,15 +28,17 @@ _AGENTS = (
     *("--dashboard-agent-listen-port", "--metrics-export-port"),
 )
 _BIN = str(Path(sys.executable).parent)
+# Below those of connections, above those of Ray's own workers.
+_PORTS = itertools.cycle(random.sample(range(20000, 30000), 10000))
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens at."""
-    doors = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [door.getsockname()[1] for door in doors]
-    for door in doors:
-        door.close()
-    return ports
+    """Ports that nobody listens at, each once; from a range out of which nobody else is given one unasked."""
+    found: list[int] = []
+    while len(found) < count:
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", next(_PORTS))) as door:
+            found.append(door.getsockname()[1])
+    return found
 
 
 @dataclass
