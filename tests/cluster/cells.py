@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from jobq_magic import follower, handover, plugins
 from jobq_magic.handover import Handover
 from jobq_magic.image import BuildRequest, Packages, Recipe
+from jobq_magic.images import destinations
 from jobq_magic.images.platforms import here
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
@@ -25,7 +27,7 @@ from tests.byhand import Followed, opened
 from tests.cluster.layout import REGISTRY_PULL, REGISTRY_PUSH
 from tests.support import eventually, followers
 
-__all__ = ["PYTHON", "SECONDS", "Cell", "Place"]
+__all__ = ["PYTHON", "SECONDS", "Cell", "Place", "environment", "placed"]
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 SECONDS = 90
@@ -144,3 +146,40 @@ class Place:
         started = self.start(cell, **how)
         started.end()
         return started
+
+
+@contextlib.contextmanager
+def placed(kubeconfig: Path, images: Path, patch: pytest.MonkeyPatch, *about: Any, **more: Any) -> Iterator[Place]:
+    """A place over a store of its own, as a user who has just the rights that we ship.
+
+    Args:
+        kubeconfig: the user's.
+        images: where layers are kept.
+        patch: for the environment.
+        about: what a `Place` has behind its store.
+        more: likewise.
+    """
+    patch.setenv("KUBECONFIG", str(kubeconfig))
+    patch.setenv("JOBQ_CACHE", str(images))
+    plugins.backend.cache_clear()
+    place = Place(Store(), *about, **more)
+    yield place
+    plugins.backend(place.mode).close()
+    destinations.forget()
+    plugins.backend.cache_clear()
+
+
+def environment(kubeconfig: Path, images: Path, home: Path, profiles: str) -> dict[str, str]:
+    """Of somebody with these profiles, who has nothing on this machine but a home."""
+    (home / "config.toml").write_text(profiles)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("JOBQ_")}
+    return {
+        **kept,
+        "HOME": str(home),
+        "IPYTHONDIR": str(home / "ipython"),
+        "KUBECONFIG": str(kubeconfig),
+        "JOBQ_CACHE": str(images),
+        "JOBQ_CONFIG": str(home / "config.toml"),
+        "JOBQ_HOME": str(home / "store"),
+        "JOBQ_RUNTIME_DIR": str(home / "r"),
+    }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -120,6 +121,13 @@ def image(cluster: Path) -> str:
 def ray_image(cluster: Path) -> str:
     """An image with Ray in the version that is installed here, as nodes call it."""
     return _image("ray", "JOBQ_TEST_RAY_IMAGE")
+
+
+@pytest.fixture(scope="session", name="images")
+def kept_images() -> Iterator[Path]:
+    """Layers that all tests share."""
+    with tempfile.TemporaryDirectory(prefix="jq-cache-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

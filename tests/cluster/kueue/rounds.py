@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -92,6 +93,16 @@ def play(ground: Ground, plan: Plan, seed: int = 0, faults: Mapping[str, Fault] 
     played.verdict = _judged(ground, plan, fault, played.done)
     played.sentences = ground.sentences
     return played
+
+
+def drawn(
+    number: int, seed: int, faults: Mapping[str, Fault], planned: Callable[[str, random.Random], Plan]
+) -> tuple[Plan, int]:
+    """The plan of a round, and its own seed: every kind in its turn, and everything else by chance."""
+    kinds = list(faults)
+    random.Random(seed + number // len(kinds)).shuffle(kinds)
+    own = seed + number
+    return planned(kinds[number % len(kinds)], random.Random(own)), own
 
 
 def _over_soon(ground: Ground) -> bool:

@@ -6,7 +6,6 @@ Short plans are always played; many random ones by `make full`, whose figures ar
 from __future__ import annotations
 
 import os
-import random
 import time
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pytest
 from tests.cluster.kueue.acts import FAULTS, planned
 from tests.cluster.kueue.ground import Ground, Plan
 from tests.cluster.kueue.ledger import Ledger, fair
-from tests.cluster.kueue.rounds import play
+from tests.cluster.kueue.rounds import drawn, play
 
 EVIDENCE = Path(__file__).parents[3] / "docs/evidence/kueue-faults.json"
 SEED = int(os.environ.get("FAULTS_SEED") or time.time())
@@ -59,9 +58,5 @@ def ledger():
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_the_same_at_random(ground, ledger, number):
-    # Every kind in its turn, and everything else by chance.
-    kinds = list(FAULTS)
-    random.Random(SEED + number // len(kinds)).shuffle(kinds)
-    seed = SEED + number
-    plan = planned(kinds[number % len(kinds)], random.Random(seed))
+    plan, seed = drawn(number, SEED, FAULTS, planned)
     fair(ledger.enter(plan, seed, lambda: play(ground, plan, seed)))

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jobq_magic import plugins
-from jobq_magic.images import destinations
-from jobq_magic.runs.store import Store
 from jobq_magic.site import Site
+from tests.cluster import cells
 from tests.cluster.cells import Place
 from tests.cluster.layout import REGISTRY_PULL, REGISTRY_PUSH
 from tests.cluster.work import Work
@@ -21,13 +17,6 @@ from tests.cluster.work import Work
 _SMALL = {"workers": 2, "cpus": 1, "memory": "900Mi", "driver_memory": "300Mi"}
 """What a cell asks for: a pod for the driver, two for workers, and that of KubeRay's submitter."""
 _KUEUE = ("kueue.x-k8s.io", "v1beta2")
-
-
-@pytest.fixture(scope="session")
-def images() -> Iterator[Path]:
-    """Layers that all tests share."""
-    with tempfile.TemporaryDirectory(prefix="jq-cache-") as folder:
-        yield Path(folder)
 
 
 @pytest.fixture
@@ -47,13 +36,9 @@ def place(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Place]:
     """The backend over a store of its own, as a user who has just the rights that we ship."""
-    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
-    monkeypatch.setenv("JOBQ_CACHE", str(images))
-    plugins.backend.cache_clear()
-    yield Place(Store(), Site(namespace=namespace), queue, "tests", mode="rayjob", base=base, asked=_SMALL)
-    plugins.backend("rayjob").close()
-    destinations.forget()
-    plugins.backend.cache_clear()
+    about = Site(namespace=namespace), queue, "tests", "rayjob", base, _SMALL
+    with cells.placed(kubeconfig, images, monkeypatch, *about) as place:
+        yield place
 
 
 @pytest.fixture
@@ -97,15 +82,4 @@ base = "{base}"
 memory = "700Mi"
 driver_memory = "300Mi"
 """
-    (tmp_path / "config.toml").write_text(profile)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("JOBQ_")}
-    return {
-        **kept,
-        "HOME": str(tmp_path),
-        "IPYTHONDIR": str(tmp_path / "ipython"),
-        "KUBECONFIG": str(kubeconfig),
-        "JOBQ_CACHE": str(images),
-        "JOBQ_CONFIG": str(tmp_path / "config.toml"),
-        "JOBQ_HOME": str(tmp_path / "store"),
-        "JOBQ_RUNTIME_DIR": str(tmp_path / "r"),
-    }
+    return cells.environment(kubeconfig, images, tmp_path, profile)

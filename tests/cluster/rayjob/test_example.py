@@ -10,18 +10,15 @@ import nbformat
 import pytest
 
 from jobq_magic.runs.store import Store
-from tests.cluster.layout import REGISTRY_PULL, REGISTRY_PUSH
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples/03-pi-on-ray.ipynb"
 
 
 @pytest.fixture(params=["ray", pytest.param("host", marks=pytest.mark.slow)])
-def base(request: pytest.FixtureRequest, ray_image: str) -> str:
+def base(request: pytest.FixtureRequest, base: str) -> str:
     """An image that has Ray, or none: then Ray is put upon this machine's own Python, pushed and pulled."""
-    return (
-        str(request.param) if request.param == "host" else f"http://{ray_image.replace(REGISTRY_PULL, REGISTRY_PUSH)}"
-    )
+    return "host" if request.param == "host" else base
 
 
 @pytest.mark.timeout(420)  # an image is made, pushed and pulled, on busy cores

@@ -6,7 +6,6 @@ Two plans are always played; all kinds at random moments by `make full`, whose f
 from __future__ import annotations
 
 import os
-import random
 import time
 from pathlib import Path
 
@@ -14,8 +13,7 @@ import pytest
 
 from tests.cluster.kueue.ground import Plan
 from tests.cluster.kueue.ledger import Ledger, fair
-from tests.cluster.kueue.rounds import play
-from tests.cluster.layout import REGISTRY_PULL, REGISTRY_PUSH
+from tests.cluster.kueue.rounds import drawn, play
 from tests.cluster.rayjob.acts import FAULTS, planned
 from tests.cluster.rayjob.ground import PROFILES, RayGround
 
@@ -29,12 +27,11 @@ ALWAYS = [
 
 
 @pytest.fixture
-def ground(site, queue, image, kubeconfig, ray_image, second, images, namespace, fault, tmp_path, monkeypatch):
+def ground(site, queue, image, kubeconfig, base, second, images, namespace, fault, tmp_path, monkeypatch):
     """A namespace of its own, and all who take part."""
     (tmp_path / "config.toml").write_text(PROFILES)
     monkeypatch.setenv("JOBQ_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.setenv("JOBQ_CACHE", str(images))
-    base = f"http://{ray_image.replace(REGISTRY_PULL, REGISTRY_PUSH)}"
     with RayGround.made(kubeconfig, monkeypatch, site, queue, image, base=base) as made:
         yield made
 
@@ -57,9 +54,5 @@ def ledger():
 @pytest.mark.timeout(800)
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_the_same_at_random(ground, ledger, number):
-    # Every kind in its turn, and everything else by chance.
-    kinds = list(FAULTS)
-    random.Random(SEED + number // len(kinds)).shuffle(kinds)
-    seed = SEED + number
-    plan = planned(kinds[number % len(kinds)], random.Random(seed))
+    plan, seed = drawn(number, SEED, FAULTS, planned)
     fair(ledger.enter(plan, seed, lambda: play(ground, plan, seed, FAULTS)))

@@ -74,9 +74,8 @@ labelSelector = { matchExpressions = [{ key = "jobq.run", operator = "Exists" }]
 
 
 @pytest.fixture
-def sharp(kubeconfig, queue, ray_image, second, images, tmp_path) -> Iterator[Lab]:
+def sharp(kubeconfig, queue, base, second, images, tmp_path) -> Iterator[Lab]:
     """A small JupyterLab, of a user with just the rights that we ship, whose profile is a queue of the cluster."""
-    base = f"http://{ray_image.replace(REGISTRY_PULL, REGISTRY_PUSH)}"
     settings = "".join(PROFILE.format(name=name, queue=queue, base=base) for name in ("default", "apart"))
     (tmp_path / "config.toml").write_text(settings + APART)
     more = {"KUBECONFIG": kubeconfig, "JOBQ_CACHE": images, "JOBQ_CONFIG": tmp_path / "config.toml"}
