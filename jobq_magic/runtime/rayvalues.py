@@ -9,12 +9,14 @@ Only where the cell has imported Ray is there anything to do, so nothing of Ray 
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import time
 from weakref import WeakKeyDictionary
 
 from . import shortage
 from .reduce import Unfit
+from .stores import DATA
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ _SHARE = 1 / 4
 _DEPTH = 4
 """How deep in lists, tuples and dicts objects are looked for, and how often one may be the object of another."""
 _AWAY = "lives on the Ray of the run, out of the notebook's reach"
-_DATA = f"a Dataset {_AWAY}: return its .to_pandas(), or write it to the store with .write_parquet"
+_DATA = f"a Dataset {_AWAY}: return its .to_pandas(), or write it with .write_parquet to {{place}}"
 _ACTOR = f"an actor {_AWAY}: return what its methods give, by ray.get"
 _STAY = {
     "ray.ObjectRef": "",
@@ -52,7 +54,7 @@ _LATE = f"its task had not ended when the cell had: {_WAY}"
 _AFAR = f"its object did not come from the node that it was on: {_WAY}"
 _LARGE = (
     "it refers to {size} on Ray, more than the {most} that come back without a word: bring back what ray.get gives for "
-    "it, or have the tasks write it to the store"
+    "it, or have the tasks write it to {place}"
 )
 _known: WeakKeyDictionary[type, str | None] = WeakKeyDictionary()
 _failed: dict[Any, Exception] = {}
@@ -75,12 +77,18 @@ def refuse(value: object) -> None:
         why = _known[kind]
     except KeyError:
         names = (f"{parent.__module__}.{parent.__qualname__}" for parent in kind.__mro__)
-        why = _known[kind] = next((_STAY[name] for name in names if name in _STAY), None)
+        why = _known[kind] = next((_STAY[name].format(place=_place()) for name in names if name in _STAY), None)
     if why is None:
         return
     if not why and value in _why:
         why = _why[value]
     raise Elsewhere(why or (_DEEP if sys.modules["ray"].is_initialized() else _ENDED))
+
+
+def _place() -> str:
+    """Where a cell writes what is too large to come back."""
+    at = os.environ.get(DATA)
+    return f'os.environ["{DATA}"], {at}' if at else "a store that the notebook reads, too"
 
 
 def gather(
@@ -166,7 +174,7 @@ class Gathered:
             size = sum(sizes.get(each, 0) for each in one if each not in taken)
             why = next((_why[each] for each in one if each in _why), "")
             if not why and size > self._room:
-                why = _LARGE.format(size=_in_words(size), most=_in_words(self._most))
+                why = _LARGE.format(size=_in_words(size), most=_in_words(self._most), place=_place())
             if why:
                 left.append((one, why))
             else:

@@ -5,13 +5,15 @@
     oci://HOST/REPOSITORY                   a repository of a registry, which takes artifacts (`artifacts`)
     file:///FOLDER                          a folder of this machine
 
-Whatever is kept has a place of its own in it, `<run>/<pod's uid>/<name>`; see `keeping`.
+Whatever is kept has a place of its own in it, `<run>/<pod's uid>/<name>`; see `keeping`. What a cell writes itself is
+below `data/<run>`, and is nobody's but the user's.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import posixpath
 import re
 import shutil
 import time
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 MOUNTED = "/run/jobq-store"
 """Where a claim is mounted in a pod."""
+DATA = "JOBQ_DATA"
+"""The variable of a cell with the place in the store that is its run's own, to write to."""
 _VOLUME = "jobq-store"
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 _PACKAGES: Mapping[str, tuple[str, ...]] = {
@@ -215,6 +219,20 @@ def volume_of(store: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
         return None
     volume = {"name": _VOLUME, "persistentVolumeClaim": {"claimName": urlsplit(store).netloc}}
     return volume, {"name": _VOLUME, "mountPath": MOUNTED}
+
+
+def data_of(store: str, run: str) -> str:
+    """What the run's own place in a store is called by programs in a pod; "" where there is none, or no such name.
+
+    Args:
+        store: its address.
+        run: the run's id.
+    """
+    protocol = protocol_of(store)
+    if protocol in ("", "oci"):
+        return ""
+    base = posixpath.join(MOUNTED, urlsplit(store).path.strip("/")) if protocol == "pvc" else store
+    return posixpath.join(base, "data", run)
 
 
 def open_store(store: str, environ: Mapping[str, str]) -> Store:

@@ -14,7 +14,7 @@ from jobq_magic import container
 from jobq_magic.cluster.manifests import mounts
 from jobq_magic.cluster.manifests.facts import Facts
 from jobq_magic.cluster.names import INDEX, label_value, name_of
-from jobq_magic.runtime import main, pod, rayhead, raypod
+from jobq_magic.runtime import main, pod, rayhead, raypod, stores
 from jobq_magic.runtime.manifest import LABELS
 
 __all__ = ["HOME", "cpus_of_ray", "of_helper", "of_job", "of_ray"]
@@ -122,7 +122,8 @@ def _ours(facts: Facts, grace: int) -> dict[str, Any]:
         main.POD_UID: {"fieldPath": "metadata.uid"},
         pod.GRACE: str(grace),
     }
-    return known | ({LABELS: facts.labels} if facts.labels else {})
+    more = {LABELS: facts.labels, stores.DATA: stores.data_of(facts.site.store, facts.run)}
+    return known | {name: text for name, text in more.items() if text}
 
 
 def _ranks(facts: Facts) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import pytest
 from jobq_magic.errors import ResultError
 from jobq_magic.run import AttemptPaths
 from jobq_magic.runtime import fetching, keeping, sites, stores, wire
-from jobq_magic.runtime.stores import StoreFailed, packages_for, volume_of
+from jobq_magic.runtime.stores import StoreFailed, data_of, packages_for, volume_of
 from jobq_magic.stores import open_store
 from jobq_magic.stores.claims import Coming
 from tests.podded import KEY as POD_KEY
@@ -234,6 +234,21 @@ def test_a_claim_is_a_volume_of_the_pod():
     assert volume["persistentVolumeClaim"] == {"claimName": "results"}
     assert (volume["name"], mount) == (mount["name"], {"name": mount["name"], "mountPath": stores.MOUNTED})
     assert volume_of("s3://results/blue") is None
+
+
+@pytest.mark.parametrize(
+    ("store", "place"),
+    [
+        ("s3://results/blue", "s3://results/blue/data/fit-1"),
+        ("abfs://box@account.example.org", "abfs://box@account.example.org/data/fit-1"),
+        ("pvc://results/blue", f"{stores.MOUNTED}/blue/data/fit-1"),
+        ("pvc://results", f"{stores.MOUNTED}/data/fit-1"),
+        ("oci://registry.example.org/results", ""),
+        ("", ""),
+    ],
+)
+def test_a_cell_has_a_place_in_the_store_that_is_its_run_s_own(store, place):
+    assert data_of(store, "fit-1") == place
 
 
 def test_where_a_site_keeps_what_it_keeps():
