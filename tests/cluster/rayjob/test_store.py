@@ -1,0 +1,100 @@
+"""What a run on a Ray cluster of its own leaves outlives that, its RayJob and its logs, where its site has a store."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jobq_magic import advancing, handover, plugins
+from jobq_magic.handover import Handover
+from jobq_magic.image import BuildRequest, Packages, Recipe
+from jobq_magic.images.platforms import here
+from jobq_magic.runs.lock import Lock
+from jobq_magic.runtime.wire import canonical, replace_file
+from tests.cluster.cells import PYTHON
+from tests.cluster.layout import FIRST
+from tests.services.s3 import PACKAGES, S3
+from tests.services.s3 import s3 as running
+from tests.support import eventually
+
+LOCK = Path(__file__).parents[3] / "requirements" / "s3fs.lock"
+RAYJOBS = ("ray.io", "v1")
+CELL = """
+import os, ray
+print('driver')
+ray.init()
+@ray.remote(num_cpus=1)
+class Worker:
+    def work(self, number):
+        import fsspec
+        for n in range(100): print('line', n)
+        with fsspec.open(f'{os.environ["JOBQ_DATA"]}/{number}', 'w') as file: file.write('of a task')
+        return os.environ['JOBQ_POD']
+workers = [Worker.remote() for _ in range(2)]
+pods = set(ray.get([one.work.remote(number) for number, one in enumerate(workers)]))
+x = os.urandom(5 << 20)
+len(pods), len(x)
+"""
+
+
+@pytest.fixture
+def s3(tmp_path, monkeypatch) -> Iterator[S3]:
+    """At an address that pods reach."""
+    monkeypatch.syspath_prepend(str(PACKAGES))
+    with running(tmp_path / "s3", FIRST.address) as service:
+        service.bucket("results")
+        yield service
+
+
+@pytest.fixture
+def run(place, s3):
+    """One whose image has what the store needs, and whose pods have its credentials."""
+    run = place.open(CELL, site={"store": "s3://results/blue"}, secrets=s3.environ, outs=("x",))
+    request = BuildRequest(
+        Recipe(base=place.base),
+        Packages(LOCK.read_text()),
+        PYTHON,
+        here(),
+        destination={name: run.target[name] for name in ("to", "push", "pull")},
+    )
+    replace_file(run.paths.request, canonical(request.to_json()))
+    handover.leave(run.id, Handover(s3.environ, s3.environ))
+    return run
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_what_driver_and_workers_left_is_there_the_next_morning(place, run, s3, work, rayjobs):
+    lock = Lock(run.paths.lock)
+    assert lock.acquire()
+    follower = threading.Thread(target=advancing.advance, args=(place.store, run, lock), daemon=True)
+    follower.start()
+    eventually(lambda: place.store.handle(run), 120)
+    lock.release()  # everybody who knows of it is gone
+    follower.join(30)
+    plugins.backend("rayjob").close()
+    name = f"jobq-{run.id}"
+    ended = lambda: (  # noqa: E731
+        work.others.get_namespaced_custom_object(*RAYJOBS, work.namespace, "rayjobs", name)
+        .get("status", {})
+        .get("jobDeploymentStatus")
+    )
+    eventually(lambda: ended() == "Complete", 180)
+    assert not place.store.snapshot(run).final
+    work.others.delete_namespaced_custom_object(*RAYJOBS, work.namespace, "rayjobs", name)
+    eventually(lambda: rayjobs() == [] and not work.core.list_namespaced_pod(work.namespace).items, 90)
+
+    cell = place.follow(run)
+    cell.end()
+    assert cell.snapshot.phase == "succeeded", cell.told
+    assert cell.value == (2, 5 << 20)
+    assert len(cell.outcome.names["x"]) == 5 << 20
+    assert "driver" in cell.written().splitlines()
+    lines = [f"line {n}" for n in range(100)]
+    assert [cell.written(rank=rank).splitlines() for rank in (1, 2)] == [lines, lines]
+    assert cell.snapshot.notes == ()
+    kept = s3.folder / "buckets/results/blue/data" / run.id
+    assert [path.read_text() for path in sorted(kept.iterdir())] == ["of a task", "of a task"]
