@@ -19,7 +19,7 @@ from jobq_magic.cluster.meaning.finding import NOTHING, End, Reason
 from jobq_magic.cluster.meaning.parts import Object, condition, maps, moment, section, text, words
 from jobq_magic.cluster.names import RAY_CLUSTER, RAY_PART
 from jobq_magic.cluster.place import Line
-from jobq_magic.cluster.standing import GONE, Objects, Standing, stands, told, with_kueue
+from jobq_magic.cluster.standing import GONE, Objects, Standing, queues, stands, told, with_kueue
 from jobq_magic.snapshot import Phase, WorkerTold
 
 __all__ = ["read", "waits"]
@@ -102,15 +102,11 @@ def read(
 
 def waits(objects: Objects) -> bool:
     """Whether it is to run and no process of it has begun, in its queue or on its nodes."""
-    job, workload = objects.job, objects.workload
-    if job is None or rayjobs.end(job) or rayjobs.ending(job) or text(job, "metadata", "deletionTimestamp"):
+    job = objects.job
+    if job is None or rayjobs.end(job) or rayjobs.ending(job):
         return False
-    if workload is not None and not workloads.replaced(workload):
-        state = workloads.read(workload).state
-        if state != "admitted":
-            return state == "waits"  # what another cluster runs may have begun, as far as this one can tell
-    elif text(job, "spec", "managedBy") not in ("", _OPERATOR):
-        return False  # it may be there, which its Workload alone would say
+    if (there := queues(objects, _OPERATOR)) is not None:
+        return there
     ray = [pod for pod in objects.pods if _kind(pod)]
     return rayjobs.held(job) or not any(pods.has_begun(pod) or pods.has_ended(pod) for pod in ray)
 

@@ -12,12 +12,12 @@ from jobq_magic.cluster.judging import judged
 from jobq_magic.cluster.meaning import pod as pods
 from jobq_magic.cluster.meaning import workload as workloads
 from jobq_magic.cluster.meaning.finding import NOTHING, Reason
-from jobq_magic.cluster.meaning.parts import Object, condition, moment, name_of
+from jobq_magic.cluster.meaning.parts import Object, condition, moment, name_of, text
 from jobq_magic.cluster.place import Line, Others, place_of
 from jobq_magic.phrases import HOPELESS
 from jobq_magic.snapshot import Phase, PlaceTold, WorkerTold
 
-__all__ = ["BESIDE", "GONE", "Objects", "Standing", "stands", "told", "with_kueue"]
+__all__ = ["BESIDE", "GONE", "Objects", "Standing", "queues", "stands", "told", "with_kueue"]
 
 GONE = "job-deleted"
 """The reason where the Job is not there any more, and nobody here deleted it."""
@@ -181,3 +181,21 @@ def told(rank: int, pod: Object | None, read: pods.Pod | None) -> WorkerTold:
         return WorkerTold(rank, "")
     phase = _PHASES.get(read.state, Phase.STARTING)
     return WorkerTold(rank, phase.value, name_of(pod), pods.node(pod), read.reason.code, dict(read.reason.facts))
+
+
+def queues(objects: Objects, own: str) -> bool | None:
+    """Whether a run that is not over is in its queue; None where its pods have to tell whether it has begun.
+
+    Args:
+        objects: with a Job, or what stands for it.
+        own: who makes its pods on its own cluster.
+    """
+    job, workload = objects.job, objects.workload
+    if text(job, "metadata", "deletionTimestamp"):
+        return False
+    if workload is not None and not workloads.replaced(workload):
+        state = workloads.read(workload).state
+        # What another cluster runs may have begun, as far as this one can tell.
+        return None if state == "admitted" else state == "waits"
+    # It may be there, which its Workload alone would say.
+    return None if text(job, "spec", "managedBy") in ("", own) else False

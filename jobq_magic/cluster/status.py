@@ -12,7 +12,7 @@ from jobq_magic.cluster.meaning import workload as workloads
 from jobq_magic.cluster.meaning.finding import NOTHING, End, Reason
 from jobq_magic.cluster.meaning.parts import Object, moment, text
 from jobq_magic.cluster.place import Line
-from jobq_magic.cluster.standing import GONE, Objects, Standing, stands, with_kueue
+from jobq_magic.cluster.standing import GONE, Objects, Standing, queues, stands, with_kueue
 from jobq_magic.cluster.standing import told as shown
 from jobq_magic.snapshot import Phase, WorkerTold
 
@@ -65,15 +65,11 @@ _OWN = "kubernetes.io/job-controller"
 
 def waits(objects: Objects) -> bool:
     """Whether it is to run and no process of it has begun, in its queue or on its nodes."""
-    job, workload = objects.job, objects.workload
-    if job is None or jobs.end(job) or jobs.ending(job) or text(job, "metadata", "deletionTimestamp"):
+    job = objects.job
+    if job is None or jobs.end(job) or jobs.ending(job):
         return False
-    if workload is not None and not workloads.replaced(workload):
-        state = workloads.read(workload).state
-        if state != "admitted":
-            return state == "waits"  # what another cluster runs may have begun, as far as this one can tell
-    elif text(job, "spec", "managedBy") not in ("", _OWN):
-        return False  # it may be there, which its Workload alone would say
+    if (there := queues(objects, _OWN)) is not None:
+        return there
     return jobs.held(job) or all(pods.read(one).state == "waiting" for one in _newest(objects.pods).values())
 
 

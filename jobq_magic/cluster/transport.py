@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import os
 import re
 import socket
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from jobq_magic.addresses import is_spared
 from jobq_magic.cluster.access import Credentials
 from jobq_magic.errors import BackendError
 
@@ -26,6 +26,8 @@ CONNECT = 10.0
 """Seconds to connect, TLS and a proxy included."""
 READ = 30.0
 """Seconds without a byte of an answer."""
+_HERE = "127.0.0.0/8,::1"
+"""This machine, which no proxy leads to."""
 _KEPT = 64
 # A connection whose other end is gone is found dead after 10 + 3 * 5 seconds.
 _KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPALIVE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 25_000}
@@ -136,27 +138,9 @@ def proxy_for(address: str, environ: Mapping[str, str]) -> str:
     parts = urlsplit(address)
     host = (parts.hostname or "").lower()
     proxy = named(f"{parts.scheme.upper()}_PROXY") or named("ALL_PROXY")
-    if not proxy or host == "localhost" or any(_matches(one.strip().lower(), host) for one in _here(named("NO_PROXY"))):
+    if not proxy or host == "localhost" or is_spared(host, f"{_HERE},{named('NO_PROXY')}"):
         return ""
     return proxy if "://" in proxy else f"http://{proxy}"
-
-
-def _here(listed: str) -> list[str]:
-    return ["127.0.0.0/8", "::1", *listed.split(",")]
-
-
-def _matches(entry: str, host: str) -> bool:
-    """Whether an entry of NO_PROXY means a host: itself, what lies below it, or a network that it is in."""
-    if not entry:
-        return False
-    if entry == "*":
-        return True
-    try:
-        return ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False)
-    except ValueError:
-        name = entry.rpartition(":")[0] if entry.rpartition(":")[2].isdigit() else entry
-        name = name.removeprefix("*").removeprefix(".")
-        return host == name or host.endswith(f".{name}")
 
 
 def _no_warning(server: Server) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
-__all__ = ["Elsewhere", "Gathered", "gather", "refuse"]
+__all__ = ["Gathered", "LivesOnRay", "gather", "refuse"]
 
 PATIENCE = 10.0
 """Seconds for which names are waited for that nobody asked for, and after which it is told what is waited for."""
@@ -62,7 +62,7 @@ _why: dict[Any, str] = {}
 """Why objects were not got."""
 
 
-class Elsewhere(Unfit):
+class LivesOnRay(Unfit):
     """Something that lives on Ray: its message is the reason, and names the way."""
 
 
@@ -70,7 +70,7 @@ def refuse(value: object) -> None:
     """Lets nothing pickle that would be an empty name of something in the notebook.
 
     Raises:
-        Elsewhere: it would.
+        LivesOnRay: it would.
     """
     kind = type(value)
     try:
@@ -82,7 +82,7 @@ def refuse(value: object) -> None:
         return
     if not why and value in _why:
         why = _why[value]
-    raise Elsewhere(why or (_DEEP if sys.modules["ray"].is_initialized() else _ENDED))
+    raise LivesOnRay(why or (_DEEP if sys.modules["ray"].is_initialized() else _ENDED))
 
 
 def _place() -> str:

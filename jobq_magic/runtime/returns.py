@@ -9,7 +9,7 @@ from types import FunctionType, ModuleType
 from .changes import Watched, changed
 from .homes import import_home
 from .ours import stand_in
-from .rayvalues import Elsewhere, refuse
+from .rayvalues import LivesOnRay, refuse
 from .reduce import reduced
 from .sharing import Met, families, sharable, views
 from .spill import give_room
@@ -390,7 +390,7 @@ def _prove(path: str) -> None:
 def _reason(value: object, error: BaseException) -> str:
     if isinstance(error, OSError):
         return f"it could not be written: {error.strerror or error}"
-    if isinstance(error, Elsewhere):
+    if isinstance(error, LivesOnRay):
         return str(error)
     how = "is pickled, and cannot be made again" if isinstance(error, _Unmade) else "cannot be pickled"
     return f"{type(value).__name__} {how}: {_message(error)}"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from jobq_magic.addresses import is_spared
 from jobq_magic.errors import BackendError
 from jobq_magic.images.registry.credentials import docker_folder, home
 from jobq_magic.images.registry.reference import Reference
@@ -58,11 +59,8 @@ def proxy_for(scheme: str, host: str, environ: Mapping[str, str]) -> str:
         return environ.get(variable.lower(), "") or environ.get(variable, "")
 
     proxy = named(f"{scheme.upper()}_PROXY") or named("ALL_PROXY")
-    if not proxy or _is_here(host):
+    if not proxy or _is_here(host) or is_spared(host, named("NO_PROXY")):
         return ""
-    for entry in named("NO_PROXY").split(","):
-        if _matches(entry.strip().lower(), host.lower()):
-            return ""
     return proxy if "://" in proxy else f"http://{proxy}"
 
 
@@ -71,20 +69,6 @@ def _is_here(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _matches(entry: str, host: str) -> bool:
-    """Whether an entry of NO_PROXY means a host: itself, what lies below it, or a network that it is in."""
-    if entry == "*":
-        return True
-    if not entry:
-        return False
-    try:
-        return ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False)
-    except ValueError:
-        name = entry.rpartition(":")[0] if entry.rpartition(":")[2].isdigit() else entry
-        name = name.removeprefix("*").removeprefix(".")
-        return host == name or host.endswith(f".{name}")
 
 
 def tls(reference: Reference, environ: Mapping[str, str]) -> ssl.SSLContext:
