@@ -12,6 +12,7 @@ from jobq_magic import advancing, handover, plugins
 from jobq_magic.handover import Handover
 from jobq_magic.image import BuildRequest, Packages, Recipe
 from jobq_magic.images.platforms import here
+from jobq_magic.phrases import UNREAD_STORE
 from jobq_magic.runs.lock import Lock
 from jobq_magic.runtime.wire import canonical, replace_file
 from tests.cluster.cells import PYTHON
@@ -66,6 +67,26 @@ def run(place, s3):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_value_in_a_store_that_this_machine_does_not_reach_is_told_with_the_store_and_the_way_out(place, run, s3):
+    cell = place.follow(run)
+    eventually(lambda: place.store.handle(run), 120)
+    away = {**s3.environ, "AWS_ENDPOINT_URL": f"http://{FIRST.address}:9"}  # its pods are told the true one by now
+    handover.leave(run.id, Handover(away, away))
+    cell.end(200)
+    assert cell.snapshot.phase == "succeeded", cell.told
+    assert cell.value == (2, 5 << 20)
+    (told,) = cell.outcome.skipped
+    assert told["name"] == "x"
+    assert told["reason"] == "it is kept in s3://results/blue, and could not be read from here"
+    assert told["advice"] == UNREAD_STORE
+    (note,) = cell.snapshot.notes
+    assert note.startswith("The store s3://results/blue is not to be reached")
+    assert "whether this machine may reach it" in note
+    assert "driver" in cell.written().splitlines()
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_what_driver_and_workers_left_is_there_the_next_morning(place, run, s3, work, rayjobs):
     lock = Lock(run.paths.lock)
@@ -77,12 +98,7 @@ def test_what_driver_and_workers_left_is_there_the_next_morning(place, run, s3, 
     follower.join(30)
     plugins.backend("rayjob").close()
     name = f"jobq-{run.id}"
-    ended = lambda: (  # noqa: E731
-        work.others.get_namespaced_custom_object(*RAYJOBS, work.namespace, "rayjobs", name)
-        .get("status", {})
-        .get("jobDeploymentStatus")
-    )
-    eventually(lambda: ended() == "Complete", 180)
+    eventually(lambda: work.rayjob(name).get("jobDeploymentStatus") == "Complete", 180)
     assert not place.store.snapshot(run).final
     work.others.delete_namespaced_custom_object(*RAYJOBS, work.namespace, "rayjobs", name)
     eventually(lambda: rayjobs() == [] and not work.core.list_namespaced_pod(work.namespace).items, 90)
