@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from jobq_magic.clauses import spoken
 from jobq_magic.figures import binary, brief, size
-from jobq_magic.phrases import CLUSTER, spoken
+from jobq_magic.phrases import CLUSTER
 from jobq_magic.snapshot import Phase, Snapshot
 
 __all__ = [
