@@ -204,7 +204,8 @@ class Session:
         sent = self.bindings.get(run) or Sent(run, foreign=True)
         if bind and (not sent.ended or sent.refused):  # also where the user has bound one of them since
             sent.end = sent.refused = None
-            self.bindings.send(sent, Bundle.load(run.paths.bundle).cell["outs"], ())
+            bundle = Bundle.load(run.paths.bundle)
+            self.bindings.send(sent, bundle.cell["outs"], _changed(bundle, sent.shipped))
         watched = self.shown.show(run, aside=not wait)
         return self._wait(watched) if wait else None
 
@@ -232,18 +233,13 @@ class Session:
         """
         if run.spec.get("build_only"):
             return
-        code = (bundle.folder / bundle.cell["file"]).read_text(encoding="utf-8", errors="surrogatepass")
-        analysis = analyse(code, bundle.cell["flags"])
         sent = Sent(
             run,
             shipped=shipped,
             cell_id=frontend.cell_id(self.shell),
-            number=self._history.number if answers and _answers(code) else None,
+            number=self._history.number if answers and _answers(_code(bundle)) else None,
         )
-        # `total += 1` only binds.
-        values = {name for name in bundle.values if not isinstance(shipped.get(name, _NOTHING), _FROZEN)}
-        changes = frozenset() if bundle.cell["only"] else analysis.hints.changed & values
-        self.bindings.send(sent, bundle.cell["outs"], changes)
+        self.bindings.send(sent, bundle.cell["outs"], _changed(bundle, shipped))
 
     def _wait(self, watched: Watched) -> Any:
         """Shows what a run writes as the cell's own output; its last value, or its exception."""
@@ -358,6 +354,20 @@ def _after(shell: Any, method: str, callback: Callable[[], None]) -> Callable[[]
             callback()
 
     return frontend.replace_method(shell, method, wrapped)
+
+
+def _code(bundle: Bundle) -> str:
+    file: Path = bundle.folder / bundle.cell["file"]
+    return file.read_text(encoding="utf-8", errors="surrogatepass")
+
+
+def _changed(bundle: Bundle, shipped: Mapping[str, Any]) -> frozenset[str]:
+    """What went along as a value and is visibly changed by the cell, so that it comes back."""
+    if bundle.cell["only"]:
+        return frozenset()
+    changed = analyse(_code(bundle), bundle.cell["flags"]).hints.changed.intersection(bundle.values)
+    # `total += 1` only binds.
+    return frozenset(name for name in changed if not isinstance(shipped.get(name, _NOTHING), _FROZEN))
 
 
 def _answers(code: str) -> bool:

@@ -399,6 +399,16 @@ def test_attach_with_bind_takes_back_what_the_user_bound_meanwhile(attended, hol
     assert attended.run("value").value == "'the run'"
 
 
+def test_what_a_run_of_another_session_changes_in_place_is_waited_for_as_what_it_binds(attended, environment, hold):
+    attended.run("grown = [1]")
+    run = run_of(attended.run(f"%%jobq\n{hold.code}grown.append(2)"))
+    with opened(environment, person=True) as other:
+        other.run(f"%jobq attach {run} --bind")
+        with waiting(other, "grown") as told:
+            hold.go()
+            assert told().value == "[1, 2]"
+
+
 def test_who_waited_for_a_run_that_failed_has_its_names_as_a_failed_cell_leaves_them(attended):
     attended.run("x = 'old'")
     reply = attended.run("%%jobq --wait -o x\nx = 1 / 0")
