@@ -19,6 +19,7 @@ from collections import Counter
 
 from .raynews import News
 from .raypod import DASHBOARD
+from .raywaits import PENDING, Waits
 from .wire import replace_file
 
 TYPE_CHECKING = False
@@ -47,6 +48,7 @@ _RUNNING = ("RUNNING", "RUNNING_IN_RAY_GET", "RUNNING_IN_RAY_WAIT", "GETTING_AND
 _ENDS = {"FINISHED": "finished", "FAILED": "failed"}
 _KUBERAYS = "JobSupervisor"
 """The actor in which KubeRay's job waits for the end of ours."""
+_ASKED = {"CPU": "JOBQ_WORKER_CPUS", "GPU": "JOBQ_WORKER_GPUS"}
 _METRIC = re.compile(r"^ray_tasks\{(?P<labels>.*)\} (?P<count>[0-9.e+]+)$", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
@@ -66,6 +68,8 @@ class Watch:
     ) -> None:
         self._out = out
         self._news = News(note)
+        self._waits = Waits(note, {kind: float(os.environ.get(name) or 0) for kind, name in _ASKED.items()})
+        self._room: list[dict[str, float]] = []
         self._dead = self._failed = 0
         self._dashboard = _Dashboard(port, token)
         self._closed = threading.Event()
@@ -126,6 +130,7 @@ class Watch:
         with self._telling, contextlib.suppress(Exception):
             if not self._over:
                 self._news.tell(time.monotonic(), last=last)
+                self._waits.tell(time.monotonic())
         if not asked:
             return
         with contextlib.suppress(Exception):
@@ -143,6 +148,7 @@ class Watch:
         nodes = [_node(one) for one in known]
         nodes.sort(key=lambda node: (not node["head"], node["name"]))
         spilled = {str(one["raylet"]["nodeId"]): _spilled(one) for one in known}
+        self._room = [one["raylet"].get("resourcesTotal") or {} for one in known if _alive(one)]
         self._news.nodes({node["id"]: dict(node) for node in nodes}, spilled, time.monotonic())
         self._ids = {node.pop("id"): at for at, node in enumerate(nodes)}
         self._now["nodes"] = nodes
@@ -177,6 +183,10 @@ class Watch:
         self._line["of"] = total
         if self._news.tasks(self._listed, time.monotonic()):
             self._ask_failed()
+        now = time.monotonic()
+        if self._waits.unclear(self._listed, now):
+            self._waits.learn(self._dashboard.listed("tasks", f"&detail=1{_WITH_STATE}{PENDING}", _DEAD)[0], now)
+        self._waits.look(self._listed, self._room, now)
 
     def _ask_running(self) -> None:
         asked = round(time.time(), 1)
@@ -304,7 +314,7 @@ def _node(one: dict[str, Any]) -> dict[str, Any]:
         "name": str(one["hostname"]),
         "ip": str(one["ip"]),
         "head": bool(raylet.get("isHeadNode")),
-        "alive": raylet.get("state") == "ALIVE",
+        "alive": _alive(one),
         "cpu": round((one.get("cpu") or 0) / 100 * cores, 2),
         "cpus": cores,
         "memory": int(used),
@@ -317,6 +327,10 @@ def _node(one: dict[str, Any]) -> dict[str, Any]:
         told["gpu_memory"] = sum(gpu.get("memoryUsed") or 0 for gpu in gpus) << 20
         told["gpu_memory_most"] = sum(gpu.get("memoryTotal") or 0 for gpu in gpus) << 20
     return told
+
+
+def _alive(one: dict[str, Any]) -> bool:
+    return bool(one["raylet"].get("state") == "ALIVE")
 
 
 def _spilled(one: dict[str, Any]) -> int:

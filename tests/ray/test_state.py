@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from jobq_magic.backends.ray.launch import environment
 from jobq_magic.cluster import connection
 from jobq_magic.cluster.dashboard import Dashboards
 from jobq_magic.raytold import RayTold
-from jobq_magic.runtime import process, raynews, raystate
+from jobq_magic.runtime import process, raynews, raystate, raywaits
 from jobq_magic.site import Site
 from tests.rayed import free_ports
 from tests.support import eventually
@@ -86,6 +87,7 @@ for call in (Model.remote().crash, work):
     except ray.exceptions.RayError as error:
         print(type(error).__name__, flush=True)
 held = [ray.put(numpy.ones(5 << 20)) for _ in range(5)]
+waits = work.options(num_gpus=1, name="trained").remote(), Model.options(num_cpus=9, resources={{}}).remote()
 print("holds", flush=True)
 sys.stdin.read()
 """
@@ -265,6 +267,7 @@ def test_a_dashboard_that_died_is_nobodys_trouble(tmp_path):
 
 def test_what_ray_did_to_the_work_is_told_in_a_sentence_each(tmp_path, monkeypatch):
     monkeypatch.setattr(raynews, "QUIET", 1.0)
+    monkeypatch.setattr(raywaits, "PATIENCE", 3.0)
     notes: list[str] = []
     with tempfile.TemporaryDirectory(prefix="jq-", ignore_cleanup_errors=True) as temp:
         cluster = Cluster(Path(temp), store=100 << 20, full="0.01")
@@ -274,13 +277,16 @@ def test_what_ray_did_to_the_work_is_told_in_a_sentence_each(tmp_path, monkeypat
         child = subprocess.Popen([sys.executable, "-P", "-c", code], env=cluster.environ, **pipes)
         try:
             said = [line.strip() for line in iter(child.stdout.readline, "holds\n")]  # Ray has its words among them
-            eventually(lambda: len(notes) == 3, 60)
+            eventually(lambda: len(notes) == 5, 60)
         finally:
             watch.close(20)
             child.communicate(timeout=60)
             cluster.end()
     assert [line for line in said if line.endswith("Error")] == ["ActorDiedError", "OutOfMemoryError"]
-    told = sorted(note.partition(" on ")[0] for note in notes)
-    assert told[:2] == ["An actor of `Model` was lost", "Ray killed a task of `work`"]
-    assert told[2].startswith("Ray moved ")
-    assert len(notes) == 3
+    assert sorted(re.split(" on |, and |[0-9]", note)[0] for note in notes) == [
+        "An actor of `Model` was lost",
+        "Ray killed a task of `work`",
+        "Ray moved ",
+        "The actor `Model` cannot begin: it asks for ",
+        "`work` cannot begin: it asks for ",
+    ]

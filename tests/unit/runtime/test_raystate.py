@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from jobq_magic.raytold import RayTold
-from jobq_magic.runtime import raynews, raystate
+from jobq_magic.runtime import raynews, raystate, raywaits
 from tests.support import eventually
 
 TOKEN = "the-token"
@@ -19,6 +19,7 @@ TOKEN = "the-token"
 
 def task(number: int, state: str, name: str = "hits", **more):
     usual = {"name": name, "func_or_class_name": name, "state": state, "node_id": f"n{1 + number % 2}"}
+    usual["type"] = "NORMAL_TASK"
     times = {"start_time_ms": 1_800_000_000_000 + number * 100, "end_time_ms": 1_800_000_000_050 + number * 100}
     return usual | (times if state != "PENDING_NODE_ASSIGNMENT" else dict.fromkeys(times)) | more
 
@@ -230,6 +231,19 @@ def test_a_note_that_cannot_be_made_is_made_with_the_next_look(ray, tmp_path, mo
     eventually(lambda: len(told) == 2, 20)
     watch.close(10)
     assert told[0] == told[1]
+
+
+def test_a_task_that_no_worker_can_hold_is_noted(ray, tmp_path, monkeypatch):
+    monkeypatch.setattr(raystate, "PERIOD", 0.05)
+    monkeypatch.setattr(raywaits, "PATIENCE", 0.2)
+    monkeypatch.setenv("JOBQ_WORKER_CPUS", "2")
+    waits = {"required_resources": {"CPU": 2.0, "GPU": 1.0}, "node_id": None}
+    ray.tasks = [task(0, "RUNNING"), task(1, raywaits.PENDING, "fit", **waits)]
+    told: list[str] = []
+    watch = raystate.Watch(str(tmp_path), TOKEN, ray.port, note=told.append).start()
+    (sentence,) = eventually(lambda: told, 20)
+    assert sentence.startswith("`fit` cannot begin: it asks for 1 GPU")
+    watch.close()
 
 
 def test_nothing_is_noted_once_the_watch_is_closed(ray, tmp_path, monkeypatch):
