@@ -112,7 +112,9 @@ def test_a_cell_goes_to_a_raycluster_through_the_api_server(there, rays, site, r
 
     def ready() -> bool:
         found = site.others.get_namespaced_custom_object(*_RAY, site.namespace, "rayclusters", "shared")
-        return (found.get("status") or {}).get("state") == "ready"
+        status = found.get("status") or {}
+        # Of a task that no worker could run yet Ray would tell the driver, and rightly so.
+        return status.get("state") == "ready" and status.get("readyWorkerReplicas") == 1
 
     eventually(ready, 300, every=0.5)
     target = there.target("shared")
