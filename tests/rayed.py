@@ -22,7 +22,7 @@ from jobq_magic.runtime.launch import NAME, runtime_folder
 from tests.podded import Pod
 
 _START = "import sys; from {package} import {module} as it; sys.exit(it.main({run!r}, secret={secret!r}, {where}))"
-_AWAIT = "import sys; from {package} import rayhead; sys.exit(rayhead.awaited({folder!r}))"
+_AWAIT = "import sys; from {package} import rayawaited; sys.exit(rayawaited.main({folder!r}))"
 _AGENTS = (
     *("--dashboard-agent-grpc-port", "--runtime-env-agent-port"),
     *("--dashboard-agent-listen-port", "--metrics-export-port"),

@@ -18,10 +18,14 @@ def main(verb: str, folder: str = "", attempt: str = "1", bundle: str = "") -> N
         from . import remote
 
         sys.exit(remote.main(folder))
-    if verb in ("head", "awaited"):
+    if verb == "head":
         from . import rayhead
 
-        sys.exit(rayhead.main(folder) if verb == "head" else rayhead.awaited())
+        sys.exit(rayhead.main(folder))
+    if verb == "awaited":
+        from . import rayawaited
+
+        sys.exit(rayawaited.main())
     if verb == "worker":
         from . import raymember
 

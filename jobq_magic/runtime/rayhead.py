@@ -10,30 +10,20 @@ for KubeRay to hear of the end.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
-import sys
-import time
 
-from . import contained, ends, pod, rayline, raypod, supervise, wire
+from . import contained, ends, pod, rayawaited, raycell, rayline, raypod, supervise
 from .main import Job
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
-    from .raystate import Watch
-
-PRINTS = "JOBQ_PRINTS"
-"""The variable by which `awaited` prints the pod's log, so that it is the log of KubeRay's job, too."""
 _LOOK = 0.2
 _STARTING = 0.05
 _STARTS = 3
 """How often Ray is started where it does not come up: on a slow machine its parts lose patience with each other."""
-_VERDICT = 2.0
-"""Seconds for which the end of a job that failed waits for what became of Ray."""
 _KEPT = 1.0
 """Seconds of the grace that are kept for Ray's own end."""
 
@@ -58,12 +48,11 @@ def main(
     contained.listen()
     ready = raypod.awake()
     job = Job(run, os.path.join(folder, run), 1, bundle)
-    gcs, node, port = raypod.ports()
     try:
         first = pod.started(job) == 0
         begun = supervise.read(job) is not None or ends.recorded(job)
         with open(os.path.join(secret, "key"), "rb") as file:
-            line = rayline.Line(port, file.read(), ready)
+            line = rayline.Line(raypod.ports()[2], file.read(), ready)
         os.makedirs(job.folder, mode=0o700, exist_ok=True)
     except OSError as error:
         return pod.cannot_begin(job, error)
@@ -71,162 +60,97 @@ def main(
     if supervisor == 0:
         signal.set_wakeup_fd(-1)
         line.close()
-        os._exit(_supervised(job, secret, folder, environ or {}))
+        os._exit(raycell.main(job, secret=secret, folder=folder, environ=environ or {}, kept=_KEPT))
     rayline.make_room()
-    ray: raypod.Ray | None = None
-    status: int | None = None
-    asked = told = written = False
-    starts = 0
-    while True:
-        # Whoever finds a job that is over ends what has its mark, as Ray has.
-        if ray is None and (status is not None or not begun):
-            known = raypod.environment(job, os.path.join(secret, "secrets"))
-            ray = raypod.Ray(job.folder, known, gcs, node)
-            starts += 1
-        buried = raypod.reaped()
-        if supervisor in buried:
-            status = _status(buried[supervisor])
-            if os.WIFSIGNALED(buried[supervisor]) or (first and status == pod.CRASHED):
-                break  # a container that is started again says how the job ended
-            if contained.called() is None:  # else another head may take its place, and wants these workers
-                line.tell()
-        if status is not None and not written:
-            written = raypod.noted(_ended(job.folder), {"status": status})
-        if ray is not None:
-            ray.look(buried)
-            if ray.ended and not ray.up and starts < _STARTS and contained.called() is None:
-                ray.end(_KEPT, spared=supervisor)
-                ray = None
-                continue
-            if ray.ended and not told:
-                told = ray.tell()
-        called = contained.called()
-        if status is not None and (called is not None or (ray is not None and ray.ended)):
-            break
-        if called is not None and not asked:
-            asked = True
-            line.hold()
-            os.kill(supervisor, signal.SIGTERM)
-        line.wait(_STARTING if ray is not None and not ray.up else _LOOK)
+    head = _Head(job, secret, line, supervisor, first=first, begun=begun)
+    while head.goes_on():
+        line.wait(head.patience)
         with contextlib.suppress(BlockingIOError):
             os.read(ready, 512)
     line.close()
-    if ray is not None:
-        ray.end(_KEPT / 2 if asked else _KEPT)
-    return status
+    return head.end()
 
 
-def _supervised(job: Job, secret: str, folder: str, environ: Mapping[str, str]) -> int:
-    """In a process of its own: the job, as in any pod."""
-    known = {
-        **raypod.environment(job, ""),
-        raypod.STATE: raypod.state(job.folder),
-        "RAY_ADDRESS": f"127.0.0.1:{raypod.ports()[0]}",
-        "RAY_JOB_CONFIG_JSON_ENV_VAR": json.dumps({"runtime_env": raypod.HOOK}),
-        **raypod.PLAIN,
-        # Nor does it say that no node has room, while workers are on their way: that is the cluster's to say.
-        "RAY_SCHEDULER_EVENTS": "0",
-        **environ,
-    }
-    watch: Watch | None = None
-
-    def asked(job: Job) -> str:
-        nonlocal watch
-        if watch is None and raypod.fate(job.folder) == {}:
-            from . import raystate  # with what it imports, 20 ms; the cell was forked off long ago, without a thread
-
-            with open(os.path.join(secret, "key"), "rb") as file:
-                key = file.read()
-            watch = raystate.Watch(job.out, raypod.token(key), note=lambda text: job.note(note=text)).start()
-        return _asked(job)
-
-    def judged(event: dict[str, Any]) -> dict[str, Any]:
-        if watch is not None:
-            watch.close()
-        return _judged(job, event)
-
-    status = pod.main(
-        job.run,
-        secret=secret,
-        folder=folder,
-        bundle=job.bundle,
-        environ=known,
-        copy=_copy(job.folder) if os.environ.get(PRINTS) else "",
-        asked=asked,
-        judged=judged,
-        kept=_KEPT,
-    )
-    sys.stdout.flush()
-    sys.stderr.flush()
-    return status
-
-
-def _asked(job: Job) -> str:
-    """Why the job is to end. What became of Ray no longer counts once there is a result."""
-    if reason := contained.asked(job):
-        return reason
-    known = raypod.fate(job.folder)
-    return str(known["reason"]) if known and not os.path.exists(os.path.join(job.out, "result.json")) else ""
-
-
-def _judged(job: Job, event: dict[str, Any]) -> dict[str, Any]:
-    """How the job ended: where it did so without a result since Ray was gone, that is why."""
-    if event.get("result") or contained.called() is not None or ends.asked(job) or event["reason"] == "deadline":
-        return event
-    if event["reason"] == "no-result" and any(one.get("reason") == "stopped" for one in wire.read_events(job.record)):
-        # An earlier container was ended, and its pod stays: nobody but its node does that, by the probe.
-        return {"phase": "failed", "reason": "not-answering"}
-    deadline = time.monotonic() + _VERDICT
-    gone = raypod.fate(job.folder) is not None and not raypod.answers(*raypod.ports()[:2])
-    while gone and not raypod.fate(job.folder) and time.monotonic() < deadline:
-        time.sleep(_STARTING)
-    if not (known := raypod.fate(job.folder)):
-        if event["reason"] == "out-of-memory":  # it is the head's, for which there is an option of its own
-            return {**event, "facts": {**event["facts"], "part": "head"}}
-        return event
-    kept = {name: event[name] for name in event if name == "note"}
-    return {"phase": "failed", "reason": known["reason"], "facts": {"said": known["error"]}, **kept}
-
-
-def awaited(folder: str = pod.FOLDER) -> int:
-    """KubeRay's job in the head: waits until the job beside it has ended, and ends as it did.
+class _Head:
+    """What the container's first process knows of its two children.
 
     Args:
-        folder: where the run's folder is.
+        job: whose head this is.
+        secret: where the Secret is mounted.
+        line: by which its workers hear of the end.
+        supervisor: the process that has the job.
+        first: whether this is the first container.
+        begun: whether an earlier one had begun the job.
     """
-    place = os.path.join(folder, os.environ["JOBQ_RUN"])
-    at = 0
-    while True:
-        try:
-            with open(_ended(place), encoding="utf-8") as file:
-                status: int | None = json.load(file)["status"]
-        except FileNotFoundError:
-            status = None
-        if os.environ.get(PRINTS):
-            at = _printed(_copy(place), at)
-        if status is not None:
-            return status
-        time.sleep(0.1)
 
+    def __init__(self, job: Job, secret: str, line: rayline.Line, supervisor: int, *, first: bool, begun: bool) -> None:
+        self._job, self._secret, self._line, self._supervisor = job, secret, line, supervisor
+        self._first, self._begun = first, begun
+        self._ray: raypod.Ray | None = None
+        self._starts = 0
+        self._status: int | None = None
+        """The exit status of the job."""
+        self._asked = self._told = self._written = False
 
-def _printed(path: str, at: int) -> int:
-    with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
-        file.seek(at)
-        while data := file.read(1 << 16):
-            at += len(data)
-            while data:
-                data = data[os.write(1, data) :]
-    return at
+    @property
+    def patience(self) -> float:
+        """Seconds until the next look, where nothing happens."""
+        return _STARTING if self._ray is not None and not self._ray.up else _LOOK
+
+    def goes_on(self) -> bool:
+        """Looks at both, and does what is due; whether there is more to come."""
+        # Whoever finds a job that is over ends what has its mark, as Ray has.
+        if self._ray is None and (self._status is not None or not self._begun):
+            self._start()
+        buried = raypod.reaped()
+        if self._supervisor in buried and not self._has_ended(buried[self._supervisor]):
+            return False
+        if self._status is not None and not self._written:
+            self._written = raypod.noted(rayawaited.ended(self._job.folder), {"status": self._status})
+        self._look(buried)
+        called = contained.called()
+        if self._status is not None and (called is not None or (self._ray is not None and self._ray.ended)):
+            return False
+        if called is not None and not self._asked:
+            self._asked = True
+            self._line.hold()
+            os.kill(self._supervisor, signal.SIGTERM)
+        return True
+
+    def _start(self) -> None:
+        known = raypod.environment(self._job, os.path.join(self._secret, "secrets"))
+        gcs, node, _ = raypod.ports()
+        self._ray = raypod.Ray(self._job.folder, known, gcs, node)
+        self._starts += 1
+
+    def _has_ended(self, waited: int) -> bool:
+        """The job has; whether it came to an end, and its workers are to hear of it."""
+        self._status = _status(waited)
+        if os.WIFSIGNALED(waited) or (self._first and self._status == pod.CRASHED):
+            return False  # a container that is started again says how the job ended
+        if contained.called() is None:  # else another head may take its place, and wants these workers
+            self._line.tell()
+        return True
+
+    def _look(self, buried: Mapping[int, int]) -> None:
+        """Sees what became of Ray, which is started again where it did not come up."""
+        if self._ray is None:
+            return
+        self._ray.look(buried)
+        if self._ray.ended and not self._ray.up and self._starts < _STARTS and contained.called() is None:
+            self._ray.end(_KEPT, spared=self._supervisor)
+            self._start()
+        elif self._ray.ended and not self._told:
+            self._told = self._ray.tell()
+
+    def end(self) -> int:
+        """Ends Ray; the exit status of the container."""
+        if self._ray is not None:
+            self._ray.end(_KEPT / 2 if self._asked else _KEPT)
+        assert self._status is not None
+        return self._status
 
 
 def _status(waited: int) -> int:
     code = os.waitstatus_to_exitcode(waited)
     return 128 - code if code < 0 else code
-
-
-def _ended(folder: str) -> str:
-    return os.path.join(folder, "ended.json")
-
-
-def _copy(folder: str) -> str:
-    return os.path.join(folder, "log")

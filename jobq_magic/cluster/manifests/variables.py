@@ -14,7 +14,7 @@ from jobq_magic import container
 from jobq_magic.cluster.manifests import mounts
 from jobq_magic.cluster.manifests.facts import Facts
 from jobq_magic.cluster.names import INDEX, label_value, name_of
-from jobq_magic.runtime import main, pod, rayhead, raypod, stores
+from jobq_magic.runtime import main, pod, rayawaited, raypod, stores
 from jobq_magic.runtime.manifest import LABELS
 
 __all__ = ["HOME", "cpus_of_ray", "of_helper", "of_job", "of_ray"]
@@ -60,7 +60,7 @@ def of_ray(facts: Facts, grace: int, *, head: bool) -> list[dict[str, Any]]:
     if facts.ray:  # an image that is used as it is may have another, and not say so
         told[raypod.WANTED] = facts.ray
     if head and not facts.site.store:  # then the log of KubeRay's job is what stays of the driver's
-        told[rayhead.PRINTS] = "1"
+        told[rayawaited.PRINTS] = "1"
     return _environment(facts, {**_RAY, **threads}, told, grace)
 
 

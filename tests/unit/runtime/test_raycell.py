@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from jobq_magic import words
-from jobq_magic.runtime import rayhead
+from jobq_magic.runtime import raycell
 
 
 @pytest.fixture
@@ -18,11 +18,11 @@ def job(tmp_path):
 
 def test_a_cell_that_took_too_much_memory_is_told_the_option_of_the_head(job):
     event = {"phase": "failed", "reason": "out-of-memory", "facts": {"limit": 1 << 30}}
-    judged = rayhead._judged(job, event)
+    judged = raycell._judged(job, event)
     assert judged == {**event, "facts": {"limit": 1 << 30, "part": "head"}}
     assert words.reason(judged["reason"], judged["facts"]).advice.startswith("Give it more by --driver-memory")
 
 
 def test_how_else_it_ended_is_told_as_it_is(job):
     event = {"phase": "failed", "reason": "exit", "facts": {"exit_code": 3}}
-    assert rayhead._judged(job, event) == event
+    assert raycell._judged(job, event) == event
