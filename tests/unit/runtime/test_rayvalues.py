@@ -10,7 +10,7 @@ from jobq_magic.runtime import rayvalues, stores
 def refused(kind: str) -> str:
     """What is said of a value of that class."""
     module, _, name = kind.rpartition(".")
-    with pytest.raises(rayvalues.Elsewhere) as error:
+    with pytest.raises(rayvalues.LivesOnRay) as error:
         rayvalues.refuse(type(name, (), {"__module__": module})())
     return str(error.value)
 
