@@ -154,12 +154,16 @@ class Pair:
         )
         return self._made(name, "raymember", command, **variables)
 
-    def awaited(self) -> tuple[int, bytes]:
-        """KubeRay's job in the head, to its end: its exit status, and what it printed."""
+    def awaited(self, patience: float = 30) -> tuple[int, bytes]:
+        """KubeRay's job in the head, to its end: its exit status, and what it printed.
+
+        Raises:
+            subprocess.TimeoutExpired: it had not ended within `patience` seconds.
+        """
         head = self.containers[0]
         code = _AWAIT.format(package=NAME, folder=str(head.pod.folder / "volume"))
         command = [sys.executable, "-P", "-c", code]
-        done = subprocess.run(command, stdout=subprocess.PIPE, env=head.environ, timeout=30, check=False)
+        done = subprocess.run(command, stdout=subprocess.PIPE, env=head.environ, timeout=patience, check=False)
         return done.returncode, done.stdout
 
     def end(self) -> None:

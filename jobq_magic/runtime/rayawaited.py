@@ -12,6 +12,10 @@ from . import pod
 PRINTS = "JOBQ_PRINTS"
 """The variable by which `awaited` prints the pod's log, so that it is the log of KubeRay's job, too."""
 
+STAYS = "JOBQ_STAYS"
+"""The variable by which `awaited` outlives a job whose time was over: KubeRay would begin it anew, as any that failed,
+and spares only what it ends itself, at its own deadline."""
+
 
 def main(folder: str = pod.FOLDER) -> int:
     """Waits until the job has ended; returns its exit status.
@@ -29,7 +33,7 @@ def main(folder: str = pod.FOLDER) -> int:
             status = None
         if os.environ.get(PRINTS):
             at = _printed(copy(place), at)
-        if status is not None:
+        if status is not None and not (status == pod.OVERDUE and os.environ.get(STAYS)):
             return status
         time.sleep(0.1)
 

@@ -61,6 +61,8 @@ def of_ray(facts: Facts, grace: int, *, head: bool) -> list[dict[str, Any]]:
         told[raypod.WANTED] = facts.ray
     if head and not facts.site.store:  # then the log of KubeRay's job is what stays of the driver's
         told[rayawaited.PRINTS] = "1"
+    if head and spec.get("retries") and spec.get("timeout"):
+        told[rayawaited.STAYS] = "1"
     return _environment(facts, {**_RAY, **threads}, told, grace)
 
 

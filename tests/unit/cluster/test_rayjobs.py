@@ -128,6 +128,13 @@ def test_each_attempt_that_was_asked_for_has_its_time():
     assert int(thrice["metadata"]["labels"][MAX_TIME]) > 3 * 4500
 
 
+@pytest.mark.parametrize(
+    ("spec", "stays"), [({"timeout": "1h", "retries": 1}, True), ({"timeout": "1h"}, False), ({"retries": 1}, False)]
+)
+def test_only_a_cell_that_would_be_tried_again_stays_when_its_time_is_over(spec, stays):
+    assert ("JOBQ_STAYS" in told(head(**spec))) == stays
+
+
 @pytest.mark.parametrize("site", [Site(ttl=60), Site(ttl=30 * 86400)])
 def test_a_cell_has_all_of_its_time_while_workers_are_on_their_way(site):
     week = 7 * 86400

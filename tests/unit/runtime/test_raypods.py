@@ -75,6 +75,22 @@ def test_kuberays_job_ends_as_the_cell_did_and_the_head_stays_until_it_is_ended(
     assert head.end() == status
 
 
+def test_kuberays_job_outlives_a_cell_whose_time_was_over_where_it_would_be_tried_again(pair):
+    ground = pair(WAITS, spec={"timeout": 1})
+    head = ground.head(fake(), JOBQ_STAYS="1").start()
+    eventually((folder(head) / "ended.json").exists, timeout=20)
+    with pytest.raises(subprocess.TimeoutExpired):
+        ground.awaited(patience=2)
+    del head.environ["JOBQ_STAYS"]
+    assert ground.awaited()[0] == pod.OVERDUE
+
+
+def test_kuberays_job_ends_with_a_cell_that_fails_where_it_would_be_tried_again(pair):
+    ground = pair("1 / 0")
+    ground.head(fake(), JOBQ_STAYS="1").start()
+    assert ground.awaited()[0] == pod.RAISED
+
+
 def test_kuberays_job_prints_the_log_of_the_head_where_it_is_asked_to(pair):
     ground = pair("for n in range(3000): print('line', n)", variables={"JOBQ_PRINTS": "1"})
     head = ground.head(fake()).start()
