@@ -1,4 +1,7 @@
-"""Each part dies or hangs: what no longer works meanwhile, what still does, and all is well again."""
+"""Each part dies or hangs: what no longer works meanwhile, what still does, and all is well again.
+
+What also dies with all others at once, or under a run (kueue/test_faults.py), and that no name is known, is slow.
+"""
 
 from __future__ import annotations
 
@@ -67,6 +70,7 @@ def idle(image):
     return container(image, "python", "-c", "")
 
 
+@pytest.mark.slow
 def test_without_an_api_server_nothing_is_answered_and_what_runs_runs_on(fault, site, server, works):
     with fault.killed("apiserver"):
         assert "refused" in str(refused(site))
@@ -82,6 +86,7 @@ def test_an_api_server_that_hangs_takes_a_connection_and_says_nothing(fault, sit
     works()
 
 
+@pytest.mark.slow
 def test_without_etcd_the_api_server_says_that_it_is_not_ready(fault, site, server, works):
     with fault.killed("etcd"):
         wait(lambda: readiness(site) == 500)
@@ -102,6 +107,7 @@ def test_without_a_scheduler_a_pod_has_no_node(fault, site, works, image):
     works()
 
 
+@pytest.mark.slow
 def test_without_a_controller_manager_a_job_has_no_pods(fault, site, works, image):
     with fault.killed("controller-manager"):
         site.make(job("waits", idle(image)), pod("placed", idle(image)))
@@ -132,6 +138,7 @@ def test_without_containerd_what_runs_runs_on(fault, site, server, works):
     works()
 
 
+@pytest.mark.slow
 def test_without_its_shim_a_pod_is_lost_and_its_job_makes_another(fault, site, works, image):
     site.make(job("gate", container(image, "python", "-c", GATE), backoff=1))
     first = site.pod("gate")
@@ -162,6 +169,7 @@ def test_without_kube_proxy_services_answer_and_new_ones_do_not(fault, site, ser
     works()
 
 
+@pytest.mark.slow
 def test_without_coredns_no_name_is_known(fault, site, works, image):
     def asked():
         name = f"asks-{next(NAMES)}"
@@ -175,6 +183,7 @@ def test_without_coredns_no_name_is_known(fault, site, works, image):
     works()
 
 
+@pytest.mark.slow
 def test_without_kueue_no_job_is_taken_and_none_ends_though_its_pod_does(fault, site, queue, works, image):
     site.make(job("gate", container(image, "python", "-c", GATE), queue=queue))
     running = site.pod("gate")
@@ -246,6 +255,7 @@ def test_a_pod_that_fills_its_disk_is_evicted(fault, site, image):
         assert said in status.message
 
 
+@pytest.mark.slow
 def test_a_node_whose_network_is_cut_is_lost_and_found(fault, site, second, works, image):
     site.make(pod("far", web(image), nodeName=second))
     site.pod("far")

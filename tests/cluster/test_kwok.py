@@ -32,6 +32,7 @@ def nodes() -> set[str]:
     return {found["metadata"]["name"] for found in get("nodes")["items"]}
 
 
+@pytest.mark.slow  # nothing else of `make test` needs its program, which is built first
 def test_nodes_of_kwok_come_take_pods_and_go(built, namespace, site):
     before = nodes()
     had = sum(name.startswith("fake-") for name in before)  # by `make up KWOK=5`

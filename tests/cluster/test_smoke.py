@@ -101,6 +101,7 @@ def test_a_job_waits_in_its_queue_at_a_known_place_until_those_before_it_are_don
     wait(lambda: not work.positions(queue))
 
 
+@pytest.mark.slow  # a RayJob of ours, with more workers, is in rayjob/test_cells.py
 def test_ray_runs_a_job_on_two_nodes(work, second, ray_image):
     command = f"python -c {_quoted(APART)}"
     work.make(rayjob("apart", ray_image, importlib.metadata.version("ray"), command))
