@@ -11,9 +11,7 @@ from tests.cases.judge import differences
 from tests.cases.table import Case, Cell
 from tests.fuzz.grammar import Notebook, notebooks
 
-FEW = settings(
-    max_examples=150, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-)
+FEW = settings(max_examples=75, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 MANY = settings(max_examples=2_500, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 

@@ -9,6 +9,7 @@ from importlib import metadata
 import pytest
 
 from jobq_magic.backends.ray import check as checks
+from jobq_magic.backends.ray import reach
 from jobq_magic.backends.ray.backend import RayBackend
 from jobq_magic.backends.ray.launch import free_ports
 from jobq_magic.errors import BackendError
@@ -56,7 +57,8 @@ def test_nobody_at_the_address():
     assert found.code == "ray-unreachable"
 
 
-def test_somebody_at_the_address_who_never_answers():
+def test_somebody_at_the_address_who_never_answers(monkeypatch):
+    monkeypatch.setattr(reach, "_PATIENCE", 1.0)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()

@@ -125,7 +125,7 @@ def test_a_store_that_fails_is_told_and_the_cell_ends_as_it_would(place, s3):
     assert any("s3://no-such-bucket/blue" in note and "no bucket of that name" in note for note in cell.snapshot.notes)
 
 
-@pytest.mark.parametrize("kept", ["nothing", "the Job"])
+@pytest.mark.parametrize("kept", ["nothing", pytest.param("the Job", marks=pytest.mark.slow)])
 def test_a_run_whose_pod_is_gone_is_there_the_next_morning(place, s3, work, admin, kept):
     run = opened(place, s3, LARGE, outs=("x",))
     lock = Lock(run.paths.lock)
