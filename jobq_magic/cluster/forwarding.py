@@ -109,3 +109,5 @@ def content(answer: Any) -> Iterator[bytes]:
             yield data
     except broken as error:
         raise OSError(str(error)) from error
+    if isinstance(answer, HTTPResponse) and answer.length:  # to `read1` it is over where the other end has gone, too
+        raise OSError(f"{answer.length} bytes are missing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import zlib
@@ -43,9 +44,8 @@ def asked(link, page: str, *, method: str = "GET", **headers: str):
     for name, value in {"Host": link.netloc, **headers}.items():
         connection.putheader(name.replace("_", "-"), value)
     connection.endheaders()
-    answer = connection.getresponse()
-    answer.body = answer.read()
-    connection.close()
+    with contextlib.closing(connection), connection.getresponse() as answer:
+        answer.body = answer.read()
     return answer
 
 
@@ -244,3 +244,31 @@ def test_a_dashboard_that_this_machine_reaches_is_asked_itself_below_the_path_of
         assert asked(link, "../secrets").status == 400
     finally:
         doors.end()
+
+
+@pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.parametrize("packed", ["counted", "chunked"])
+@pytest.mark.parametrize("way", ["through the API server", "straight"])
+def test_a_dashboard_that_leaves_in_the_middle_of_an_answer_does_not_keep_a_tab_waiting(
+    server, api, doors, way, packed, status
+):
+    def leave(one):
+        one.send_response(status)
+        one.send_header(*{"counted": ("Content-Length", "100"), "chunked": ("Transfer-Encoding", "chunked")}[packed])
+        one.end_headers()
+        one.chunk(b"half") if packed == "chunked" else one.wfile.write(b"half")
+        one.close_connection = True
+
+    server.always = leave
+    straight = way == "straight"
+    href = doors.open_at(server.address, "run-1", "") if straight else doors.open(api, "run-1", "pi-head-svc", TOKEN)
+    with pytest.raises((http.client.IncompleteRead, http.client.RemoteDisconnected)):
+        asked(urlsplit(href), "api/version")
+
+
+@pytest.mark.parametrize("way", ["through the API server", "straight"])
+def test_of_an_answer_that_has_no_body_none_is_waited_for(server, api, doors, way):
+    server.always = lambda one: (one.send_response(304), one.send_header("Content-Length", "100"), one.end_headers())
+    straight = way == "straight"
+    href = doors.open_at(server.address, "run-1", "") if straight else doors.open(api, "run-1", "pi-head-svc", TOKEN)
+    assert asked(urlsplit(href), "static/main.js", If_None_Match='"7"').status == 304
