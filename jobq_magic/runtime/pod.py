@@ -176,12 +176,13 @@ def _starts(job: Job) -> str:
     return os.path.join(job.folder, "starts")
 
 
-def keeper(secret: str, *, worker: bool = False) -> Keep:
+def keeper(secret: str, *, worker: bool = False, spare: float = _TELLING) -> Keep:
     """Keeps what a pod leaves in the store of the run's site.
 
     Args:
         secret: where the Secret is mounted.
         worker: see `keeping.keep`.
+        spare: seconds of the grace that are kept for what follows.
     """
 
     def keep(job: Job, beat: Callable[[], object]) -> bool:
@@ -190,7 +191,7 @@ def keeper(secret: str, *, worker: bool = False) -> Keep:
         from . import keeping  # with what it imports, 10 ms
 
         secrets = os.path.join(secret, "secrets")
-        return keeping.keep(job, secrets=secrets, beat=beat, late=lambda: late(_TELLING), worker=worker)
+        return keeping.keep(job, secrets=secrets, beat=beat, late=lambda: late(spare), worker=worker)
 
     return keep
 

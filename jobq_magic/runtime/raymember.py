@@ -21,6 +21,9 @@ _HOST = "FQ_RAY_IP"
 """KubeRay's variable with the name of the head's service."""
 _HOOKED = b"__RAY_WORKER_PROCESS_SETUP_HOOK_ENV_VAR=" + raypod.HOOK["worker_process_setup_hook"].encode()
 """What Ray puts into the environment of the job's worker processes, and of no other."""
+_HURRY, _LEFT = 3.0, 3.0
+"""Seconds after SIGTERM for which the store may take once the job has ended, since who ends it then has read all, most
+likely, and wants its CPUs; and seconds of the grace that are left for Ray where it is ended before."""
 _QUIET = 0.2
 """Seconds without a byte after which nothing more comes of processes that are gone."""
 _PATIENCE = 1.5
@@ -70,7 +73,7 @@ def main(run: str, *, secret: str = pod.SECRET, folder: str = pod.FOLDER, bundle
             if ending is not None and not said and _settled(job, ending):
                 order.sample()
                 said = carrier.finish(0, pod.late)
-                _keep(job, secret)
+                _keep(job, secret, spare=pod.grace() - _HURRY)
             select.select([ready], [], [], 0 if more else outputs.SAMPLE_PERIOD)
             with contextlib.suppress(BlockingIOError):
                 os.read(ready, 512)
@@ -80,7 +83,7 @@ def main(run: str, *, secret: str = pod.SECRET, folder: str = pod.FOLDER, bundle
             order.sample()
             said = carrier.finish(pod.LOST if lost else pod.CALLED, pod.late)
             if not lost:  # else the next container has it all
-                _keep(job, secret)
+                _keep(job, secret, spare=_LEFT)
     except Exception:
         return pod.crashed(loud)
     if lost:
@@ -88,10 +91,10 @@ def main(run: str, *, secret: str = pod.SECRET, folder: str = pod.FOLDER, bundle
     return 0 if said else pod.UNCARRIED
 
 
-def _keep(job: Job, secret: str) -> None:
-    """Nobody hears where that fails: the end was said."""
+def _keep(job: Job, secret: str, *, spare: float) -> None:
+    """Brings what it has into the store; nobody hears where that fails: the end was said."""
     with contextlib.suppress(OSError):
-        pod.keeper(secret, worker=True)(job, lambda: None)
+        pod.keeper(secret, worker=True, spare=spare)(job, lambda: None)
 
 
 def _settled(job: Job, since: float) -> bool:

@@ -165,7 +165,7 @@ class PodsBackend:
             seen = known.watched.told(known.following.observe(asked))
             if known.following.lingers and known.is_time():
                 with contextlib.suppress(BackendError):  # it is tried again
-                    self._remove(run)
+                    self._remove(run, held=bool(known.following.holders))
         except OSError as error:  # the disk of the store, most likely: what is not written now is read again
             return Observation(notes=(note("unwritten", error=error),))
         if seen.phase not in FINAL:
@@ -173,7 +173,7 @@ class PodsBackend:
         wish = asked if asked in _WISHES else ""  # which is followed where its Job is
         seen = known.silence.told(seen, known.watched.watches if wish else known.watched.quietest, wish)
         if seen.reason == "log-lost" and known.following.objects.pods:  # without a pod there is nothing to be read
-            seen = replace(seen, stays=True)  # it may be on its node still, and the Job has an end of its own
+            seen = replace(seen, stays=self.integration.expires)  # it may be on its node still
         if known.removed and not run.stop and seen.phase not in FINAL:  # so that who follows it after us knows it, too
             facts = {"seconds": run.spec.get("timeout")}
             seen = replace(seen, phase="stopping", reason=known.removed, facts=facts, at=None, place=None)

@@ -78,6 +78,7 @@ def course(
     deactivated: bool = False,
     led: bool = False,
     again: bool = False,
+    begins: bool = False,
     failures: int = 0,
 ) -> Course:
     """How a run goes.
@@ -92,11 +93,14 @@ def course(
         requeue: whether a run that had to make room is to begin again.
         deactivated: its Job is to go and may not be deleted, and has no place in the queue any more.
         led: the end of rank 0 is the run's, when all that the others printed is here.
-        again: the cluster begins it anew since its cell has failed.
+        again: the cluster is to begin it anew since its cell has failed.
+        begins: it does so now, and has let go of the pods of this attempt.
         failures: how many attempts have ended so; what began anew for that gave no place away.
     """
     again = again and not asked and not gone
-    now = _course(standing, told, workers=workers, gone=gone, asked=asked, attempt=attempt, led=led, again=again)
+    now = _course(
+        standing, told, workers=workers, gone=gone, asked=asked, attempt=attempt, led=led, again=again, begins=begins
+    )
     now = replace(now, seen=replace(now.seen, passed=_passed(told)))
     if asked and deactivated and now.seen.phase == "paused":
         now = Course(Observation("cancelled", asked, each=now.seen.each, attempt=attempt))
@@ -142,6 +146,7 @@ def _course(
     attempt: int,
     led: bool,
     again: bool,
+    begins: bool,
 ) -> Course:
     each = _each(standing, told) if standing is not None else None
     end = _end_of_driver(told, asked) if led else _end(told, workers, asked)
@@ -149,7 +154,7 @@ def _course(
     if failed is not None and failed["phase"] == "failed":
         end = None
         if standing is None or standing.phase not in ("queued", "paused"):
-            return Course(_failed(failed, each, attempt))
+            return Course(_failed(failed, each, attempt, begins=begins))
     if end is not None:
         return Course(_seen(_explained(end, standing), each, attempt))
     drained = all(one.drained for one in told)
@@ -231,12 +236,13 @@ def _seen(event: Mapping[str, Any], each: tuple[WorkerTold, ...] | None, attempt
     )  # fmt: skip
 
 
-def _failed(end: Mapping[str, Any], each: tuple[WorkerTold, ...] | None, attempt: int) -> Observation:
+def _failed(end: Mapping[str, Any], each: tuple[WorkerTold, ...] | None, attempt: int, *, begins: bool) -> Observation:
     """Of one whose cell has failed, and begins anew: it waits, and its time does not run."""
     words = reason(end.get("reason", ""), end.get("facts", {}))
     facts = {"why": words.sentence if words is not None else end.get("reason", "")}
-    told = note("failed-again", attempt=attempt)
-    return Observation("starting", "ray-retrying", facts, notes=(told,), each=each, attempt=attempt)
+    notes = (note("failed-again", attempt=attempt),) if begins else ()
+    now = "ray-retrying" if begins else "ray-retry-due"
+    return Observation("starting", now, facts, notes=notes, each=each, attempt=attempt)
 
 
 def _under_way(

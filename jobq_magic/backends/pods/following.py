@@ -181,6 +181,7 @@ class Following:
             deactivated=self.deactivated,
             led=self._of.led,
             again=self._leading.look(objects, told, asked, failed=failed, current=current),
+            begins=self._leading.has_left(objects),
             failures=failed,
         )
         if now.seen.phase in FINAL and not (whole and (asked or self._leading.is_whole)):
@@ -204,7 +205,8 @@ class Following:
             notes.append(note("unseen"))
         if (unfound := self._witnesses.unfound) and seen.phase in FINAL and not asked:
             notes.append(unfound)
-            seen = replace(seen, stays=True)  # the store may answer later: what says whose that is stays until then
+            # The store may answer later: what says whose that is stays until then, where it does not stay for ever.
+            seen = replace(seen, stays=self._of.expires)
         return seen if tuple(notes) == tuple(seen.notes) else replace(seen, notes=tuple(notes))
 
     @property

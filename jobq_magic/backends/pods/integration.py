@@ -78,6 +78,8 @@ class Integration:
     """Which pods have, when it has ended, a copy of what rank 0 printed in their log, where there is no store."""
     makes: tuple[Kind, ...] = ()
     """Kinds of objects between it and its pods."""
+    expires: bool = True
+    """It goes by itself some time after its end; what does not is removed with the end of the run in any case."""
     tries_again: Callable[[Object, int], bool] = lambda *_: False
     """Whether it begins anew by itself where its cell has failed so often, unless it has ended meanwhile."""
 

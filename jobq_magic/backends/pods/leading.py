@@ -77,7 +77,7 @@ class Leading:
             told,
             asked,
             again=self._tries_again(objects, told, failed),
-            left=self._has_left(objects),
+            left=self.has_left(objects),
             printed=self._witnesses.printed,
             leaves=current and self._leaves(objects),
         )
@@ -101,7 +101,14 @@ class Leading:
     def went_on(self, objects: Objects) -> bool:
         """Whether a Job that is over has had another attempt after the last one that was seen, which is all read."""
         head = next((one for one in self.told(objects) if one.rank == 0), None)
-        return head is not None and head.drained and self._has_left(objects) and not self.is_decided(objects, "")
+        return head is not None and head.drained and self.has_left(objects) and not self.is_decided(objects, "")
+
+    def has_left(self, objects: Objects) -> bool:
+        """Whether the Job goes on, or has ended, with other pods than those of the head that was seen last."""
+        head = self._head()
+        if objects.job is None or head is None or not head.group or (at := self._of.at(objects.job)) == head.group:
+            return False
+        return bool(at) or self._of.end(objects.job) is None
 
     def copied(self, objects: Objects, standing: Standing | None, asked: str) -> bool:
         """Reads the copy of what a driver printed where its own log did not come whole; see `Integration.copied`.
@@ -169,14 +176,7 @@ class Leading:
         job, end = objects.job, driver_end(told, "") or {}
         if job is None or end.get("reason") == "deadline" or not self._of.tries_again(job, failed):
             return False
-        return self._of.end(job) is None or self._has_left(objects)
-
-    def _has_left(self, objects: Objects) -> bool:
-        """Whether the Job goes on, or has ended, with other pods than those of the head that was seen last."""
-        head = self._head()
-        if objects.job is None or head is None or not head.group or (at := self._of.at(objects.job)) == head.group:
-            return False
-        return bool(at) or self._of.end(objects.job) is None
+        return self._of.end(job) is None or self.has_left(objects)
 
     def _leaves(self, objects: Objects) -> bool:
         """Whether the pod of the driver is gone, or goes."""

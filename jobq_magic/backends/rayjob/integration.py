@@ -39,6 +39,7 @@ def _tries_again(rayjob: Object, failures: int) -> bool:
 RAYJOB = Integration(
     kind=kinds.RAYJOBS,
     makes=(kinds.RAYCLUSTERS,),
+    expires=False,
     manifest=manifests.rayjob,
     refuse=manifests.refuse_rayjob,
     read=raystatus.read,

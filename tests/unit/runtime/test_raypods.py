@@ -602,6 +602,24 @@ def test_a_worker_that_is_ended_keeps_what_its_tasks_printed_in_its_grace(pair, 
     assert (kept() / "stdout").read_text() == "a task, which knows s3\n"
 
 
+def test_a_store_that_does_not_answer_holds_no_worker_whose_job_has_ended(pair):
+    ground = pair("print('well')", variables={"JOBQ_GRACE": "20"})
+    worker = ground.worker(working(fake(of="worker")))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(20)
+        site = {"artifacts": f"http://127.0.0.1:{silent.getsockname()[1]}/results"}
+        (worker.pod.folder / "secret" / "run.json").write_text(json.dumps({"spec": {}, "target": {"site": site}}))
+        worker.start()
+        eventually(lambda: worker.stdout, timeout=20)
+        ground.head(fake()).start()
+        asked, _ = silent.accept()
+        began = time.monotonic()
+        assert worker.end() == 0
+        assert time.monotonic() - began < 8
+        asked.close()
+    assert worker.seen().ended
+
+
 def test_a_store_that_does_not_answer_does_not_hold_a_worker_beyond_its_grace(pair):
     worker = pair(WAITS, variables={"JOBQ_GRACE": "8"}).worker(working(fake(of="worker")))
     with socket.create_server(("127.0.0.1", 0)) as silent:

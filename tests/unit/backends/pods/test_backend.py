@@ -363,3 +363,23 @@ def test_what_a_rayjob_made_goes_before_it_where_nobody_lets_go_of_it(rayjob, se
     monkeypatch.setattr(Following, "objects", Objects({"metadata": {"finalizers": ["ray.io/rayjob-finalizer"]}}))
     assert not any(backend.settle(run, {"job": "x"}) for _ in range(4))
     assert policies(server) == ["Background", "Foreground"]
+
+
+@pytest.mark.parametrize(("finalizers", "policy"), [([], "Background"), (["ray.io/rayjob-finalizer"], "Foreground")])
+def test_workers_that_do_not_end_are_removed_by_whom_the_cluster_lets(rayjob, server, monkeypatch, finalizers, policy):
+    backend, run = rayjob
+    server.always = (200, {})
+    monkeypatch.setattr(Following, "objects", Objects({"metadata": {"finalizers": finalizers}}))
+    monkeypatch.setattr(Following, "holders", tuple(finalizers))
+    monkeypatch.setattr(Following, "lingers", True)
+    monkeypatch.setattr(Following, "observe", lambda *_: Observation())
+    backend.observe(run, 1, {})
+    assert policies(server) == [policy]
+
+
+@pytest.mark.parametrize("reason", ["log-lost", ""])
+def test_a_rayjob_which_no_cluster_removes_does_not_stay(rayjob, server, monkeypatch, reason):
+    backend, run = rayjob
+    monkeypatch.setattr(Following, "objects", Objects({"metadata": {}}, pods=({"metadata": {"uid": "p"}},)))
+    monkeypatch.setattr(Following, "observe", lambda *_: Observation("succeeded", reason))
+    assert not backend.observe(run, 1, {}).stays

@@ -215,8 +215,8 @@ def test_a_job_that_may_not_be_deleted_has_ended_when_it_has_no_place_any_more(w
     assert of_one(Standing("queued", "resumed"))[0] != "cancelled"  # its place is taken, and somebody may give it back
 
 
-def led(*words: Told, again: bool = False, asked: str = "", standing: Standing = STARTING) -> tuple[str | None, str]:
-    found = course(standing, words, workers=3, gone=False, asked=asked, attempt=1, led=True, again=again).seen
+def led(*words: Told, asked: str = "", standing: Standing = STARTING, **retried: bool) -> tuple[str | None, str]:
+    found = course(standing, words, workers=3, gone=False, asked=asked, attempt=1, led=True, **retried).seen
     return found.phase, found.reason
 
 
@@ -242,8 +242,9 @@ def test_a_driver_that_was_ended_from_outside_did_not_end_by_itself():
 def test_a_cell_that_failed_and_is_tried_again_is_not_over():
     driver = told(RUNNING, RAISED, whole=True)
     assert led(driver) == ("failed", "exception")
-    assert led(driver, again=True) == ("starting", "ray-retrying")
-    assert led(driver, told(rank=1), again=True) == ("starting", "ray-retrying")
+    assert led(driver, again=True) == ("starting", "ray-retry-due")
+    assert led(driver, told(rank=1), again=True) == ("starting", "ray-retry-due")
+    assert led(driver, again=True, begins=True) == ("starting", "ray-retrying")
     assert led(driver, again=True, standing=Standing("queued", "quota")) == ("queued", "quota")
     assert led(driver, again=True, asked="stopped") == ("failed", "exception")
     assert led(told(RUNNING, COLLECTING, WELL, whole=True), again=True) == ("succeeded", "")

@@ -263,7 +263,11 @@ def test_a_cell_that_failed_is_tried_again_by_another_head(followed):
     run.say("h", RUNS, RAISED, whole=True)
     run.say("w1", whole=True)
     run.now = 1.0
-    assert (run.sees().phase, run.sees().reason) == ("starting", "ray-retrying")  # no time of its own runs
+    seen = run.sees()
+    assert (seen.phase, seen.reason, seen.notes) == ("starting", "ray-retry-due", ())  # no time of its own runs
+    run.is_now("Retrying", failed=1, cluster="")
+    seen = run.sees()
+    assert (seen.phase, seen.reason, seen.notes) == ("starting", "ray-retrying", (note("failed-again", attempt=1),))
     run.now = 4.0
     assert not run.following.lingers
     run.is_now("Initializing", pod("h2", "head", "c2"), failed=1, cluster="c2")
@@ -294,7 +298,8 @@ def test_another_attempt_is_not_waited_for_where_workers_never_come(followed):
     run = followed(retries=1)
     run.is_now("Initializing", HEAD)
     run.say("h", RUNS, RAISED, whole=True)
-    assert run.sees().phase == "starting"
+    seen = run.sees()
+    assert (seen.phase, seen.notes) == ("starting", ())  # that it is tried again would not have been so
     run.now = 301.0
     assert (run.sees().phase, run.sees().reason) == ("failed", "exception")
 
@@ -545,11 +550,13 @@ def test_a_store_that_does_not_answer_for_a_moment_is_asked_again(followed, sile
     assert (seen.phase, seen.reason, seen.stays) == ("succeeded", "", False)
 
 
-def test_where_a_store_never_answers_that_is_told_and_the_job_stays(followed, silent, tmp_path, monkeypatch):
+def test_where_a_store_never_answers_that_is_told_and_a_rayjob_is_not_kept_for_ever(
+    followed, silent, tmp_path, monkeypatch
+):
     silent(float("inf"))
     monkeypatch.setattr(stored, "_PATIENCE", 0.05)
     run = followed(f"file://{tmp_path}")
     run.is_now("Complete")
     seen = eventually(lambda: (seen := run.sees()).phase and seen)
-    assert (seen.phase, seen.reason, seen.stays) == ("succeeded", "log-lost", True)
+    assert (seen.phase, seen.reason, seen.stays) == ("succeeded", "log-lost", False)
     assert "The store does not answer. Ask who runs it." in seen.notes
