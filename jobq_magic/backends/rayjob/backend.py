@@ -29,31 +29,36 @@ class RayJobBackend(PodsBackend):
     def __init__(self) -> None:
         super().__init__()
         self._dashboards = Dashboards()
-        self._services: dict[str, str] = {}
-        """Of the heads whose dashboards are open, by run."""
+        self._doors: dict[str, tuple[str, str]] = {}
+        """Of runs whose dashboards are open: the service of the head, and where a browser gets to it; "": nowhere."""
 
     def _linked(self, run: Run, known: Known, seen: Observation) -> Observation:
+        # At each look: what is seen while the cluster is silent may be hidden by that.
+        self._open_where_ready(run, known)
+        if (door := self._doors.get(run.id)) is None:
+            return seen
+        if not (href := door[1]):
+            return replace(seen, notes=(*seen.notes, note("dashboard-unreached")))
+        link = {"rel": "ray-dashboard", "title": "Ray dashboard", "href": href}
+        return replace(seen, links=(*seen.links, link))
+
+    def _open_where_ready(self, run: Run, known: Known) -> None:
+        """Opens the dashboard of a head that is ready; without a head, none is open."""
         objects = known.following.objects
         heads = [pod for pod in objects.pods if is_head(pod)]
         if not heads:
             self._shut(run)
         service = raycluster.service(objects.cluster)
-        if not service or service == self._services.get(run.id):  # one that is busy for a moment is not gone
-            return seen
+        if not service or service == self._doors.get(run.id, ("", ""))[0]:  # one that is busy for a moment is not gone
+            return
         if not any(condition(pod, "Ready").get("status") == "True" for pod in heads):
-            return seen
+            return
         token = raypod.token(run.paths.key.read_bytes())
         with contextlib.suppress(OSError):  # no port: it is tried again
-            href = self._dashboards.open(known.watched.reading.api, run.id, service, token)
-            self._services[run.id] = service
-            if not href:
-                return replace(seen, notes=(*seen.notes, note("dashboard-unreached")))
-            link = {"rel": "ray-dashboard", "title": "Ray dashboard", "href": href}
-            return replace(seen, links=(*seen.links, link))
-        return seen
+            self._doors[run.id] = service, self._dashboards.open(known.watched.reading.api, run.id, service, token)
 
     def _shut(self, run: Run) -> None:
-        if self._services.pop(run.id, None) is not None:
+        if self._doors.pop(run.id, None) is not None:
             self._dashboards.close(run.id)
 
     def leave(self, run: Run) -> None:
@@ -64,5 +69,5 @@ class RayJobBackend(PodsBackend):
     def close(self) -> None:
         """Ends watches, connections and dashboards; they are made again when needed."""
         self._dashboards.end()
-        self._services.clear()
+        self._doors.clear()
         super().close()

@@ -8,12 +8,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from jobq_magic.backends.pods.backend import Known
 from jobq_magic.backends.ray.backend import RayBackend
 from jobq_magic.backends.ray.client import Api
 from jobq_magic.backends.ray.links import Links
 from jobq_magic.backends.ray.roads import Through
 from jobq_magic.backends.rayjob.backend import RayJobBackend
 from jobq_magic.cluster import browsing
+from jobq_magic.cluster.status import Objects
+from jobq_magic.errors import BackendError
 from jobq_magic.protocols import Observation
 from tests.unit.cluster.apiserver import ApiServer
 
@@ -119,29 +122,84 @@ def test_behind_a_hub_that_does_not_hand_on_ports_one_is_told_once_why_ones_own_
     assert backend.observe(RUN, 1, handle).notes == ()
 
 
-def test_so_it_is_told_of_the_ray_cluster_of_a_run(monkeypatch, tmp_path):
+class Cluster:
+    """A cluster that has the Ray of a run, whose head is ready; it may be silent, and tells what `seen` is."""
+
+    api = SimpleNamespace(place=SimpleNamespace(namespace="team", inside=False))
+    objects = Objects(
+        None,
+        pods=(
+            {
+                "metadata": {"labels": {"ray.io/node-type": "head"}},
+                "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+            },
+        ),
+        cluster={"status": {"head": {"serviceName": "pi-head-svc"}}},
+    )
+    lingers = False
+
+    def __init__(self):
+        self.seconds = 0.0
+        self.seen = Observation("running")
+        self.reading = self.quietest = self
+
+    def observe(self, asked: str) -> Observation:
+        return self.seen
+
+    def told(self, seen: Observation) -> Observation:
+        return seen
+
+    def behind(self) -> float:
+        return self.seconds
+
+    def trouble(self) -> BackendError:
+        return BackendError("cluster-unreachable", "The cluster cannot be reached")
+
+
+@pytest.fixture
+def cluster():
+    return Cluster()
+
+
+@pytest.fixture
+def look(cluster, tmp_path):
+    """A look at a run that has a Ray cluster of its own."""
+    (tmp_path / "key").write_bytes(b"key")
+    run = SimpleNamespace(id="run-1", stop="", paths=SimpleNamespace(key=tmp_path / "key"))
+    backend = RayJobBackend()
+    backend._runs[run.id] = Known(cluster, cluster)
+    yield lambda: backend.observe(run, 1, {})
+    backend._runs.clear()
+    backend.close()
+
+
+def test_so_it_is_told_of_the_ray_cluster_of_a_run(cluster, look, monkeypatch):
     monkeypatch.setattr(browsing, "find_spec", lambda _: None)
     monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ada/")
-    (tmp_path / "key").write_bytes(b"key")
-    run = SimpleNamespace(id="run-1", paths=SimpleNamespace(key=tmp_path / "key"))
-    head = {
-        "metadata": {"labels": {"ray.io/node-type": "head"}},
-        "status": {"conditions": [{"type": "Ready", "status": "True"}]},
-    }
-    objects = SimpleNamespace(pods=(head,), cluster={"status": {"head": {"serviceName": "pi-head-svc"}}})
-    api = SimpleNamespace(place=SimpleNamespace(namespace="team", inside=False))
-    watched = SimpleNamespace(reading=SimpleNamespace(api=api))
-    known = SimpleNamespace(following=SimpleNamespace(objects=objects), watched=watched)
-    backend = RayJobBackend()
-    seen = backend._linked(run, known, Observation("running", notes=("another",)))
-    assert seen.links == ()
-    assert seen.notes[0] == "another"
-    assert "Install jupyter-server-proxy" in seen.notes[1]
-    assert backend._linked(run, known, Observation("running")) == Observation("running")
-    monkeypatch.delenv("JUPYTERHUB_SERVICE_PREFIX")
-    other = RayJobBackend()
-    try:
-        (link,) = other._linked(run, known, Observation("running")).links
-        assert link["href"].startswith("http://127.0.0.1:")
-    finally:
-        other.close()
+    cluster.seen = Observation("running", notes=("another",))
+    told = look()
+    assert told.links == ()
+    assert told.notes[0] == "another"
+    assert "Install jupyter-server-proxy" in told.notes[1]
+
+
+def test_the_dashboard_of_the_ray_cluster_of_a_run_opens_from_this_machine(look):
+    (link,) = look().links
+    assert link["href"].startswith("http://127.0.0.1:")
+
+
+@pytest.mark.parametrize("hub", [True, False])
+def test_of_a_cluster_that_was_silent_when_its_dashboard_was_first_there_it_is_told_when_it_speaks(
+    cluster, look, monkeypatch, hub
+):
+    if hub:
+        monkeypatch.setattr(browsing, "find_spec", lambda _: None)
+        monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ada/")
+    cluster.objects = Objects(None)
+    look()
+    cluster.objects, cluster.seen, cluster.seconds = Cluster.objects, Observation(), 60.0
+    assert look().reason == "cluster-silent"
+    cluster.seconds = 0.0
+    after = [look(), look()]
+    assert any(one.notes if hub else one.links for one in after)
+    assert after[0].phase == "running"
