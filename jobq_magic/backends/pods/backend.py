@@ -180,7 +180,7 @@ class PodsBackend:
         return known.told(seen, asked)
 
     def _linked(self, run: Run, known: Known, seen: Observation) -> Observation:
-        """What was seen, with links of the run that are new since the last time, or why there are none."""
+        """What was seen, with the links of the run, or why there are none; what is on record already is not written."""
         return seen
 
     def wait(self, run: Run, attempt: int, handle: Mapping[str, Any], seconds: float) -> None:
