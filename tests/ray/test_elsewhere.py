@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from jobq_magic.backends.ray import remote as module
 from jobq_magic.backends.ray import reading
+from jobq_magic.backends.ray import remote as module
 from jobq_magic.backends.ray.backend import RayBackend
 from jobq_magic.backends.ray.check import is_here
 from jobq_magic.backends.ray.client import Api
