@@ -7,7 +7,7 @@ import json
 import signal
 from urllib.parse import urlsplit
 
-from jobq_magic.backends.ray import backend as module
+from jobq_magic.backends.ray import given
 from jobq_magic.backends.ray.backend import RayBackend
 from tests.ray.conftest import WORKERS, Cell, alive
 
@@ -69,7 +69,7 @@ def test_a_process_that_ends_without_a_result_says_how(place):
 
 
 def test_a_driver_that_never_began_shows_what_ray_says(place, monkeypatch):
-    monkeypatch.setattr(module, "job_argv", lambda *_: ["/nowhere/python", "-m", "x"])
+    monkeypatch.setattr(given, "job_argv", lambda *_: ["/nowhere/python", "-m", "x"])
     end = place.start("1").end()
     assert (end.phase, end.reason) == ("failed", "ray-failed")
     assert "/nowhere/python: not found" in end.facts["error"]
