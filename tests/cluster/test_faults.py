@@ -96,6 +96,7 @@ def test_without_etcd_the_api_server_says_that_it_is_not_ready(fault, site, serv
     works()
 
 
+@pytest.mark.slow
 def test_without_a_scheduler_a_pod_has_no_node(fault, site, works, image):
     with fault.killed("scheduler"):
         site.make(pod("waits", idle(image)), pod("placed", idle(image), nodeName=FIRST.name))
@@ -117,6 +118,7 @@ def test_without_a_controller_manager_a_job_has_no_pods(fault, site, works, imag
     works()
 
 
+@pytest.mark.slow
 def test_without_a_kubelet_a_pod_is_placed_and_not_started_and_what_runs_runs_on(fault, site, server, works, image):
     with fault.killed("kubelet"):
         site.make(pod("waits", idle(image), nodeSelector=FIRST_ONLY))
@@ -159,6 +161,7 @@ def test_a_container_that_crashes_ends_as_killed(fault, site, image):
     assert found.state.terminated.exit_code == 137
 
 
+@pytest.mark.slow
 def test_without_kube_proxy_services_answer_and_new_ones_do_not(fault, site, server, works):
     with fault.killed("proxy"):
         site.make({**service("new"), "spec": {**service("new")["spec"], "selector": {"app": "web"}}})

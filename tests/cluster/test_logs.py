@@ -109,6 +109,7 @@ def test_a_log_is_asked_for_before_its_pod_is_there_and_read_to_the_end(site, wa
     read_to_its_end(watches, site, lines, log, 2000)
 
 
+@pytest.mark.slow  # as that of a kubelet; kueue/test_faults.py kills an API server under a run
 def test_a_log_is_read_through_the_end_of_an_api_server(fault, site, watches, follow, lines, image):
     site.make(printing(image, 600, 0.02))
     log = follow("prints")

@@ -14,6 +14,7 @@ import nbformat
 import pytest
 
 from tests.services.engine import engine_host
+from tests.support import eventually
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.ipynb"))
@@ -135,5 +136,9 @@ def test_a_demo_that_is_interrupted_stops_its_run(environment):
     assert demo.returncode == 1, told
     assert "The demo failed. It was interrupted, and its run is stopped" in told
     assert 'demo.py", line' not in told  # a kernel that is ended may have words of its own
-    last = command(environment, JOBQ, "status", "pi", "--json")
-    assert json.loads(last.stdout)["phase"] == "cancelled"
+
+    def phase() -> str:
+        return str(json.loads(command(environment, JOBQ, "status", "pi", "--json").stdout)["phase"])
+
+    # Nobody waits for long: on a busy machine Ray ends later than the demo.
+    eventually(lambda: phase() == "cancelled", timeout=60, every=1)

@@ -64,7 +64,15 @@ def test_a_notebook_with_a_failing_job_fails(tool, tmp_path):
     assert "ValueError: no" in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("what", [what for what in FAILING if what != "an exception"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        "a kill",
+        "an unknown option",
+        pytest.param("an empty cell", marks=pytest.mark.slow),
+        pytest.param("a missing name", marks=pytest.mark.slow),
+    ],
+)
 def test_nbval_which_passes_over_usage_errors_sees_every_refusal(what, tmp_path):
     done = execute("nbval", notebook(tmp_path / "bad.ipynb", FAILING[what]))
     assert done.returncode == 1, done.stdout + done.stderr
@@ -81,8 +89,17 @@ def test_an_executed_notebook_compares_clean_with_itself(tmp_path):
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["sigterm", "ctrl-c"])
-@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize(
+    ("tool", "number"),
+    [
+        ("nbconvert", signal.SIGTERM),
+        ("papermill", signal.SIGINT),
+        ("nbval", signal.SIGINT),
+        pytest.param("nbconvert", signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param("papermill", signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param("nbval", signal.SIGTERM, marks=pytest.mark.slow),
+    ],
+)
 def test_a_tool_that_is_ended_stops_the_job_whatever_it_does_to_its_kernel(tool, number, tmp_path, environment):
     before = folders(environment)
     path = notebook(tmp_path / "long.ipynb", "%%jobq\nimport time\ntime.sleep(100)")
