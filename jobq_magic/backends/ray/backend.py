@@ -124,7 +124,7 @@ class RayBackend:
             version = installed() or ""
             cluster = pool.acquire(shape, run.interpreter, version, user=run.id, headless=run.headless)
             handle = {"submission": submission, "cluster": str(cluster.folder)}
-        api = self._api(handle)
+        api = self._api(run, handle)
         if api is not None:
             self._post(api, run, attempt, submission)
         return handle
@@ -154,7 +154,7 @@ class RayBackend:
             return
         known = self._jobs.setdefault(handle["submission"], _Known())
         known.stopping, known.asked = True, 0.0
-        self._ask_to_end(handle, known)
+        self._ask_to_end(run, handle, known)
 
     def wait(self, run: Run, attempt: int, handle: Mapping[str, Any], seconds: float) -> None:
         """Returns as soon as something came from a Ray that does not see our files; else after a moment."""
@@ -220,14 +220,14 @@ class RayBackend:
             cluster.touch(run.id, headless=run.headless)
             if (ended := cluster.ended) is not None or not cluster.keeper_alive():
                 return self._without_cluster(job, cluster, ended, known)
-        api = self._api(handle)
+        api = self._api(run, handle)
         if api is None:
             if known.stopping:
                 return Observation("cancelled", "stopped")
             return Observation("queued", "ray-starting")
         links = self._links.to(api, run, handle)
         if known.stopping:
-            self._ask_to_end(handle, known)
+            self._ask_to_end(run, handle, known)
         now = time.monotonic()
         if now - known.looked < _LOOK and driver.lives(job) is not False:
             return Observation()
@@ -284,10 +284,10 @@ class RayBackend:
             return driver.end(job, stopping=known.stopping)
         return Observation("cancelled", "stopped") if known.stopping else Observation("lost", "ray-died")
 
-    def _ask_to_end(self, handle: Mapping[str, Any], known: _Known) -> None:
+    def _ask_to_end(self, run: Run, handle: Mapping[str, Any], known: _Known) -> None:
         if time.monotonic() - known.asked < _ASK_AGAIN and known.asked:
             return
-        if (api := self._api(handle)) is None:
+        if (api := self._api(run, handle)) is None:
             return
         known.asked, known.looked = time.monotonic(), 0.0
         try:
@@ -295,9 +295,9 @@ class RayBackend:
         except ApiError:  # `observe` sees why
             return
 
-    def _api(self, handle: Mapping[str, Any]) -> Api | None:
+    def _api(self, run: Run, handle: Mapping[str, Any]) -> Api | None:
         if "api" in handle:
-            return reach.reach({"address": handle["api"]}, os.environ)
+            return reach.reach({"address": handle["api"]}, given.environ(run))
         cluster = Cluster.load(Path(handle["cluster"])) if Path(handle["cluster"]).is_dir() else None
         ready = cluster.ready if cluster is not None else None
         return Api(ready["dashboard"], cluster.token) if cluster is not None and ready is not None else None

@@ -6,15 +6,20 @@ import base64
 import contextlib
 import io
 import json
+import urllib.request
 import zipfile
 from types import SimpleNamespace
 
 import pytest
 
+from jobq_magic import handover
+from jobq_magic.backends.ray.backend import RayBackend
 from jobq_magic.backends.ray.package import package
 from jobq_magic.backends.ray.reach import reach
 from jobq_magic.cluster import connection
 from jobq_magic.errors import BackendError
+from jobq_magic.handover import Handover
+from jobq_magic.runs.store import Store
 from tests.unit.cluster.apiserver import ApiServer, status
 
 CLUSTERS = "/rayclusters/shared"
@@ -102,6 +107,42 @@ def test_of_a_cluster_that_does_not_answer_it_is_told_so_and_not_that_a_token_is
         token({}, silent=True, RAY_AUTH_TOKEN="set")
     assert error.value.code == "ray-unreachable"
     assert token({}, refuses=True, RAY_AUTH_TOKEN="set") == "set"
+
+
+@pytest.mark.parametrize("own", ["of the follower", None])
+def test_a_ray_of_this_machine_is_told_the_token_of_who_submitted_whoever_follows(monkeypatch, own):
+    monkeypatch.delenv("JUPYTERHUB_SERVICE_PREFIX", raising=False)
+    jobs = {}
+
+    def answer(one):
+        if one.headers.get("Authorization") != "Bearer theirs":
+            return one.whole(401, {})
+        if one.path.endswith("/stop"):
+            jobs["x"] = "STOPPED"
+        elif one.command == "POST":
+            jobs["x"] = "PENDING"
+        return one.whole(200 if jobs else 404, {"status": jobs.get("x")})
+
+    backend = RayBackend()
+    with contextlib.closing(ApiServer()) as ray:
+        ray.always = answer
+        run = Store().open(spec={"mode": "ray"}, target={"backend": "ray", "address": ray.address}, name="cell")
+        handover.leave(run.id, Handover({"RAY_AUTH_TOKEN": "theirs"}))
+        if own is not None:
+            monkeypatch.setenv("RAY_AUTH_TOKEN", own)
+        handle = {"submission": "x", "api": ray.address}
+        try:
+            seen = backend.observe(run, 1, handle)
+            assert (seen.phase, seen.reason) == ("starting", "ray-worker-start")
+            assert jobs == {"x": "PENDING"}, "it was submitted"
+            with urllib.request.urlopen(seen.links[0]["href"], timeout=10) as page:
+                assert page.status == 200
+            backend.stop(run, 1, handle, "stopped")
+            assert jobs == {"x": "STOPPED"}
+            assert {headers.get("Authorization") for *_, headers, _ in ray.asked} == {"Bearer theirs"}
+        finally:
+            if backend._links._dashboards is not None:
+                backend._links._dashboards.end()
 
 
 def test_a_program_that_goes_along_is_one_there(tmp_path):
