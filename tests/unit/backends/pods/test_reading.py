@@ -15,7 +15,7 @@ from jobq_magic.backends.pods import reading, witnesses
 from jobq_magic.backends.pods.attempts import Placed
 from jobq_magic.backends.pods.following import Following
 from jobq_magic.backends.pods.reading import Reader
-from jobq_magic.cluster import connection, pace
+from jobq_magic.cluster import connection, logs, pace
 from jobq_magic.cluster.collecting import files
 from jobq_magic.cluster.status import Objects
 from jobq_magic.cluster.watching import Watches
@@ -35,6 +35,7 @@ GONE = "2026-01-01T00:00:00Z"
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(pace, "FIRST", 0.01)
+    monkeypatch.setattr(logs, "LOOK", 0.1)
 
 
 @pytest.fixture
