@@ -23,7 +23,6 @@ from jobq_magic import handover, needing
 from jobq_magic.bundle import Bundle, Requirement
 from jobq_magic.config import Resolved
 from jobq_magic.errors import BackendError, CaptureError
-from jobq_magic.handover import Handover
 from jobq_magic.image import BuildRequest, Image, Packages, Recipe
 from jobq_magic.places import cache_root
 from jobq_magic.run import Run
@@ -99,7 +98,6 @@ def order(
         provenance=provenance(Path.cwd(), run.cell.get("notebook", ""), run.cell.get("cell_id", "")),
     )
     replace_file(run.paths.request, canonical(request.to_json()))
-    _hand_over(run)
     return notes
 
 
@@ -135,7 +133,6 @@ def again(old: Run, run: Run) -> None:
             base = f"http://{base}"
         request = replace(request, recipe=replace(request.recipe, base=base))
     replace_file(run.paths.request, canonical(request.to_json()))
-    _hand_over(run)
 
 
 class Building:
@@ -238,11 +235,3 @@ def summary(image: Image) -> dict[str, object]:
     """What the record says of an image."""
     told = image.to_json()
     return {name: told[name] for name in ("reference", "layers", "sent", "seconds")}
-
-
-def _hand_over(run: Run) -> None:
-    secrets = handover.secrets_in(run.spec.get("secret") or {}, os.environ)
-    # Who names a variable without its value means the value here, and no record has it.
-    here = [name for name, value in (run.spec.get("env") or {}).items() if value is None and name in os.environ]
-    secrets |= {name: os.environ[name] for name in here}
-    handover.leave(run.id, Handover(handover.settings_in(os.environ), secrets))

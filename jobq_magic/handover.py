@@ -11,11 +11,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from jobq_magic.errors import BackendError
 from jobq_magic.places import runtime_dir
 
-__all__ = ["Handover", "environment", "leave", "remove", "reveal", "secrets_in", "settings_in", "take"]
+__all__ = ["Handover", "environment", "leave", "of", "remove", "reveal", "secrets_in", "settings_in", "take"]
 
 _SETTINGS = (
     "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "CURL_CA_BUNDLE", "NETRC", "RAY_AUTH_TOKEN",
@@ -57,6 +58,18 @@ def secrets_in(asked: Mapping[str, str | None], environ: Mapping[str, str]) -> d
                 do=f"Set it with os.environ[{source!r}] = ..., or before the notebook is started",
             )
     return {name: environ[reference or name] for name, reference in asked.items()}
+
+
+def of(spec: Mapping[str, Any], environ: Mapping[str, str]) -> Handover:
+    """What a run of that spec has of the environment that it is submitted from.
+
+    Raises:
+        BackendError: a variable that `--secret` names is not set.
+    """
+    secrets = secrets_in(spec.get("secret") or {}, environ)
+    # Who names a variable without its value means the value here, and no record has it.
+    here = [name for name, value in (spec.get("env") or {}).items() if value is None and name in environ]
+    return Handover(settings_in(environ), secrets | {name: environ[name] for name in here})
 
 
 def leave(run: str, handover: Handover) -> None:

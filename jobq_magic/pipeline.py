@@ -134,6 +134,8 @@ def rerun(store: Store, run: Run, *, headless: bool = False) -> Run:
 
 
 def _hand_over(store: Store, run: Run, backend: Backend) -> None:
+    if backend.needs_image or not backend.supervised:  # another process builds or submits it, with another environment
+        handover.leave(run.id, handover.of(run.spec, os.environ))
     store.append(run, phase=Phase.BUILDING if backend.needs_image else Phase.SUBMITTING)
     if backend.supervised:
         store.set_handle(run, backend.submit(run, 1))

@@ -33,7 +33,9 @@ def environ(run: Run) -> Mapping[str, str]:
 def variables(run: Run) -> dict[str, str]:
     """What driver and workers of a run find in their environment, wherever they are."""
     asked: Mapping[str, str | None] = run.spec.get("env") or {}
-    wanted = {name: os.environ.get(name) if value is None else value for name, value in asked.items()}
+    left = handover.take(run.id)
+    here = os.environ if left is None else left.secrets
+    wanted = {name: here.get(name) if value is None else value for name, value in asked.items()}
     shape = Shape.of(run.spec).environment
     if reach.named(run.target) and not run.spec.get("workers"):
         del shape["JOBQ_WORKERS"]  # as many as there are

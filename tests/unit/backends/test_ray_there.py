@@ -6,19 +6,21 @@ import base64
 import contextlib
 import io
 import json
+import os
 import urllib.request
 import zipfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from jobq_magic import handover
+from jobq_magic import config, pipeline
 from jobq_magic.backends.ray.backend import RayBackend
 from jobq_magic.backends.ray.package import package
 from jobq_magic.backends.ray.reach import reach
+from jobq_magic.capture import Source
 from jobq_magic.cluster import connection
 from jobq_magic.errors import BackendError
-from jobq_magic.handover import Handover
 from jobq_magic.runs.store import Store
 from tests.unit.cluster.apiserver import ApiServer, status
 
@@ -112,22 +114,35 @@ def test_of_a_cluster_that_does_not_answer_it_is_told_so_and_not_that_a_token_is
 @pytest.mark.parametrize("own", ["of the follower", None])
 def test_a_ray_of_this_machine_is_told_the_token_of_who_submitted_whoever_follows(monkeypatch, own):
     monkeypatch.delenv("JUPYTERHUB_SERVICE_PREFIX", raising=False)
-    jobs = {}
+    monkeypatch.setattr("jobq_magic.backends.ray.check.sees_our_files", lambda session: True)
+    jobs, sent = {}, []
 
     def answer(one):
         if one.headers.get("Authorization") != "Bearer theirs":
             return one.whole(401, {})
+        if one.path == "/api/version":
+            return one.whole(200, {"ray_version": "2.60.0", "session_name": "session"})
+        if one.path == "/nodes?view=summary":
+            return one.whole(200, {"data": {"summary": []}})
+        if one.command == "GET" and one.path == "/api/jobs/":
+            return one.whole(200, [])
         if one.path.endswith("/stop"):
             jobs["x"] = "STOPPED"
         elif one.command == "POST":
             jobs["x"] = "PENDING"
+            sent.append(json.loads(ray.asked[-1][-1])["runtime_env"]["env_vars"])
         return one.whole(200 if jobs else 404, {"status": jobs.get("x")})
 
-    backend = RayBackend()
+    backend, store = RayBackend(), Store()
     with contextlib.closing(ApiServer()) as ray:
         ray.always = answer
-        run = Store().open(spec={"mode": "ray"}, target={"backend": "ray", "address": ray.address}, name="cell")
-        handover.leave(run.id, Handover({"RAY_AUTH_TOKEN": "theirs"}))
+        with monkeypatch.context() as submitter:
+            submitter.setenv("RAY_AUTH_TOKEN", "theirs")
+            submitter.setenv("WHO", "the submitter")
+            asked = {"mode": "ray", "address": ray.address, "env": ["WHO"]}
+            resolved = config.resolve(asked, cwd=Path.cwd(), environ=os.environ, interactive=True)
+            run = pipeline.submit(resolved, Source("1", "Cell [1]", {}), store).run
+        monkeypatch.setenv("WHO", "the follower")
         if own is not None:
             monkeypatch.setenv("RAY_AUTH_TOKEN", own)
         handle = {"submission": "x", "api": ray.address}
@@ -135,6 +150,7 @@ def test_a_ray_of_this_machine_is_told_the_token_of_who_submitted_whoever_follow
             seen = backend.observe(run, 1, handle)
             assert (seen.phase, seen.reason) == ("starting", "ray-worker-start")
             assert jobs == {"x": "PENDING"}, "it was submitted"
+            assert sent[0]["WHO"] == "the submitter"
             with urllib.request.urlopen(seen.links[0]["href"], timeout=10) as page:
                 assert page.status == 200
             backend.stop(run, 1, handle, "stopped")
