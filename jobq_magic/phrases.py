@@ -348,8 +348,8 @@ _RAY: Mapping[str, tuple[str, str]] = {
         "The log shows what it printed last",
     ),
     "ray-retry-due": (
-        "It failed, and is tried again with a new Ray cluster once all its workers have been up: {why}",
-        "The log shows what it printed last; where they do not come within 5 minutes, it has failed for good",
+        "It failed, and is tried again with a new Ray cluster once KubeRay has seen that and all its workers up: {why}",
+        "The log shows what it printed last; where that takes longer than 5 minutes, it has failed for good",
     ),
     "ray-deadline": (
         "Its Ray cluster was not up within {seconds}{because}",

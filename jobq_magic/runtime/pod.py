@@ -15,7 +15,7 @@ import time
 from . import contained, wire
 from .carrier import Carrier
 from .main import POD, POD_UID, RAISED, Job, rank
-from .sites import configured
+from .sites import DATA, configured
 from .supervise import supervise
 
 TYPE_CHECKING = False
@@ -157,6 +157,9 @@ def lay_out(job: Job, secret: str) -> tuple[bytes, dict[str, Any]]:
         os.write(part, content)
         os.close(part)
         os.replace(f"{path}.part", path)
+    if os.path.isabs(data := os.environ.get(DATA, "")):  # on a claim: a bucket has no folders
+        with contextlib.suppress(OSError):
+            os.makedirs(data, exist_ok=True)
     with open(_starts(job), "ab") as file:
         file.write(b".")
     start = started(job)

@@ -13,8 +13,9 @@ PRINTS = "JOBQ_PRINTS"
 """The variable by which `awaited` prints the pod's log, so that it is the log of KubeRay's job, too."""
 
 STAYS = "JOBQ_STAYS"
-"""The variable by which `awaited` outlives a job whose time was over: KubeRay would begin it anew, as any that failed,
-and spares only what it ends itself, at its own deadline."""
+"""The variable with the seconds for which `awaited` outlives a job whose time was over: KubeRay would begin it anew, as
+any that failed, and spares only what it ends itself, at its own deadline. After that it ends, since the pod that reads
+its output would take a server which goes with the cluster for one that broke, and try again."""
 
 
 def main(folder: str = pod.FOLDER) -> int:
@@ -29,11 +30,12 @@ def main(folder: str = pod.FOLDER) -> int:
         try:
             with open(ended(place), encoding="utf-8") as file:
                 status: int | None = json.load(file)["status"]
+            over = time.time() - os.stat(ended(place)).st_mtime
         except FileNotFoundError:
             status = None
         if os.environ.get(PRINTS):
             at = _printed(copy(place), at)
-        if status is not None and not (status == pod.OVERDUE and os.environ.get(STAYS)):
+        if status is not None and (status != pod.OVERDUE or over >= float(os.environ.get(STAYS, "0"))):
             return status
         time.sleep(0.1)
 

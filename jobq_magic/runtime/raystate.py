@@ -48,7 +48,8 @@ _RUNNING = ("RUNNING", "RUNNING_IN_RAY_GET", "RUNNING_IN_RAY_WAIT", "GETTING_AND
 _ENDS = {"FINISHED": "finished", "FAILED": "failed"}
 _KUBERAYS = "JobSupervisor"
 """The actor in which KubeRay's job waits for the end of ours."""
-_ASKED = {"CPU": "JOBQ_WORKER_CPUS", "GPU": "JOBQ_WORKER_GPUS"}
+ROOM = "JOBQ_ROOM"
+"""The variable with what each worker has that was asked for, one of each kind, as a list of JSON."""
 _METRIC = re.compile(r"^ray_tasks\{(?P<labels>.*)\} (?P<count>[0-9.e+]+)$", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
@@ -68,7 +69,7 @@ class Watch:
     ) -> None:
         self._out = out
         self._news = News(note)
-        self._waits = Waits(note, {kind: float(os.environ.get(name) or 0) for kind, name in _ASKED.items()})
+        self._waits = Waits(note, json.loads(os.environ.get(ROOM) or "[]"))
         self._room: list[dict[str, float]] = []
         self._dead = self._failed = 0
         self._dashboard = _Dashboard(port, token)

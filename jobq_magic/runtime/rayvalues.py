@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 from . import shortage
 from .reduce import Unfit
-from .stores import DATA
+from .sites import DATA
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

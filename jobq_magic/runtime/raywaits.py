@@ -14,7 +14,7 @@ __all__ = ["PENDING", "Waits"]
 PENDING = "PENDING_NODE_ASSIGNMENT"
 """Ray's state of a task for which a node is looked for."""
 PATIENCE = 30.0
-"""Seconds for which it waits before it is told: a worker of another kind may be on its way."""
+"""Seconds for which it waits before it is told: some tasks are asked for before they can be, and taken back."""
 _MOST = 3
 """Names of tasks of which it is told."""
 _ACTOR = "ACTOR_CREATION_TASK"
@@ -28,10 +28,11 @@ class Waits:
 
     Args:
         note: takes a sentence for the record.
-        asked: what each worker has that the run asked for, whether it is up or not: `CPU`, `GPU`.
+        asked: what workers have that were asked for, whether they are up or not, one of each kind: `CPU`, `GPU`,
+            `memory` where it is known.
     """
 
-    def __init__(self, note: Callable[[str], None], asked: Mapping[str, float]) -> None:
+    def __init__(self, note: Callable[[str], None], asked: Sequence[Mapping[str, float]]) -> None:
         self._note = note
         self._asked = asked
         self._needs: dict[str, list[dict[str, float]]] = {}
@@ -89,13 +90,13 @@ class Waits:
 
 
 def _short(
-    needs: Mapping[str, float], nodes: Sequence[Mapping[str, float]], asked: Mapping[str, float]
+    needs: Mapping[str, float], nodes: Sequence[Mapping[str, float]], asked: Sequence[Mapping[str, float]]
 ) -> Mapping[str, float]:
     """What of it no node has; all of it where none has all at once; nothing where one has."""
-    places = [*nodes, {"memory": max((node.get("memory", 0) for node in nodes), default=math.inf), **asked}]
+    places = [*nodes, *({"memory": math.inf, **one} for one in asked)]
     if any(all(place.get(kind, 0) >= need for kind, need in needs.items()) for place in places):
         return {}
-    return {kind: need for kind, need in needs.items() if max(place.get(kind, 0) for place in places) < need} or needs
+    return {kind: need for kind, need in needs.items() if all(place.get(kind, 0) < need for place in places)} or needs
 
 
 def _waiting(rows: Iterable[Mapping[str, Any]]) -> dict[str, bool]:
@@ -112,7 +113,7 @@ def _sentence(name: str, actor: bool, short: Mapping[str, float]) -> str:
     amounts = " and ".join(_amount(kind, need) for kind, need in short.items())
     options = " and ".join(_OPTIONS[kind] for kind in short)
     return (
-        f"{what} cannot begin: it asks for {amounts}, and no worker that is up has as much; "
+        f"{what} cannot begin: it asks for {amounts}, and no worker has as much; "
         f"ask for more with {options}, or for less in {'it' if actor else 'the task'}"
     )
 

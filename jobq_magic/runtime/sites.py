@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from .main import Job
 
+DATA = "JOBQ_DATA"
+"""The variable of a cell with the place in the store that is its run's own, to write to."""
+
 
 def store_of(target: Mapping[str, Any]) -> str:
     """The address of the store of a run's target; "" where there is none."""

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 MOUNTED = "/run/jobq-store"
 """Where a claim is mounted in a pod."""
-DATA = "JOBQ_DATA"
-"""The variable of a cell with the place in the store that is its run's own, to write to."""
 _VOLUME = "jobq-store"
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 _PACKAGES: Mapping[str, tuple[str, ...]] = {

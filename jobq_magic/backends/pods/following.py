@@ -71,6 +71,8 @@ class Following:
         self._unseen = False
         self._refusing = Refusing(watched.watches, integration.kind)
         self._gone = False
+        self._only_asks = False
+        """It has ended, and only the store is asked what others left."""
         self._asked_for_it = float("-inf")
         self._asked = ""
         self._due = self._stale = 0.0
@@ -184,13 +186,18 @@ class Following:
             begins=self._leading.has_left(objects),
             failures=failed,
         )
-        if now.seen.phase in FINAL and not (whole and (asked or self._leading.is_whole)):
+        final = now.seen.phase in FINAL
+        asks = final and whole and not asked and not self._leading.is_whole
+        self._only_asks = asks and self._leading.is_decided(objects, asked)
+        if final and (asks or not whole):
             return None
         if now.next_attempt:
             after = attempts.next(self._done(told, attempts))
             self._book.keep(self._missed.after(after))
             now = replace(now, seen=replace(now.seen, attempt=self._attempts.current))
-        return self._with_notes(now.seen, before, held=held, asked=asked, gone=gone)
+        again = [note("failed-again", attempt=number) for number in self._leading.failed_before(objects)]
+        seen = replace(now.seen, notes=tuple(dict.fromkeys((*again, *now.seen.notes)))) if again else now.seen
+        return self._with_notes(seen, before, held=held, asked=asked, gone=gone)
 
     def _with_notes(self, seen: Observation, before: list[Told], *, held: bool, asked: str, gone: bool) -> Observation:
         """What was seen, with what there is to say of earlier attempts, and of what nobody saw."""
@@ -199,7 +206,7 @@ class Following:
             notes = [*self._missed.notes, *notes]
         if self.holders and (held or asked) and seen.phase in FINAL:
             notes.append(note("job-held", job=self._job, finalizers=", ".join(self.holders)))
-        if self._leading.alone and seen.phase in FINAL:
+        if self._leading.alone and seen.phase in FINAL and not self._witnesses.unfound:
             notes.append(note("workers-unread"))
         if gone and self._unseen and not self._attempts.pods and seen.phase is not None:
             notes.append(note("unseen"))
@@ -211,8 +218,8 @@ class Following:
 
     @property
     def lingers(self) -> bool:
-        """Whether it is only its workers that keep it from its end, for a while."""
-        return self._leading.lingers
+        """Whether it is only its workers, or what the store may have of them, that keeps it from its end."""
+        return self._leading.lingers or self._only_asks
 
     @property
     def _attempts(self) -> Attempts:

@@ -110,6 +110,14 @@ class Leading:
             return False
         return bool(at) or self._of.end(objects.job) is None
 
+    def failed_before(self, objects: Objects) -> list[int]:
+        """The attempts that are over since their cell had failed."""
+        if not self._of.led:
+            return []
+        attempts = self._book.attempts
+        earlier = (one for one in attempts.pods if one.rank == 0 and one.attempt < attempts.current)
+        return [one.attempt for one in earlier if failures([self._witnesses.told(one, objects, attempts)])]
+
     def copied(self, objects: Objects, standing: Standing | None, asked: str) -> bool:
         """Reads the copy of what a driver printed where its own log did not come whole; see `Integration.copied`.
 
@@ -163,7 +171,9 @@ class Leading:
         """Whether the head has heard of Ray of more workers than are known."""
         try:
             nodes = json.loads(self._run.paths.attempt(self._book.attempts.current).ray.read_bytes())["nodes"]
-            return len({node["name"] for node in nodes if not node["head"]}) > len(self._crew())
+            joined, known = {node["name"] for node in nodes if not node["head"]}, {one.name for one in self._crew()}
+            # On the network of their nodes (hostNetwork) they have the names of those: then numbers say it.
+            return bool(joined - known) if joined & known else len(joined) > len(known)
         except (OSError, ValueError, LookupError, TypeError):
             return default
 

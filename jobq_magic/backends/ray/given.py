@@ -14,6 +14,8 @@ from jobq_magic.backends.ray.shape import Shape
 from jobq_magic.run import Run
 from jobq_magic.runtime.launch import job_argv, runtime_folder
 from jobq_magic.runtime.raypod import HOOK, PLAIN
+from jobq_magic.runtime.sites import DATA, store_of
+from jobq_magic.runtime.stores import data_of
 
 __all__ = ["entrypoint", "environ", "runtime_env", "variables"]
 
@@ -39,8 +41,10 @@ def variables(run: Run) -> dict[str, str]:
     shape = Shape.of(run.spec).environment
     if reach.named(run.target) and not run.spec.get("workers"):
         del shape["JOBQ_WORKERS"]  # as many as there are
+    place = data_of(store_of(run.target), run.id)
     return {
         **{name: value for name, value in wanted.items() if value is not None},
+        **({DATA: place} if place else {}),
         **shape,
         "JOBQ_RAY": "1",
         "JOBQ_RUN": run.id,

@@ -98,7 +98,9 @@ def _head(facts: Facts) -> dict[str, Any]:
     head = facts.asking(cpus=spec.get("driver_cpus"), memory=whole, gpus=None, shm=None)
     process = pods.Process(
         command=head_argv(facts.run),
-        env=variables.of_ray(facts, GRACE, head=True),
+        env=variables.of_ray(
+            facts, GRACE, head=True, room=[_room(name, facts, group) for name, group in _groups(facts)]
+        ),
         mounted=mounts.mounted(head),
         volumes=[autoscaling.volume()] if _scales(facts) else [],
         container={
@@ -141,6 +143,12 @@ def _groups(facts: Facts) -> Iterator[tuple[str, RayGroup]]:
         ),
     )
     yield from facts.site.ray_groups.items()
+
+
+def _room(name: str, facts: Facts, group: RayGroup) -> dict[str, int]:
+    """What a worker of a group has for tasks, in the kinds of Ray; what is not said here is the namespace's to say."""
+    memory = {"memory": quantities.amount(group.memory)} if group.memory else {}
+    return {"CPU": variables.cpus_of_ray(_in_group(name, facts, group).spec), "GPU": group.gpus, **memory}
 
 
 def _group(name: str, facts: Facts, group: RayGroup) -> dict[str, Any]:

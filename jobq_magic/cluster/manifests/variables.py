@@ -5,16 +5,17 @@ Secrets are not among it: a manifest can be read by whoever may look at Jobs.
 
 from __future__ import annotations
 
+import json
 import math
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jobq_magic import container
-from jobq_magic.cluster.manifests import mounts
+from jobq_magic.cluster.manifests import admission, mounts
 from jobq_magic.cluster.manifests.facts import Facts
 from jobq_magic.cluster.names import INDEX, label_value, name_of
-from jobq_magic.runtime import main, pod, rayawaited, raypod, stores
+from jobq_magic.runtime import main, pod, rayawaited, raypod, raystate, sites, stores
 from jobq_magic.runtime.manifest import LABELS
 
 __all__ = ["HOME", "cpus_of_ray", "of_helper", "of_job", "of_ray"]
@@ -24,6 +25,8 @@ HOME = "/home/jobq"
 _INDEX = f"metadata.annotations['{INDEX}']"
 _PORT = "29500"
 """Where torchrun meets by default."""
+_LATER = 30
+"""Seconds after its own deadline by which KubeRay has ended what it ends there."""
 _RAY = {
     **raypod.OURS,
     # A head with half a CPU, or on a busy node, is slow to begin: Ray would end itself after 30 s.
@@ -39,13 +42,14 @@ def of_job(facts: Facts, grace: int) -> list[dict[str, Any]]:
     return _environment(facts, {**container.threads(facts.spec), **_rendezvous(facts)}, _ranks(facts), grace)
 
 
-def of_ray(facts: Facts, grace: int, *, head: bool) -> list[dict[str, Any]]:
+def of_ray(facts: Facts, grace: int, *, head: bool, room: Sequence[Mapping[str, int]] = ()) -> list[dict[str, Any]]:
     """The variables of the pods of a Ray cluster.
 
     Args:
         facts: of the run.
         grace: seconds from SIGTERM to SIGKILL.
         head: whether the pod is the head, where the cell runs: how many threads a task has, Ray says itself.
+        room: for the head, what a worker of each group has.
     """
     spec = facts.spec
     threads = container.threads({"cpus": spec.get("driver_cpus")}) if head else {}
@@ -62,7 +66,9 @@ def of_ray(facts: Facts, grace: int, *, head: bool) -> list[dict[str, Any]]:
     if head and not facts.site.store:  # then the log of KubeRay's job is what stays of the driver's
         told[rayawaited.PRINTS] = "1"
     if head and spec.get("retries") and spec.get("timeout"):
-        told[rayawaited.STAYS] = "1"
+        told[rayawaited.STAYS] = str(admission.START + _LATER)
+    if room:
+        told[raystate.ROOM] = json.dumps(room, separators=(",", ":"))
     return _environment(facts, {**_RAY, **threads}, told, grace)
 
 
@@ -124,7 +130,7 @@ def _ours(facts: Facts, grace: int) -> dict[str, Any]:
         main.POD_UID: {"fieldPath": "metadata.uid"},
         pod.GRACE: str(grace),
     }
-    more = {LABELS: facts.labels, stores.DATA: stores.data_of(facts.site.store, facts.run)}
+    more = {LABELS: facts.labels, sites.DATA: stores.data_of(facts.site.store, facts.run)}
     return known | {name: text for name, text in more.items() if text}
 
 

@@ -74,6 +74,12 @@ def test_no_line_of_a_worker_is_hidden_behind_a_repeated_5x(target):
     assert (known["RAY_DEDUP_LOGS"], known["RAY_COLOR_PREFIX"]) == ("0", "0")
 
 
+@pytest.mark.parametrize(("store", "place"), [("s3://results/lab", "s3://results/lab/data/r1"), ("", None)])
+def test_a_run_on_a_ray_that_is_there_finds_its_own_place_in_the_store(store, place):
+    target = {"address": "http://ray.example.org:8265", "site": {"store": store}}
+    assert given.variables(SimpleNamespace(id="r1", spec={}, target=target)).get("JOBQ_DATA") == place
+
+
 def test_what_stands_before_a_slow_module_is_that_module_once_it_is_used(tmp_path):
     real = tmp_path / "rfc3987_syntax"
     real.mkdir()

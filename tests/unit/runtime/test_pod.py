@@ -89,6 +89,15 @@ def test_the_job_gets_what_is_secret_and_its_log_does_not(tmp_path):
     assert b"s3" not in made.log.read_bytes()
 
 
+def test_the_place_of_a_run_on_a_claim_is_there_and_one_in_a_bucket_is_an_address(tmp_path):
+    code = "import os\nprint(os.path.isdir(os.environ['JOBQ_DATA']))"
+    claim, bucket = tmp_path / "claim" / "data" / "r1", "s3://bucket/data/r1"
+    for name, place, there in ("a", claim, "True\n"), ("b", bucket, "False\n"):
+        cell = Pod(tmp_path / name, code, JOBQ_DATA=str(place))
+        assert cell.through() == 0
+        assert (cell.attempt / "stdout").read_text() == there
+
+
 def test_another_python_is_told(tmp_path):
     made = Pod(tmp_path, "", python="3.1")
     assert made.through() == pod.OTHER_PYTHON

@@ -77,17 +77,17 @@ def test_kuberays_job_ends_as_the_cell_did_and_the_head_stays_until_it_is_ended(
 
 def test_kuberays_job_outlives_a_cell_whose_time_was_over_where_it_would_be_tried_again(pair):
     ground = pair(WAITS, spec={"timeout": 1})
-    head = ground.head(fake(), JOBQ_STAYS="1").start()
+    head = ground.head(fake(), JOBQ_STAYS="600").start()
     eventually((folder(head) / "ended.json").exists, timeout=20)
     with pytest.raises(subprocess.TimeoutExpired):
         ground.awaited(patience=2)
-    del head.environ["JOBQ_STAYS"]
+    head.environ["JOBQ_STAYS"] = "2"
     assert ground.awaited()[0] == pod.OVERDUE
 
 
 def test_kuberays_job_ends_with_a_cell_that_fails_where_it_would_be_tried_again(pair):
     ground = pair("1 / 0")
-    ground.head(fake(), JOBQ_STAYS="1").start()
+    ground.head(fake(), JOBQ_STAYS="600").start()
     assert ground.awaited()[0] == pod.RAISED
 
 

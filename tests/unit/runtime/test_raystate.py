@@ -236,7 +236,7 @@ def test_a_note_that_cannot_be_made_is_made_with_the_next_look(ray, tmp_path, mo
 def test_a_task_that_no_worker_can_hold_is_noted(ray, tmp_path, monkeypatch):
     monkeypatch.setattr(raystate, "PERIOD", 0.05)
     monkeypatch.setattr(raywaits, "PATIENCE", 0.2)
-    monkeypatch.setenv("JOBQ_WORKER_CPUS", "2")
+    monkeypatch.setenv(raystate.ROOM, '[{"CPU":2,"GPU":0}]')
     waits = {"required_resources": {"CPU": 2.0, "GPU": 1.0}, "node_id": None}
     ray.tasks = [task(0, "RUNNING"), task(1, raywaits.PENDING, "fit", **waits)]
     told: list[str] = []

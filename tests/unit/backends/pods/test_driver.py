@@ -111,6 +111,25 @@ class Followed:
 
 
 @pytest.fixture
+def silent(monkeypatch):
+    """Has a store not answer so many times."""
+    monkeypatch.setattr(stored, "_PAUSE", 0.0)
+
+    def begin(times: float) -> None:
+        left = [times]
+
+        def opened(*asked: Any) -> Any:
+            left[0] -= 1
+            if left[0] >= 0:
+                raise BackendError("store-silent", "The store does not answer", do="Ask who runs it")
+            return open_store(*asked)
+
+        monkeypatch.setattr(stored, "open_store", opened)
+
+    return begin
+
+
+@pytest.fixture
 def followed(monkeypatch):
     """Follows a run."""
 
@@ -274,6 +293,17 @@ def test_a_cell_that_failed_is_tried_again_by_another_head(followed):
     assert (run.sees().phase, run.sees().attempt) == ("starting", 2)
     run.say("h2", RUNS, RAISED, whole=True)
     assert (run.sees().phase, run.sees().reason) == ("failed", "exception")
+
+
+def test_that_a_cell_began_anew_is_told_though_nobody_looked_at_that_moment(followed):
+    run = followed(retries=1)
+    run.is_now("Running", HEAD)
+    run.say("h", RUNS, RAISED, whole=True)
+    run.sees()
+    run.is_now("Initializing", pod("h2", "head", "c2"), failed=1, cluster="c2")
+    run.say("h2", RUNS)
+    seen = run.sees()
+    assert (seen.attempt, seen.notes) == (2, (note("failed-again", attempt=1),))
 
 
 def test_a_cell_whose_time_was_over_is_not_tried_again(followed):
@@ -471,9 +501,9 @@ def test_nothing_is_said_of_workers_where_ray_never_had_one(followed, tmp_path):
     assert (seen.phase, seen.notes) == ("succeeded", ())
 
 
-def missed_one(run: Followed) -> None:
+def missed_one(run: Followed, *others: Any) -> None:
     """The run ends, and Ray has had a worker more than were seen."""
-    run.is_now("Running", HEAD, WORKER)
+    run.is_now("Running", HEAD, WORKER, *others)
     run.say("h", RUNS, WELL)
     run.sees()
     run.say("h", RUNS, WELL, whole=True)
@@ -492,6 +522,34 @@ def test_a_worker_that_came_and_went_between_two_who_followed_comes_from_the_sto
     seen = eventually(lambda: (seen := run.sees()).phase in FINAL and seen)
     assert (seen.phase, seen.notes) == ("succeeded", ())
     assert run.printed_by(2) == "line of the second"
+
+
+def test_one_that_was_seen_in_its_place_and_never_came_up_does_not_hide_it(followed, tmp_path):
+    run = followed(f"file://{tmp_path}")
+    run.keeps_of_worker("w2", "line of the second")
+    run.say("w3", drained=True)
+    missed_one(run, pod("w3", "worker"))
+    seen = eventually(lambda: (seen := run.sees()).phase in FINAL and seen)
+    assert (seen.phase, seen.notes) == ("succeeded", ())
+    assert run.printed_by(3) == "line of the second"
+
+
+def test_quota_is_let_go_while_only_the_store_is_asked_for_workers(followed, silent, tmp_path):
+    silent(float("inf"))
+    run = followed(f"file://{tmp_path}")
+    missed_one(run)
+    assert run.sees().phase != "succeeded"
+    assert run.following.lingers
+
+
+def test_where_the_store_does_not_answer_nobody_says_that_it_has_nothing(followed, silent, tmp_path, monkeypatch):
+    silent(float("inf"))
+    monkeypatch.setattr(stored, "_PATIENCE", 0.05)
+    run = followed(f"file://{tmp_path}")
+    missed_one(run)
+    seen = eventually(lambda: (seen := run.sees()).phase in FINAL and seen)
+    assert LOST not in seen.notes
+    assert "The store does not answer. Ask who runs it." in seen.notes[-1]
 
 
 @pytest.mark.parametrize("store", [True, False])
@@ -520,25 +578,6 @@ def test_what_became_of_an_attempt_that_nobody_saw_is_in_the_store(followed, tmp
     run.is_now("Complete", failed=1, cluster="c2")
     seen = eventually(lambda: (seen := run.sees()).phase and seen)
     assert (seen.phase, seen.reason, seen.attempt) == ("succeeded", "", 2)
-
-
-@pytest.fixture
-def silent(monkeypatch):
-    """Has a store not answer so many times."""
-    monkeypatch.setattr(stored, "_PAUSE", 0.0)
-
-    def begin(times: float) -> None:
-        left = [times]
-
-        def opened(*asked: Any) -> Any:
-            left[0] -= 1
-            if left[0] >= 0:
-                raise BackendError("store-silent", "The store does not answer", do="Ask who runs it")
-            return open_store(*asked)
-
-        monkeypatch.setattr(stored, "open_store", opened)
-
-    return begin
 
 
 def test_a_store_that_does_not_answer_for_a_moment_is_asked_again(followed, silent, tmp_path):
