@@ -140,7 +140,7 @@ class Following:
             decided = self._leading.is_decided(objects, asked)
             placed = self._leading.with_crew(objects) if decided else self._missed.placed(self._attempts, objects)
             self._book.keep(placed)
-        self._witnesses.read(objects, self._attempts)
+        self._witnesses.read(objects, self._attempts, self._leading.joined if self._of.led else set)
         if current:
             self._let_go_of_idle(objects)
         if (refused := self._refusing.told(asked, self._attempts.current)) is not None:

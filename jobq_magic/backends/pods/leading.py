@@ -57,6 +57,14 @@ class Leading:
         before = self._book.attempts
         return self.found(crew=True) and self._book.attempts == before
 
+    def joined(self) -> set[str] | None:
+        """The names of the workers that the head has heard of Ray of; None where it has told nothing of that."""
+        path = self._run.paths.attempt(self._book.attempts.current).ray
+        try:
+            return {node["name"] for node in json.loads(path.read_bytes())["nodes"] if not node["head"]}
+        except (OSError, ValueError, LookupError, TypeError):
+            return None
+
     def told(self, objects: Objects) -> list[Told]:
         """What came over from the pods of the attempt that is on, by rank."""
         attempts = self._book.attempts
@@ -169,13 +177,11 @@ class Leading:
 
     def _is_short(self, *, default: bool) -> bool:
         """Whether the head has heard of Ray of more workers than are known."""
-        try:
-            nodes = json.loads(self._run.paths.attempt(self._book.attempts.current).ray.read_bytes())["nodes"]
-            joined, known = {node["name"] for node in nodes if not node["head"]}, {one.name for one in self._crew()}
-            # On the network of their nodes (hostNetwork) they have the names of those: then numbers say it.
-            return bool(joined - known) if joined & known else len(joined) > len(known)
-        except (OSError, ValueError, LookupError, TypeError):
+        if (joined := self.joined()) is None:
             return default
+        known = {one.name for one in self._crew()}
+        # On the network of their nodes (hostNetwork) they have the names of those: then numbers say it.
+        return bool(joined - known) if joined & known else len(joined) > len(known)
 
     def _note_crew(self) -> None:
         """What a driver printed came from elsewhere: workers that nobody saw may have left nothing."""

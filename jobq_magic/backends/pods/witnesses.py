@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -52,15 +52,25 @@ class Witnesses:
         self._pods: tuple[Mapping[str, Any], ...] = ()
         self._by_uid: dict[str, Mapping[str, Any]] = {}
 
-    def read(self, objects: Objects, attempts: Attempts) -> None:
-        """Every log that can be read is being read from now on."""
+    def read(self, objects: Objects, attempts: Attempts, work: Callable[[], Collection[str] | None]) -> None:
+        """Every log that can be read is being read from now on.
+
+        Args:
+            objects: what the cluster has of the run.
+            attempts: its pods.
+            work: the names of some that are known to be at work, whatever the cluster says of them: one on a node that
+                the API server does not reach has begun all the same.
+        """
         alive = self._alive(objects)
+        idle = {uid for uid, pod in alive.items() if not has_begun(pod)}
+        at_work = (work() if idle else None) or ()
         for placed in attempts.pods:
             pod = alive.get(placed.uid)
+            begun = pod is not None and (placed.uid not in idle or placed.name in at_work)
             if pod is not None:
-                (self._idle.discard if has_begun(pod) else self._idle.add)(placed.uid)
+                (self._idle.discard if begun else self._idle.add)(placed.uid)
             reader = self._readers.get((placed.uid, placed.attempt))
-            if reader is None and pod is not None and has_begun(pod):
+            if reader is None and begun:
                 reader = self._reader(placed)
             if reader is not None and (pod is None or has_ended(pod) or self.is_left(pod)):
                 reader.over()

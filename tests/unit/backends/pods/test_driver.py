@@ -220,6 +220,18 @@ def test_a_worker_that_has_not_begun_is_not_waited_for(followed):
     assert run.sees().phase == "succeeded"
 
 
+def test_a_worker_that_ray_knows_has_begun_though_the_cluster_does_not_say_so(followed):
+    run = followed()
+    run.is_now("Initializing", HEAD, pod("w1", "worker", state="waiting"))  # its node does not reach the API server
+    run.say("h", RUNS)
+    run.sees()
+    joins(run, "w1")
+    run.say("h", RUNS, WELL, whole=True)
+    assert run.sees().phase == "running"
+    run.say("w1", whole=True)
+    assert run.sees().phase == "succeeded"
+
+
 def test_that_it_gave_way_is_told_while_a_worker_that_has_not_begun_takes_its_time_to_go(followed):
     run = followed()
     run.is_now("Suspending", pod("h", "head", leaving=True), pod("w1", "worker", leaving=True, state="waiting"))
@@ -501,6 +513,14 @@ def test_nothing_is_said_of_workers_where_ray_never_had_one(followed, tmp_path):
     assert (seen.phase, seen.notes) == ("succeeded", ())
 
 
+def joins(run: Followed, *workers: str) -> None:
+    """The head has heard of Ray of these workers."""
+    path = run.run.paths.attempt(1).ray
+    path.parent.mkdir(parents=True, exist_ok=True)
+    told = [{"name": name, "head": name == "h"} for name in ("h", *workers)]
+    path.write_text(json.dumps({"nodes": told}))
+
+
 def missed_one(run: Followed, *others: Any) -> None:
     """The run ends, and Ray has had a worker more than were seen."""
     run.is_now("Running", HEAD, WORKER, *others)
@@ -508,10 +528,7 @@ def missed_one(run: Followed, *others: Any) -> None:
     run.sees()
     run.say("h", RUNS, WELL, whole=True)
     run.say("w1", whole=True)
-    told = [{"name": name, "head": name == "h"} for name in ("h", "w1", "w2")]
-    path = run.run.paths.attempt(1).ray
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"nodes": told}))
+    joins(run, "w1", "w2")
     run.is_now("Complete")
 
 
