@@ -14,7 +14,7 @@ import socket
 import sys
 import time
 
-from . import contained, process
+from . import contained, process, shortage
 from .wire import replace_file, signature
 
 TYPE_CHECKING = False
@@ -155,6 +155,7 @@ class Ray:
         """Its parts that it cannot be without: their names, and when they began."""
         self._lost: list[str] = []
         """Of these, which were gone before whoever started it was."""
+        self._short = shortage.killed()
         self._due = 0.0
         self.up = False
         self.ended = False
@@ -216,6 +217,8 @@ class Ray:
         gone = [line for line in told if "[exit code=" in line]
         if self._lost and not gone:  # who started it has not seen that yet
             gone = [f"its process {name} is gone" for name in self._lost]
+        if (short := shortage.killed()) is not None and short > (self._short or 0):
+            gone = [*(gone or told[-3:]), "(memory was full: ask for more with --driver-memory)"]
         text = " ".join(" ".join(gone or told[-3:]).split())
         return text if len(text) <= _WORDS else f"…{text[-_WORDS:]}"
 

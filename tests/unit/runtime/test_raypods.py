@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from jobq_magic.runtime import keeping, launch, pod, rayline, raypod
+from jobq_magic.runtime import keeping, launch, pod, rayline, raypod, shortage
 from jobq_magic.runtime import process as processes
 from jobq_magic.words import reason
 from tests.podded import KEY
@@ -600,6 +600,15 @@ def test_a_worker_that_is_ended_keeps_what_its_tasks_printed_in_its_grace(pair, 
     assert worker.end() == 0
     assert time.monotonic() - began < float(worker.environ["JOBQ_GRACE"])
     assert (kept() / "stdout").read_text() == "a task, which knows s3\n"
+
+
+@pytest.mark.parametrize(("killed", "told"), [(3, ""), (4, " (memory was full: ask for more with --driver-memory)")])
+def test_that_memory_was_full_is_told_of_a_part_of_ray_that_is_gone(monkeypatch, killed, told):
+    ray = raypod.Ray.__new__(raypod.Ray)
+    ray._lost, ray._short = ["gcs_server"], 3
+    monkeypatch.setattr(raypod.Ray, "_read", lambda _: b"Ray runtime started.\n")
+    monkeypatch.setattr(shortage, "killed", lambda: killed)
+    assert ray._said() == f"its process gcs_server is gone{told}"
 
 
 def test_a_store_that_does_not_answer_holds_no_worker_whose_job_has_ended(pair):
