@@ -31,7 +31,7 @@ def test_a_cell_and_its_workers_come_back_whole(place, rayjobs, quota_free):
         site={"pod_template": {"spec": {"topologySpreadConstraints": [SPREAD]}}},
     )
     assert cell.value == 2, cell.told
-    assert len({worker.node for worker in cell.snapshot.workers}) == 2
+    assert len({worker.node for worker in cell.snapshot.each}) == 2
     assert "driver" in cell.written().splitlines()
     lines = [f"line {n}" for n in range(500)]
     assert [cell.written(rank=rank).splitlines() for rank in (1, 2)] == [lines, lines]
