@@ -276,7 +276,8 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attributes):
         got = dict(attributes)
         assert set(got) <= OURS[tag]
-        assert re.fullmatch(r"https?://.*", got.get("href", "http://x"), re.DOTALL)
+        # Of the web, or of the server that the notebook came from.
+        assert re.fullmatch(r"(https?://|/(?![/\\])).*", got.get("href", "http://x"), re.DOTALL)
         assert "url" not in got.get("style", "")
         assert got.get("data-commandlinker-command", "notebook:run-cell") == "notebook:run-cell"
         assert got.get("data-commandlinker-args", "{}") == "{}"
