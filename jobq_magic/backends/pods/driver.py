@@ -31,10 +31,6 @@ class Driver:
         self._printed = 0.0
         self._leaves = False
         self._failed: float | None = None
-        self.copied = False
-        """The copy of what it printed was looked for."""
-        self.alone = False
-        """What it printed came from elsewhere than its log: its workers were not seen, either."""
 
     def look(
         self,

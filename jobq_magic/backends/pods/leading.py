@@ -38,6 +38,10 @@ class Leading:
         self._of, self._run, self._book = integration, run, book
         self._witnesses, self._watched = witnesses, watched
         self._driver = Driver()
+        self._copied = False
+        """The copy of what it printed was looked for."""
+        self._alone = False
+        """What it printed came from elsewhere than its log: its workers were not seen, either."""
 
     @property
     def lingers(self) -> bool:
@@ -47,7 +51,7 @@ class Leading:
     @property
     def alone(self) -> bool:
         """Whether nothing came of a worker, since nobody saw it."""
-        return self._of.led and self._is_short(default=self._driver.alone and not self._crew())
+        return self._of.led and self._is_short(default=self._alone and not self._crew())
 
     @property
     def is_whole(self) -> bool:
@@ -132,7 +136,7 @@ class Leading:
         False while the cluster does not say whether there is one: the run is not settled, which would remove it.
         """
         over = standing is not None and standing.over and not asked
-        if not (over and self._of.copied) or store_of(self._run.target) or self._driver.copied:
+        if not (over and self._of.copied) or store_of(self._run.target) or self._copied:
             return True
         told = self.told(objects)
         first = next((one for one in told if one.rank == 0), None)
@@ -146,7 +150,7 @@ class Leading:
             if error.passing:
                 return False
             found = []
-        self._driver.copied = True
+        self._copied = True
         if found:
             attempts, group = self._book.attempts, self._of.at(objects.job or {})
             pod = max(found, key=lambda one: one["metadata"].get("creationTimestamp", ""))
@@ -185,7 +189,7 @@ class Leading:
 
     def _note_crew(self) -> None:
         """What a driver printed came from elsewhere: workers that nobody saw may have left nothing."""
-        self._driver.alone = self._of.led
+        self._alone = self._of.led
 
     def _tries_again(self, objects: Objects, told: Sequence[Told], failed: int) -> bool:
         """Whether what failed begins anew, or did: not where its time was over."""
