@@ -24,20 +24,25 @@ def main(folder: str = pod.FOLDER) -> int:
     Args:
         folder: where the run's folder is.
     """
-    place = os.path.join(folder, os.environ["JOBQ_RUN"])
+    place, stays = os.path.join(folder, os.environ["JOBQ_RUN"]), float(os.environ.get(STAYS, "0"))
     at = 0
     while True:
-        try:
-            with open(ended(place), encoding="utf-8") as file:
-                status: int | None = json.load(file)["status"]
-            over = time.time() - os.stat(ended(place)).st_mtime
-        except FileNotFoundError:
-            status = None
+        end = _end(place)
         if os.environ.get(PRINTS):
             at = _printed(copy(place), at)
-        if status is not None and (status != pod.OVERDUE or over >= float(os.environ.get(STAYS, "0"))):
-            return status
+        if end is not None and (end[0] != pod.OVERDUE or end[1] >= stays):
+            return end[0]
         time.sleep(0.1)
+
+
+def _end(place: str) -> tuple[int, float] | None:
+    """The exit status of the job, and for how many seconds it has been over; None while it goes on."""
+    try:
+        with open(ended(place), encoding="utf-8") as file:
+            status = int(json.load(file)["status"])
+            return status, time.time() - os.fstat(file.fileno()).st_mtime
+    except FileNotFoundError:
+        return None
 
 
 def _printed(path: str, at: int) -> int:

@@ -217,9 +217,10 @@ class Ray:
         gone = [line for line in told if "[exit code=" in line]
         if self._lost and not gone:  # who started it has not seen that yet
             gone = [f"its process {name} is gone" for name in self._lost]
+        words = gone or told[-3:]
         if (short := shortage.killed()) is not None and short > (self._short or 0):
-            gone = [*(gone or told[-3:]), "(memory was full: ask for more with --driver-memory)"]
-        text = " ".join(" ".join(gone or told[-3:]).split())
+            words = [*words, "(memory was full: ask for more with --driver-memory)"]  # only a head's words are told
+        text = " ".join(" ".join(words).split())
         return text if len(text) <= _WORDS else f"…{text[-_WORDS:]}"
 
     def _read(self) -> bytes:

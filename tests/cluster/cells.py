@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +14,13 @@ from typing import Any
 
 import pytest
 
-from jobq_magic import follower, handover, plugins
+from jobq_magic import advancing, follower, handover, plugins
 from jobq_magic.handover import Handover
 from jobq_magic.image import BuildRequest, Packages, Recipe
 from jobq_magic.images import destinations
 from jobq_magic.images.platforms import here
 from jobq_magic.run import Run
+from jobq_magic.runs.lock import Lock
 from jobq_magic.runs.store import Store
 from jobq_magic.runtime.wire import canonical, replace_file
 from jobq_magic.site import Site
@@ -120,6 +122,17 @@ class Place:
         for pid in followers(self.store):
             os.kill(pid, signal.SIGKILL)
         eventually(lambda: followers(self.store) == [])
+
+    def submit(self, run: Run) -> None:
+        """Has a run handed to the cluster, where it goes on with nobody who knows of it."""
+        lock = Lock(run.paths.lock)
+        assert lock.acquire()
+        follower = threading.Thread(target=advancing.advance, args=(self.store, run, lock), daemon=True)
+        follower.start()
+        eventually(lambda: self.store.handle(run), 120)
+        lock.release()
+        follower.join(30)
+        plugins.backend(self.mode).close()
 
     def abandon(self, cell: str, **how: Any) -> Run:
         """A run whose end is on record, and whose follower was gone before the cluster was asked to let go of it."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from jobq_magic import building, config, follower, handover, pipeline
+from jobq_magic import config, follower, handover, pipeline
 from jobq_magic.capture import Source
 from jobq_magic.errors import JobqError
 from jobq_magic.image import Image
@@ -186,7 +186,8 @@ def test_what_was_handed_over_is_gone_when_its_submission_is_interrupted(store, 
     with pytest.raises(KeyboardInterrupt):
         _submit(store, "value = 10")
     (run,) = store.list()
-    assert taken and None not in taken
+    assert taken
+    assert None not in taken
     assert handover.take(run.id) is None
     assert store.snapshot(run).phase == "cancelled"
 

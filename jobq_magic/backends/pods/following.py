@@ -196,12 +196,12 @@ class Following:
             self._book.keep(self._missed.after(after))
             now = replace(now, seen=replace(now.seen, attempt=self._attempts.current))
         again = [note("failed-again", attempt=number) for number in self._leading.failed_before(objects)]
-        seen = replace(now.seen, notes=tuple(dict.fromkeys((*again, *now.seen.notes)))) if again else now.seen
-        return self._with_notes(seen, before, held=held, asked=asked, gone=gone)
+        earlier = [*(said for one in before for said in one.said), *again]
+        return self._with_notes(now.seen, earlier, held=held, asked=asked, gone=gone)
 
-    def _with_notes(self, seen: Observation, before: list[Told], *, held: bool, asked: str, gone: bool) -> Observation:
+    def _with_notes(self, seen: Observation, earlier: list[str], *, held: bool, asked: str, gone: bool) -> Observation:
         """What was seen, with what there is to say of earlier attempts, and of what nobody saw."""
-        notes = list(dict.fromkeys((*(note for one in before for note in one.said), *seen.notes)))
+        notes = list(dict.fromkeys((*earlier, *seen.notes)))
         if seen.phase is not None:
             notes = [*self._missed.notes, *notes]
         if self.holders and (held or asked) and seen.phase in FINAL:

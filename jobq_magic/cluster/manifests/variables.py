@@ -32,7 +32,7 @@ _RAY = {
     # A head with half a CPU, or on a busy node, is slow to begin: Ray would end itself after 30 s.
     "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "180",
     "RAY_DASHBOARD_SUBPROCESS_MODULE_WAIT_READY_TIMEOUT": "150",
-    # The head keeps what 100,000 tasks did, in 400 MB; no more than 10,000 are ever listed.
+    # By default the GCS keeps what 100,000 tasks did: 400 MB of the head's memory. No more than 10,000 are ever listed.
     "RAY_task_events_max_num_task_in_gcs": "20000",
     **raypod.PLAIN,
 }

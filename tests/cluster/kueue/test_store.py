@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,12 +11,11 @@ from kubernetes import client
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
-from jobq_magic import advancing, handover, plugins
+from jobq_magic import handover
 from jobq_magic.backends.pods import claimed
 from jobq_magic.handover import Handover
 from jobq_magic.image import BuildRequest, Packages, Recipe
 from jobq_magic.images.platforms import here
-from jobq_magic.runs.lock import Lock
 from jobq_magic.runtime.wire import canonical, replace_file
 from tests.cluster.cells import PYTHON, Cell
 from tests.cluster.kueue.waits import profile
@@ -128,14 +126,7 @@ def test_a_store_that_fails_is_told_and_the_cell_ends_as_it_would(place, s3):
 @pytest.mark.parametrize("kept", ["nothing", pytest.param("the Job", marks=pytest.mark.slow)])
 def test_a_run_whose_pod_is_gone_is_there_the_next_morning(place, s3, work, admin, kept):
     run = opened(place, s3, LARGE, outs=("x",))
-    lock = Lock(run.paths.lock)
-    assert lock.acquire()
-    follower = threading.Thread(target=advancing.advance, args=(place.store, run, lock), daemon=True)
-    follower.start()
-    eventually(lambda: place.store.handle(run), 90)
-    lock.release()  # everybody who knows of it is gone
-    follower.join(30)
-    plugins.backend("kueue").close()
+    place.submit(run)
     name = f"jobq-{run.id}"
     eventually(lambda: work.batch.read_namespaced_job(name, work.namespace).status.succeeded, 90)
     assert not place.store.snapshot(run).final

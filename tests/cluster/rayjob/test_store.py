@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from jobq_magic import advancing, handover, plugins
+from jobq_magic import handover
 from jobq_magic.handover import Handover
 from jobq_magic.image import BuildRequest, Packages, Recipe
 from jobq_magic.images.platforms import here
 from jobq_magic.phrases import UNREAD_STORE
-from jobq_magic.runs.lock import Lock
 from jobq_magic.runtime.wire import canonical, replace_file
 from tests.cluster.cells import PYTHON
 from tests.cluster.layout import FIRST
@@ -89,14 +87,7 @@ def test_a_value_in_a_store_that_this_machine_does_not_reach_is_told_with_the_st
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_what_driver_and_workers_left_is_there_the_next_morning(place, run, s3, work, rayjobs):
-    lock = Lock(run.paths.lock)
-    assert lock.acquire()
-    follower = threading.Thread(target=advancing.advance, args=(place.store, run, lock), daemon=True)
-    follower.start()
-    eventually(lambda: place.store.handle(run), 120)
-    lock.release()  # everybody who knows of it is gone
-    follower.join(30)
-    plugins.backend("rayjob").close()
+    place.submit(run)
     name = f"jobq-{run.id}"
     eventually(lambda: work.rayjob(name).get("jobDeploymentStatus") == "Complete", 180)
     assert not place.store.snapshot(run).final

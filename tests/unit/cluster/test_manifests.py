@@ -437,7 +437,7 @@ def test_folders_that_the_profile_mounts_for_that_stay_as_they_are():
         ({"HOME": "/tmp"}, ["/tmp"]),
         ({"HOME": "/tmp/"}, ["/tmp"]),
         ({"HOME": "/tmp/ada"}, ["/tmp", "/tmp/ada"]),
-        ({"HOME": "//work/./ada"}, ["/tmp", "/work/ada"]),
+        ({"HOME": "//scratch/./ada"}, ["/tmp", "/scratch/ada"]),
         ({"TMPDIR": HOME}, [HOME]),
         ({"HOME": "/"}, ["/tmp", HOME]),
         ({"TMPDIR": "/"}, [HOME]),
