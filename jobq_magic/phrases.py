@@ -214,6 +214,10 @@ _STARTING: Mapping[str, tuple[str, str]] = {
         "It has its quota, but no node has room for it: none has {room_said} free",
         "It starts when a node has room; {smaller} fits sooner",
     ),
+    "nodes-apart": (
+        "It has its quota, but on each node with room is something that it must not run beside",
+        "It starts when one of those ends; fewer workers, or a profile without that rule, start sooner",
+    ),
     "nodes-selector": (
         "It has its quota, but no node is of the kind that it asks for{selector_said}",
         "Change the node selector or affinity of the profile, or ask an administrator where the queue's nodes are",

@@ -168,7 +168,8 @@ def _line(line: Timeline, scale: _Scale, nodes: Mapping[str, ray.Worker]) -> str
     if (rest := len(lanes) - _LANES) > 0:
         drawn += f'<div class="jq-mut">and {rest} more</div>'
     failed = sum(span.failed for span in line.spans)
-    spoken = f"{number(len(line.spans))} tasks on {len(lanes)} workers within {duration(scale.long)}, {failed} failed"
+    lot = f"{_plural(len(line.spans), 'task')} on {_plural(len(lanes), 'worker')}"
+    spoken = f"{lot} within {duration(scale.long)}, {failed} failed"
     legend = [f'<span class="jq-c{at}"><i></i>{safe(line.names[name])}</span>' for name, at in colour.items()]
     legend += ['<span class="jq-c5"><i></i>others</span>'] * (len(often) > _COLOURS)
     legend += ['<span class="jq-cx"><i></i>failed</span>'] * bool(failed)
@@ -183,7 +184,11 @@ def _line(line: Timeline, scale: _Scale, nodes: Mapping[str, ray.Worker]) -> str
 
 
 def _several(tasks: int, failed: int) -> str:
-    return f"{number(tasks)} task{'s' * (tasks != 1)}" + (f", {number(failed)} failed" if failed else "")
+    return _plural(tasks, "task") + (f", {number(failed)} failed" if failed else "")
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{number(count)} {noun}{'s' * (count != 1)}"
 
 
 def _row(name: str, drawn: str, figures: str, *, title: str = "") -> str:

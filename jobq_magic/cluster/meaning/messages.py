@@ -126,6 +126,7 @@ def preemptor(message: str) -> Preemptor:
 # Kubernetes: pkg/scheduler/framework/plugins.
 _SHORT = re.compile(rf"(\d+) Insufficient ({_NAME})")
 _TAINTED = re.compile(r"(\d+) node\(s\) had untolerated taint(?:\(s\)| \{([^}]*)\})?")
+_APART = re.compile(r"anti-affinity rules|topology spread constraints")
 _CLAIM = re.compile(rf"persistentvolumeclaim \"({_NAME})\" not found")
 _NODES = re.compile(r"0/(\d+) nodes are available")
 
@@ -147,6 +148,8 @@ def scheduling(message: str) -> Reason:
         return Reason("nodes-full", {**facts, "resource": found[2]})
     if "Too many pods" in message:
         return Reason("nodes-full", {**facts, "resource": "pods"})
+    if _APART.search(message):
+        return Reason("nodes-apart", facts)
     if "volume node affinity conflict" in message:
         return Reason("volume-elsewhere", facts)
     if found := _TAINTED.search(message):

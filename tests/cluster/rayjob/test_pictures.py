@@ -54,7 +54,7 @@ WAITS = """\
 %%jobq --name folds --mode ray --workers 2 --profile apart
 import ray
 
-ray.get([ray.remote(fit).remote(fold, [1]) for fold in range(10, 400, 23)])"""
+ray.get([ray.remote(fit).remote(fold, [1]) for fold in range(10, 4000, 23)])"""
 PROFILE = f"""\
 [profiles.{{name}}]
 queue = "{{queue}}"
@@ -104,6 +104,12 @@ def patient(page: Page, words: str) -> None:
     raise AssertionError(page.locator("body").inner_text())
 
 
+def working(area: Locator, last: int) -> None:
+    """Waits until the head of Ray has told of that worker, and what it does."""
+    worker = area.get_by_role("table", name="Workers").get_by_role("row").nth(1 + last)
+    expect(worker.get_by_role("cell")).to_have_count(6, timeout=60_000)
+
+
 def card(area: Locator) -> Locator:
     """The panel of a run."""
     return area.locator(".jp-OutputArea-output").first
@@ -120,6 +126,7 @@ def test_a_run_from_its_panel_to_the_notebook_that_is_saved(sharp: Lab):
     expect(link).to_be_visible(timeout=200_000)
     area.get_by_text("Workers, tasks, time line").click(timeout=100_000)
     expect(area.get_by_role("row", name="fit").get_by_role("cell").nth(2)).not_to_have_text("0", timeout=100_000)
+    working(area, 2)
     shown(book, 1, "rayjob")
 
     with sharp.page.expect_popup() as opened:
@@ -159,7 +166,8 @@ def test_a_worker_that_waits_for_a_node_says_so_and_stop_ends_all(sharp: Lab, ra
     expect(area.get_by_role("listitem", name="Worker 1: running")).to_be_visible(timeout=200_000)
     expect(area.get_by_role("listitem", name="Worker 2: starting")).to_be_visible(timeout=60_000)
     area.get_by_text("Workers, tasks, time line").click(timeout=100_000)
-    expect(area.get_by_text("no node has room")).to_be_visible(timeout=60_000)
+    working(area, 1)
+    expect(area.get_by_text("something that it must not run beside")).to_be_visible(timeout=60_000)
     shown(book, 1, "rayjob-waits")
     area.get_by_role("button", name="Stop").click()
     expect(area.get_by_role("group", name="cancelled")).to_be_visible(timeout=100_000)
