@@ -184,8 +184,12 @@ def _second(steps: Steps) -> None:
 
 
 def _ready(place: Node, steps: Steps) -> None:
+    def look() -> bool:
+        processes.start(node.kubelet(place))  # it leaves where containerd takes its time; an init system has it come back
+        return node.ready(place)
+
     until(
-        lambda: node.ready(place),
+        look,
         f"{place.name} is ready",
         seconds=60,
         why=lambda: processes.last_words(f"kubelet-{place.name}"),
