@@ -185,7 +185,7 @@ def _second(steps: Steps) -> None:
 
 def _ready(place: Node, steps: Steps) -> None:
     def look() -> bool:
-        processes.start(node.kubelet(place))  # it leaves where containerd takes its time; an init system has it come back
+        processes.start(node.kubelet(place))  # it leaves where containerd takes its time, and comes back
         return node.ready(place)
 
     until(
