@@ -112,6 +112,8 @@ class Usage:
     """The most bytes that it held so far."""
     history: tuple[float, ...] = ()
     """`cpu` of the last samples, at most 16."""
+    memories: tuple[int, ...] = ()
+    """`memory` of the last samples, as many."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ def usage(path: Path) -> tuple[Usage, ...]:
                 int(_amount(one["memory"])),
                 int(_amount(one["peak"])),
                 tuple(_amount(cpu) for cpu in one["history"][-_HISTORY:]),
+                tuple(int(_amount(held)) for held in one.get("memories", ())[-_HISTORY:]),
             )
             for one in known[:_GROUPS]
         )

@@ -1,8 +1,8 @@
 """What a job uses of this machine: cores and memory of its processes, once a second, out of /proc.
 
 Elsewhere than on Linux nothing is told. What is told is in `usage.json` of the attempt, replaced as a whole: one entry
-a group of processes, with the cores in use since the last sample, the memory in use, the most that it was, and the
-cores of the last samples. A sample is never worth an error: whatever goes wrong, there is none.
+a group of processes, with the cores in use since the last sample, the memory in use, the most that it was, and both of
+the last samples. A sample is never worth an error: whatever goes wrong, there is none.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class Tree:
         self.memory = 0
         self.peak = 0
         self.history: list[float] = []
+        self.memories: list[int] = []
         self._spent = None if began is None else 0.0
         self._at = began or 0.0
         self._share, self._share_due = 1.0, 0.0
@@ -72,6 +73,7 @@ class Tree:
             own = int(own * self._held([seen[3] for seen in known], own, now))
         self.memory = own + (max((seen[2] for seen in known), default=0) if shared else 0)
         self.peak = max(self.peak, self.memory)
+        self.memories = [*self.memories[1 - HISTORY :], self.memory]
 
     def _held(self, pids: list[int], own: int, now: float) -> float:
         """The part of `own` that is left when each page counts once. The kernel walks all pages for that: seldom."""
@@ -90,6 +92,7 @@ class Tree:
             "memory": self.memory,
             "peak": self.peak,
             "history": self.history,
+            "memories": self.memories,
         }
 
 

@@ -145,7 +145,7 @@ def test_a_job_that_ended_before_the_first_sample_has_its_last_word(tmp_path):
     usage = Usage(str(tmp_path), lambda now: [])
     usage.sample()
     usage.close(peak=1000, cpu=0.3, seconds=0.5)
-    assert told(tmp_path) == [{"label": "", "cpu": 0.6, "memory": 1000, "peak": 1000, "history": []}]
+    assert told(tmp_path) == [{"label": "", "cpu": 0.6, "memory": 1000, "peak": 1000, "history": [], "memories": []}]
 
 
 def test_where_there_is_no_proc_nothing_is_told(tmp_path, monkeypatch):
@@ -199,10 +199,10 @@ def run():
 
 
 def test_a_snapshot_has_what_was_told(run):
-    entry = {"label": "1", "cpu": 0.5, "memory": 10, "peak": 20, "history": [0.1] * 20}
+    entry = {"label": "1", "cpu": 0.5, "memory": 10, "peak": 20, "history": [0.1] * 20, "memories": [9] * 20}
     run.paths.attempt(1).folder.mkdir(parents=True)
     run.paths.attempt(1).usage.write_text(json.dumps([entry] * 100))
-    assert Store().snapshot(run).usage == (Seen("1", 0.5, 10, 20, (0.1,) * 16),) * 64
+    assert Store().snapshot(run).usage == (Seen("1", 0.5, 10, 20, (0.1,) * 16, (9,) * 16),) * 64
 
 
 @pytest.mark.parametrize(
