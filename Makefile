@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONUNBUFFERED
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test full lint format browser chromium services node pictures docs bench bench-capture bench-cluster bench-images bench-kueue bench-local bench-panel bench-ray bench-rayjob up down cluster-status cluster-build lock clean
+.PHONY: help install labextension demo test full lint format browser chromium services node pictures docs bench bench-capture bench-cluster bench-images bench-kueue bench-local bench-panel bench-ray bench-rayjob up down cluster-status cluster-build lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ services:
 
 node: services
 	@sh tests/cluster/install.sh >/dev/null
+
+labextension: install ## build the sidebar anew into jobq_magic/labextension (needs Node; what is built is committed)
+	@$(BIN)/python labextension/build.py
 
 docs: install ## the documentation, as a site: build/docs/html
 	$(BIN)/python -m sphinx -W --keep-going -n -q -d build/docs/doctrees docs build/docs/html
