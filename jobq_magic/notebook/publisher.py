@@ -15,10 +15,11 @@ from typing import Any, Protocol
 from jobq_magic import commands
 from jobq_magic.errors import JobqError, StoreError
 from jobq_magic.notebook.outlet import RATE as DISPLAY_RATE
-from jobq_magic.notebook.outlet import Canvas, Outlet, Picture
+from jobq_magic.notebook.outlet import Outlet
 from jobq_magic.render.card import Card
 from jobq_magic.results.decode import Outcome
 from jobq_magic.run import Run
+from jobq_magic.runs.canvas import Canvas, Picture
 from jobq_magic.runs.logend import LogEnd
 from jobq_magic.runs.store import Store
 from jobq_magic.runs.tail import Tail

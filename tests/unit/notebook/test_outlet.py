@@ -7,8 +7,9 @@ from types import SimpleNamespace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobq_magic.notebook import outlet
-from jobq_magic.notebook.outlet import Canvas, Outlet
+from jobq_magic.notebook.outlet import Outlet
+from jobq_magic.runs import canvas as canvas_
+from jobq_magic.runs.canvas import Canvas
 from jobq_magic.runs.tail import Chunk, Display
 
 
@@ -53,9 +54,9 @@ def test_clear_output_clears_at_once_or_with_the_next_output():
 
 
 def test_what_is_kept_is_bounded_in_number_and_bytes_and_the_rest_is_counted():
-    canvas = after(*(shown(str(number)) for number in range(outlet.MOST + 5)))
-    assert (len(canvas.pictures), canvas.dropped) == (outlet.MOST, 5)
-    large = "x" * (outlet.MOST_BYTES // 2)
+    canvas = after(*(shown(str(number)) for number in range(canvas_.MOST + 5)))
+    assert (len(canvas.pictures), canvas.dropped) == (canvas_.MOST, 5)
+    large = "x" * (canvas_.MOST_BYTES // 2)
     canvas = after(shown(large), shown(large), shown("small"))
     assert (len(canvas.pictures), canvas.dropped) == (2, 1)
 

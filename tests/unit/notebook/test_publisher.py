@@ -9,8 +9,8 @@ import time
 import pytest
 
 from jobq_magic.notebook import publisher
-from jobq_magic.notebook.outlet import Picture
 from jobq_magic.notebook.publisher import Publisher, Watched
+from jobq_magic.runs.canvas import Picture
 from jobq_magic.runs.store import Store
 from jobq_magic.snapshot import Phase
 from tests.support import eventually
