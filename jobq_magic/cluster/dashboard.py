@@ -18,13 +18,13 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from jobq_magic.cluster import kinds
+from jobq_magic.cluster import kinds, looking
 from jobq_magic.cluster.browsing import address
-from jobq_magic.cluster.forwarding import Dashboard, content, forward
+from jobq_magic.cluster.forwarding import Dashboard, driver, forward
 from jobq_magic.errors import JobqError
 from jobq_magic.runtime import raypod
 
@@ -35,17 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Dashboards"]
 
-_ASKED = ("Accept", "Accept-Encoding", "If-Modified-Since", "If-None-Match", "Range")
-"""Headers of a request that go on to the dashboard."""
-_TOLD = (
-    *("Accept-Ranges", "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Length", "Content-Range"),
-    *("Content-Type", "ETag", "Last-Modified"),
-)
-"""Headers of an answer that come back."""
 _IDLE = 60.0
 _LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?", re.ASCII)
-_ACTS = ("api", "actors", "kill")
-"""By this, older versions of Ray end an actor for who only looks."""
 _GONE = 64
 """Dashboards that have ended, of which a tab that is still open is told so."""
 
@@ -181,18 +172,17 @@ def _answer(asked: BaseHTTPRequestHandler, dashboard: Dashboard | None) -> None:
         words = f"This link led to a Ray dashboard until {until}, when the run or its cluster ended."
         words = f"{words} What is known of it is in the run's panel."
         _say(asked, HTTPStatus.GONE, words)
-    elif not asked.path.isascii() or not asked.path.isprintable() or _climbs(path):
-        _say(asked, HTTPStatus.BAD_REQUEST, "The dashboard has no such page.")
-    elif _parts(path) == _ACTS:
-        _say(asked, HTTPStatus.FORBIDDEN, "The dashboard is for looking: nothing is ended by it.")
+    elif (refused := looking.refusal(asked.command, path)) is not None:
+        _say(asked, HTTPStatus(refused.status), refused.words)
     elif path == "job":
-        _begin(asked, HTTPStatus.SEE_OTHER, {"Location": f"./#/jobs{_job(dashboard)}", "Content-Length": "0"})
+        page = f"/{job}" if (job := driver(dashboard)) else ""
+        _begin(asked, HTTPStatus.SEE_OTHER, {"Location": f"./#/jobs{page}", "Content-Length": "0"})
     else:
         _hand_on(asked, dashboard, path)
 
 
 def _hand_on(asked: BaseHTTPRequestHandler, dashboard: Dashboard, path: str) -> None:
-    headers = {name: value for name in _ASKED if (value := asked.headers.get(name)) is not None}
+    headers = {name: value for name in looking.ASKED if (value := asked.headers.get(name)) is not None}
     try:
         answer = forward(dashboard, asked.command, path, headers)
     except JobqError as error:
@@ -200,65 +190,28 @@ def _hand_on(asked: BaseHTTPRequestHandler, dashboard: Dashboard, path: str) -> 
         return
     try:
         if answer.status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE):
-            body = b"".join(content(answer))
+            body = b"".join(answer)
             if (words := _of_server(body)) is not None:
                 _say(asked, HTTPStatus.BAD_GATEWAY, f"The cluster does not open the dashboard of this run: {words}")
                 return
-            _begin(asked, answer.status, _back(answer) | {"Content-Length": str(len(body))})
+            _begin(asked, answer.status, looking.back(answer.headers) | {"Content-Length": str(len(body))})
             _write(asked, [body])
             return
-        told = _back(answer)
+        told = looking.back(answer.headers)
         chunked = "Content-Length" not in told and answer.status not in (204, 304)
         _begin(asked, answer.status, told | ({"Transfer-Encoding": "chunked"} if chunked else {}))
-        _write(asked, content(answer), chunked=chunked)
+        _write(asked, answer, chunked=chunked)
     except (OSError, ValueError):
         asked.close_connection = True  # either end left in the middle: what is there cannot be made whole
     finally:
         answer.close()
 
 
-def _job(dashboard: Dashboard) -> str:
-    """`/ID` of the job that the cell is, as Ray counts it; "" where there is none yet: then there is a list.
-
-    The cell is a driver that nobody submitted. What was submitted is KubeRay's: it waits for the cell's end.
-    """
-    try:
-        answer = forward(dashboard, "GET", "api/jobs/", {"Accept": "application/json"}, 10.0)
-        with answer:
-            jobs = json.loads(b"".join(content(answer)))
-        drivers = [job for job in jobs if job["type"] == "DRIVER" and not job.get("submission_id") and job["job_id"]]
-        newest = max(drivers, key=lambda job: job["start_time"] or 0, default=None)
-    except (JobqError, OSError, ValueError, KeyError, TypeError):
-        return ""
-    identity = str(newest["job_id"]) if newest is not None else ""
-    return f"/{identity}" if identity.isascii() and identity.isalnum() else ""
-
-
-def _back(answer: Any) -> dict[str, str]:
-    return {name: value for name in _TOLD if (value := answer.headers.get(name)) is not None}
-
-
 def _of_server(body: bytes) -> str | None:
-    """What the API server itself said; None where it is the dashboard's word."""
     try:
-        told = json.loads(body)
+        return looking.of_server(json.loads(body))
     except ValueError:
         return None
-    is_status = isinstance(told, dict) and told.get("kind") == "Status"
-    return str(told.get("message", "")) if is_status else None
-
-
-def _climbs(path: str) -> bool:
-    """Whether a path leads out of the dashboard, to what else the API server has."""
-    return any(part in (".", "..") for part in _parts(path))
-
-
-def _parts(path: str) -> tuple[str, ...]:
-    """What a path is made of, however it is written."""
-    from urllib.parse import unquote
-
-    bare = unquote(unquote(path.partition("?")[0])).replace("\\", "/")
-    return tuple(part for part in bare.split("/") if part)
 
 
 def _begin(asked: BaseHTTPRequestHandler, status: int, headers: Mapping[str, str]) -> None:
@@ -268,7 +221,7 @@ def _begin(asked: BaseHTTPRequestHandler, status: int, headers: Mapping[str, str
     asked.end_headers()
 
 
-def _write(asked: BaseHTTPRequestHandler, body: Iterator[bytes] | list[bytes], *, chunked: bool = False) -> None:
+def _write(asked: BaseHTTPRequestHandler, body: Iterable[bytes], *, chunked: bool = False) -> None:
     if asked.command == "HEAD":
         return
     for data in body:
