@@ -138,6 +138,11 @@ class RunPaths:
         return self.folder / "handle.json"
 
     @property
+    def manifests(self) -> Path:
+        """`manifests.json`: what a cluster was sent, without secrets, as a list of objects; for people alone."""
+        return self.folder / "manifests.json"
+
+    @property
     def error(self) -> Path:
         """`error.json`: the refusal that ended the run before it was started."""
         return self.folder / "error.json"

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobq_magic import handover
+from jobq_magic.backends.pods import sent
 from jobq_magic.backends.pods.integration import JOB, Integration
 from jobq_magic.cluster import kinds, manifests, names
 from jobq_magic.cluster.client import Api, Exists, Forbidden, Missing
@@ -37,8 +38,12 @@ def make(api: Api, run: Run, integration: Integration = JOB, *, lenient: bool = 
     job = integration.manifest(run, Image.load(run.paths.image).reference, site)
     name, namespace = names.name_of(run.id), api.place.namespace
     there = _found(api, run, name, integration)
+    told = sent.Telling(run)
     if there is None:
-        put(api, kinds.path(kinds.SECRETS, namespace), manifests.secret(run, _content(run, integration)))
+        content = _content(run, integration)
+        secret = manifests.secret(run, content)
+        told.begin(content, secret, job)  # of what is refused one wants to know, too, what it was
+        put(api, kinds.path(kinds.SECRETS, namespace), secret)
         try:
             there = api.create(kinds.path(integration.kind, namespace), job)
         except Exists:
@@ -53,8 +58,9 @@ def make(api: Api, run: Run, integration: Integration = JOB, *, lenient: bool = 
             "job-gone", f"The {integration.kind.name} {name} was removed while it was made", do="Run the cell again"
         )
     uid = there["metadata"]["uid"]
-    if integration.served:
-        _serve(api, run, uid, lenient=lenient)
+    if integration.served and (service := manifests.service(run, uid)) is not None:
+        told.add(service)
+        _serve(api, service, lenient=lenient)
     try:
         api.patch(kinds.path(kinds.SECRETS, namespace, name), manifests.owned(name, uid, integration.kind))
     except Missing:
@@ -75,8 +81,8 @@ def furnish(api: Api, run: Run, uid: str, integration: Integration = JOB) -> Non
     secret = manifests.secret(run, _content(run, integration))
     secret["metadata"] |= manifests.owned(name, uid, integration.kind)["metadata"]
     put(api, kinds.path(kinds.SECRETS, namespace), secret)
-    if integration.served:
-        _serve(api, run, uid, lenient=True)
+    if integration.served and (service := manifests.service(run, uid)) is not None:
+        _serve(api, service, lenient=True)
 
 
 def _furnish_again(api: Api, run: Run, job: Mapping[str, Any], integration: Integration) -> None:
@@ -133,11 +139,10 @@ def _found(api: Api, run: Run, name: str, integration: Integration) -> Mapping[s
     return found
 
 
-def _serve(api: Api, run: Run, uid: str, *, lenient: bool) -> None:
+def _serve(api: Api, service: Mapping[str, Any], *, lenient: bool) -> None:
     """By it workers find each other; who may not make it was told so beforehand."""
-    if (service := manifests.service(run, uid)) is not None:
-        with contextlib.suppress(*(Forbidden,) * lenient):
-            put(api, kinds.path(kinds.SERVICES, api.place.namespace), service)
+    with contextlib.suppress(*(Forbidden,) * lenient):
+        put(api, kinds.path(kinds.SERVICES, api.place.namespace), service)
 
 
 def put(api: Api, path: str, body: Mapping[str, Any]) -> None:
