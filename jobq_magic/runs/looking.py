@@ -1,139 +1,53 @@
-"""Looking: what has changed in a store since the last look, by stat alone.
-
-Homes may be on NFS, where no kernel tells of what others write: whoever wants to know looks. A look costs one stat of
-the folder of runs, and a few for each run that is followed, which is one that may still change. Nothing is read.
-"""
+"""Whether something of a run has changed, by stat alone: homes may be on NFS, where nobody tells what others write."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from pathlib import Path
 
 from jobq_magic.run import Run
-from jobq_magic.runs.store import Store
 
-__all__ = ["Looking", "Seen"]
+__all__ = ["Files"]
 
 _ASKS = 1.0
-"""Seconds after which what is followed is opened, too: NFS answers a stat from memory for up to a minute, and asks its
-server when something is opened."""
-_TICKS = (0.02, 1.5)
-"""Seconds after a change of the folder at which it is read once more: a run that came within the same tick of a disk's
-clock leaves no other time there. Kernels tick every 4 or 10 ms, the coarsest disks count seconds."""
+"""Seconds after which files are opened, too: NFS answers a stat from memory for up to a minute, and asks its server
+when something is opened."""
 
 _Signature = tuple[int, int, int] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What one look found, as ids of runs."""
-
-    new: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
-    gone: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.new or self.changed or self.gone)
-
-
-class Looking:
-    """Looks at one store, for a caller who sees to it that one thread looks at a time.
+class Files:
+    """The files by which all changes of one run are told: what happened, what it prints, and what it uses.
 
     Args:
-        store: which. All runs that it holds are new at the first look.
+        run: which.
+        attempt: the one that it is in.
     """
 
-    def __init__(self, store: Store) -> None:
-        self._runs = os.fspath(store.runs)
-        self._there: set[str] = set()
-        self._folder: _Signature = None
-        self._again: list[float] = []
-        self._followed: dict[str, _Followed] = {}
+    def __init__(self, run: Run, attempt: int) -> None:
+        paths, here = run.paths, run.paths.attempt(attempt)
+        replaced = here.standing, here.progress, paths.building, here.usage, here.ray, paths.pause, paths.image
+        self._names = tuple(map(os.fspath, (paths.record, here.stdout, here.stderr, *replaced)))
+        self._opened: tuple[Path, ...] = (run.folder, here.folder, paths.record, here.stdout)
+        self._were: tuple[_Signature, ...] | None = None
         self._asked = float("-inf")
 
-    def look(self) -> Seen:
-        """What has come, has changed and is gone since the last look; of changes, only those of followed runs.
-
-        Raises:
-            OSError: the store cannot be looked at. What there was is still known.
-        """
-        now = time.monotonic()
-        if now - self._asked >= _ASKS:
-            self._asked = now
-            self._ask()
-        new, gone = self._folders(now)
-        for identity in gone:
-            self._followed.pop(identity, None)
-        changed = [identity for identity, one in self._followed.items() if one.moved()]
-        return Seen(new, tuple(changed), gone)
-
-    def follow(self, run: Run, attempt: int, *, closely: bool = False) -> None:
-        """Looks at a run from now on; what has changed of it since the caller read it is told by the next look.
-
-        Args:
-            run: which.
-            attempt: the one that it is in.
-            closely: also at what its processes print and use.
-        """
-        files = _files(run, attempt, closely=closely)
-        if (known := self._followed.get(run.id)) is None or known.files != files:
-            self._followed[run.id] = _Followed(files)
-
-    def leave(self, identity: str) -> None:
-        """Looks at a run no more, which has ended."""
-        self._followed.pop(identity, None)
-
-    @property
-    def followed(self) -> int:
-        """How many are followed."""
-        return len(self._followed)
-
-    def _folders(self, now: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        folder = _signature(self._runs)
-        if folder != self._folder:
-            self._again = [now + tick for tick in _TICKS]
-        elif not self._again or now < self._again[0]:
-            return (), ()
-        self._again = [moment for moment in self._again if moment > now]
-        there = set(_names(self._runs))
-        new, gone = there - self._there, self._there - there
-        self._there, self._folder = there, folder
-        return tuple(sorted(new)), tuple(sorted(gone))
-
-    def _ask(self) -> None:
-        for path in [self._runs, *(path for one in self._followed.values() for path in one.asked)]:
-            with contextlib.suppress(OSError):
-                os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
-
-
-class _Followed:
-    """One run that is looked at: its files, and how they were."""
-
-    def __init__(self, files: tuple[str, ...]) -> None:
-        self.files = files
-        self.asked = (files[0], os.path.dirname(files[0]), os.path.dirname(files[1]))  # noqa: PTH120 - they are text
-        self._were: tuple[_Signature, ...] | None = None
-
     def moved(self) -> bool:
-        were, self._were = self._were, tuple(map(_signature, self.files))
+        """Whether one of them is another than at the last look; at the first one, it is."""
+        if time.monotonic() - self._asked >= _ASKS:
+            self._asked = time.monotonic()
+            for path in self._opened:
+                with contextlib.suppress(OSError):
+                    os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+        were, self._were = self._were, tuple(map(_signature, self._names))
         return were != self._were
 
-
-def _files(run: Run, attempt: int, *, closely: bool) -> tuple[str, ...]:
-    """What tells how a run stands: its record first, then what is replaced as a whole in its attempt's folder."""
-    paths, here = run.paths, run.paths.attempt(attempt)
-    close = (here.usage, here.ray, here.stdout, here.stderr, paths.pause) if closely else ()
-    return tuple(os.fspath(path) for path in (paths.record, here.standing, here.progress, paths.building, *close))
-
-
-def _names(folder: str) -> Iterator[str]:
-    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
-        for entry in entries:
-            if not entry.name.startswith("."):
-                yield entry.name
+    def of(self, run: Run, attempt: int) -> Files:
+        """The same where the run is in this attempt still; else those of that."""
+        made = Files(run, attempt)
+        return self if made._names == self._names else made
 
 
 def _signature(path: str) -> _Signature:

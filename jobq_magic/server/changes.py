@@ -1,0 +1,258 @@
+"""Changes: one look at the store for everybody who wants to hear of changes, and what each is told of it.
+
+However many listen, the store is looked at once, and what is said is written down once. While nobody listens, or all
+who do are hidden, it is not looked at at all. Who is slow to listen is told less often, and then of all that has
+changed since.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Collection, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from jobq_magic.errors import JobqError, StoreError
+from jobq_magic.runs.looking import Files
+from jobq_magic.server.asking import Answer, Asked
+from jobq_magic.server.view import View
+
+__all__ = ["Changes", "Listener", "poll"]
+
+PERIOD = 0.05
+"""Seconds between two looks: what is left of 300 ms after a look, a proxy and a browser have had theirs."""
+_SHARE = 0.05
+"""The part of one core that looks may take: with very many live runs, they come less often."""
+_TROUBLED = 1.0
+"""Seconds between two looks at a store that cannot be looked at."""
+_CLOSELY = 0.25
+"""Seconds between two pictures of a run that is watched: as often as a panel draws it."""
+
+_log = logging.getLogger(__name__)
+
+
+class Listener(Protocol):
+    """Who is told of changes. Its attributes say what it was told last, and are kept by `Changes`."""
+
+    version: str | None
+    """Of the rows; None: it was told of none yet."""
+    watched: str
+    """The id of the one run that it wants to hear all of; "" for none."""
+    seen: int
+    """The number of the last picture of that run."""
+    hidden: bool
+    """Whether nobody would see what it is told."""
+
+    @property
+    def free(self) -> bool:
+        """Whether what it was told before has left."""
+        ...
+
+    def tell(self, text: str) -> None:
+        """Tells it something; never waits."""
+        ...
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A run of which somebody wants to hear all."""
+
+    files: Files | None = None
+    number: int = 0
+    text: str = ""
+    at: float = float("-inf")
+    due: bool = True
+
+
+@dataclass(slots=True)
+class _Found:
+    """What one look has found: by the version that it was compared with, the version now and what is to be said."""
+
+    told: dict[str | None, tuple[str, str]] = field(default_factory=dict)
+    watched: dict[str, tuple[int, str]] = field(default_factory=dict)
+    took: float = 0.0
+
+
+class Changes:
+    """Looks at a store for as long as somebody listens; all its methods are for the thread of the event loop.
+
+    Args:
+        view: of which store.
+    """
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._eyes = ThreadPoolExecutor(1, thread_name_prefix="jobq-changes")
+        self._listeners: set[Listener] = set()
+        self._looks: Future[_Found] | None = None
+        self._next: asyncio.TimerHandle | None = None
+        self._trouble = ""
+        self._watched: dict[str, _Watched] = {}  # of the thread that looks
+        self.looked = 0
+        """How often it has looked."""
+
+    def join(self, listener: Listener) -> None:
+        """Tells somebody of changes from now on, and which version there is."""
+        self._listeners.add(listener)
+        self.stir()
+
+    def leave(self, listener: Listener) -> None:
+        """Tells somebody nothing more."""
+        self._listeners.discard(listener)
+
+    def stir(self) -> None:
+        """Looks now, where a look is not under way: somebody came, can be seen, wants something else, or is free."""
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+        if self._looks is None:
+            self._look()
+
+    def close(self) -> None:
+        """Looks no more."""
+        self._listeners.clear()
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+        self._eyes.shutdown(wait=False, cancel_futures=True)
+
+    def _look(self) -> None:
+        self._next = None
+        seeing = [one for one in self._listeners if not one.hidden]
+        if not seeing:
+            return
+        since = {one.version for one in seeing if one.free}
+        watched = {one.watched for one in seeing if one.watched}
+        loop = asyncio.get_running_loop()
+        self.looked += 1
+        self._looks = self._eyes.submit(self._find, since, watched)
+        self._looks.add_done_callback(lambda _: _soon(loop, self._tell))
+
+    def _tell(self) -> None:
+        """Says what the look has found to all who can hear it, and sees to the next look."""
+        looks, self._looks = self._looks, None
+        if looks is None or looks.cancelled():
+            return
+        after = PERIOD
+        try:
+            found = looks.result()
+        except (JobqError, OSError) as error:
+            after = _TROUBLED
+            self._say_trouble(error)
+        else:
+            self._trouble = ""
+            after = max(PERIOD, found.took / _SHARE)
+            if self._told(found):
+                after = 0.0
+        self._next = asyncio.get_running_loop().call_later(after, self._look)
+
+    def _told(self, found: _Found) -> bool:
+        """Whether somebody came while the look was under way, and waits to be told."""
+        late = False
+        for one in tuple(self._listeners):
+            if one.hidden or not one.free:
+                continue
+            if one.version in found.told:
+                one.version, text = found.told[one.version]
+                if text:
+                    one.tell(text)
+            else:
+                late = late or one.version is None
+            number, text = found.watched.get(one.watched, (one.seen, ""))
+            if number != one.seen:
+                one.seen = number
+                one.tell(text)
+        return late
+
+    def _say_trouble(self, error: JobqError | OSError) -> None:
+        if not isinstance(error, JobqError):
+            root = self._view.store.root
+            error = StoreError("store-unusable", f"The store {root} cannot be used", why=str(error))
+        if error.what == self._trouble:
+            return
+        self._trouble = error.what
+        _log.warning("%s", error)
+        told = {"code": error.code, "what": error.what, "why": error.why, "do": error.do}
+        for one in self._listeners:
+            if not one.hidden and one.free:
+                one.tell(_written({"kind": "trouble", "error": told}))
+
+    # In the thread that looks
+
+    def _find(self, since: Collection[str | None], watched: Collection[str]) -> _Found:
+        began, found = time.monotonic(), _Found()
+        for version in since or (None,):  # all who see are slow: still, runs are to be looked after
+            body = changed(self._view, version)
+            text = "" if body is None else _written(body)
+            found.told[version] = (body["version"] if body is not None else version or "", text)
+        for identity in [*self._watched]:
+            if identity not in watched:
+                del self._watched[identity]
+        for identity in watched:
+            one = self._watched.setdefault(identity, _Watched())
+            self._watch(identity, one)
+            if one.text:
+                found.watched[identity] = one.number, one.text
+        found.took = time.monotonic() - began
+        return found
+
+    def _watch(self, identity: str, one: _Watched) -> None:
+        """Draws a run anew where something of it has changed; one that is gone is told by the rows."""
+        store = self._view.store
+        try:
+            if one.files is None:
+                run = store.get(identity)
+                one.files = Files(run, store.snapshot(run).attempt)
+            one.due = one.files.moved() or one.due
+            if not one.due or time.monotonic() - one.at < _CLOSELY:
+                return
+            from jobq_magic.server.rows import one as drawn
+
+            run = store.get(identity)
+            snapshot = store.snapshot(run)
+            text = _written({"kind": "run", "run": drawn(self._view, run)})
+            one.files = one.files.of(run, snapshot.attempt)
+        except StoreError:
+            one.files = None
+            return
+        one.due, one.at = False, time.monotonic()
+        if text != one.text:
+            one.number, one.text = one.number + 1, text
+
+
+def changed(view: View, since: str | None) -> dict[str, Any] | None:
+    """What has changed since a version; None: nothing. Who asks without one, or with one of old, is to list anew."""
+    look = view.look(since)
+    if since is None or not look.known:
+        return {"kind": "hello", "version": look.version}
+    if look.version == since:
+        return None
+    return {
+        "kind": "changed",
+        "version": look.version,
+        "rows": list(look.rows),
+        "gone": list(look.gone),
+        "counts": dict(look.counts),
+    }
+
+
+def poll(asked: Asked) -> Mapping[str, Any] | Answer:
+    """The same for who cannot be told."""
+    since: str | None = asked.query["version"]
+    body = changed(asked.view, since)
+    return body if body is not None else Answer.same(f'"{since}"')
+
+
+def _written(body: Mapping[str, Any]) -> str:
+    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _soon(loop: asyncio.AbstractEventLoop, call: Any) -> None:
+    try:
+        loop.call_soon_threadsafe(call)
+    except RuntimeError:  # the server has ended meanwhile
+        return
