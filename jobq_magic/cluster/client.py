@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import TracebackType
@@ -30,9 +32,9 @@ from jobq_magic.cluster.refusals import (
     refused,
     unreachable,
 )
-from jobq_magic.cluster.transport import READ, Transport
+from jobq_magic.cluster.transport import READ, Server, Transport
 
-__all__ = ["Api", "Exists", "Forbidden", "Missing", "Refused", "Stream", "Unreachable"]
+__all__ = ["Api", "Entry", "Exists", "Forbidden", "Missing", "Refused", "Stream", "Unreachable"]
 
 Object = dict[str, Any]
 _PAUSES = (0.1, 0.3, 1.0)
@@ -44,6 +46,21 @@ HEAD = 10.0
 """Seconds for a stream to begin; that it is then silent for longer is its own affair."""
 _CHUNK = 65536
 _MERGE = "application/merge-patch+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How a connection to an API server is made."""
+
+    server: Server
+    tls: ssl.SSLContext | None
+    """None: it is not encrypted."""
+    credentials: Credentials
+
+    @property
+    def authorization(self) -> str:
+        """The header that says who we are; "" where our certificate does."""
+        return self.credentials.authorization
 
 
 class Api:
@@ -221,6 +238,19 @@ class Api:
             Unreachable: no answer came.
         """
         return self._sent(method, address, None, headers, silence)
+
+    def entry(self, refused: Entry | None = None) -> Entry:
+        """How a connection to the API server is made that is not for one request, such as a WebSocket.
+
+        Args:
+            refused: one by which it did not let us in.
+
+        Raises:
+            BackendError: we have no credentials, or they cannot be used.
+        """
+        access = self._access
+        credentials = access.credentials() if refused is None else access.renew(refused.credentials)
+        return Entry(self._transport.server, self._transport.tls(credentials), credentials)
 
     def close(self) -> None:
         """Ends connections that nobody uses."""

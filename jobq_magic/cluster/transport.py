@@ -92,6 +92,16 @@ class Transport:
             timeout=urllib3.Timeout(connect=connect, read=silence),
         )
 
+    def tls(self, credentials: Credentials) -> ssl.SSLContext | None:
+        """Who is believed to be the server, and our certificate for it; None where nothing is encrypted.
+
+        Raises:
+            BackendError: our certificate cannot be used.
+        """
+        if not self.server.address.startswith("https:"):
+            return None
+        return _tls(self.server, credentials.certificate, credentials.key)
+
     def close(self) -> None:
         """Ends the connections that nobody uses."""
         with self._lock:
