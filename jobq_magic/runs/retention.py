@@ -20,7 +20,7 @@ from jobq_magic.runs.index import Index
 from jobq_magic.runs.store import DAY, Store
 from jobq_magic.runtime.wire import SHARED
 
-__all__ = ["Limits", "Pruned", "daily", "prune"]
+__all__ = ["Limits", "Pruned", "daily", "owed", "prune"]
 
 _OWED = 7 * DAY
 """Seconds after its end for which somebody may come who has a place let go of a run; a Job goes by itself then."""
@@ -74,13 +74,13 @@ def prune(
         if chosen is None:
             _sweep(store.runs)
             beyond = _beyond(index, limits or Limits(), grace)
-            chosen = [run for run in beyond if values_only or not _owed(run)]
+            chosen = [run for run in beyond if values_only or not owed(run)]
         for run in chosen:
             if not store.snapshot(run).final:
                 raise StoreError(
                     "run-is-live", f"{run.id} has not ended, and is not pruned", do=f"End it first: jobq stop {run.id}"
                 )
-            if not values_only and _owed(run):
+            if not values_only and owed(run):
                 raise StoreError(
                     "run-is-unsettled",
                     f"{run.id} has ended, and its place has not let go of it: it is not pruned",
@@ -136,7 +136,7 @@ def _beyond(index: Index, limits: Limits, grace: float) -> list[Run]:
     return beyond[::-1]
 
 
-def _owed(run: Run) -> bool:
+def owed(run: Run) -> bool:
     """Whether its place may hold something of it still, of which nothing else knows here."""
     return run.unsettled and time.time() - _ended(run) < _OWED
 

@@ -40,10 +40,8 @@ class Listener(Protocol):
 
     version: str | None
     """Of the rows; None: it was told of none yet."""
-    watched: str
-    """The id of the one run that it wants to hear all of; "" for none."""
-    seen: int
-    """The number of the last picture of that run."""
+    watched: Mapping[str, int]
+    """The ids of the runs that it wants to hear all of, with the number of the last picture that it has; 0 for none."""
     hidden: bool
     """Whether nobody would see what it is told."""
 
@@ -54,6 +52,10 @@ class Listener(Protocol):
 
     def tell(self, text: str) -> None:
         """Tells it something; never waits."""
+        ...
+
+    def end(self) -> None:
+        """Tells it that nothing follows."""
         ...
 
 
@@ -95,6 +97,11 @@ class Changes:
         self.looked = 0
         """How often it has looked."""
 
+    @property
+    def listening(self) -> int:
+        """How many listen."""
+        return len(self._listeners)
+
     def join(self, listener: Listener) -> None:
         """Tells somebody of changes from now on, and which version there is."""
         self._listeners.add(listener)
@@ -113,8 +120,9 @@ class Changes:
             self._look()
 
     def close(self) -> None:
-        """Looks no more."""
-        self._listeners.clear()
+        """Looks no more, and tells so."""
+        while self._listeners:
+            self._listeners.pop().end()
         if self._next is not None:
             self._next.cancel()
             self._next = None
@@ -126,7 +134,7 @@ class Changes:
         if not seeing:
             return
         since = {one.version for one in seeing if one.free}
-        watched = {one.watched for one in seeing if one.watched}
+        watched = {identity for one in seeing for identity in one.watched}
         loop = asyncio.get_running_loop()
         self.looked += 1
         self._looks = self._eyes.submit(self._find, since, watched)
@@ -162,10 +170,11 @@ class Changes:
                     one.tell(text)
             else:
                 late = late or one.version is None
-            number, text = found.watched.get(one.watched, (one.seen, ""))
-            if number != one.seen:
-                one.seen = number
-                one.tell(text)
+            for identity, known in one.watched.items():
+                number, text = found.watched.get(identity, (known, ""))
+                if number != known:
+                    one.watched = {**one.watched, identity: number}
+                    one.tell(text)
         return late
 
     def _say_trouble(self, error: JobqError | OSError) -> None:
@@ -210,7 +219,7 @@ class Changes:
             one.due = one.files.moved() or one.due
             if not one.due or time.monotonic() - one.at < _CLOSELY:
                 return
-            from jobq_magic.server.rows import one as drawn
+            from jobq_magic.server.runs import one as drawn
 
             run = store.get(identity)
             snapshot = store.snapshot(run)
@@ -225,14 +234,12 @@ class Changes:
 
 
 def changed(view: View, since: str | None) -> dict[str, Any] | None:
-    """What has changed since a version; None: nothing. Who asks without one, or with one of old, is to list anew."""
+    """What has changed since a version; None: nothing. Who has none is greeted."""
     look = view.look(since)
-    if since is None or not look.known:
-        return {"kind": "hello", "version": look.version}
-    if look.version == since:
+    if since is not None and look.known and look.version == since:
         return None
     return {
-        "kind": "changed",
+        "kind": "hello" if since is None else "changed" if look.known else "relist",
         "version": look.version,
         "rows": list(look.rows),
         "gone": list(look.gone),
