@@ -22,6 +22,8 @@ __all__ = [
     "Pauses",
     "Queues",
     "Settles",
+    "Shown",
+    "Shows",
     "Surveys",
     "Waits",
     "Warms",
@@ -50,6 +52,20 @@ class Observation:
     """Its workers one by one; None where nothing is told of them."""
     stays: bool = False
     """Of its end: what its place holds of it is not to be let go of, as it has what did not come over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The dashboard of a run, as it is now. Without `way`, `why` and `until` it is awaited."""
+
+    way: Any = None
+    """How it is asked (`cluster.forwarding.Dashboard`); only of one that is the user's own."""
+    page: str = ""
+    """Where in it the run's job is, behind `#/`; "": it is asked for that itself."""
+    why: str = ""
+    """Why it is not opened in the name of the user's own Jupyter, in one sentence."""
+    until: float | None = None
+    """When it ended, as seconds since the epoch."""
 
 
 @runtime_checkable
@@ -214,6 +230,23 @@ class Examines(Protocol):
 
     def examine(self, spec: Mapping[str, Any], target: Mapping[str, Any]) -> Iterator[Finding]:
         """Every finding as it is made, good ones too; never raises for what it finds."""
+
+
+@runtime_checkable
+class Shows(Protocol):
+    """Has a dashboard for its runs, that a browser may look at."""
+
+    def dashboard(self, run: Run, handle: Mapping[str, Any], ended: float | None) -> Shown:
+        """How it stands, and the way to it. What has ended with its run is not asked for any more.
+
+        Args:
+            run: whose.
+            handle: empty where the job was not started yet.
+            ended: when the run did; None: it has not.
+
+        Raises:
+            BackendError: that cannot be known now.
+        """
 
 
 @runtime_checkable

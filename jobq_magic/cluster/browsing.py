@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib.util import find_spec
+from pathlib import Path
 from urllib.parse import urlsplit
 
-__all__ = ["address", "shares_origin"]
+__all__ = ["BASE", "STORE", "address", "route", "shares_origin"]
+
+BASE, STORE = "JOBQ_SERVER_BASE", "JOBQ_SERVER_STORE"
+"""Variables of the kernels of a Jupyter server with our extension: below which path it has its routes, and of which
+store."""
+_PATH = re.compile(r"/(?!/)[A-Za-z0-9/@:._~%!$&'()*+,;=-]*")
+
+
+def route(run: str, store: Path, environ: Mapping[str, str]) -> str:
+    """Where the notebook's own server opens the dashboard of a run; "" where it has no such route.
+
+    Whoever has the notebook open reaches it, through a JupyterHub, a tunnel or a proxy alike, with no port beside.
+
+    Args:
+        run: its id.
+        store: where that is recorded: a server knows the runs of one.
+        environ: JOBQ_SERVER_BASE and JOBQ_SERVER_STORE. Who names another way in JOBQ_PROXY_URL is believed.
+    """
+    base = environ.get(BASE, "")
+    if not _PATH.fullmatch(base) or environ.get(STORE) != str(store) or environ.get("JOBQ_PROXY_URL"):
+        return ""
+    return f"{base.rstrip('/')}/runs/{run}/dashboard/"
 
 
 def address(port: int, environ: Mapping[str, str]) -> str:

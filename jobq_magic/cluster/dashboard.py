@@ -33,12 +33,25 @@ if TYPE_CHECKING:
 
     from jobq_magic.cluster.client import Api
 
-__all__ = ["Dashboards"]
+__all__ = ["Dashboards", "dashboard_of"]
 
 _IDLE = 60.0
 _LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?", re.ASCII)
 _GONE = 64
 """Dashboards that have ended, of which a tab that is still open is told so."""
+
+
+def dashboard_of(api: Api, service: str, token: str) -> Dashboard:
+    """That of a Ray in a cluster: through its API server, and straight where we are in that cluster ourselves.
+
+    Args:
+        api: of the cluster, as who we are there.
+        service: of the head, in the namespace of `api`.
+        token: of that Ray.
+    """
+    namespace = api.place.namespace
+    direct = f"http://{service}.{namespace}.svc:{raypod.DASHBOARD}" if api.place.inside else ""
+    return Dashboard(token, direct, api, kinds.dashboard(namespace, service))
 
 
 class Dashboards:
@@ -69,9 +82,7 @@ class Dashboards:
         Raises:
             OSError: no port is to be had.
         """
-        namespace = api.place.namespace
-        direct = f"http://{service}.{namespace}.svc:{raypod.DASHBOARD}" if api.place.inside else ""
-        return self._opened(run, Dashboard(token, direct, api, kinds.dashboard(namespace, service)))
+        return self._opened(run, dashboard_of(api, service, token))
 
     def open_at(self, direct: str, run: str, token: str) -> str:
         """The same of a dashboard that this machine reaches by itself.

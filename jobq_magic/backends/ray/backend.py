@@ -23,10 +23,11 @@ from jobq_magic.backends.ray.folder import Cluster
 from jobq_magic.backends.ray.links import Links, is_unreached
 from jobq_magic.backends.ray.pool import Pool
 from jobq_magic.backends.ray.shape import Shape
+from jobq_magic.backends.ray.showing import shown
 from jobq_magic.backends.ray.versions import installed
 from jobq_magic.errors import BackendError
 from jobq_magic.phrases import note
-from jobq_magic.protocols import Observation
+from jobq_magic.protocols import Observation, Shown
 from jobq_magic.run import Run
 from jobq_magic.runtime import ends, process
 from jobq_magic.runtime.carrier import LIMIT
@@ -134,7 +135,7 @@ class RayBackend:
         if "session" in handle:
             return self._observe_remote(run, attempt, handle)
         known = self._jobs.setdefault(handle["submission"], _Known())
-        seen = self._reachable(self._seen(run, attempt, handle, known), handle, known)
+        seen = self._reachable(run, self._seen(run, attempt, handle, known), handle, known)
         if seen.phase in FINAL:
             self._jobs.pop(handle["submission"], None)
             self.leave(run)
@@ -170,6 +171,10 @@ class RayBackend:
             self._remote.pop(submission).close()
         self._links.close(run.id)
 
+    def dashboard(self, run: Run, handle: Mapping[str, Any], ended: float | None) -> Shown:
+        """That of our own Ray, as long as that lives; not that of a Ray that is there, whose pages are others'."""
+        return shown(run, handle, ended)
+
     def _observe_remote(self, run: Run, attempt: int, handle: Mapping[str, Any]) -> Observation:
         submission = handle["submission"]
         known = self._jobs.setdefault(submission, _Known())
@@ -202,11 +207,11 @@ class RayBackend:
             self._remote[submission] = there
         return self._remote[submission]
 
-    def _reachable(self, seen: Observation, handle: Mapping[str, Any], known: _Known) -> Observation:
+    def _reachable(self, run: Run, seen: Observation, handle: Mapping[str, Any], known: _Known) -> Observation:
         """What was seen, and once where no browser gets to our own Ray that there is no link."""
         if "cluster" not in handle or known.unreached is not None:
             return seen
-        known.unreached = is_unreached()
+        known.unreached = is_unreached(run)
         return replace(seen, notes=(*seen.notes, note("dashboard-unreached"))) if known.unreached else seen
 
     def _seen(self, run: Run, attempt: int, handle: Mapping[str, Any], known: _Known) -> Observation:

@@ -24,15 +24,17 @@ class Links:
         self._dashboards: Dashboards | None = None
 
     def to(self, api: Api, run: Run, handle: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
-        """The page of its job, by a port of this machine that hands on the token; nothing where no browser gets there.
+        """The page of its job, by the notebook's server or a port of this machine; nothing where no browser gets there.
 
         Whoever runs a Ray that is there says what its pages do: none is opened in the name of the user's own Jupyter.
         """
         from jobq_magic.backends.ray.roads import Through
-        from jobq_magic.cluster.browsing import address, shares_origin
+        from jobq_magic.cluster.browsing import address, route, shares_origin
         from jobq_magic.cluster.dashboard import Dashboards
 
         if "cluster" in handle:
+            if page := route(run.id, run.folder.parent.parent, os.environ):
+                return ({"rel": "ray-dashboard", "title": "Ray dashboard", "href": page},)
             if address(1, os.environ) == "http://127.0.0.1:1":
                 return (_link(api, handle),)
         elif shares_origin(os.environ):
@@ -55,11 +57,11 @@ class Links:
             self._dashboards.close(run)
 
 
-def is_unreached() -> bool:
-    """Whether no browser gets to a port of this machine, and so to our own Ray."""
-    from jobq_magic.cluster.browsing import address
+def is_unreached(run: Run) -> bool:
+    """Whether no browser gets to our own Ray: neither by the notebook's server, nor by a port of this machine."""
+    from jobq_magic.cluster.browsing import address, route
 
-    return not address(1, os.environ)
+    return not (route(run.id, run.folder.parent.parent, os.environ) or address(1, os.environ))
 
 
 def _link(api: Api, handle: Mapping[str, Any]) -> Mapping[str, str]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from jobq_magic.backends.pods.backend import Known, PodsBackend
+from jobq_magic.backends.rayjob.heads import ready_service
 from jobq_magic.backends.rayjob.integration import RAYJOB, is_head
-from jobq_magic.cluster.dashboard import Dashboards
+from jobq_magic.cluster.browsing import route
+from jobq_magic.cluster.dashboard import Dashboards, dashboard_of
 from jobq_magic.cluster.meaning import raycluster
 from jobq_magic.cluster.meaning.parts import condition
 from jobq_magic.phrases import note
-from jobq_magic.protocols import Observation
+from jobq_magic.protocols import Observation, Shown
 from jobq_magic.run import Run
 from jobq_magic.runtime import raypod
 
@@ -53,9 +57,27 @@ class RayJobBackend(PodsBackend):
             return
         if not any(condition(pod, "Ready").get("status") == "True" for pod in heads):
             return
+        near = not run.target["site"].get("clusters")  # of MultiKueue, which one it is on only its follower knows
+        if near and (page := route(run.id, run.folder.parent.parent, os.environ)):
+            self._doors[run.id] = service, page
+            return
         token = raypod.token(run.paths.key.read_bytes())
         with contextlib.suppress(OSError):  # no port: it is tried again
             self._doors[run.id] = service, self._dashboards.open(known.watched.reading.api, run.id, service, token)
+
+    def dashboard(self, run: Run, handle: Mapping[str, Any], ended: float | None) -> Shown:
+        """That of its Ray cluster, once the head is ready, until its end."""
+        if ended is not None:
+            return Shown(until=ended)
+        api = self._api(run)
+        if not (service := ready_service(api, run)):
+            if run.target["site"].get("clusters"):
+                return Shown(
+                    why="The run is on another cluster of MultiKueue: the link in its panel opens its dashboard"
+                )
+            return Shown()
+        token = raypod.token(run.paths.key.read_bytes())
+        return Shown(dashboard_of(api, service, token))
 
     def _shut(self, run: Run) -> None:
         if self._doors.pop(run.id, None) is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
@@ -20,7 +21,8 @@ from jobq_magic.errors import BackendError
 from jobq_magic.protocols import Observation
 from tests.unit.cluster.apiserver import ApiServer
 
-RUN = SimpleNamespace(id="run-1")
+RUN = SimpleNamespace(id="run-1", folder=Path("/store/runs/run-1"))
+BASE = {"JOBQ_SERVER_BASE": "/user/ada/jobq-magic/", "JOBQ_SERVER_STORE": "/store"}
 THERE, OURS = {"submission": "pi-1"}, {"submission": "pi-1", "cluster": "/nowhere"}
 
 
@@ -122,6 +124,29 @@ def test_behind_a_hub_that_does_not_hand_on_ports_one_is_told_once_why_ones_own_
     assert backend.observe(RUN, 1, handle).notes == ()
 
 
+def test_the_page_of_ones_own_ray_comes_by_the_server_of_the_notebook_where_that_has_our_extension(links, monkeypatch):
+    for name, value in BASE.items():
+        monkeypatch.setenv(name, value)
+    (link,) = links("straight", OURS)
+    assert link["href"] == "/user/ada/jobq-magic/runs/run-1/dashboard/"
+    (others,) = links("straight", THERE)
+    assert others["href"].startswith("http://127.0.0.1:"), "what others run is not of one origin with Jupyter"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"JOBQ_SERVER_STORE": "/another"},
+        {"JOBQ_SERVER_BASE": "//evil.example/"},
+        {"JOBQ_SERVER_BASE": "http://evil.example/"},
+        {"JOBQ_PROXY_URL": "https://gate.example/{port}"},
+    ],
+)
+def test_a_server_that_has_not_this_run_or_that_the_user_passes_by_is_not_linked_to(changed):
+    assert browsing.route("run-1", Path("/store"), BASE)
+    assert browsing.route("run-1", Path("/store"), BASE | changed) == ""
+
+
 class Cluster:
     """A cluster that has the Ray of a run, whose head is ready; it may be silent, and tells what `seen` is."""
 
@@ -165,7 +190,8 @@ def cluster():
 def look(cluster, tmp_path):
     """A look at a run that has a Ray cluster of its own."""
     (tmp_path / "key").write_bytes(b"key")
-    run = SimpleNamespace(id="run-1", stop="", paths=SimpleNamespace(key=tmp_path / "key"))
+    run = SimpleNamespace(id="run-1", stop="", paths=SimpleNamespace(key=tmp_path / "key"), target={"site": {}})
+    run.folder = RUN.folder
     backend = RayJobBackend()
     backend._runs[run.id] = Known(cluster, cluster)
     yield lambda: backend.observe(run, 1, {})
@@ -186,6 +212,24 @@ def test_so_it_is_told_of_the_ray_cluster_of_a_run(cluster, look, monkeypatch):
 def test_the_dashboard_of_the_ray_cluster_of_a_run_opens_from_this_machine(look):
     (link,) = look().links
     assert link["href"].startswith("http://127.0.0.1:")
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_by_the_server_of_the_notebook_it_takes_no_port_unless_only_the_follower_knows_where_it_is(
+    cluster, tmp_path, monkeypatch, many
+):
+    for name, value in BASE.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "key").write_bytes(b"key")
+    site = {"clusters": {"west": "west"}} if many else {}
+    paths = SimpleNamespace(key=tmp_path / "key")
+    run = SimpleNamespace(id="run-1", stop="", paths=paths, target={"site": site}, folder=RUN.folder)
+    backend = RayJobBackend()
+    backend._runs[run.id] = Known(cluster, cluster)
+    (link,) = backend.observe(run, 1, {}).links
+    backend._runs.clear()
+    backend.close()
+    assert link["href"].startswith("http://127.0.0.1:" if many else "/user/ada/jobq-magic/runs/run-1/dashboard/")
 
 
 @pytest.mark.parametrize("hub", [True, False])
