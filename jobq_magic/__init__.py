@@ -70,3 +70,15 @@ def unload_ipython_extension(shell: Any) -> None:
     from jobq_magic.notebook.magics import unload
 
     unload(shell)
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    """What Jupyter's server finds here."""
+    return [{"module": "jobq_magic"}]
+
+
+def _load_jupyter_server_extension(server: Any) -> None:
+    """Jupyter's server starts."""
+    from jobq_magic.server.extension import load
+
+    load(server)

@@ -170,6 +170,10 @@ class Store:
             return run
         raise self._unknown(identity)
 
+    def holds(self, identity: str) -> bool:
+        """Whether there is a run with exactly this id."""
+        return self._load(identity) is not None
+
     def find(self, ref: str) -> Run:
         """The run that `ref` means: an id, a name (its newest run), a unique beginning of an id, or `-1` for the last.
 

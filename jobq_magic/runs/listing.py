@@ -1,0 +1,330 @@
+"""Listing: the rows of ten thousand runs: filtered, searched, page by page, and what has changed since a version.
+
+One look costs one glance at the folder of runs and a few at each run that is live (`runs.glance`). A run that has ended
+and is settled is read once: what a list shows of it is kept (`runs.kept`). That its record was changed nonetheless is
+seen by the signature of the file: of a few with each look, and of those that are shown always.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from math import isfinite
+from typing import TypeAlias
+
+from jobq_magic.errors import OptionError
+from jobq_magic.run import Run
+from jobq_magic.runs.glance import Glance
+from jobq_magic.runs.journal import Journal
+from jobq_magic.runs.kept import Kept
+from jobq_magic.runs.rows import RECORD, Live, Row, row, searched, signature
+from jobq_magic.runs.store import Store
+from jobq_magic.snapshot import FINAL, Phase
+
+__all__ = ["STATES", "Listing", "Look", "Page", "Question"]
+
+STATES: tuple[str, ...] = ("live", "ended", *(phase.value for phase in Phase))
+"""What may be asked for as a state."""
+
+_SLICE = 100
+"""Ended runs whose record is looked at with each look."""
+_FINAL = frozenset(phase.value for phase in FINAL)
+_PHASES = {"ended": _FINAL, "live": frozenset(phase.value for phase in Phase) - _FINAL}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What has changed since a version."""
+
+    version: str
+    """Of what is seen now; the same where nothing has changed."""
+    rows: tuple[Row, ...]
+    """New ones, and those that changed."""
+    gone: tuple[str, ...]
+    counts: Mapping[str, int]
+    known: bool = True
+    """False: that version is too old, or of another process; who asks must ask for a page anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which runs, and how many of them."""
+
+    states: tuple[str, ...] = ()
+    words: str = ""
+    """Each of these words must occur."""
+    modes: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    """`k=v`, or `k` alone: it has that label."""
+    notebook: str = ""
+    since: float | None = None
+    """Opened then or later; and, with `until`, before that."""
+    until: float | None = None
+    limit: int = 50
+    after: str = ""
+    """Where the page before has ended: its `next`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows, newest first."""
+
+    rows: tuple[Row, ...]
+    next: str | None
+    counts: Mapping[str, int]
+    total: int
+    """How many runs there are that were asked for, on all pages."""
+    version: str
+
+
+@dataclass(slots=True)
+class _Entry:
+    """What is kept in memory of a run: what is asked for, and its row as text, which is a fifth of the objects."""
+
+    id: str
+    created: float
+    phase: str
+    mode: str
+    notebook: str | None
+    labels: tuple[str, ...]
+    text: str
+    row: str
+    record: tuple[int, int, int] | None
+    """The signature of its record when that was read; None while it is live."""
+
+    @classmethod
+    def of(cls, row: Row, record: tuple[int, int, int] | None) -> _Entry:
+        labels = tuple(word for name, value in row["labels"].items() for word in (name, f"{name}={value}"))
+        return cls(
+            row["id"],
+            row["created"],
+            row["phase"],
+            row["mode"],
+            row["notebook"],
+            labels,
+            searched(row),
+            json.dumps(row, separators=(",", ":")),
+            record,
+        )
+
+
+def _key(entry: _Entry) -> tuple[float, str]:
+    """Newest first."""
+    return -entry.created, entry.id
+
+
+Test: TypeAlias = Callable[[_Entry], bool]
+
+
+class Listing:
+    """The rows of all runs of a store. It may be asked by several threads; each look sees the disk as it is."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._looking = Glance(store)
+        self._entries: dict[str, _Entry] = {}
+        self._live: dict[str, Live] = {}
+        self._settling: set[str] = set()
+        """Of the live ones those that have ended, and whose place has not let go of them yet."""
+        self._order: list[_Entry] = []
+        self._counts: Mapping[str, int] = _counted(())
+        self._kept: Kept | None = None
+        self._journal = Journal()
+        self._sweep: Iterator[str] = iter(())
+
+    def look(self, since: str | None = None) -> Look:
+        """What has changed since `since`; with None, only which version there is.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        with self._lock, self._store.reading():
+            self._see()
+            changed = self._journal.since(since) if since is not None else []
+            rows = tuple(json.loads(self._entries[one].row) for one in changed or () if one in self._entries)
+            gone = tuple(one for one in changed or () if one not in self._entries)
+            return Look(self._journal.version, rows, gone, self._counts, known=changed is not None)
+
+    def page(self, question: Question) -> Page:
+        """The rows that a question means, as they are now.
+
+        Raises:
+            OptionError: its cursor is none of ours.
+            StoreError: the store cannot be read.
+        """
+        position = _position(question.after) if question.after else None
+        tests = _tests(question)
+        with self._lock, self._store.reading():
+            self._see()
+            shown, following, total = self._select(tests, position, question.limit)
+            if changed := self._reread(entry.id for entry in shown):
+                self._news(changed)
+                shown, following, total = self._select(tests, position, question.limit)
+            rows = tuple(json.loads(entry.row) for entry in shown)
+            return Page(rows, following, self._counts, total, self._journal.version)
+
+    def due(self) -> list[Run]:
+        """The runs that want to be looked after, as the last look saw them."""
+        with self._lock:
+            return [live.run for live in self._live.values()]
+
+    @property
+    def has_due(self) -> bool:
+        """Whether there are such runs."""
+        return bool(self._live)
+
+    # Seeing
+
+    def _see(self) -> None:
+        """Brings everything level with the disk."""
+        seen = self._looking.look()
+        kept = self._kept
+        if kept is None:  # what was there before the first look is no news
+            self._kept = kept = Kept(self._store.runs)
+            known = kept.all()
+            for identity in seen.new:
+                if identity in known:
+                    self._entries[identity] = _Entry.of(known[identity][1], known[identity][0])
+                else:
+                    self._open(identity)
+            for identity in known.keys() - self._entries.keys():
+                kept.remove(identity)
+            self._arrange()
+        else:
+            changed = {identity for identity in seen.new if self._open(identity)}
+            changed |= {identity for identity in (*seen.changed, *self._settling) if self._again(identity)}
+            changed |= {identity for identity in seen.gone if self._forget(identity)}
+            changed |= self._reread(self._some())
+            if changed:
+                self._news(changed)
+        kept.write()
+
+    def _open(self, identity: str) -> bool:
+        """Takes in a run; whether its row is another one than before."""
+        try:
+            run = Run.load(self._store.runs / identity)
+        except (OSError, ValueError):  # no run, or one of another version
+            return False
+        if run.id != identity:
+            return False
+        self._live[identity] = Live(run)
+        return self._again(identity)
+
+    def _again(self, identity: str) -> bool:
+        """Reads a run that may change; whether its row is another one than before."""
+        live = self._live.get(identity)
+        if live is None:
+            return False
+        try:
+            record = signature(live.run.paths.record)
+            snapshot = live.read()
+        except FileNotFoundError:
+            return self._forget(identity)
+        over = snapshot.final and not live.run.unsettled
+        before = self._entries.get(identity)
+        entry = self._entries[identity] = _Entry.of(row(live.run, snapshot), record if over else None)
+        if over:
+            self._release(identity)
+            if self._kept is not None and record is not None:
+                self._kept.add(identity, record, entry.row)
+        else:
+            self._looking.follow(live.run, snapshot.attempt)
+            if snapshot.final:
+                self._settling.add(identity)
+        return before is None or before.row != entry.row
+
+    def _reread(self, identities: Iterable[str]) -> set[str]:
+        """Opens those anew that had ended, and whose record is not what it was; which rows are others now."""
+        changed = set()
+        for identity in [*identities]:
+            entry = self._entries.get(identity)
+            if entry is None or entry.record is None:
+                continue
+            now = signature(self._store.runs / identity / RECORD)
+            if now != entry.record and (self._forget(identity) if now is None else self._open(identity)):
+                changed.add(identity)
+        return changed
+
+    def _some(self) -> Iterable[str]:
+        """The next few of all."""
+        found = [*islice(self._sweep, _SLICE)]
+        if len(found) < _SLICE:
+            self._sweep = iter([*self._entries])
+        return found
+
+    def _release(self, identity: str) -> None:
+        self._looking.leave(identity)
+        self._live.pop(identity, None)
+        self._settling.discard(identity)
+
+    def _forget(self, identity: str) -> bool:
+        self._release(identity)
+        if self._kept is not None:
+            self._kept.remove(identity)
+        return self._entries.pop(identity, None) is not None
+
+    def _news(self, changed: Iterable[str]) -> None:
+        self._journal.add(changed)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        self._order = sorted(self._entries.values(), key=_key)
+        self._counts = _counted(self._order)
+
+    # Asking
+
+    def _select(
+        self, tests: Sequence[Test], position: tuple[float, str] | None, limit: int
+    ) -> tuple[list[_Entry], str | None, int]:
+        fitting = [entry for entry in self._order if all(test(entry) for test in tests)] if tests else self._order
+        start = bisect_right(fitting, position, key=_key) if position else 0
+        shown = fitting[start : start + limit]
+        more = start + limit < len(fitting)
+        return shown, f"{shown[-1].created!r}_{shown[-1].id}" if more and shown else None, len(fitting)
+
+
+def _counted(entries: Iterable[_Entry]) -> Mapping[str, int]:
+    phases = Counter(entry.phase for entry in entries)
+    ended = sum(phases[phase] for phase in _FINAL)
+    return {"live": phases.total() - ended, "ended": ended, **{phase.value: phases[phase.value] for phase in Phase}}
+
+
+def _position(cursor: str) -> tuple[float, str]:
+    created, _, identity = cursor.partition("_")
+    try:
+        at = float(created)
+    except ValueError:
+        at = float("nan")
+    if not (isfinite(at) and identity):
+        do = "Give what the page before said as its next"
+        raise OptionError("bad-query", "after is no place in this list", do=do)
+    return -at, identity
+
+
+def _tests(question: Question) -> list[Test]:
+    """What an entry must fulfil, the cheapest first."""
+    tests: list[Test] = []
+    if question.states:
+        phases = frozenset(phase for state in question.states for phase in _PHASES.get(state, (state,)))
+        tests.append(lambda entry: entry.phase in phases)
+    if question.modes:
+        tests.append(lambda entry: entry.mode in question.modes)
+    if question.notebook:
+        tests.append(lambda entry: entry.notebook == question.notebook)
+    if question.since is not None:
+        since = question.since
+        tests.append(lambda entry: entry.created >= since)
+    if question.until is not None:
+        until = question.until
+        tests.append(lambda entry: entry.created < until)
+    if question.labels:
+        tests.append(lambda entry: all(label in entry.labels for label in question.labels))
+    if words := question.words.casefold().split():
+        tests.append(lambda entry: all(word in entry.text for word in words))
+    return tests

@@ -1,0 +1,217 @@
+"""ROUTES: every address of the server, once. Handlers, the OpenAPI document and the reference are made of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal, TypeAlias
+
+from jobq_magic.runs.listing import STATES
+from jobq_magic.server.asking import Param, flag, integer, number, text
+
+__all__ = ["PREFIX", "ROUTES", "Action", "Route", "named"]
+
+PREFIX = "jobq-magic"
+"""Below the server's base URL; also the resource that Jupyter's authorizer is asked for."""
+
+Action: TypeAlias = Literal["read", "write", "execute"]
+"""What Jupyter's authorizer is asked: to look, to change what is kept, or to have something run or end."""
+Kind: TypeAlias = Literal["data", "own", "socket"]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method of one address."""
+
+    method: str
+    """`GET`, `POST`, `DELETE`; `ANY` for what is passed on."""
+    path: str
+    """Below the prefix; `{id}` is a run, `{path}` the rest."""
+    action: Action
+    told: str
+    """What it does, in one sentence; below a blank line more."""
+    handler: str
+    """`module:name` below this package: a function of `Asked`, or a class where `kind` says so."""
+    query: tuple[Param, ...] = ()
+    body: str = ""
+    """`module:name` of the shape of what is sent; "" where nothing is."""
+    answer: str = ""
+    """The same of what comes back; "" where that is no JSON."""
+    status: int = 200
+    goods: tuple[int, ...] = ()
+    """Further statuses with which the same comes back."""
+    also: tuple[int, ...] = ()
+    """Further statuses of refusals, beside those that every route has."""
+    etag: bool = False
+    """Whether it answers 304 to who has the same version."""
+    media: str = "application/json"
+    kind: Kind = "data"
+    slow: bool = False
+    """Whether it may take seconds: it waits for a place, and must not hold up what is quick."""
+
+    @property
+    def operation(self) -> str:
+        """Its name in the document: `get_runs_id_log`."""
+        words = re.findall(r"[a-z]+", self.path)
+        return "_".join([self.method.lower(), *words])
+
+
+def named(reference: str) -> Any:
+    """What a reference in the table means, imported now."""
+    module, _, name = reference.partition(":")
+    return getattr(import_module(f"jobq_magic.server.{module}"), name)
+
+
+_PHASES = ", ".join(f"`{state}`" for state in STATES)
+
+_ABOUT = (
+    Route(
+        "GET",
+        "about",
+        "read",
+        "What this server is, and whose runs it shows.\n\n"
+        "A front end that knows a run by its kernel may ask whether it is shown here: where kernel and server do not"
+        " share a file system, `elsewhere` names both folders.",
+        "rows:about",
+        query=(
+            text("run", "The id of a run that a kernel has opened.", longest=80),
+            text("store", "Where that kernel says its runs are. It is only quoted.", longest=4096),
+            text("host", "On which host that is. It is only quoted.", longest=255),
+        ),
+        answer="shapes:About",
+    ),
+    Route("GET", "openapi.json", "read", "This document.", "openapi:asked", answer="shapes:Document"),
+)
+
+_RUNS = (
+    Route(
+        "GET",
+        "runs",
+        "read",
+        "Runs, newest first, page by page.\n\nPages do not shift while runs begin. The answer has an ETag: asked with"
+        " `If-None-Match`, a list that is the same costs next to nothing.",
+        "rows:listed",
+        query=(
+            text("state", f"Only runs in this state: {_PHASES}.", enum=STATES, many=True),
+            text("q", "Only runs with each of these words in name, id, labels, sentence, notebook or error."),
+            text("mode", "Only runs of this mode.", longest=40, many=True),
+            text("label", "Only runs with this label: `name=value`, or `name` alone.", many=True),
+            text("notebook", "Only runs of this notebook.", longest=4096),
+            number("since", "Only runs that were opened then or later."),
+            number("until", "Only runs that were opened before."),
+            integer("limit", "How many at most.", default=50, least=1, most=500),
+            text("after", "Where the page before has ended: its `next`.", longest=120),
+        ),
+        answer="shapes:Runs",
+        etag=True,
+    ),
+    Route("GET", "runs/{id}", "read", "All that is known of one run.", "runs:shown", answer="shapes_runs:Shown"),
+)
+
+_ACTED: dict[str, Any] = {"answer": "shapes_changes:Acted", "also": (409,), "slow": True}
+
+_CHANGES = (
+    Route(
+        "GET",
+        "changes",
+        "read",
+        "A WebSocket on which runs are told as they change.\n\nIt says `hello` with the version of the store, then"
+        " `changed` whenever that is another one; `relist` where it cannot tell what has changed. It may be sent"
+        ' `{"hidden": true}`, after which it is silent until it is sent `{"hidden": false}`; and `{"watch": [ids]}`,'
+        " after which it says `run` for each of these as it changes. A page that is slow is told less often, and misses"
+        " nothing.",
+        "sockets:ChangesSocket",
+        kind="socket",
+    ),
+    Route(
+        "GET",
+        "changes/poll",
+        "read",
+        "What has changed since a version; 304 where nothing has.\n\nFor who cannot open a WebSocket.",
+        "changes:poll",
+        query=(text("version", "Of the store, as it was told last.", longest=80),),
+        answer="shapes_changes:Changed",
+        etag=True,
+    ),
+)
+
+_ACTS = (
+    Route("POST", "runs/{id}/stop", "execute", "Asks for a run to be stopped.", "acts:stop", **_ACTED),
+    Route("POST", "runs/{id}/pause", "execute", "Asks for a run to be paused.", "acts:pause", **_ACTED),
+    Route("POST", "runs/{id}/resume", "execute", "Asks for a paused run to go on.", "acts:resume", **_ACTED),
+    Route(
+        "POST",
+        "runs/{id}/rerun",
+        "execute",
+        "The same once more, as a new run.\n\nIt takes along what the first one took, and runs with its interpreter.",
+        "acts:rerun",
+        status=201,
+        **_ACTED,
+    ),
+    Route(
+        "DELETE",
+        "runs/{id}",
+        "write",
+        "Removes a run that has ended, with all that is kept of it.",
+        "acts:delete",
+        query=(flag("stop", "Whether one that is live is stopped first."),),
+        answer="shapes_changes:Deleted",
+        also=(409,),
+        slow=True,
+    ),
+)
+
+_CAME = (
+    Route(
+        "GET",
+        "runs/{id}/result",
+        "read",
+        "What a run left, as the runner rendered it.\n\nIts signature is checked, and nothing is unpickled.",
+        "came:result",
+        answer="shapes_came:Result",
+        also=(409,),
+        slow=True,
+    ),
+    Route(
+        "GET",
+        "runs/{id}/displays",
+        "read",
+        "The pictures of a run that changed since a version.\n\nUpdates and `clear_output` have been done: hold a list,"
+        " put each picture at its place, and cut the list to `total`.",
+        "came:displays",
+        query=(text("after", "The `version` of the answer before.", default="", longest=40),),
+        answer="shapes_came:Displays",
+        slow=True,
+    ),
+    Route(
+        "GET",
+        "runs/{id}/travelled",
+        "read",
+        "What travelled with a run, why, and how big it was; and what did not.",
+        "came:travelled",
+        answer="shapes_came:Travelled",
+    ),
+    Route(
+        "GET", "runs/{id}/image", "read", "The image of a run, layer by layer.", "came:image", answer="shapes_came:Image"
+    ),
+    Route(
+        "GET",
+        "runs/{id}/manifest",
+        "read",
+        "What a cluster was sent of a run, without secrets.",
+        "came:manifests",
+        answer="shapes_came:Manifests",
+    ),
+    Route(
+        "GET",
+        "runs/{id}/source",
+        "read",
+        "The cell of a run, and where it stood.",
+        "came:source",
+        answer="shapes_came:Source",
+    ),
+)
+
+ROUTES: tuple[Route, ...] = (*_ABOUT, *_RUNS, *_CHANGES, *_ACTS, *_CAME)
+"""The owners of further parts add theirs above, each as a tuple of its own."""
