@@ -227,6 +227,8 @@ class Result:
     advice: str = ""
     value: Mapping[str, Any] | None = None
     """The last value, as a MIME bundle."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """Of that bundle, by MIME type."""
     names: Mapping[str, int] = field(default_factory=dict)
     """What the cell bound, with sizes in bytes."""
     changed: Mapping[str, int] = field(default_factory=dict)
@@ -263,6 +265,7 @@ def result(store: Store, run: Run) -> Result:
     return replace(
         bare,
         value=told["value"]["bundle"] if told["value"] else None,
+        metadata=told["value"].get("metadata", {}) if told["value"] else {},
         names={name: entry["size"] for name, entry in told["names"].items()},
         changed={name: entry["size"] for name, entry in told["changed"].items() if name not in told["names"]},
         skipped=tuple(told["skipped"]),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Display", "parse"]
+__all__ = ["Display", "parse", "presentable"]
 
 _KINDS = frozenset({"display_data", "update_display_data", "clear_output"})
 _WIDGET = "application/vnd.jupyter.widget-"
@@ -31,6 +31,8 @@ class Display:
     """Of `clear_output`: clear only when the next output comes."""
     source: str = ""
     """Rank of the worker that displayed it, where a run has several; else ""."""
+    at: int = field(default=-1, compare=False, repr=False)
+    """Where its line begins in the file of the displays."""
 
 
 def parse(line: bytes) -> Display | None:
@@ -50,11 +52,16 @@ def parse(line: bytes) -> Display | None:
     named = transient.get("display_id")
     return Display(
         known["type"],
-        _shown({mime: _content(mime, made) for mime, made in list(bundle.items())[:_MOST]}),
+        presentable(bundle),
         metadata,
         {"display_id": named} if isinstance(named, str) and named else {},
         bool(known.get("wait", False)),
     )
+
+
+def presentable(bundle: Mapping[str, Any]) -> dict[str, Any]:
+    """A MIME bundle as front ends expect it, with what they can show alone."""
+    return _shown({mime: _content(mime, made) for mime, made in list(bundle.items())[:_MOST]})
 
 
 def _content(mime: str, made: Any) -> Any:
