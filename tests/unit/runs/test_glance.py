@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from jobq_magic.runs import looking
+from jobq_magic.runs import glance
 from jobq_magic.runs.glance import Glance, Seen
 from jobq_magic.runtime.wire import replace_file
 
@@ -85,21 +85,6 @@ def test_another_attempt_has_files_of_its_own(looks, store, opened):
     assert looks.look().changed == (run.id,)
 
 
-def test_only_who_looks_closely_is_told_of_what_is_printed(looks, opened):
-    run = opened()
-    looks.look()
-    looks.follow(run, 1)
-    settled(looks)
-    run.paths.attempt(1).folder.mkdir(parents=True)
-    run.paths.attempt(1).stdout.write_text("printed")
-    assert not looks.look()
-    looks.follow(run, 1, closely=True)
-    settled(looks)
-    with run.paths.attempt(1).stdout.open("a") as file:
-        file.write("more")
-    assert looks.look().changed == (run.id,)
-
-
 def test_a_run_that_was_left_is_looked_at_no_more(looks, store, opened):
     run = opened()
     looks.look()
@@ -107,7 +92,6 @@ def test_a_run_that_was_left_is_looked_at_no_more(looks, store, opened):
     looks.leave(run.id)
     store.append(run, phase="submitting")
     assert not looks.look()
-    assert looks.followed == 0
 
 
 def test_a_run_that_is_gone_is_not_followed(looks, store, opened):
@@ -116,12 +100,12 @@ def test_a_run_that_is_gone_is_not_followed(looks, store, opened):
     looks.follow(run, 1)
     settled(looks)
     store.discard(run)
-    assert looks.look().gone == (run.id,)
-    assert looks.followed == 0
+    assert looks.look() == Seen(gone=(run.id,))
+    assert not looks.look()
 
 
 def test_a_run_that_came_within_the_same_tick_of_the_disk_is_seen_soon_after(looks, store, opened, monkeypatch):
-    monkeypatch.setattr(looking, "_TICKS", (1e-6, 1.5))
+    monkeypatch.setattr(glance, "_TICKS", (1e-6, 1.5))
     first = opened()
     before = store.runs.stat()
     looks.look()
@@ -140,7 +124,7 @@ def test_what_is_followed_is_opened_once_a_second_as_nfs_wants_it(looks, opened,
     monkeypatch.setattr(os, "open", lambda path, *rest: (asked.append(path), plain(path, *rest))[1])
     looks.look()
     assert asked == []
-    monkeypatch.setattr(looking, "_ASKS", 0.0)
+    monkeypatch.setattr(glance, "_ASKS", 0.0)
     looks.look()
     assert {str(run.folder.parent), str(run.folder), str(run.paths.record)} <= set(asked)
 
