@@ -194,14 +194,14 @@ class Missing(Endpoint):
     post = delete = put = patch = get
 
 
-class Socket(_Guard, WebSocketMixin, websocket.WebSocketHandler):
+class Socket(WebSocketMixin, websocket.WebSocketHandler, _Guard):
     """A WebSocket of the table: login, authorizer, origin and the id are seen to before it opens."""
 
     run: Run | None = None
 
     async def prepare(self) -> None:  # type: ignore[override] # likewise
         """Lets in who may come in."""
-        await super().prepare(_redirect_to_login=False)
+        await super().prepare()  # Jupyter's mixin sees to it that nobody is sent to a login page
         await self.admit()
         try:
             if self.path_args or self.path_kwargs:
