@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
@@ -27,11 +28,16 @@ def rules(base_url: str) -> list[tuple[str, Any, dict[str, Any]]]:
 
 def load(server: Any) -> None:
     """Adds the routes to a Jupyter server."""
+    from jobq_magic.cluster.browsing import BASE, STORE
     from jobq_magic.runs.store import Store
     from jobq_magic.server.handlers import SETTING
+    from jobq_magic.server.routes import PREFIX
     from jobq_magic.server.view import View
 
     application = server.web_app
     application.settings[SETTING] = View(Store())
     application.add_handlers(".*$", rules(application.settings["base_url"]))
+    # Of the kernels that it starts: links of their runs lead here.
+    os.environ[BASE] = f"{application.settings['base_url'].rstrip('/')}/{PREFIX}/"
+    os.environ[STORE] = str(application.settings[SETTING].store.root)
     server.log.info("jobq-magic: runs in %s", application.settings[SETTING].store.root)

@@ -193,7 +193,12 @@ _CAME = (
         answer="shapes_came:Travelled",
     ),
     Route(
-        "GET", "runs/{id}/image", "read", "The image of a run, layer by layer.", "came:image", answer="shapes_came:Image"
+        "GET",
+        "runs/{id}/image",
+        "read",
+        "The image of a run, layer by layer.",
+        "came:image",
+        answer="shapes_came:Image",
     ),
     Route(
         "GET",
@@ -213,5 +218,21 @@ _CAME = (
     ),
 )
 
-ROUTES: tuple[Route, ...] = (*_ABOUT, *_RUNS, *_CHANGES, *_ACTS, *_CAME)
+_DASHBOARD = (
+    Route(
+        "ANY",
+        "runs/{id}/dashboard/{path}",
+        "read",
+        "The Ray dashboard of a run, for looking.\n\nA browser that is logged in is led to a page that is in a sandbox, by a"
+        " key in its path; a program that sends the token of this server is answered as by the dashboard itself, WebSockets"
+        " too. Only GET and HEAD are handed on. Until the dashboard is there 503 is answered, after its end 410, and 409"
+        " where it is not opened here; to a browser, a page that says so.",
+        "dashboard:Dashboard",
+        also=(405, 409, 410, 502, 503),
+        media="*/*",
+        kind="own",
+    ),
+)
+
+ROUTES: tuple[Route, ...] = (*_ABOUT, *_RUNS, *_CHANGES, *_ACTS, *_CAME, *_DASHBOARD)
 """The owners of further parts add theirs above, each as a tuple of its own."""
