@@ -1,13 +1,6 @@
-import type { JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
+import { notify } from "./plugins/notify.js";
+import { runs } from "./plugins/runs.js";
+import { sidebar } from "./plugins/sidebar.js";
+import { status } from "./plugins/status.js";
 
-const plugin: JupyterFrontEndPlugin<void> = {
-  id: "jobq-magic:plugin",
-  description: "Every run at hand.",
-  autoStart: true,
-  activate: (_app: JupyterFrontEnd) => {
-    performance.mark("jobq:activate:start");
-    performance.mark("jobq:activate:end");
-  }
-};
-
-export default [plugin];
+export default [runs, sidebar, status, notify];

@@ -1,3 +1,4 @@
+export * from "./changes.js";
 export * from "./client.js";
 export * from "./problem.js";
 export * from "./types.js";

@@ -99,3 +99,29 @@ export interface LogHits {
   hits: { n: number; spans: [number, number][] }[];
   next: number | null;
 }
+
+export interface Queue {
+  profile: string;
+  where: string;
+  queue: string;
+  cluster_queue: string;
+  resources: {
+    resource: string;
+    flavor: string;
+    used: number | null;
+    mine: number | null;
+    total: number | null;
+    most: number | null;
+    free: number | null;
+  }[];
+  waiting: number | null;
+  open: boolean;
+  unknown: string;
+  pending: boolean;
+  at: number | null;
+}
+
+export interface Queues {
+  queues: Queue[];
+  pending: boolean;
+}

@@ -1,0 +1,180 @@
+import { Signal, type ISignal } from "@lumino/signaling";
+import type { IDisposable } from "@lumino/disposable";
+
+import { Changes, Problem, type About, type Changed, type Client, type Counts, type Listing, type Row } from "../api/index.js";
+import { ALL, asked, matches, narrowed, type Filter } from "./filter.js";
+import { changed, EMPTY, listed, longer, type List } from "./list.js";
+
+const PAGE = 200;
+/** Nobody has so many that go on; and if, the others come with the pages. */
+const LIVE = 500;
+/** After the last letter of a search. */
+const PAUSE = 150;
+
+/** What the sidebar shows: the runs that were asked for, kept level with the server. */
+export class Runs implements IDisposable {
+  readonly changes: Changes;
+  private known: List = EMPTY;
+  private all: Counts = {};
+  private sought: Filter = ALL;
+  private server: About | null = null;
+  private _elsewhere = "";
+  private trouble: Problem | null = null;
+  private asked = 0;
+  private loading = false;
+  private begun: Promise<void> | null = null;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private readonly _changed = new Signal<this, void>(this);
+  private readonly _rowsChanged = new Signal<this, readonly Row[]>(this);
+  isDisposed = false;
+
+  constructor(readonly client: Client) {
+    this.changes = new Changes(client);
+    this.changes.changed.connect(this.onChanged, this);
+    this.changes.stale.connect(() => void this.refresh());
+    this.changes.stateChanged.connect(() => this._changed.emit());
+  }
+
+  /** The list, or how it is with it, has changed. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** All rows that are new or changed, whatever is searched for. */
+  get rowsChanged(): ISignal<this, readonly Row[]> {
+    return this._rowsChanged;
+  }
+
+  get list(): List {
+    return this.known;
+  }
+
+  /** How many runs are in each phase, of all there are. */
+  get counts(): Counts {
+    return this.all;
+  }
+
+  get filter(): Filter {
+    return this.sought;
+  }
+
+  /** Who answers. */
+  get about(): About | null {
+    return this.server;
+  }
+
+  /** Where a kernel keeps its runs whose notebook is open, where that is not where this server looks. */
+  get elsewhere(): string {
+    return this._elsewhere;
+  }
+
+  set elsewhere(store: string) {
+    if (store !== this._elsewhere) {
+      this._elsewhere = store;
+      this._changed.emit();
+    }
+  }
+
+  /** Why there is no list, or no newer one. */
+  get problem(): Problem | null {
+    return this.trouble;
+  }
+
+  /** Asks for the list, once. */
+  begin(): Promise<void> {
+    this.begun ??= this.refresh();
+    return this.begun;
+  }
+
+  /** Looks for something else, soon. */
+  seek(filter: Filter): void {
+    this.sought = filter;
+    this._changed.emit();
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => void this.refresh(), PAUSE);
+  }
+
+  /** Asks for the list anew; a later call overtakes this one. */
+  async refresh(): Promise<void> {
+    const mine = ++this.asked;
+    const { sought } = this;
+    try {
+      const whole = this.client.runs({ ...asked(sought), limit: PAGE });
+      const live = sought.state ? null : this.client.runs({ ...asked(sought), state: "live", limit: LIVE });
+      const about = this.server ?? this.client.about();
+      const [page, going, server] = await Promise.all([whole, live, about]);
+      if (mine === this.asked && !this.isDisposed) {
+        this.server = server;
+        this.take(page, going?.rows ?? []);
+      }
+    } catch (error) {
+      if (mine === this.asked && !this.isDisposed) {
+        this.server = null; // it may be another one when it is back
+        this.trouble = error instanceof Problem ? error : new Problem({ code: "unreadable", what: String(error) }, 0);
+        if (this.trouble.status !== 400) {
+          this.changes.lose(error);
+        }
+        this._changed.emit();
+      }
+    }
+  }
+
+  /** Asks for the next page, where there is one. */
+  async more(): Promise<void> {
+    const { next } = this.known;
+    if (next === null || this.loading) {
+      return;
+    }
+    this.loading = true;
+    const mine = this.asked;
+    try {
+      const page = await this.client.runs({ ...asked(this.sought), limit: PAGE, after: next });
+      if (mine === this.asked) {
+        this.known = longer(this.known, page);
+        this._changed.emit();
+      }
+    } catch (error) {
+      if (error instanceof Problem && error.status) {
+        void this.refresh(); // the cursor is not known any more
+      }
+    } finally {
+      this.loading = false;
+    }
+  }
+
+  row(id: string): Row | undefined {
+    return this.known.rows.get(id);
+  }
+
+  dispose(): void {
+    if (!this.isDisposed) {
+      this.isDisposed = true;
+      clearTimeout(this.timer);
+      this.changes.dispose();
+      Signal.clearData(this);
+    }
+  }
+
+  private take(page: Listing, live: readonly Row[]): void {
+    this.trouble = null;
+    this.known = listed(page, live);
+    this.all = page.counts;
+    // Of two answers the older version: what has changed in between is told once more.
+    this.changes.follow(page.version);
+    this._rowsChanged.emit([...this.known.rows.values()]);
+    this._changed.emit();
+  }
+
+  private onChanged(_: Changes, change: Changed): void {
+    this.trouble = null;
+    this.all = change.counts;
+    this.known = changed(this.known, change, row => matches(row, this.sought));
+    this._rowsChanged.emit(change.rows);
+    this._changed.emit();
+  }
+
+  /** Whether the list holds all that there is, so that nothing found means that there is nothing. */
+  get whole(): boolean {
+    return !narrowed(this.sought);
+  }
+}
