@@ -148,7 +148,7 @@ class Changes:
         after = PERIOD
         try:
             found = looks.result()
-        except (JobqError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - one look that goes wrong must not be the last
             after = _TROUBLED
             self._say_trouble(error)
         else:
@@ -177,14 +177,13 @@ class Changes:
                     one.tell(text)
         return late
 
-    def _say_trouble(self, error: JobqError | OSError) -> None:
-        if not isinstance(error, JobqError):
-            root = self._view.store.root
-            error = StoreError("store-unusable", f"The store {root} cannot be used", why=str(error))
-        if error.what == self._trouble:
+    def _say_trouble(self, error: Exception) -> None:
+        if str(error) == self._trouble:
             return
-        self._trouble = error.what
-        _log.warning("%s", error)
+        self._trouble = str(error)
+        if not isinstance(error, JobqError):
+            _log.error("Looking for changes went wrong", exc_info=error)
+            error = JobqError("changes-unknown", "What changes cannot be told", why=f"{type(error).__name__}: {error}")
         told = {"code": error.code, "what": error.what, "why": error.why, "do": error.do}
         for one in self._listeners:
             if not one.hidden and one.free:
