@@ -1,0 +1,63 @@
+/** The dashboard of a run, in a frame: what Ray shows of its own, through our server. */
+import type { TranslationBundle } from "@jupyterlab/translation";
+import { Widget } from "@lumino/widgets";
+
+import { Client, path, Run } from "../api/index.js";
+import { el } from "../dom.js";
+import { final } from "../phases.js";
+import { filled } from "./parts.js";
+
+export class DashboardTab extends Widget {
+  constructor(
+    private readonly _client: Client,
+    private readonly _trans: TranslationBundle,
+    private _run: Run
+  ) {
+    super();
+    this.addClass("jp-Jobq-dashboard");
+  }
+
+  set run(run: Run) {
+    this._run = run;
+    this._draw();
+  }
+
+  protected override onAfterShow(): void {
+    this._draw();
+  }
+
+  protected override onAfterAttach(): void {
+    this._draw();
+  }
+
+  private _draw(): void {
+    if (!this.isVisible) {
+      return;
+    }
+    const { row } = this._run;
+    const state = row.dashboard ? (final(row.phase) ? "ended" : "there") : "none";
+    if (state === this._state) {
+      return; // a page that is loaded stays as it is
+    }
+    this._state = state;
+    const trans = this._trans;
+    if (state === "none") {
+      const told = final(row.phase)
+        ? trans.__("This run had no dashboard")
+        : row.mode.startsWith("ray")
+          ? trans.__("The dashboard is not up yet: it comes with its Ray")
+          : trans.__("This run has no dashboard: runs on Ray have one");
+      filled(this.node, [el("div", { class: "jp-Jobq-empty", role: "status" }, told)]);
+      return;
+    }
+    const src = this._client.url(path(row.id, "dashboard/"));
+    const link = el("a", { class: "jp-Jobq-button", href: src, target: "_blank", rel: "noopener noreferrer" }, trans.__("Open in a new tab"));
+    const told = state === "ended" ? trans.__("The run has ended: this is what was kept") : trans.__("What its Ray shows of itself");
+    filled(this.node, [
+      el("div", { class: "jp-Jobq-framebar" }, el("span", {}, told), link),
+      el("iframe", { class: "jp-Jobq-frame", src, title: trans.__("Dashboard of %1", row.name || row.id), sandbox: "allow-scripts allow-same-origin allow-forms allow-popups allow-downloads" })
+    ]);
+  }
+
+  private _state = "";
+}
