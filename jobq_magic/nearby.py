@@ -1,4 +1,4 @@
-"""Neighbours: what else there is in the queues of a namespace, whoever it belongs to."""
+"""What is in the queues of a namespace, whoever it belongs to: neighbours one by one, and what queues have in all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Neighbour", "Neighbours"]
+__all__ = ["Allotment", "Neighbour", "Neighbours", "Share"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +45,37 @@ class Neighbours:
     rows: tuple[Neighbour, ...] = ()
     unknown: tuple[str, ...] = ()
     """What could not be seen, and why; one sentence each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a queue has of one resource in one flavor; cores, bytes, pieces. None: not known."""
+
+    resource: str
+    """`cpu`, `memory`, `nvidia.com/gpu`, ..."""
+    flavor: str
+    used: float | None = None
+    """By everybody: what is held, though it may not run yet."""
+    mine: float | None = None
+    """Of that, by the runs of who asks."""
+    total: float | None = None
+    """Its own quota."""
+    most: float | None = None
+    """What one run can have when nobody else has anything: with what others lend."""
+    free: float | None = None
+    """What there is now without taking anything back from others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allotment:
+    """What a queue has, and who uses it."""
+
+    queue: str
+    cluster_queue: str = ""
+    shares: tuple[Share, ...] = ()
+    waiting: int | None = None
+    """How many wait, those of other namespaces included."""
+    open: bool = True
+    """It takes work, as far as is known."""
+    unknown: str = ""
+    """Why something of this is None, in one sentence."""

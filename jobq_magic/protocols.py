@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from jobq_magic.findings import Finding
-from jobq_magic.nearby import Neighbours
+from jobq_magic.nearby import Allotment, Neighbours
 from jobq_magic.run import Run
 from jobq_magic.snapshot import PlaceTold, WorkerTold
 
 __all__ = [
+    "Allots",
     "Backend",
     "Carries",
     "Differs",
@@ -258,6 +259,25 @@ class Surveys(Protocol):
 
         Raises:
             JobqError: the place cannot be reached, or shows nothing at all.
+        """
+
+
+@runtime_checkable
+class Allots(Protocol):
+    """Knows what the queues of a place have in all, and who uses it."""
+
+    def allotted(
+        self, target: Mapping[str, Any], queues: Sequence[str], runs: Collection[str]
+    ) -> tuple[Allotment, ...]:
+        """Of each of these queues what it has; what may not be seen is said in it.
+
+        Args:
+            target: the place.
+            queues: their names there.
+            runs: ids of the runs that are who asks' own.
+
+        Raises:
+            JobqError: the place cannot be reached.
         """
 
 

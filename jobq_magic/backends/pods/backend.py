@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,12 +18,12 @@ from jobq_magic.backends.pods.integration import Integration
 from jobq_magic.backends.pods.silence import Silence
 from jobq_magic.backends.pods.watched import Watched
 from jobq_magic.backends.pods.wishes import Wishes
-from jobq_magic.cluster import connection, kinds, neighbours, preflight
+from jobq_magic.cluster import allotting, connection, kinds, neighbours, preflight
 from jobq_magic.cluster.client import Api, Forbidden
 from jobq_magic.cluster.watching import Watches
 from jobq_magic.errors import BackendError, JobqError
 from jobq_magic.findings import Finding
-from jobq_magic.nearby import Neighbours
+from jobq_magic.nearby import Allotment, Neighbours
 from jobq_magic.phrases import note
 from jobq_magic.protocols import Observation
 from jobq_magic.run import Run
@@ -134,6 +134,12 @@ class PodsBackend:
     def neighbours(self, target: Mapping[str, Any]) -> Neighbours:
         """Who else is in the queues of the namespace."""
         return neighbours.neighbours(connection.kept(Site.from_json(target["site"]), os.environ))
+
+    def allotted(
+        self, target: Mapping[str, Any], queues: Sequence[str], runs: Collection[str]
+    ) -> tuple[Allotment, ...]:
+        """What queues of the namespace have, and who uses it."""
+        return allotting.allotted(connection.kept(Site.from_json(target["site"]), os.environ), queues, runs)
 
     def carries(self, target: Mapping[str, Any]) -> int | None:
         """What fits into a pod's log, where there is no store."""
