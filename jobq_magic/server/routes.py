@@ -234,5 +234,29 @@ _DASHBOARD = (
     ),
 )
 
-ROUTES: tuple[Route, ...] = (*_ABOUT, *_RUNS, *_CHANGES, *_ACTS, *_CAME, *_DASHBOARD)
+_PLACES = (
+    Route(
+        "GET",
+        "queues",
+        "read",
+        "What the queues of all profiles have, and who uses it.\n\nPlaces are asked aside, and not more often than every"
+        " 15 seconds: what is `pending` comes with a later answer.",
+        "survey:queues",
+        answer="shapes_survey:Queues",
+        slow=True,
+    ),
+    Route(
+        "GET",
+        "doctor",
+        "read",
+        "Whether cells will run where a profile sends them, and what is missing.\n\nFindings come as they are made: ask"
+        " again until it is `done`.",
+        "survey:doctor",
+        query=(text("profile", "Which profile; without one, what holds here.", default="", longest=200),),
+        answer="shapes_survey:Diagnosis",
+        slow=True,
+    ),
+)
+
+ROUTES: tuple[Route, ...] = (*_ABOUT, *_RUNS, *_CHANGES, *_ACTS, *_CAME, *_DASHBOARD, *_PLACES)
 """The owners of further parts add theirs above, each as a tuple of its own."""
