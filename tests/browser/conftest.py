@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.browser.lab import Lab, Server
+from tests.browser.lab import ROOT, Lab, Server
 from tests.support import eventually
 
 expect.set_options(timeout=20_000)  # a busy machine is slow; what is there at once costs nothing
@@ -34,7 +34,7 @@ _CONFIG = {
     "ServerApp": {
         "allow_root": True,
         "ip": "127.0.0.1",
-        "jpserver_extensions": {"jupyter_lsp": False, "jupyter_server_terminals": False},
+        "jpserver_extensions": {"jobq_magic": True, "jupyter_lsp": False, "jupyter_server_terminals": False},
         "log_level": "WARN",
         "open_browser": False,
         "port": 0,  # the system's choice; the server's own file says which
@@ -82,6 +82,9 @@ def serving(**more: str) -> Iterator[Server]:
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",
             **more,
         }
+        # What is being worked on, and not what was installed when .venv was made.
+        (home / "data/labextensions").mkdir(parents=True)
+        (home / "data/labextensions/jobq-magic").symlink_to(ROOT / "jobq_magic/labextension")
         (home / ".jupyter/labconfig").mkdir(parents=True)
         (home / ".jupyter/labconfig/page_config.json").write_text(json.dumps(_PAGE))
         (home / ".jupyter/jupyter_server_config.json").write_text(json.dumps(_CONFIG))
