@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.base.handlers import JupyterHandler
 from tornado import iostream, web
 
 from jobq_magic.cluster import looking
@@ -56,6 +57,7 @@ class Dashboard(Endpoint):
     async def prepare(self) -> None:  # type: ignore[override] # as Jupyter's own do
         """Lets in who may come in: by Jupyter's login, or by the key that it led to."""
         cast(Any, self.request.connection).set_max_body_size(_BODY)
+        self.routes = {method: route for method in ("GET", "HEAD") if (route := self.route)}
         self.keys, self.doors = self.settings.setdefault(_STATE, (way.Keys(), way.Doors()))
         identity = self.path_args[0] if self.path_args else ""
         self.asked = way.read(str(self.request.uri), identity)
@@ -68,7 +70,7 @@ class Dashboard(Endpoint):
         if self.is_known:
             return
         if self.current_user is None and self.is_document:
-            self.redirect(f"{self.get_login_url()}?next={quote(self.request.path)}")
+            self.redirect(f"{JupyterHandler.get_login_url(self)}?next={quote(self.request.path)}")
             raise web.Finish
         await super().admit()
 

@@ -225,8 +225,8 @@ _DASHBOARD = (
         "read",
         "The Ray dashboard of a run, for looking.\n\nA browser that is logged in is led to a page in a sandbox, by a"
         " key in its path; a program that sends the token of this server is answered as by the dashboard itself. So it"
-        " is by WebSockets. Only GET and HEAD are handed on. Until the dashboard is there 503 is answered, after its end"
-        " 410, and 409 where it is not opened here; to a browser, a page that says so.",
+        " is by WebSockets. Only GET and HEAD are handed on. Until the dashboard is there 503 is answered, after its"
+        " end 410, and 409 where it is not opened here; to a browser, a page that says so.",
         "dashboard:Dashboard",
         also=(405, 409, 410, 502, 503),
         media="*/*",
