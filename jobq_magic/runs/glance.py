@@ -50,7 +50,7 @@ class Glance:
         self._runs = os.fspath(store.runs)
         self._there: set[str] = set()
         self._folder: _Signature = None
-        self._again: list[float] = []
+        self._again = [float("-inf")]  # what is no folder must be said to be none, at the first look too
         self._followed: dict[str, _Followed] = {}
         self._asked = float("-inf")
 

@@ -13,7 +13,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 from jobq_magic._version import __version__
 from jobq_magic.errors import StoreError
@@ -25,6 +25,7 @@ __all__ = ["Kept", "Signature"]
 Signature: TypeAlias = tuple[int, int, int]
 
 _SCHEMA = "create table if not exists rows (id text primary key, signature text not null, row text not null)"
+_KEYS = Row.__annotations__.keys()
 _AT_ONCE = 256
 """Rows that are written together: the first look at an old store has thousands of them."""
 
@@ -37,19 +38,17 @@ class Kept:
         self._rows: dict[str, tuple[str, str]] = {}
         self._gone: set[str] = set()
 
-    def all(self) -> dict[str, tuple[Signature, Row]]:
-        """What is kept, by the ids of the runs; some may be gone, or other than they were."""
-        found: dict[str, tuple[Signature, Row]] = {}
+    def each(self) -> Iterator[tuple[str, Signature, Row]]:
+        """What is kept; of some runs that are gone, or other than they were."""
         with contextlib.suppress(sqlite3.Error, StoreError, OSError), self._connected() as connection:
-            for identity, signature, row in connection.execute("select id, signature, row from rows"):
+            for identity, signature, text in connection.execute("select id, signature, row from rows"):
                 try:
                     size, time, inode = json.loads(signature)
-                    told: Row = json.loads(row)
-                except ValueError:  # damaged; it is read from its folder
+                    row: Any = json.loads(text)
+                except (ValueError, TypeError):  # damaged; it is read from its folder
                     continue
-                if told.keys() == Row.__annotations__.keys():
-                    found[identity] = (size, time, inode), told
-        return found
+                if isinstance(row, dict) and row.keys() == _KEYS:
+                    yield identity, (size, time, inode), cast(Row, row)
 
     def add(self, identity: str, signature: Signature, row: str) -> None:
         """Keeps one, from the next `write` on."""

@@ -187,14 +187,14 @@ class Listing:
         kept = self._kept
         if kept is None:  # what was there before the first look is no news
             self._kept = kept = Kept(self._store.runs)
-            known = kept.all()
-            for identity in seen.new:
-                if identity in known:
-                    self._entries[identity] = _Entry.of(known[identity][1], known[identity][0])
+            there = set(seen.new)
+            for identity, record, told in kept.each():
+                if identity in there:
+                    self._entries[identity] = _Entry.of(told, record)
                 else:
-                    self._open(identity)
-            for identity in known.keys() - self._entries.keys():
-                kept.remove(identity)
+                    kept.remove(identity)
+            for identity in there - self._entries.keys():
+                self._open(identity)
             self._arrange()
         else:
             changed = {identity for identity in seen.new if self._open(identity)}

@@ -7,6 +7,7 @@ must be one of a run. What is read here counts as nobody's activity: a page that
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -23,17 +24,36 @@ from jobq_magic.server.asking import Answer, Asked, Refused, read, status_of
 from jobq_magic.server.routes import PREFIX, Route, named
 from jobq_magic.server.view import View
 
-__all__ = ["Endpoint", "Missing", "Socket", "told"]
+__all__ = ["Endpoint", "Missing", "Socket", "as_text", "told"]
 
 SETTING = "jobq_magic_view"
 """Under which the application keeps what its requests share."""
 _ID = re.compile(r"[a-z0-9-]{1,80}")
-_METHODS = ("GET", "HEAD", "POST", "DELETE", "PATCH", "PUT")
+
+
+def _nobody() -> Refused:
+    return Refused(403, "not-logged-in", "Nobody is logged in", do="Log in to Jupyter, or send its token")
 
 
 def told(error: JobqError) -> dict[str, str]:
     """A refusal as JSON."""
     return {"code": error.code, "what": error.what, "why": error.why, "do": error.do}
+
+
+def as_text(body: Any) -> str:
+    """JSON as its standard has it: a number that it has not is told as nothing."""
+    try:
+        return json.dumps(body, allow_nan=False, separators=(",", ":"))
+    except ValueError:
+        return json.dumps(_finite(body), allow_nan=False, separators=(",", ":"))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _finite(each) for name, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 class _Guard(JupyterHandler):
@@ -70,7 +90,7 @@ class _Guard(JupyterHandler):
         """
         user = self.current_user
         if user is None:
-            raise Refused(403, "not-logged-in", "Nobody is logged in", do="Send the token of this Jupyter server")
+            raise _nobody()
         action = self.route.action if self.route else "read"
         if not await ensure_async(self.authorizer.is_authorized(self, user, action, PREFIX)):
             raise Refused(403, "not-authorized", f"This user is not authorized to {action} on {PREFIX}")
@@ -132,7 +152,7 @@ class Endpoint(_Guard, APIHandler):
         if answer.status in (HTTPStatus.NOT_MODIFIED, HTTPStatus.NO_CONTENT):
             self.finish()
         else:
-            self.finish(json.dumps(answer.body, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
+            self.finish(as_text(answer.body))
 
     def _body(self, route: Route) -> Mapping[str, Any]:
         raw = self.request.body
@@ -160,8 +180,10 @@ class Endpoint(_Guard, APIHandler):
         error = kwargs.get("exc_info", (None, None, None))[1]
         if isinstance(error, JobqError):
             body = told(error)
+        elif status_code == HTTPStatus.FORBIDDEN and self.current_user is None:  # XSRF is looked at before
+            body = told(_nobody())
         else:
-            words = HTTPStatus(status_code).phrase if status_code in set(HTTPStatus) else "Unknown error"
+            words = HTTPStatus(status_code).phrase if status_code in {*HTTPStatus} else "Unknown error"
             what = getattr(error, "log_message", None) if isinstance(error, web.HTTPError) else None
             code = {403: "forbidden", 404: "not-found", 405: "no-such-method"}.get(status_code, "failed")
             body = told(JobqError(code, what % error.args if what and error.args else what or words))

@@ -73,3 +73,16 @@ def asked(jp_fetch):
         return answer.code, json.loads(answer.body) if answer.body else None
 
     return ask
+
+
+@pytest.fixture
+def asked_raw(http_server_client, jp_auth_header, jp_serverapp, jp_base_url):
+    """Asks with an address as it is: status and JSON of its answer."""
+
+    async def ask(path: str, **more: Any) -> tuple[int, Any]:
+        answer = await http_server_client.fetch(
+            f"{jp_base_url}jobq-magic/{path}", headers=jp_auth_header, raise_error=False, **more
+        )
+        return answer.code, json.loads(answer.body) if answer.body else None
+
+    return ask

@@ -409,7 +409,7 @@ def test_what_is_kept_of_runs_that_are_gone_is_thrown_away(store, made):
     Listing(store).look()
     store.discard(run)
     Listing(store).look()
-    assert kept.Kept(store.runs).all() == {}
+    assert [*kept.Kept(store.runs).each()] == []
 
 
 def test_a_folder_that_holds_no_run_is_passed_over(runs, store, made):
