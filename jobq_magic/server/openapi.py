@@ -27,6 +27,7 @@ _REFUSALS: Mapping[int, str] = {
     404: "There is nothing of this name.",
     405: "The address is not asked in this way.",
     409: "It cannot be done with the run as it is.",
+    410: "It was there, and is gone.",
     413: "Too much was sent.",
     415: "What was sent is of another type.",
     422: "What was sent cannot be run.",
