@@ -14,7 +14,7 @@ export class DashboardTab extends Widget {
     private _run: Run
   ) {
     super();
-    this.addClass("jp-Jobq-dashboard");
+    this.addClass("jp-JobqRun-dashboard");
   }
 
   set run(run: Run) {
@@ -47,15 +47,15 @@ export class DashboardTab extends Widget {
         : row.mode.startsWith("ray")
           ? trans.__("The dashboard is not up yet: it comes with its Ray")
           : trans.__("This run has no dashboard: runs on Ray have one");
-      filled(this.node, [el("div", { class: "jp-Jobq-empty", role: "status" }, told)]);
+      filled(this.node, [el("div", { class: "jp-JobqRun-empty", role: "status" }, told)]);
       return;
     }
     const src = this._client.url(path(row.id, "dashboard/"));
-    const link = el("a", { class: "jp-Jobq-button", href: src, target: "_blank", rel: "noopener noreferrer" }, trans.__("Open in a new tab"));
+    const link = el("a", { class: "jp-JobqRun-button", href: src, target: "_blank", rel: "noopener noreferrer" }, trans.__("Open in a new tab"));
     const told = state === "ended" ? trans.__("The run has ended: this is what was kept") : trans.__("What its Ray shows of itself");
     filled(this.node, [
-      el("div", { class: "jp-Jobq-framebar" }, el("span", {}, told), link),
-      el("iframe", { class: "jp-Jobq-frame", src, title: trans.__("Dashboard of %1", row.name || row.id), sandbox: "allow-scripts allow-same-origin allow-forms allow-popups allow-downloads" })
+      el("div", { class: "jp-JobqRun-framebar" }, el("span", {}, told), link),
+      el("iframe", { class: "jp-JobqRun-frame", src, title: trans.__("Dashboard of %1", row.name || row.id), sandbox: "allow-scripts allow-same-origin allow-forms allow-popups allow-downloads" })
     ]);
   }
 

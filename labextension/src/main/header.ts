@@ -23,12 +23,12 @@ export class Header {
   ) {
     this.node = el(
       "header",
-      { class: "jp-Jobq-header" },
-      el("div", { class: "jp-Jobq-title" }, this._phase, this._name, this._clock, this._where),
+      { class: "jp-JobqRun-header" },
+      el("div", { class: "jp-JobqRun-title" }, this._phase, this._name, this._clock, this._where),
       this._acts
     );
     this._menu = new Menu({ commands: _commands });
-    this._menu.addClass("jp-Jobq-menu");
+    this._menu.addClass("jp-JobqRun-menu");
   }
 
   readonly node: HTMLElement;
@@ -45,7 +45,7 @@ export class Header {
     const told = word(row.phase, trans);
     if (this._phase.textContent !== told) {
       filled(this._phase, [drawing(drawn(row.phase), "jp-Jobq-icon"), told]);
-      this._phase.className = `jp-Jobq-phase ${coloured(row.phase)}`;
+      this._phase.className = `jp-JobqRun-phase ${coloured(row.phase)}`;
     }
     say(this._name, plain(row.name || row.id));
     this._name.title = row.id;
@@ -83,7 +83,7 @@ export class Header {
     this._offered = told;
     const focused = this._acts.contains(document.activeElement) ? (document.activeElement as HTMLElement).dataset.command : undefined;
     const more = button(trans.__("More"), () => this._open(more, row.id), { "aria-haspopup": "menu", "data-command": "more" });
-    more.append(drawing('<path d="M4 6l4 4 4-4" fill="none" stroke="currentColor" stroke-width="1.6"/>', "jp-Jobq-caret"));
+    more.append(drawing('<path d="M4 6l4 4 4-4" fill="none" stroke="currentColor" stroke-width="1.6"/>', "jp-JobqRun-caret"));
     filled(this._acts, [
       ...there.map(([command, label]) => button(label, () => this._act(command), { "data-command": command })),
       more
@@ -104,11 +104,11 @@ export class Header {
     this._menu.open(left, bottom + 2);
   }
 
-  private readonly _phase = el("span", { class: "jp-Jobq-phase", role: "status" });
-  private readonly _name = el("h2", { class: "jp-Jobq-name" });
-  private readonly _clock = el("span", { class: "jp-Jobq-clock", "aria-live": "off" });
-  private readonly _where = el("span", { class: "jp-Jobq-place" });
-  private readonly _acts = el("div", { class: "jp-Jobq-acts" });
+  private readonly _phase = el("span", { class: "jp-JobqRun-phase", role: "status" });
+  private readonly _name = el("h2", { class: "jp-JobqRun-name" });
+  private readonly _clock = el("span", { class: "jp-JobqRun-clock", "aria-live": "off" });
+  private readonly _where = el("span", { class: "jp-JobqRun-place" });
+  private readonly _acts = el("div", { class: "jp-JobqRun-acts" });
   private readonly _menu: Menu;
   private _row: Row | null = null;
   private _offered = "";

@@ -46,13 +46,13 @@ export class RunView extends Widget {
     super();
     this.runId = _options.runId;
     this._current = TABS.find(one => one === _options.tab) ?? "overview";
-    this.addClass("jp-Jobq-run");
+    this.addClass("jp-JobqRun");
     this.title.label = this.runId;
     this.title.closable = true;
     this._header = new Header(_options.trans, _options.commands, command => void this._execute(command));
     const layout = (this.layout = new PanelLayout());
-    const top = new Widget({ node: el("div", { class: "jp-Jobq-top" }, this._header.node, this._banner, this._bar) });
-    this._body.addClass("jp-Jobq-body");
+    const top = new Widget({ node: el("div", { class: "jp-JobqRun-top" }, this._header.node, this._banner, this._bar) });
+    this._body.addClass("jp-JobqRun-body");
     layout.addWidget(top);
     layout.addWidget(this._body);
     this._bar.addEventListener("keydown", event => this._key(event));
@@ -191,7 +191,7 @@ export class RunView extends Widget {
           type: "button",
           role: "tab",
           id: this._id(name, "tab"),
-          class: `jp-Jobq-tab${on ? " jp-mod-current" : ""}`,
+          class: `jp-JobqRun-tab${on ? " jp-mod-current" : ""}`,
           "aria-selected": String(on),
           "aria-controls": on ? this._id(name, "panel") : null,
           tabindex: on ? "0" : "-1",
@@ -259,7 +259,7 @@ export class RunView extends Widget {
   private _say(text: string, ...more: Node[]): void {
     this._body.widgets.forEach(one => one.dispose());
     this._tabs.clear();
-    this._body.addWidget(new Widget({ node: el("div", { class: "jp-Jobq-empty", role: "status" }, el("p", {}, text), ...more) }));
+    this._body.addWidget(new Widget({ node: el("div", { class: "jp-JobqRun-empty", role: "status" }, el("p", {}, text), ...more) }));
   }
 
   private _id(name: TabName, part: string): string {
@@ -267,8 +267,8 @@ export class RunView extends Widget {
   }
 
   private readonly _header: Header;
-  private readonly _bar = el("div", { class: "jp-Jobq-tabs", role: "tablist" });
-  private readonly _banner = el("div", { class: "jp-Jobq-banner", role: "alert", hidden: true });
+  private readonly _bar = el("div", { class: "jp-JobqRun-tabs", role: "tablist" });
+  private readonly _banner = el("div", { class: "jp-JobqRun-banner", role: "alert", hidden: true });
   private readonly _body = new Panel();
   private readonly _tabs = new Map<TabName, Tab>();
   private readonly _tabChanged = new Signal<this, TabName>(this);

@@ -30,7 +30,7 @@ export class LogBar {
   ) {
     const __ = (text: string): string => _trans.__(text);
     const label = __("Find in the log");
-    this._input = el("input", { type: "search", class: "jp-Jobq-input", placeholder: __("Find"), "aria-label": label, spellcheck: "false" });
+    this._input = el("input", { type: "search", class: "jp-JobqRun-input", placeholder: __("Find"), "aria-label": label, spellcheck: "false" });
     this._input.addEventListener("input", () => this._soon());
     this._input.addEventListener("keydown", event => this._key(event));
     this._regex = this._toggle(".*", __("Regular expression"));
@@ -39,16 +39,16 @@ export class LogBar {
     const next = button("▼", () => _acts.next(true), { "aria-label": __("Next hit"), title: __("Next hit (Enter)") });
     this.followBox = this._box(__("Follow"), on => _acts.follow(on));
     this.wrapBox = this._box(__("Wrap"), on => _acts.wrap(on));
-    this._line = el("input", { class: "jp-Jobq-input jp-Jobq-goto", inputmode: "numeric", placeholder: __("Line"), "aria-label": __("Go to line"), title: __("Go to line (g)") });
+    this._line = el("input", { class: "jp-JobqRun-input jp-JobqRun-goto", inputmode: "numeric", placeholder: __("Line"), "aria-label": __("Go to line"), title: __("Go to line (g)") });
     this._line.addEventListener("keydown", event => this._lineKey(event));
-    const link = el("a", { class: "jp-Jobq-button", href: download, download: "" }, __("Download"));
+    const link = el("a", { class: "jp-JobqRun-button", href: download, download: "" }, __("Download"));
     this._download = link;
     this.node = el(
       "div",
-      { class: "jp-Jobq-logbar", role: "toolbar", "aria-label": __("Log") },
-      el("span", { class: "jp-Jobq-find" }, this._input, this._regex, this._case, previous, next, this._count),
+      { class: "jp-JobqRun-logbar", role: "toolbar", "aria-label": __("Log") },
+      el("span", { class: "jp-JobqRun-find" }, this._input, this._regex, this._case, previous, next, this._count),
       this._chips,
-      el("span", { class: "jp-Jobq-logacts" }, this.followBox.parentElement, this.wrapBox.parentElement, this._line, link)
+      el("span", { class: "jp-JobqRun-logacts" }, this.followBox.parentElement, this.wrapBox.parentElement, this._line, link)
     );
   }
 
@@ -114,16 +114,16 @@ export class LogBar {
     const radios = several.length
       ? el(
           "span",
-          { class: "jp-Jobq-radios", role: "radiogroup", "aria-label": this._trans.__("Whose lines"), onkeydown: (event: KeyboardEvent) => this._arrow(event) },
+          { class: "jp-JobqRun-radios", role: "radiogroup", "aria-label": this._trans.__("Whose lines"), onkeydown: (event: KeyboardEvent) => this._arrow(event) },
           this._chip("", this._trans.__("all %1", count(several.length)), filter),
           ...shown.map(name => this._chip(name, sourceName(name, this._trans), filter))
         )
       : null;
     const unfold = folded
-      ? button("…", () => this._unfold(names, filter), { class: "jp-Jobq-chip", "aria-label": this._trans.__("Show all %1 workers", several.length) })
+      ? button("…", () => this._unfold(names, filter), { class: "jp-JobqRun-chip", "aria-label": this._trans.__("Show all %1 workers", several.length) })
       : null;
     const errors = button(this._trans.__("errors"), () => this._acts.choose({ ...filter, errors: !filter.errors }), {
-      class: `jp-Jobq-chip${filter.errors ? " jp-mod-on" : ""}`,
+      class: `jp-JobqRun-chip${filter.errors ? " jp-mod-on" : ""}`,
       "aria-pressed": String(filter.errors),
       title: this._trans.__("Only what was written to stderr")
     });
@@ -141,7 +141,7 @@ export class LogBar {
   private _chip(source: string, text: string, filter: Filter): HTMLElement {
     const on = filter.source === source;
     return button(text, () => this._acts.choose({ ...filter, source }), {
-      class: `jp-Jobq-chip${on ? " jp-mod-on" : ""}`,
+      class: `jp-JobqRun-chip${on ? " jp-mod-on" : ""}`,
       role: "radio",
       "aria-checked": String(on),
       tabindex: on ? "0" : "-1",
@@ -166,7 +166,7 @@ export class LogBar {
       made.setAttribute("aria-pressed", String(made.getAttribute("aria-pressed") !== "true"));
       this._look();
     });
-    made.classList.add("jp-Jobq-toggle");
+    made.classList.add("jp-JobqRun-toggle");
     made.setAttribute("aria-pressed", "false");
     made.setAttribute("aria-label", label);
     made.title = label;
@@ -176,7 +176,7 @@ export class LogBar {
   private _box(text: string, changed: (on: boolean) => void): HTMLInputElement {
     const box = el("input", { type: "checkbox" });
     box.addEventListener("change", () => changed(box.checked));
-    el("label", { class: "jp-Jobq-box" }, box, text);
+    el("label", { class: "jp-JobqRun-box" }, box, text);
     return box;
   }
 
@@ -225,8 +225,8 @@ export class LogBar {
   private readonly _regex: HTMLButtonElement;
   private readonly _case: HTMLButtonElement;
   private readonly _download: HTMLAnchorElement;
-  private readonly _count = el("span", { class: "jp-Jobq-count", role: "status" });
-  private readonly _chips = el("span", { class: "jp-Jobq-chips" });
+  private readonly _count = el("span", { class: "jp-JobqRun-count", role: "status" });
+  private readonly _chips = el("span", { class: "jp-JobqRun-chips" });
   private _timer = 0;
   private _unfolded = false;
   private _drawn = "";

@@ -27,12 +27,12 @@ const ALARMING = /\b(?:error|exception|traceback|fatal|critical|warning|panic)|(
 /** A row for the line at a place; without the line, a row that says that it is on its way. */
 export function row(at: number, line: Line | undefined, looks: Looks): HTMLElement {
   if (line === undefined) {
-    const cell = el("span", { role: "cell", class: "jp-Jobq-text" }, "…");
-    return el("div", { role: "row", "aria-rowindex": at, class: "jp-Jobq-line jp-mod-awaited" }, cell);
+    const cell = el("span", { role: "cell", class: "jp-JobqRun-text" }, "…");
+    return el("div", { role: "row", "aria-rowindex": at, class: "jp-JobqRun-line jp-mod-awaited" }, cell);
   }
   const { trans } = looks;
   const { pieces: parts, more } = pieces(line.text, looks.marks, looks.whole ? UTMOST : COLUMNS);
-  const text = el("span", { role: "cell", class: "jp-Jobq-text", "data-at": at });
+  const text = el("span", { role: "cell", class: "jp-JobqRun-text", "data-at": at });
   for (const part of parts) {
     text.append(styled(part.text, part.style, part.found));
   }
@@ -40,19 +40,19 @@ export function row(at: number, line: Line | undefined, looks: Looks): HTMLEleme
     const label = looks.whole
       ? trans.__("… %1 more characters: download the log to read them", count(more))
       : trans.__("… show %1 more characters", count(more));
-    text.append(el("button", { class: "jp-Jobq-more", type: "button", onclick: looks.expand, disabled: looks.whole }, label));
+    text.append(el("button", { class: "jp-JobqRun-more", type: "button", onclick: looks.expand, disabled: looks.whole }, label));
   }
   const error = line.stream === "stderr";
   const kind = error ? (ALARMING.test(line.text) ? " jp-mod-error jp-mod-alarm" : " jp-mod-error") : "";
   const attempt = line.stream === "attempt" ? " jp-mod-attempt" : "";
   return el(
     "div",
-    { role: "row", "aria-rowindex": at, class: `jp-Jobq-line${kind}${attempt}` },
-    el("span", { role: "cell", class: "jp-Jobq-number" }, count(line.n)),
+    { role: "row", "aria-rowindex": at, class: `jp-JobqRun-line${kind}${attempt}` },
+    el("span", { role: "cell", class: "jp-JobqRun-number" }, count(line.n)),
     line.at === null
-      ? el("span", { role: "cell", class: "jp-Jobq-time" })
-      : el("span", { role: "cell", class: "jp-Jobq-time", title: moment(line.at) }, timeOfDay(line.at)),
-    looks.sources && el("span", { role: "cell", class: "jp-Jobq-source" }, sourceName(line.source, trans)),
+      ? el("span", { role: "cell", class: "jp-JobqRun-time" })
+      : el("span", { role: "cell", class: "jp-JobqRun-time", title: moment(line.at) }, timeOfDay(line.at)),
+    looks.sources && el("span", { role: "cell", class: "jp-JobqRun-source" }, sourceName(line.source, trans)),
     text
   );
 }
@@ -68,7 +68,7 @@ export function styled(text: string, style: Style, found = false): Node {
   if (!found && front === null && back === null && !flags) {
     return document.createTextNode(text);
   }
-  const made = el(found ? "mark" : "span", { class: [...flags].filter(flag => "bdiu".includes(flag)).map(flag => `jp-Jobq-${flag}`).join(" ") }, text);
+  const made = el(found ? "mark" : "span", { class: [...flags].filter(flag => "bdiu".includes(flag)).map(flag => `jp-JobqRun-${flag}`).join(" ") }, text);
   const [letters, ground] = flags.includes("v") ? [back, front] : [front, back];
   if (found) {
     return made; // what was found looks alike everywhere
@@ -78,14 +78,14 @@ export function styled(text: string, style: Style, found = false): Node {
     made.style.background = concrete;
     made.style.color = onGround(typeof letters === "number" ? BACKS[letters] : letters, concrete);
   } else if (flags.includes("v")) {
-    made.classList.add("jp-Jobq-v");
+    made.classList.add("jp-JobqRun-v");
   } else if (typeof letters === "number") {
-    made.classList.add(`jp-Jobq-a${letters}`);
+    made.classList.add(`jp-JobqRun-a${letters}`);
   } else if (letters !== null) {
     const [light, dark] = readable(letters);
     made.style.setProperty("--jq-light", light);
     made.style.setProperty("--jq-dark", dark);
-    made.classList.add("jp-Jobq-own");
+    made.classList.add("jp-JobqRun-own");
   }
   return made;
 }

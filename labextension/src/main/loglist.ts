@@ -32,9 +32,9 @@ export class LogList {
     private readonly _rows: Rows,
     label: string
   ) {
-    this._layer = el("div", { class: "jp-Jobq-layer", role: "presentation" }, this._block);
-    this._space = el("div", { class: "jp-Jobq-space", role: "presentation" }, this._layer);
-    this.node = el("div", { class: "jp-Jobq-lines", role: "table", tabindex: 0, "aria-label": label }, this._space);
+    this._layer = el("div", { class: "jp-JobqRun-layer", role: "presentation" }, this._block);
+    this._space = el("div", { class: "jp-JobqRun-space", role: "presentation" }, this._layer);
+    this.node = el("div", { class: "jp-JobqRun-lines", role: "table", tabindex: 0, "aria-label": label }, this._space);
     this.node.addEventListener("scroll", () => this._scrolled());
     this.node.addEventListener("wheel", event => this._wheeled(event), { passive: false });
     this._watch = new ResizeObserver(() => this.resize());
@@ -112,7 +112,7 @@ export class LogList {
 
   /** The text of a row on the page. */
   text(at: number): HTMLElement | null {
-    return this._drawn.get(at)?.querySelector(".jp-Jobq-text") ?? null;
+    return this._drawn.get(at)?.querySelector(".jp-JobqRun-text") ?? null;
   }
 
   /** The places that are on the page. */
@@ -267,7 +267,7 @@ export class LogList {
     }
   }
 
-  private readonly _block = el("div", { class: "jp-Jobq-block", role: "rowgroup" });
+  private readonly _block = el("div", { class: "jp-JobqRun-block", role: "rowgroup" });
   private readonly _layer: HTMLElement;
   private readonly _space: HTMLElement;
   private readonly _watch: ResizeObserver;

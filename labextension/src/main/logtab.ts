@@ -24,7 +24,7 @@ export class LogTab extends Widget {
     run: Run
   ) {
     super();
-    this.addClass("jp-Jobq-log");
+    this.addClass("jp-JobqRun-log");
     this._client = client;
     this._run = run;
     const model = (this.model = new LogModel(logSource(client, _id), true));
@@ -67,7 +67,7 @@ export class LogTab extends Widget {
     });
     this._news.addEventListener("click", () => this._follow(true));
     this._news.hidden = true;
-    this.node.append(this._bar.node, el("div", { class: "jp-Jobq-logbody" }, this.list.node, this._empty, this._news), this._status);
+    this.node.append(this._bar.node, el("div", { class: "jp-JobqRun-logbody" }, this.list.node, this._empty, this._news), this._status);
     this.node.addEventListener("keydown", event => this._key(event));
     model.changed = what => this._changed(what);
     this._bar.sources(run.log.sources, model.filter);
@@ -282,9 +282,9 @@ export class LogTab extends Widget {
   private readonly _client: Client;
   private readonly _bar: LogBar;
   private readonly _select: LogSelect;
-  private readonly _empty = el("div", { class: "jp-Jobq-empty", role: "status" });
-  private readonly _news = button("", () => undefined, { class: "jp-Jobq-news" });
-  private readonly _status = el("div", { class: "jp-Jobq-logstatus", role: "status", "aria-live": "off" });
+  private readonly _empty = el("div", { class: "jp-JobqRun-empty", role: "status" });
+  private readonly _news = button("", () => undefined, { class: "jp-JobqRun-news" });
+  private readonly _status = el("div", { class: "jp-JobqRun-logstatus", role: "status", "aria-live": "off" });
   private readonly _whole = new Set<number>();
   private _run: Run;
   private _meant = 0;

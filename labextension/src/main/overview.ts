@@ -19,7 +19,7 @@ export class Overview extends Widget {
     private readonly _languages: IEditorLanguageRegistry | null
   ) {
     super();
-    this.addClass("jp-Jobq-overview");
+    this.addClass("jp-JobqRun-overview");
     this.node.append(this._live, this._fixed);
   }
 
@@ -58,7 +58,7 @@ export class Overview extends Widget {
       timeline(run, Date.now() / 1000, trans),
       place && this._queue(place),
       workers(run, trans),
-      notes.length > 0 && section(trans.__("Notes"), null, el("ul", { class: "jp-Jobq-notes" }, ...notes))
+      notes.length > 0 && section(trans.__("Notes"), null, el("ul", { class: "jp-JobqRun-notes" }, ...notes))
     ];
     // What is selected, or has the focus, is not taken away by a clock.
     const chosen = document.getSelection();
@@ -69,9 +69,9 @@ export class Overview extends Widget {
   }
 
   private _said({ words }: Run): HTMLElement {
-    const advice = words.advice ? el("p", { class: "jp-Jobq-advice" }, `${plain(words.advice)}.`.replace(/([.!?])\.$/, "$1")) : null;
+    const advice = words.advice ? el("p", { class: "jp-JobqRun-advice" }, `${plain(words.advice)}.`.replace(/([.!?])\.$/, "$1")) : null;
     const sentence = plain(words.sentence);
-    return el("div", { class: "jp-Jobq-said" }, el("p", {}, /[.!?]$/.test(sentence) ? sentence : `${sentence}.`), advice);
+    return el("div", { class: "jp-JobqRun-said" }, el("p", {}, /[.!?]$/.test(sentence) ? sentence : `${sentence}.`), advice);
   }
 
   private _queue(place: Place): HTMLElement | null {
@@ -165,7 +165,7 @@ export class Overview extends Widget {
       code(one.kind),
       plain(one.name),
       one.size ? size(one.size) : "",
-      el("span", { class: `jp-Jobq-tag jp-mod-${one.state === "pushed" ? "pushed" : "reused"}` }, plain(one.state))
+      el("span", { class: `jp-JobqRun-tag jp-mod-${one.state === "pushed" ? "pushed" : "reused"}` }, plain(one.state))
     ]);
     const took = [image.sent ? trans.__("%1 sent", size(image.sent)) : "", image.seconds ? trans.__("in %1", duration(image.seconds)) : ""];
     return section(
@@ -173,7 +173,7 @@ export class Overview extends Widget {
       took.filter(Boolean).join(" "),
       this._copied(image.reference, trans.__("Copy the reference")),
       table(trans.__("Layers"), [trans.__("layer"), trans.__("holds"), "#" + trans.__("size"), trans.__("state")], layers),
-      ...(image.notes ?? []).map(note => el("p", { class: "jp-Jobq-advice" }, plain(note)))
+      ...(image.notes ?? []).map(note => el("p", { class: "jp-JobqRun-advice" }, plain(note)))
     );
   }
 
@@ -189,7 +189,7 @@ export class Overview extends Widget {
       [trans.__("submitted"), moment(run.row.created)],
       [trans.__("id"), this._copied(run.row.id, trans.__("Copy the id"))]
     ].filter((row): row is (string | HTMLElement)[] => row !== null);
-    const list = el("dl", { class: "jp-Jobq-facts" }, ...rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+    const list = el("dl", { class: "jp-JobqRun-facts" }, ...rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
     return section(trans.__("What was asked for"), null, list);
   }
 
@@ -208,7 +208,7 @@ export class Overview extends Widget {
 
   /** A program, coloured as in a notebook where the front end can. */
   private _code(text: string, mime: string, label: string): HTMLElement {
-    const box = el("pre", { class: "jp-Jobq-code", tabindex: "0", role: "region", "aria-label": label }, visible(text));
+    const box = el("pre", { class: "jp-JobqRun-code", tabindex: "0", role: "region", "aria-label": label }, visible(text));
     const language = this._languages?.findByMIME(mime) ?? this._languages?.findByMIME(mime.replace("x-ipython", "x-python"));
     if (this._languages && language && text.length < 200_000) {
       const coloured = el("code", {});
@@ -234,7 +234,7 @@ export class Overview extends Widget {
   private _copied(text: string, label: string): HTMLElement {
     const copy = this._copy(() => text);
     copy.setAttribute("aria-label", label);
-    return el("span", { class: "jp-Jobq-copied" }, code(text), copy);
+    return el("span", { class: "jp-JobqRun-copied" }, code(text), copy);
   }
 
   private readonly _live = el("div", {});

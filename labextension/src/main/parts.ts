@@ -32,18 +32,18 @@ export function table(label: string, heads: readonly string[], rows: readonly (r
     el("tr", {}, ...row.map((cell, at) => el("td", { class: right[at] }, ...(cell ? [cell] : []))))
   );
   const made = el("table", {}, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...body));
-  return el("div", { class: "jp-Jobq-fit", role: "region", "aria-label": label, tabindex: "0" }, made);
+  return el("div", { class: "jp-JobqRun-fit", role: "region", "aria-label": label, tabindex: "0" }, made);
 }
 
 /** A part of a page under its heading. */
 export function section(title: string, beside: Part, ...children: Part[]): HTMLElement {
-  const head = el("h3", {}, title, ...(beside ? [el("span", { class: "jp-Jobq-beside" }, beside)] : []));
-  return el("section", { class: "jp-Jobq-section", "aria-label": title }, head, ...children.filter(Boolean) as Node[]);
+  const head = el("h3", {}, title, ...(beside ? [el("span", { class: "jp-JobqRun-beside" }, beside)] : []));
+  return el("section", { class: "jp-JobqRun-section", "aria-label": title }, head, ...children.filter(Boolean) as Node[]);
 }
 
 /** A button with a word on it. */
 export function button(text: string, click: () => void, more: Record<string, string | boolean | null> = {}): HTMLButtonElement {
-  return el("button", { type: "button", class: "jp-Jobq-button", onclick: click, ...more }, text);
+  return el("button", { type: "button", class: "jp-JobqRun-button", onclick: click, ...more }, text);
 }
 
 /** A length of time that grows, where tenths would only flicker: `42 s`, `2:03:10`. */

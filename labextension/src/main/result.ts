@@ -25,8 +25,8 @@ export class ResultTab extends Panel {
     private _run: Run
   ) {
     super();
-    this.addClass("jp-Jobq-result");
-    this._pictures.addClass("jp-Jobq-displays");
+    this.addClass("jp-JobqRun-result");
+    this._pictures.addClass("jp-JobqRun-displays");
     this.addWidget(this._head);
     this.addWidget(this._pictures);
     this.addWidget(this._value);
@@ -105,9 +105,9 @@ export class ResultTab extends Panel {
 
   private async _put(one: Display): Promise<void> {
     const made = new Panel();
-    made.addClass("jp-Jobq-display");
+    made.addClass("jp-JobqRun-display");
     if (one.source) {
-      made.addWidget(new Widget({ node: el("div", { class: "jp-Jobq-where" }, sourceName(plain(one.source), this._trans)) }));
+      made.addWidget(new Widget({ node: el("div", { class: "jp-JobqRun-where" }, sourceName(plain(one.source), this._trans)) }));
     }
     made.addWidget(await shown(one.data, one.metadata, this._rendermime, this._trans));
     if (this.isDisposed) {
@@ -145,7 +145,7 @@ export class ResultTab extends Panel {
     const dropped = this._dropped ? trans.__("%1 displays were too many or too large to be kept", this._dropped) : "";
     const parts = [
       result.error && section(trans.__("Traceback"), plain(result.sentence), this._traceback(result.error)),
-      dropped && el("p", { class: "jp-Jobq-advice" }, dropped),
+      dropped && el("p", { class: "jp-JobqRun-advice" }, dropped),
       came.length > 0 && section(trans.__("Names that came back"), null, table(trans.__("Names that came back"), [trans.__("name"), "#" + trans.__("size"), ""], came)),
       skipped.length > 0 &&
         section(trans.__("What did not come back"), null, table(trans.__("What did not come back"), [trans.__("name"), trans.__("why"), trans.__("what to do")], skipped))
@@ -156,7 +156,7 @@ export class ResultTab extends Panel {
   }
 
   private _traceback(text: string): HTMLElement {
-    const box = el("pre", { class: "jp-Jobq-code jp-Jobq-traceback", tabindex: "0", role: "region", "aria-label": this._trans.__("Traceback") });
+    const box = el("pre", { class: "jp-JobqRun-code jp-JobqRun-traceback", tabindex: "0", role: "region", "aria-label": this._trans.__("Traceback") });
     for (const line of text.split("\n")) {
       box.append(...drawn(line).map(span => styled(visible(span.text), span.style)), "\n");
     }
@@ -164,7 +164,7 @@ export class ResultTab extends Panel {
   }
 
   private _say(text: string): void {
-    this._head.node.replaceChildren(...(text ? [el("p", { class: "jp-Jobq-empty", role: "status" }, plain(text))] : []));
+    this._head.node.replaceChildren(...(text ? [el("p", { class: "jp-JobqRun-empty", role: "status" }, plain(text))] : []));
   }
 
   private readonly _head = new Widget();

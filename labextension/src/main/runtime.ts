@@ -25,7 +25,7 @@ export function timeline(run: Run, now: number, trans: TranslationBundle): HTMLE
       bar.style.flexGrow = String(Math.max(1, Math.round(part.share * 1000)));
       return bar;
     });
-    const line = el("div", { class: "jp-Jobq-time", "aria-hidden": "true" }, ...bars);
+    const line = el("div", { class: "jp-JobqRun-timeline", "aria-hidden": "true" }, ...bars);
     line.style.width = `${(100 * width).toFixed(1)}%`;
     const words = parts.map(part =>
       el(
@@ -38,10 +38,10 @@ export function timeline(run: Run, now: number, trans: TranslationBundle): HTMLE
     const label = told.length > 1 ? trans.__("Attempt %1", number) : trans.__("Phases");
     return el(
       "div",
-      { class: "jp-Jobq-attempt" },
-      told.length > 1 && el("span", { class: "jp-Jobq-attemptname" }, label),
+      { class: "jp-JobqRun-attempt" },
+      told.length > 1 && el("span", { class: "jp-JobqRun-attemptname" }, label),
       line,
-      el("ol", { class: "jp-Jobq-times", "aria-label": label }, ...words)
+      el("ol", { class: "jp-JobqRun-times", "aria-label": label }, ...words)
     );
   });
   return section(trans.__("Time"), null, ...rows);
@@ -62,9 +62,9 @@ export function progress(run: Run, trans: TranslationBundle): HTMLElement | null
     const bar = el(
       "div",
       part === null
-        ? { class: "jp-Jobq-bar" }
+        ? { class: "jp-JobqRun-bar" }
         : {
-            class: "jp-Jobq-bar",
+            class: "jp-JobqRun-bar",
             role: "progressbar",
             "aria-label": plain(label) || trans.__("Progress"),
             "aria-valuemin": 0,
@@ -74,9 +74,9 @@ export function progress(run: Run, trans: TranslationBundle): HTMLElement | null
           },
       part !== null && fill
     );
-    return el("div", { class: "jp-Jobq-barrow" }, label && el("span", {}, plain(label)), bar, el("span", {}, told));
+    return el("div", { class: "jp-JobqRun-barrow" }, label && el("span", {}, plain(label)), bar, el("span", {}, told));
   });
-  return el("div", { class: "jp-Jobq-bars" }, ...rows);
+  return el("div", { class: "jp-JobqRun-bars" }, ...rows);
 }
 
 /** The workers one by one, with what they used over the last moments. */
@@ -96,7 +96,7 @@ export function workers(run: Run, trans: TranslationBundle): HTMLElement | null 
   return section(
     all.length > 1 ? trans.__("Workers") : trans.__("Process"),
     [all.length > 1 ? count(all.length) : "", ...beside].filter(Boolean).join(" · "),
-    el("ul", { class: "jp-Jobq-workers" }, ...cards)
+    el("ul", { class: "jp-JobqRun-workers" }, ...cards)
   );
 }
 
@@ -120,17 +120,17 @@ function card(one: Member, top: number, most: number, trans: TranslationBundle):
   }
   return el(
     "li",
-    { class: "jp-Jobq-worker" },
-    el("div", { class: "jp-Jobq-workername" }, icon, el("b", {}, name), one.state && el("span", {}, plain(one.state))),
-    where && el("div", { class: "jp-Jobq-where", title: where }, where),
-    one.sentence && el("div", { class: "jp-Jobq-wrong" }, plain(one.sentence)),
+    { class: "jp-JobqRun-worker" },
+    el("div", { class: "jp-JobqRun-workername" }, icon, el("b", {}, name), one.state && el("span", {}, plain(one.state))),
+    where && el("div", { class: "jp-JobqRun-where", title: where }, where),
+    one.sentence && el("div", { class: "jp-JobqRun-wrong" }, plain(one.sentence)),
     lines.length > 0 &&
       el(
         "dl",
         {},
         ...lines.flatMap(([what, told, history, high, kind]) => [el("dt", {}, what), el("dd", {}, chart(history, high, kind), told)])
       ),
-    one.peak !== null && one.peak > 0 && el("div", { class: "jp-Jobq-where" }, trans.__("at most %1", size(one.peak)))
+    one.peak !== null && one.peak > 0 && el("div", { class: "jp-JobqRun-where" }, trans.__("at most %1", size(one.peak)))
   );
 }
 
@@ -139,7 +139,7 @@ function chart(history: readonly number[], top: number, kind: string): Node {
   if (!points) {
     return document.createTextNode("");
   }
-  const drawn = svg("svg", { viewBox: "0 0 72 18", class: `jp-Jobq-spark ${kind}`, "aria-hidden": "true", preserveAspectRatio: "none" });
+  const drawn = svg("svg", { viewBox: "0 0 72 18", class: `jp-JobqRun-spark ${kind}`, "aria-hidden": "true", preserveAspectRatio: "none" });
   const [first] = points.split(",");
   const [last] = points.slice(points.lastIndexOf(" ") + 1).split(",");
   drawn.append(svg("polygon", { points: `${first},18 ${points} ${last},18` }), svg("polyline", { points }));

@@ -31,7 +31,7 @@ export async function shown(data: Bundle, metadata: Bundle, rendermime: IRenderM
   const mime = rendermime.preferredMimeType(data as MimeModel.IOptions["data"] & object, "ensure");
   if (mime === undefined) {
     const told = trans.__("It cannot be shown here: %1", Object.keys(data).join(", ") || trans.__("nothing"));
-    return new Widget({ node: el("p", { class: "jp-Jobq-advice" }, told) });
+    return new Widget({ node: el("p", { class: "jp-JobqRun-advice" }, told) });
   }
   const renderer = rendermime.createRenderer(mime);
   await renderer.renderModel(model);
@@ -46,7 +46,7 @@ export async function shown(data: Bundle, metadata: Bundle, rendermime: IRenderM
     renderer.dispose();
     offer.dispose();
   });
-  const offer = new Widget({ node: el("div", { class: "jp-Jobq-offer" }, ask) });
+  const offer = new Widget({ node: el("div", { class: "jp-JobqRun-offer" }, ask) });
   panel.addWidget(offer);
   return panel;
 }
@@ -54,7 +54,7 @@ export async function shown(data: Bundle, metadata: Bundle, rendermime: IRenderM
 /** A page of its own for HTML with scripts: it has no origin, and reaches neither ours nor what the browser keeps. */
 function apart(html: string, trans: TranslationBundle): HTMLElement {
   const frame = el("iframe", {
-    class: "jp-Jobq-apart",
+    class: "jp-JobqRun-apart",
     sandbox: "allow-scripts",
     referrerpolicy: "no-referrer",
     title: trans.__("What the job displayed, with its scripts")
@@ -64,5 +64,5 @@ function apart(html: string, trans: TranslationBundle): HTMLElement {
 }
 
 function picture(text: string, trans: TranslationBundle): HTMLElement {
-  return el("img", { class: "jp-Jobq-picture", alt: trans.__("A drawing"), src: `data:${SVG};charset=utf-8,${encodeURIComponent(text)}` });
+  return el("img", { class: "jp-JobqRun-picture", alt: trans.__("A drawing"), src: `data:${SVG};charset=utf-8,${encodeURIComponent(text)}` });
 }
