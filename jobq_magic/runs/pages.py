@@ -5,21 +5,23 @@ from __future__ import annotations
 import re
 from argparse import ArgumentParser, Namespace
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from shlex import quote
 from typing import NamedTuple
 
 from jobq_magic.errors import OptionError
-from jobq_magic.runs.prefix import label
+from jobq_magic.runs.prefix import DRIVER, label
 from jobq_magic.runs.tail import Chunk, Display, Item
 
-__all__ = ["PAGE", "Line", "Page", "Wanted", "add_words", "lines", "page", "wanted"]
+__all__ = ["LONGEST", "PAGE", "Line", "Page", "Wanted", "add_words", "as_shown", "lines", "page", "plain", "wanted"]
 
 PAGE = 1000
 """Lines of a page."""
 LONGEST = 64 << 10
 """Bytes of a line that are kept; what a job prints may have no line ends at all."""
+_FIRST = frozenset({"0", DRIVER})
+"""What the first worker is called from when on there are several."""
 
 
 class Line(NamedTuple):
@@ -191,7 +193,7 @@ class _Batch:
 
     def lines(self) -> list[Line]:
         found = self._text.split(b"\n") if isinstance(self._text, bytes) else self._text
-        return [Line(self._stream, _shown(line), self._source) for line in found]
+        return [Line(self._stream, as_shown(line), self._source) for line in found]
 
 
 def _batches(items: Iterable[Item], asked: Wanted) -> Iterator[_Batch]:
@@ -199,13 +201,19 @@ def _batches(items: Iterable[Item], asked: Wanted) -> Iterator[_Batch]:
     rest: dict[tuple[str, str], bytes] = {}
     for item in items:
         if not isinstance(item, Chunk):
-            if (shown := _plain(item)) and asked.stream != "stderr":
+            if (shown := plain(item)) and asked.stream != "stderr":
                 yield _Batch("stdout", _chosen(b"\n".join(shown), asked), item.source)
             continue
         stream, data = item.stream, item.data
+        if item.begins:  # nobody goes on with what an earlier attempt left open
+            yield from _left(rest, asked)
+            rest.clear()
+            data = data.lstrip(b"\n")
         if asked.stream and stream != asked.stream:
             continue
         of = stream, item.source
+        if item.source in _FIRST and (unnamed := rest.pop((stream, ""), None)) is not None:
+            rest[of] = unnamed  # it has a name since others were heard of
         end = data.rfind(b"\n")
         if end < 0:
             rest[of] = _bounded(rest.get(of, b"") + data)
@@ -215,6 +223,11 @@ def _batches(items: Iterable[Item], asked: Wanted) -> Iterator[_Batch]:
             rest[of] = _bounded(data[end + 1 :])
         if asked.text in whole:
             yield _Batch(stream, _chosen(whole, asked), item.source)
+    yield from _left(rest, asked)
+
+
+def _left(rest: Mapping[tuple[str, str], bytes], asked: Wanted) -> Iterator[_Batch]:
+    """The lines that have no end."""
     for (stream, source), data in rest.items():
         yield _Batch(stream, _chosen(data, asked), source)
 
@@ -228,10 +241,13 @@ def _chosen(text: bytes, asked: Wanted) -> bytes | list[bytes]:
 
 def _bounded(line: bytes) -> bytes:
     """What is kept of a line that has no end yet: of one that is written over and over, the newest."""
-    return line if len(line) <= LONGEST else _last(line)[: LONGEST + 1]
+    if len(line) <= LONGEST:
+        return line
+    return _last(line)[: LONGEST + 1] + b"\r" * line.endswith(b"\r")  # which whatever comes next is written over
 
 
-def _shown(line: bytes) -> bytes:
+def as_shown(line: bytes) -> bytes:
+    """A line as a terminal shows it once it is written, at most so long."""
     line = _last(line) if b"\r" in line else line
     return line if len(line) <= LONGEST else line[:LONGEST] + b" ... (cut)"
 
@@ -241,6 +257,7 @@ def _last(line: bytes) -> bytes:
     return line.rstrip(b"\r").rpartition(b"\r")[2]
 
 
-def _plain(item: Display) -> list[bytes]:
+def plain(item: Display) -> list[bytes]:
+    """The lines that stand for a display."""
     shown = item.bundle.get("text/plain", "")
     return ("".join(shown) if isinstance(shown, list) else str(shown)).encode("utf-8", "replace").splitlines()

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import inf
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self, TypeAlias
@@ -37,6 +37,8 @@ class Chunk:
     data: bytes
     source: str = ""
     """Rank of the worker that wrote it, where a run has several; else ""."""
+    begins: int = field(default=0, compare=False)
+    """The attempt before which this line stands, and which no job wrote; else 0."""
 
 
 Item: TypeAlias = Chunk | Display
@@ -64,12 +66,12 @@ class Batch:
         self._data += data
         self.room -= len(data)
 
-    def show(self, line: bytes, source: str = "") -> None:
-        """A line of the displays."""
+    def show(self, line: bytes, at: int, source: str = "") -> None:
+        """A line of the displays, which begins there in their file."""
         self.room -= len(line)
         if (display := parse(line)) is not None:
             self._close()
-            self._items.append(replace(display, source=source) if source else display)
+            self._items.append(replace(display, source=source, at=at))
 
     def items(self) -> list[Item]:
         """All that was added."""
@@ -98,8 +100,8 @@ class Sink(Protocol):
     def add(self, stream: str, data: bytes) -> None:
         """Bytes of a stream."""
 
-    def show(self, line: bytes) -> None:
-        """A line of the displays."""
+    def show(self, line: bytes, at: int) -> None:
+        """A line of the displays, which begins there in their file."""
 
 
 class Reader:
@@ -201,8 +203,8 @@ class Reader:
                 return False
             if not line:
                 break
+            sink.show(line, self._at[2])
             self._at[2] += len(line)
-            sink.show(line)
         return not sink.full or self._at[2] >= sizes[2]
 
     def _patient(self) -> bool:

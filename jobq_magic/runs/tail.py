@@ -48,7 +48,7 @@ class Tail:
         self._run = run
         self._patience = patience
         self._worker = worker
-        self._attempt = 1
+        self._attempt = self._given = 1
         self._reader = self._open(1)
         self._last: Item | None = None
         self._parted = True
@@ -70,6 +70,11 @@ class Tail:
         """The attempt that is being read; `poll` never mixes two."""
         return self._attempt
 
+    @property
+    def given(self) -> int:
+        """The attempt of what the last poll gave."""
+        return self._given
+
     def poll(self) -> list[Item]:
         """What is new, at most about a megabyte of it; empty when there is nothing to give now.
 
@@ -85,6 +90,7 @@ class Tail:
             items = self._reader.take(ended, many=len(snapshot.each) > 1, led=snapshot.led)
         self._behind = self._reader.full
         if items:
+            self._given = self._attempt
             items = [*self._parting(), *items]
             self._last, self._parted = items[-1], True
         if ended and self._reader.exhausted:
@@ -102,7 +108,8 @@ class Tail:
         if self._parted:
             return []
         is_open = isinstance(self._last, Chunk) and not self._last.data.endswith(b"\n")
-        return [Chunk("stdout", b"\n" * is_open + f"── attempt {self._attempt} ──\n".encode())]
+        line = f"── attempt {self._attempt} ──\n".encode()
+        return [Chunk("stdout", b"\n" * is_open + line, begins=self._attempt)]
 
     def _open(self, attempt: int) -> Together:
         return Together(self._run.paths.attempt(attempt), self._patience, only=self._worker)

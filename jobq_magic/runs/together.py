@@ -170,10 +170,10 @@ class _Source:
             if len(rest) > LONGEST:
                 self._give(stream)
 
-    def show(self, line: bytes) -> None:
+    def show(self, line: bytes, at: int) -> None:
         self.busy = True
         self.let_go(now=True)
-        self.batch.show(line, self.name)
+        self.batch.show(line, at, self.name)
 
     def let_go(self, *, now: bool | None = None, hold: float = 0.0) -> None:
         """Gives the lines that have no end: now, or those that were held back for so long."""

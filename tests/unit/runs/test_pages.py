@@ -106,3 +106,25 @@ def test_the_memory_does_not_grow_with_the_log():
     tracemalloc.stop()
     assert found.total == 500_000
     assert peak < 10 << 20
+
+
+def test_what_an_attempt_left_open_does_not_run_into_the_next_attempt():
+    items = [
+        Chunk("stderr", b"cut o"),
+        Chunk("stdout", b"\n" + "── attempt 2 ──\n".encode(), begins=2),
+        Chunk("stderr", b"anew\n"),
+    ]
+    assert texts(lines(items)) == ["cut o", "── attempt 2 ──", "anew"]
+    assert texts(lines(items, Wanted(stream="stderr"))) == ["cut o", "anew"]
+    assert texts(page(items).lines) == ["cut o", "── attempt 2 ──", "anew"]
+
+
+def test_a_worker_that_gets_its_name_within_a_line_goes_on_with_it():
+    items = [Chunk("stdout", b"be"), Chunk("stdout", b"gun\n", "0"), Chunk("stdout", b"other\n", "1")]
+    assert [(line.text, line.source) for line in lines(items)] == [(b"begun", "0"), (b"other", "1")]
+
+
+def test_a_long_line_is_written_over_wherever_chunks_cut_it():
+    long = b"x" * (LONGEST + 10)
+    for chunks in ([long + b"\r", b"new\n"], [long, b"\rnew\n"], [long + b"\rn", b"ew\n"]):
+        assert texts(lines(Chunk("stdout", data) for data in chunks)) == ["new"]
