@@ -5,6 +5,9 @@ import { visible } from "./visible.js";
 /** Characters of a line that are drawn; the rest on demand. */
 export const COLUMNS = 2000;
 
+/** Changes of colour in a line that are drawn: what has more is no text, and a page has no room for it. */
+const CHANGES = 200;
+
 export interface Piece {
   readonly text: string;
   readonly style: Style;
@@ -27,7 +30,9 @@ export function pieces(
   columns = COLUMNS
 ): Pieces {
   const whole = drawn(text);
-  const [spans, more] = cut(whole, columns);
+  const [shown, more] = cut(whole, columns);
+  const rest = shown.slice(CHANGES).map(span => span.text).join("");
+  const spans = rest ? [...shown.slice(0, CHANGES), { text: rest, style: PLAIN }] : shown;
   const found = marks(told(whole));
   if (!found.length) {
     return { pieces: spans.map(({ text, style }) => ({ text: visible(text), style, found: false })), more };
@@ -53,5 +58,3 @@ export function pieces(
 export function plain(text: string): string {
   return visible(told(drawn(text)));
 }
-
-export { PLAIN };
