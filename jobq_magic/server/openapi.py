@@ -28,13 +28,16 @@ _REFUSALS: Mapping[int, str] = {
     405: "The address is not asked in this way.",
     409: "It cannot be done with the run as it is.",
     410: "It was there, and is gone.",
+    410: "It was there, and is gone.",
     413: "Too much was sent.",
     415: "What was sent is of another type.",
     422: "What was sent cannot be run.",
+    500: "It went wrong here; the log of the server says how.",
     501: "That is not to be had here.",
     502: "A place did not answer as it should.",
     503: "Not now: ask again in a moment.",
     504: "A place did not answer in time.",
+    507: "The store is full.",
 }
 
 
