@@ -55,6 +55,7 @@ def build(to: Path = BUILT) -> None:
     Raises:
         subprocess.CalledProcessError: the sources are wrong; what was told is on stderr.
     """
+    subprocess.run([sys.executable, HERE / "typed.py"], check=True)
     asked = digest()
     shutil.rmtree(HERE / "lib", ignore_errors=True)
     (HERE / "tsconfig.tsbuildinfo").unlink(missing_ok=True)

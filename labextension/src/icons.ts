@@ -4,7 +4,7 @@ import { LabIcon } from "@jupyterlab/ui-components";
 export const jobqIcon = new LabIcon({
   name: "jobq-magic:runs",
   svgstr: `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 20 20">
-  <g class="jp-icon3 jp-icon-selectable jp-jobq-lines" fill="none" stroke="#616161" stroke-width="1.6">
+  <g class="jp-jobq-lines" stroke-width="1.6">
     <rect x="2.5" y="3.5" width="15" height="5" rx="1.5"/>
     <rect x="2.5" y="11.5" width="9" height="5" rx="1.5"/>
     <path d="M14 14h4m-1.5-1.8L18.3 14l-1.8 1.8"/>

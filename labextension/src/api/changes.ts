@@ -4,7 +4,7 @@ import { Signal, type ISignal } from "@lumino/signaling";
 
 import { type Client } from "./client.js";
 import { Problem } from "./problem.js";
-import type { Changed, Run } from "./types.js";
+import type { Changed, Run, Trouble } from "./types.js";
 
 /**
  * How we hear of changes: not asked yet, pushed, by asking again and again, not at all (what is known grows old), or
@@ -13,11 +13,7 @@ import type { Changed, Run } from "./types.js";
 export type Hearing = "starting" | "live" | "polling" | "lost" | "absent";
 
 type Listener = (run: Run) => void;
-type Message =
-  | { kind: "hello"; version: string }
-  | Changed
-  | { kind: "run"; run: Run }
-  | { kind: "trouble"; error: { what: string } };
+type Message = Changed | { kind: "run"; run: Run } | { kind: "trouble"; error: Trouble };
 
 /** A socket that says nothing for so long after it was asked for is not one that will. */
 const PATIENCE = 8000;
@@ -38,6 +34,7 @@ export class Changes implements IDisposable {
   private readonly knocking: Poll;
   private readonly _changed = new Signal<this, Changed>(this);
   private readonly _stale = new Signal<this, void>(this);
+  private readonly _troubled = new Signal<this, Problem>(this);
   private readonly _stateChanged = new Signal<this, Hearing>(this);
   private disposed = false;
 
@@ -68,6 +65,11 @@ export class Changes implements IDisposable {
   /** What is known is too old to be mended by changes: list anew. */
   get stale(): ISignal<this, void> {
     return this._stale;
+  }
+
+  /** The server itself cannot read the runs now. */
+  get troubled(): ISignal<this, Problem> {
+    return this._troubled;
   }
 
   get stateChanged(): ISignal<this, Hearing> {
@@ -187,8 +189,14 @@ export class Changes implements IDisposable {
         this.version = message.version;
         this._changed.emit(message);
         break;
+      case "relist":
+        this._stale.emit();
+        break;
       case "run":
         this.tell(message.run);
+        break;
+      case "trouble":
+        this._troubled.emit(new Problem(message.error, 500));
         break;
     }
   }
@@ -214,7 +222,7 @@ export class Changes implements IDisposable {
       const { body } = await this.client.getTagged<Message>("changes/poll", { version: this.version }, "");
       this.heardAt = Date.now();
       if (body?.kind === "hello") {
-        this._stale.emit();
+        this._stale.emit(); // we had no version to ask with
       } else if (body) {
         this.take(body);
       }

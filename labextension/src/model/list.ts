@@ -1,4 +1,5 @@
-import type { Changed, Counts, Listing, Row } from "../api/types.js";
+import type { Counts } from "../api/extra.js";
+import type { Changed, Listing, Row } from "../api/types.js";
 import { final } from "../phases.js";
 
 /** The runs that are known here: the newest ones of what was asked for, without a gap. Immutable. */

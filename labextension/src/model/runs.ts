@@ -33,6 +33,10 @@ export class Runs implements IDisposable {
     this.changes.changed.connect(this.onChanged, this);
     this.changes.stale.connect(() => void this.refresh());
     this.changes.stateChanged.connect(() => this._changed.emit());
+    this.changes.troubled.connect((_, problem) => {
+      this.trouble = problem;
+      this._changed.emit();
+    });
   }
 
   /** The list, or how it is with it, has changed. */

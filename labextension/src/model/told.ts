@@ -1,6 +1,7 @@
 import type { TranslationBundle } from "@jupyterlab/translation";
 
-import type { Counts, Row } from "../api/types.js";
+import type { Counts } from "../api/extra.js";
+import type { Row } from "../api/types.js";
 import { clock, count, plain } from "../format.js";
 import { final } from "../phases.js";
 

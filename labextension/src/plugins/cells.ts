@@ -1,5 +1,5 @@
 import type { JupyterFrontEnd } from "@jupyterlab/application";
-import { PageConfig, PathExt } from "@jupyterlab/coreutils";
+import { PageConfig } from "@jupyterlab/coreutils";
 import type { INotebookTracker, NotebookPanel } from "@jupyterlab/notebook";
 
 /** A cell of a notebook, as a run names it: the path is what the kernel was told, or where it is on the disk. */
@@ -8,19 +8,28 @@ export interface Whence {
   cell_id: string | null;
 }
 
-/** The path below the server's root that JupyterLab knows a notebook by. */
+/**
+ * The path below the server's root that JupyterLab knows a notebook by.
+ *
+ * @param root - of the server; its home is written `~`, and where that is nobody says: a person's, in a folder of homes.
+ */
 export function served(notebook: string, root = PageConfig.getOption("serverRoot")): string {
   const folder = root.replace(/\/+$/, "");
-  return notebook.startsWith(`${folder}/`) ? notebook.slice(folder.length + 1) : notebook.replace(/^\/+/, "");
+  const home = folder.startsWith("~") ? /^\/root(?=\/)|^\/[^/]+\/[^/]+/.exec(notebook)?.[0] : "";
+  const whole = home ? home + folder.slice(1) : folder;
+  return notebook.startsWith(`${whole}/`) ? notebook.slice(whole.length + 1) : notebook.replace(/^\/+/, "");
+}
+
+/** Whether a notebook that JupyterLab knows by a path is the one that a run names. */
+export function same(path: string, notebook: string): boolean {
+  const own = path.replace(/^[A-Za-z]+:/, ""); // a drive of the collaboration extension
+  return own === served(notebook) || notebook === own || notebook.endsWith(`/${own}`);
 }
 
 /** The open notebook that a run came from. */
 export function opened(tracker: INotebookTracker | null, whence: Whence): NotebookPanel | undefined {
-  const path = whence.notebook === null ? null : served(whence.notebook);
-  return tracker?.find(panel => {
-    const own = panel.context.path.replace(/^[A-Za-z]+:/, ""); // a drive of the collaboration extension
-    return path !== null && (own === path || (PathExt.basename(own) === PathExt.basename(path) && own.endsWith(path)));
-  });
+  const { notebook } = whence;
+  return notebook === null ? undefined : tracker?.find(panel => same(panel.context.path, notebook));
 }
 
 /** Whether a person sees the notebook now. */

@@ -3,7 +3,7 @@ import { Clipboard, Dialog, Notification, showDialog, type ICommandPalette } fro
 import type { CommandRegistry } from "@lumino/commands";
 import type { ReadonlyPartialJSONObject } from "@lumino/coreutils";
 
-import { path, Problem, type Row } from "../api/index.js";
+import { path, Problem, type Acted, type Row } from "../api/index.js";
 import { plain } from "../format.js";
 import { final } from "../phases.js";
 import { Ids, type IJobq } from "../tokens.js";
@@ -96,10 +96,9 @@ export function addCommands(app: JupyterFrontEnd, jobq: IJobq, hands: Hands, pal
     Ids.rerun,
     trans.__("Run Again"),
     async id => {
-      const told = (await act(id, "rerun")) as { id?: string; row?: { id?: string } } | null;
-      const again = told?.id ?? told?.row?.id;
-      if (again) {
-        await hands.open(again);
+      const told = (await act(id, "rerun")) as Acted | null;
+      if (told) {
+        await hands.open(told.row.id);
       }
     },
     known => final(known.phase)

@@ -5,6 +5,7 @@ import { drawing, el, say } from "../dom.js";
 import { plain } from "../format.js";
 import { barred } from "../model/layout.js";
 import { elapsed, share, told } from "../model/told.js";
+import { served } from "../plugins/cells.js";
 import { coloured, drawn, final, word } from "../phases.js";
 
 /** One run in the list. It is kept while it is in sight: what does not change is not drawn again. */
@@ -56,7 +57,7 @@ export class RowNode {
     this.bar.hidden = part === null;
     this.fill.style.width = `${100 * (part ?? 0)}%`;
     node.setAttribute("aria-label", [name, phase, line].filter(Boolean).join(", "));
-    const from = row.notebook ? plain(row.notebook) : "";
+    const from = row.notebook ? plain(served(row.notebook)) : "";
     node.title = [`${plain(row.id)} · ${phase} · ${plain(row.where)}`, line, from].filter(Boolean).join("\n");
   }
 }

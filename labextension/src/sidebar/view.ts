@@ -10,7 +10,7 @@ import { ALL, narrowed } from "../model/filter.js";
 import { grouped } from "../model/groups.js";
 import { told } from "../model/told.js";
 import { word } from "../phases.js";
-import { served } from "../plugins/cells.js";
+import { same } from "../plugins/cells.js";
 import { API, Ids } from "../tokens.js";
 import { label, openFilters } from "./filters.js";
 import type { SidebarOptions } from "./index.js";
@@ -214,7 +214,7 @@ export class SidebarView extends Widget {
       current: () => runs.filter,
       notebook: () => {
         const path = notebooks?.currentWidget?.context.path;
-        const own = path === undefined ? undefined : [...runs.list.rows.values()].find(each => each.notebook !== null && served(each.notebook) === path);
+        const own = path === undefined ? undefined : [...runs.list.rows.values()].find(each => each.notebook !== null && same(path, each.notebook));
         return own?.notebook ?? path ?? "";
       },
       modes: () => [...new Set([...runs.list.rows.values()].map(row => row.mode))].sort(),
