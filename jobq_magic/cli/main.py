@@ -50,6 +50,7 @@ def _summaries() -> Mapping[str, str]:
         "config": "every setting, and where it comes from",
         "doctor": "whether cells will run where they would go, and what is missing",
         "ray": "the Ray clusters on this machine",
+        "serve": "the runs in a browser, and for other programs, without Jupyter",
     }
 
 

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from jobq_magic import commands, doctor, imaging, neighbours, pauses
 from jobq_magic.cli import tables
 from jobq_magic.cli.main import JOB_FAILED, OK, UNKNOWN
+from jobq_magic.cli.serve import serve
 from jobq_magic.errors import OptionError
 from jobq_magic.render import findings, nearby, text
 from jobq_magic.render.account import explained
@@ -340,6 +341,7 @@ VERBS: Mapping[str, Callable[[commands.Parser], Verb]] = {
     "config": _config,
     "doctor": _doctor,
     "ray": _ray,
+    "serve": serve,
 }
 
 

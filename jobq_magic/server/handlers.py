@@ -24,7 +24,7 @@ from jobq_magic.server.asking import Answer, Asked, Refused, read, status_of
 from jobq_magic.server.routes import PREFIX, Route, named
 from jobq_magic.server.view import View
 
-__all__ = ["Endpoint", "Missing", "Socket", "as_text", "told"]
+__all__ = ["Endpoint", "Guard", "Missing", "Socket", "as_text", "told"]
 
 SETTING = "jobq_magic_view"
 """Under which the application keeps what its requests share."""
@@ -56,7 +56,7 @@ def _finite(value: Any) -> Any:
     return [_finite(each) for each in value] if isinstance(value, list | tuple) else value
 
 
-class _Guard(JupyterHandler):
+class Guard(JupyterHandler):
     """Lets in who may come in, and finds the run that is meant."""
 
     auth_resource = PREFIX
@@ -107,7 +107,7 @@ class _Guard(JupyterHandler):
         return await self.view.quick(self.view.store.get, identity)
 
 
-class Endpoint(_Guard, APIHandler):
+class Endpoint(Guard, APIHandler):
     """One path of the table; each of its methods is a function of `Asked`."""
 
     async def prepare(self) -> None:  # type: ignore[override] # as Jupyter's own do
@@ -216,7 +216,7 @@ class Missing(Endpoint):
     post = delete = put = patch = get
 
 
-class Socket(WebSocketMixin, websocket.WebSocketHandler, _Guard):
+class Socket(WebSocketMixin, websocket.WebSocketHandler, Guard):
     """A WebSocket of the table: login, authorizer, origin and the id are seen to before it opens."""
 
     run: Run | None = None
