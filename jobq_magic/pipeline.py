@@ -42,11 +42,23 @@ class Submitted:
 
 
 def submit(
-    resolved: Resolved, source: Source, store: Store, *, headless: bool = False, cell: Mapping[str, Any] | None = None
+    resolved: Resolved,
+    source: Source | Bundle,
+    store: Store,
+    *,
+    headless: bool = False,
+    cell: Mapping[str, Any] | None = None,
 ) -> Submitted:
     """Opens a run, captures what the cell needs, and hands it over; returns as soon as it goes on without us.
 
     A run whose place has no supervisor of its own is on record as `submitting`: a follower must be there to take it.
+
+    Args:
+        resolved: what was asked for, and where it goes.
+        source: the cell; or all that it needs, where that was captured elsewhere.
+        store: where the run is to be.
+        headless: nobody sits in front.
+        cell: what is known of it; see `Run.cell`.
 
     Raises:
         JobqError: it is refused. The refusal is on record too.
@@ -65,8 +77,10 @@ def submit(
     with _on_record(store, run):
         run.paths.bundle.mkdir(mode=0o700)
         recipe = _recipe(resolved, backend)
-        options = _capture_options(resolved, backend, recipe, store.values)
-        bundle = capture(source, run.paths.bundle, options)
+        if isinstance(source, Bundle):
+            bundle = _taken_over(source, run.paths.bundle)
+        else:
+            bundle = capture(source, run.paths.bundle, _capture_options(resolved, backend, recipe, store.values))
         notes = (*notes, *_too_large(backend, resolved.target, bundle))
         store.set_account(run, bundle.account)
         if recipe is not None:
@@ -226,6 +240,14 @@ def _capture_options(
         no_out=spec.no_out,
         questions=spec.debug,
     )
+
+
+def _taken_over(bundle: Bundle, folder: Path) -> Bundle:
+    """The same bundle in another folder."""
+    import shutil
+
+    shutil.copytree(bundle.folder, folder, dirs_exist_ok=True)
+    return replace(bundle, folder=folder)
 
 
 def _call_off(store: Store, run: Run, reason: str) -> None:
