@@ -10,6 +10,7 @@ So the widgets of the newest panels live on after the end, and tell whoever stil
 
 from __future__ import annotations
 
+import platform
 import threading
 import time
 from collections import deque
@@ -66,6 +67,7 @@ class Panel:
         stop: asks for the run to be stopped; called on a press of Stop, in any thread.
         log: gives the end of the log, longer than the card has it; called on a press of Full log.
         pause: asks for the run to be paused, or to go on; None where it cannot be.
+        store: where the run is kept: told to the front end, which may go on with it when this kernel is gone.
     """
 
     _ended: ClassVar[deque[Panel]] = deque()
@@ -77,6 +79,7 @@ class Panel:
         stop: Callable[[], None],
         log: Callable[[], LogEnd],
         pause: Callable[[bool], object] | None = None,
+        store: str = "",
     ) -> None:
         self._lock = threading.Lock()  # a widget must not be set by two threads at once
         self._frozen = False
@@ -89,7 +92,8 @@ class Panel:
             "text/html": html.card(replace(card, notes=(*card.notes, _still(card.snapshot.run)))),
             "text/plain": text.card(card),
         }
-        self._handle: Any = display(bundle, raw=True, display_id=True)
+        mark = {"jobq": {"run": card.snapshot.run, "store": store, "host": platform.node()}}
+        self._handle: Any = display(bundle, raw=True, display_id=True, metadata=mark)
 
     def show(self, card: Card) -> int:
         """Draws the card where it looks different; the bytes that this took."""
@@ -107,12 +111,13 @@ class Panel:
 
     def freeze(self, card: Card) -> None:
         """Puts plain HTML in its place, which a saved notebook shows without a kernel."""
+        run = card.snapshot.run
         with self._lock:
             if not self._frozen:  # the end is told here, where it is known what came back
                 self._voice.value = html.voice(card)
         if self._handle is not None:
-            self._handle.update({"text/html": html.card(card), "text/plain": text.card(card)}, raw=True)
-        run = card.snapshot.run
+            bundle, mark = {"text/html": html.card(card), "text/plain": text.card(card)}, {"jobq": {"run": run}}
+            self._handle.update(bundle, raw=True, metadata=mark)
         advice = (
             f"The page was loaded anew while this ran. %jobq attach {run} draws it again, to stay with the notebook."
         )

@@ -74,6 +74,7 @@ class Shown:
             stop=lambda: self._store.request_stop(run),
             log=lambda: commands.log_end(self._store, run, most=_FULL),
             pause=self._pause_or_resume(run) if pauses.can_pause(run) else None,
+            store=str(self._store.root),
         )
 
     def _pause_or_resume(self, run: Run) -> Callable[[bool], object]:

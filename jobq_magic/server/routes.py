@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal, TypeAlias
 
-from jobq_magic.runs.listing import STATES
+from jobq_magic.runs.listing import CURSOR, STATES
 from jobq_magic.server.asking import Param, flag, integer, number, text
 
 __all__ = ["PREFIX", "ROUTES", "Action", "Route", "named"]
@@ -36,6 +36,10 @@ class Route:
     query: tuple[Param, ...] = ()
     body: str = ""
     """`module:name` of the shape of what is sent; "" where nothing is."""
+    parts: str = ""
+    """The same where it may come as the parts of a form, too."""
+    headers: tuple[Param, ...] = ()
+    """Headers that mean something here."""
     answer: str = ""
     """The same of what comes back; "" where that is no JSON."""
     status: int = 200
@@ -101,7 +105,7 @@ _RUNS = (
             number("since", "Only runs that were opened then or later."),
             number("until", "Only runs that were opened before."),
             integer("limit", "How many at most.", default=50, least=1, most=500),
-            text("after", "Where the page before has ended: its `next`.", longest=120),
+            text("after", "Where the page before has ended: its `next`.", longest=120, pattern=CURSOR),
         ),
         answer="shapes:Runs",
         etag=True,
@@ -258,5 +262,108 @@ _PLACES = (
     ),
 )
 
-ROUTES: tuple[Route, ...] = (*_ABOUT, *_RUNS, *_CHANGES, *_ACTS, *_CAME, *_DASHBOARD, *_PLACES)
+_SELECTED = (
+    text("source", "Only lines of this worker: its rank, or `driver`.", longest=20),
+    flag("errors", "Only stderr, and tracebacks wherever they were printed."),
+)
+
+_LOGS = (
+    Route(
+        "GET",
+        "runs/{id}/log",
+        "read",
+        "Lines of a log by their places.\n\nThe lines are those that `jobq logs` shows, in the same order. With `source`"
+        " or `errors`, places count among those lines; `n` is the number in the whole log.",
+        "logs:lines",
+        query=(
+            integer("from", "The place of the first line; less than nothing counts from the end.", default=1),
+            integer("count", "How many at most.", default=500, least=0, most=2000),
+            *_SELECTED,
+        ),
+        answer="shapes_logs:Lines",
+        also=(404, 409),
+    ),
+    Route(
+        "GET",
+        "runs/{id}/log/find",
+        "read",
+        "Lines of a log in which something is found.\n\nIt looks for a quarter of a second: `next` says where to go on,"
+        " and `total` is null until all were counted, which asking again goes on with. A regular expression that takes"
+        " longer than two seconds for a few thousand lines is refused.",
+        "logs:find",
+        query=(
+            text("text", "What to find.", required=True),
+            flag("regex", "Whether that is a regular expression, as Python has them."),
+            flag("case", "Whether capitals count."),
+            integer("from", "The place to begin at; by default the first, or, backwards, the last.", default=0),
+            flag("backwards", "Whether to look towards the beginning."),
+            integer("limit", "How many lines at most.", default=200, least=1, most=1000),
+            *_SELECTED,
+        ),
+        answer="shapes_logs:Found",
+        also=(404, 409),
+    ),
+    Route(
+        "GET",
+        "runs/{id}/log/follow",
+        "read",
+        "A WebSocket on which the lines of a log are told as they are written, ten times a second at most.\n\nEach"
+        " message is as the answer for lines by their places; its lines replace all that are known from `first` on."
+        " Where `first` is null it has no lines: there are more of them than are sent, and they are asked for by place."
+        " It is closed when the log has ended.",
+        "logstream:Follow",
+        query=(
+            integer("from", "The place of the first line that is wanted; by default, those that come from now on."),
+            *_SELECTED,
+        ),
+        kind="socket",
+    ),
+    Route(
+        "GET",
+        "runs/{id}/log/download",
+        "read",
+        "A log as a whole, as `jobq logs` prints it.",
+        "logstream:Download",
+        query=_SELECTED[:1],
+        kind="own",
+        media="text/plain",
+    ),
+)
+
+_SUBMITTING = (
+    Route(
+        "POST",
+        "runs",
+        "execute",
+        "Has a cell run that another program sends.\n\nAs JSON, its text, of which only the source is captured; or as the"
+        " parts of a form, a bundle that was made elsewhere, which travels as it is. It goes where the settings of this"
+        " server's user send it, as any cell does. Of several mistakes, `why` has one sentence for each.",
+        "submitting:Submission",
+        body="shapes_submitting:Submission",
+        parts="shapes_submitting:Parts",
+        headers=(
+            text("Idempotency-Key", "Sent again with the same key, it is the same submission.", pattern=r"^[!-~]{1,200}$"),
+        ),
+        answer="shapes_submitting:Submitted",
+        status=201,
+        goods=(200,),
+        also=(409, 422),
+        kind="own",
+        slow=True,
+    ),
+)
+
+_CARDS = (
+    Route(
+        "GET",
+        "runs/{id}/card",
+        "read",
+        "A run as its panel draws it, as a MIME bundle.\n\nFor front ends that go on where a kernel with its panel is"
+        " gone. All of it that comes from the run is escaped.",
+        "cards:told",
+        answer="shapes_cards:CardTold",
+    ),
+)
+
+ROUTES: tuple[Route, ...] = (*_ABOUT, *_RUNS, *_CARDS, *_CHANGES, *_ACTS, *_LOGS, *_CAME, *_DASHBOARD, *_PLACES, *_SUBMITTING)
 """The owners of further parts add theirs above, each as a tuple of its own."""
