@@ -272,8 +272,8 @@ _LOGS = (
         "GET",
         "runs/{id}/log",
         "read",
-        "Lines of a log by their places.\n\nThe lines are those that `jobq logs` shows, in the same order. With `source`"
-        " or `errors`, places count among those lines; `n` is the number in the whole log.",
+        "Lines of a log by their places.\n\nThe lines are those that `jobq logs` shows, in the same order. With"
+        " `source` or `errors`, places count among those lines; `n` is the number in the whole log.",
         "logs:lines",
         query=(
             integer("from", "The place of the first line; less than nothing counts from the end.", default=1),
@@ -281,7 +281,7 @@ _LOGS = (
             *_SELECTED,
         ),
         answer="shapes_logs:Lines",
-        also=(404, 409),
+        also=(409,),
     ),
     Route(
         "GET",
@@ -301,7 +301,7 @@ _LOGS = (
             *_SELECTED,
         ),
         answer="shapes_logs:Found",
-        also=(404, 409),
+        also=(409,),
     ),
     Route(
         "GET",

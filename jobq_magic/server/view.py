@@ -8,12 +8,15 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from jobq_magic.errors import JobqError
 from jobq_magic.runs.listing import Listing, Look
 from jobq_magic.runs.store import Store
 from jobq_magic.server.asking import Refused
+
+if TYPE_CHECKING:
+    from jobq_magic.runs.logview.shelf import Shelf
 
 __all__ = ["View"]
 
@@ -33,6 +36,8 @@ class View:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.logs: Shelf | None = None
+        """The logs that are being looked at; made by the first who does."""
         self.listing = Listing(store)
         self._pools = (
             ThreadPoolExecutor(_QUICK, thread_name_prefix="jobq-server"),
