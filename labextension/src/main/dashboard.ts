@@ -4,6 +4,7 @@ import { Widget } from "@lumino/widgets";
 
 import { Client, path, Run } from "../api/index.js";
 import { el } from "../dom.js";
+import { plain } from "../format.js";
 import { final } from "../phases.js";
 import { filled } from "./parts.js";
 
@@ -42,20 +43,23 @@ export class DashboardTab extends Widget {
     this._state = state;
     const trans = this._trans;
     if (state === "none") {
-      const told = final(row.phase)
-        ? trans.__("This run had no dashboard")
-        : row.mode.startsWith("ray")
-          ? trans.__("The dashboard is not up yet: it comes with its Ray")
-          : trans.__("This run has no dashboard: runs on Ray have one");
-      filled(this.node, [el("div", { class: "jp-JobqRun-empty", role: "status" }, told)]);
+      filled(this.node, [el("div", { class: "jp-JobqRun-empty", role: "status" }, trans.__("This run has no dashboard: runs on Ray have one"))]);
       return;
     }
-    const src = this._client.url(path(row.id, "dashboard/"));
+    const theme = document.body.dataset.jpThemeLight === "false" ? "dark" : "light";
+    const src = this._client.url(path(row.id, "dashboard/"), { theme });
     const link = el("a", { class: "jp-JobqRun-button", href: src, target: "_blank", rel: "noopener noreferrer" }, trans.__("Open in a new tab"));
     const told = state === "ended" ? trans.__("The run has ended: this is what was kept") : trans.__("What its Ray shows of itself");
     filled(this.node, [
       el("div", { class: "jp-JobqRun-framebar" }, el("span", {}, told), link),
-      el("iframe", { class: "jp-JobqRun-frame", src, title: trans.__("Dashboard of %1", row.name || row.id), sandbox: "allow-scripts allow-same-origin allow-forms allow-popups allow-downloads" })
+      // Of no origin: its scripts reach neither this page nor what the browser keeps for it.
+      el("iframe", {
+        class: "jp-JobqRun-frame",
+        src,
+        title: trans.__("Dashboard of %1", plain(row.name || row.id)),
+        sandbox: "allow-scripts allow-downloads allow-popups allow-popups-to-escape-sandbox",
+        referrerpolicy: "no-referrer"
+      })
     ]);
   }
 

@@ -47,6 +47,7 @@ export class RunView extends Widget {
     this.runId = _options.runId;
     this._current = TABS.find(one => one === _options.tab) ?? "overview";
     this.addClass("jp-JobqRun");
+    this.node.tabIndex = -1;
     this.title.label = this.runId;
     this.title.closable = true;
     this._header = new Header(_options.trans, _options.commands, command => void this._execute(command));
@@ -103,7 +104,7 @@ export class RunView extends Widget {
   }
 
   protected override onActivateRequest(): void {
-    (this._bar.querySelector<HTMLElement>("[aria-selected=true]") ?? this.node).focus();
+    this.node.focus({ preventScroll: true });
   }
 
   /** Whether there is such a run: what is watched says nothing of one that is gone. */
@@ -128,7 +129,11 @@ export class RunView extends Widget {
       return;
     }
     const first = this._run === null;
+    const offered = this._offered.length;
     this._run = run;
+    if (this._offered.length !== offered) {
+      this._drawTabs();
+    }
     this.title.label = plain(run.row.name || run.row.id);
     this.title.caption = plain(`${run.row.name} · ${run.row.id}\n${run.words.sentence}`);
     this._header.run = run;
@@ -183,7 +188,8 @@ export class RunView extends Widget {
       dashboard: trans.__("Dashboard")
     };
     this._bar.setAttribute("aria-label", trans.__("What is shown of the run"));
-    const made = TABS.map(name => {
+    const names = this._offered;
+    const made = names.map(name => {
       const on = name === this._current;
       return el(
         "button",
@@ -203,16 +209,22 @@ export class RunView extends Widget {
     const focused = this._bar.contains(document.activeElement);
     filled(this._bar, made);
     if (focused) {
-      made[TABS.indexOf(this._current)].focus();
+      made[names.indexOf(this._current)].focus();
     }
   }
 
+  /** Where a run has no dashboard, and will have none, there is no tab for it. */
+  private get _offered(): TabName[] {
+    return TABS.filter(name => name !== "dashboard" || name === this._current || this._run?.row.dashboard);
+  }
+
   private _key(event: KeyboardEvent): void {
-    const at = TABS.indexOf(this._current);
-    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: TABS.length - 1 }[event.key];
+    const names = this._offered;
+    const at = names.indexOf(this._current);
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: names.length - 1 }[event.key];
     if (to !== undefined) {
       event.preventDefault();
-      this.select(TABS[(to + TABS.length) % TABS.length]);
+      this.select(names[(to + names.length) % names.length]);
     }
   }
 

@@ -97,7 +97,7 @@ export class LogBar {
     }
     return number
       ? this._trans.__("%1 of %2", count(number), count(total))
-      : this._trans._n("%1 hit", "%1 hits", total, count(total));
+      : this._trans._n("%2 hit", "%2 hits", total, count(total));
   }
 
   /** Offers these sources; none where there is only one. */

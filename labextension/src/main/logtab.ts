@@ -214,7 +214,7 @@ export class LogTab extends Widget {
   private _copied(what: "copied" | "too-much", lines: number): void {
     this._say(
       what === "copied"
-        ? this._trans._n("%1 line copied", "%1 lines copied", lines, count(lines))
+        ? this._trans._n("%2 line copied", "%2 lines copied", lines, count(lines))
         : this._trans.__("%1 lines are too many for the clipboard: download the log", count(lines))
     );
   }
@@ -258,7 +258,7 @@ export class LogTab extends Widget {
     const { follow, ranges, loading, complete, problem } = this.model;
     this._bar.followBox.checked = follow.following;
     this._news.hidden = follow.news === 0;
-    say(this._news, this._trans._n("▼ %1 new line", "▼ %1 new lines", follow.news, count(follow.news)));
+    say(this._news, this._trans._n("▼ %2 new line", "▼ %2 new lines", follow.news, count(follow.news)));
     const filtered = Boolean(this.model.filter.source || this.model.filter.errors);
     const live = !final(this._run.row.phase);
     let empty = "";
@@ -273,7 +273,7 @@ export class LogTab extends Widget {
     }
     this._empty.hidden = !empty;
     say(this._empty, empty);
-    const lines = ranges.total ? this._trans._n("%1 line", "%1 lines", ranges.total, count(ranges.total)) : "";
+    const lines = ranges.total ? this._trans._n("%2 line", "%2 lines", ranges.total, count(ranges.total)) : "";
     const counting = complete ? "" : this._trans.__("still counting");
     const lost = problem && ranges.total ? this._trans.__("The log is not up to date: %1", problem.message) : "";
     say(this._status, told || [lines, counting, lost].filter(Boolean).join(" · "));

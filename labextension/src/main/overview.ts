@@ -116,7 +116,7 @@ export class Overview extends Widget {
     const [travelled, image, manifests] = await Promise.all([
       ask<Travelled>("travelled"),
       snapshot(run).image ? ask<Image>("image") : null,
-      ask<Manifests>("manifests")
+      ask<Manifests>("manifest")
     ]);
     if (this.isDisposed || run.row.phase !== this._run?.row.phase) {
       return;
@@ -148,7 +148,7 @@ export class Overview extends Widget {
         table(trans.__("What travelled"), [trans.__("name"), trans.__("kind"), "#" + trans.__("size"), trans.__("from"), trans.__("why")], names),
       packages.length > 0 &&
         folded(
-          trans._n("%1 package", "%1 packages", packages.length, count(packages.length)),
+          trans._n("%2 package", "%2 packages", packages.length, count(packages.length)),
           table(trans.__("Packages"), [trans.__("package"), trans.__("version"), trans.__("installed from"), trans.__("why")], packages)
         ),
       rest.length > 0 &&

@@ -41,9 +41,13 @@ export function section(title: string, beside: Part, ...children: Part[]): HTMLE
   return el("section", { class: "jp-JobqRun-section", "aria-label": title }, head, ...children.filter(Boolean) as Node[]);
 }
 
-/** A button with a word on it. */
-export function button(text: string, click: () => void, more: Record<string, string | boolean | null> = {}): HTMLButtonElement {
-  return el("button", { type: "button", class: "jp-JobqRun-button", onclick: click, ...more }, text);
+/** A button with a word on it; its `class` is beside that of all buttons. */
+export function button(
+  text: string,
+  click: () => void,
+  { class: own, ...more }: Record<string, string | boolean | null> = {}
+): HTMLButtonElement {
+  return el("button", { type: "button", class: `jp-JobqRun-button ${own ?? ""}`.trim(), onclick: click, ...more }, text);
 }
 
 /** A length of time that grows, where tenths would only flicker: `42 s`, `2:03:10`. */
