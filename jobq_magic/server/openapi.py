@@ -101,11 +101,13 @@ def _operation(route: Route, schemas: Mapping[str, Any]) -> dict[str, Any]:
         **({"description": more} if more else {}),
         "tags": [route.path.partition("/")[0].partition(".")[0]],
         "x-action": route.action,
-        "parameters": [*_path(route), *map(_parameter, route.query)],
+        "parameters": [*_path(route), *map(_parameter, route.query), *map(_header, route.headers)],
         "responses": {**_good(route, schemas), **_bad(route, schemas)},
     }
     if route.body:
-        told["requestBody"] = {"required": True, "content": {"application/json": {"schema": schemas[route.body]}}}
+        forms = {"application/json": route.body, "multipart/form-data": route.parts}
+        content = {form: {"schema": schemas[shape]} for form, shape in forms.items() if shape}
+        told["requestBody"] = {"required": True, "content": content}
     return told
 
 
@@ -128,7 +130,8 @@ def _path(route: Route) -> Iterator[dict[str, Any]]:
     if "{id}" in route.path:
         yield dict(_ID)
     if "{path}" in route.path:
-        yield {"name": "path", "in": "path", "required": True, "schema": {"type": "string"}}
+        told = "What is asked for there."
+        yield {"name": "path", "in": "path", "required": True, "description": told, "schema": {"type": "string"}}
 
 
 def _parameter(param: Param) -> dict[str, Any]:
@@ -137,7 +140,12 @@ def _parameter(param: Param) -> dict[str, Any]:
         schema = {"type": "array", "items": schema}
     elif param.default is not None:
         schema["default"] = int(param.default) if isinstance(param.default, bool) else param.default
-    return {"name": param.name, "in": "query", "description": param.told, "schema": schema}
+    must = {"required": True} if param.required else {}
+    return {"name": param.name, "in": "query", **must, "description": param.told, "schema": schema}
+
+
+def _header(param: Param) -> dict[str, Any]:
+    return {**_parameter(param), "in": "header"}
 
 
 def _good(route: Route, schemas: Mapping[str, Any]) -> dict[str, Any]:
@@ -164,8 +172,8 @@ def _schemas() -> tuple[dict[str, Any], dict[str, Any]]:
 
     # What is said of a field stands below it; and all fields are told, also those that a dataclass has a default for.
     config = ConfigDict(use_attribute_docstrings=True, json_schema_serialization_defaults_required=True)
-    names = dict.fromkeys([_ERROR, *(name for route in ROUTES for name in (route.body, route.answer) if name)])
-    sent = {route.body for route in ROUTES}
+    names = dict.fromkeys([_ERROR, *(name for route in ROUTES for name in (route.body, route.parts, route.answer) if name)])
+    sent = {name for route in ROUTES for name in (route.body, route.parts)}
     kinds: list[Any] = []
     for name in names:
         shape = named(name)
