@@ -2,8 +2,7 @@ import { URLExt } from "@jupyterlab/coreutils";
 import { ServerConnection } from "@jupyterlab/services";
 
 import { Problem, problem } from "./problem.js";
-import type { LogHits, LogPage } from "./extra.js";
-import type { About, Listing, Run } from "./types.js";
+import type { About, Listing, LogHits, LogPage, Run } from "./types.js";
 
 /** What may follow a `?`: what is null, undefined or "" is left out. */
 export type Query = Record<string, string | number | boolean | null | undefined>;

@@ -47,6 +47,15 @@ export interface Can {
   delete: boolean;
 }
 
+/** A run as its panel draws it. */
+export interface CardTold {
+  run: string;
+  /** Whether it will look so for ever. */
+  final: boolean;
+  /** As a notebook keeps it: `text/html`, `text/plain`. */
+  bundle: Record<string, string>;
+}
+
 /** Where a run was started. */
 export interface Cell {
   /** Of its notebook. */
@@ -141,6 +150,16 @@ export interface Finding {
   advice: string;
 }
 
+/** A line in which something was found. */
+export interface Hit {
+  /** Its number in the whole log. */
+  n: number;
+  /** Its place among the lines that were asked for. */
+  at: number;
+  /** Where, from and to, in UTF-16 units, in its text without escapes; at most 100. */
+  spans: number[][];
+}
+
 /** The image of a run. */
 export interface Image {
   reference: string;
@@ -184,6 +203,19 @@ export interface LayerTold {
   state: string;
 }
 
+/** One line of a log. */
+export interface Line {
+  /** Its number in the whole log, counted from 1. */
+  n: number;
+  /** When it was there, in seconds since the epoch, as the job's samples tell it; null where none does. */
+  at: number | null;
+  /** Rank of the worker that wrote it, or `driver`, where a run has several; else "". */
+  source: string;
+  /** `stdout`, `stderr`, or `attempt` for the line before what a further attempt wrote. */
+  stream: string;
+  text: string;
+}
+
 /** An address worth opening: `rel` says which (`ray-dashboard`, ...). */
 export interface Link {
   rel: string;
@@ -202,6 +234,39 @@ export interface Listing {
   total: number;
   /** Of the store: what `changes/poll` is asked with. */
   version: string;
+}
+
+/** What was found in a log. */
+export interface LogHits {
+  generation: string;
+  /** In how many lines it is found; null where these are not all counted yet: asking again goes on with it. */
+  total: number | null;
+  /** How many of them lie before the first of the hits, by their places; null where that is not known, or none is. */
+  before: number | null;
+  /** Among how many lines they were counted. */
+  looked: number;
+  /** In the order in which they were looked for. */
+  hits: Hit[];
+  /** The place from which to go on; null: there is nothing more in this direction. */
+  next: number | null;
+}
+
+/** Lines of a log; places are counted from 1 among those that are asked for. */
+export interface LogPage {
+  /** Another one than before: the log was written or read anew, and what was known of it counts no more. */
+  generation: string;
+  /** The place of the first of the lines. */
+  first: number;
+  /** How many there are. */
+  total: number;
+  /** How many of these never change; those behind them have no end yet. */
+  firm: number;
+  /** Whether all that is on the disk was counted; where not, `total` is larger when it is asked for again. */
+  complete: boolean;
+  /** Whether nothing will ever come. */
+  ended: boolean;
+  /** At most as many as were asked for, and fewer where they are long. */
+  lines: Line[];
 }
 
 /** What there is of a log. */
@@ -284,6 +349,93 @@ export interface NodeTold {
   /** Tasks; None where there are too many to know. */
   finished: number | null;
   failed: number | null;
+}
+
+/** A cell to run, as a bundle that was made elsewhere. */
+export interface Parts {
+  /** What is asked of the job; the table of options in the documentation says more. */
+  spec: {
+    /** where the cell runs: local (a fresh process on this machine); ray (Ray where the profile says, or on the cluster that it tells of; else on this machine, kept warm); docker (the generated image on the Docker Engine of this machine); kueue (a Kubernetes cluster with Kueue); rayjob (a Ray cluster of its own on a Kubernetes cluster with KubeRay) */
+    mode?: string | number | null;
+    /** settings of a place, under a name: [tool.jobq.profiles.NAME] */
+    profile?: string | number | null;
+    /** a Ray that is there: its dashboard's address, `raycluster/NAME` of the namespace, or `here`, on this machine; it means --mode ray where no --mode is given */
+    address?: string | number | null;
+    /** local queue of Kueue */
+    queue?: string | number | null;
+    /** workload priority class */
+    priority?: string | number | null;
+    /** context of the kubeconfig, instead of the current one */
+    context?: string | number | null;
+    /** namespace on the cluster, instead of that of the context */
+    namespace?: string | number | null;
+    /** places for parallel tasks, each with the CPUs, GPUs and memory named here */
+    workers?: string | number | null;
+    /** CPUs of each worker: 4, 0.5, 500m */
+    cpus?: string | number | null;
+    /** GPUs of each worker: 1, a100:2 */
+    gpus?: string | number | null;
+    /** memory of each worker: 8Gi, 500Mi */
+    memory?: string | number | null;
+    /** size of /dev/shm: 2Gi */
+    shm?: string | number | null;
+    /** CPUs of the process of the cell */
+    driver_cpus?: string | number | null;
+    /** memory of the process of the cell */
+    driver_memory?: string | number | null;
+    /** environment variable of the job; without a value, the one that it has here */
+    env?: string | string[] | null | Record<string, string | null>;
+    /** environment variable that is kept out of records, logs and images */
+    secret?: string | string[] | null | Record<string, string | null>;
+    /** folder or claim to mount: data:/data, data:/data:ro */
+    volume?: string | string[] | null;
+    /** package that the job needs besides those that the cell is seen to import */
+    requirement?: string | string[] | null;
+    /** do not pin packages to the versions here */
+    no_lock?: boolean | null;
+    /** system package */
+    apt?: string | string[] | null;
+    /** image to build upon; host: this machine's own Python */
+    base?: string | number | null;
+    /** image to run in, as it is */
+    image?: string | number | null;
+    /** what the image is: a YAML file or a Dockerfile */
+    image_file?: string | number | null;
+    /** what the image is made for: linux/amd64, linux/arm64 */
+    platform?: string | number | null;
+    /** what makes the image: append, engine; else the first that can */
+    builder?: string | number | null;
+    /** where generated images go: HOST/NAME; http://HOST/NAME where the registry has no TLS */
+    push?: string | number | null;
+    /** the same as the place sees it, where it has another address there */
+    pull?: string | number | null;
+    /** make the image, and do not run the cell */
+    build_only?: boolean | null;
+    /** names to bring back, instead of all that the cell binds or changes */
+    out?: string | string[] | null;
+    /** bring back no names */
+    no_out?: boolean | null;
+    /** where large results go, and what must outlive the job: s3://BUCKET/FOLDER, pvc://CLAIM */
+    store?: string | number | null;
+    /** name of the run */
+    name?: string | number | null;
+    /** label of the run */
+    label?: string | string[] | null | Record<string, string | null>;
+    /** the longest that the cell may run: 90s, 5m, 2h, 1d; a number alone is seconds */
+    timeout?: string | number | null;
+    /** the longest that it may wait, in the queue and for its pods, before it is given up: 30m, 2h */
+    max_wait?: string | number | null;
+    /** how often the cell is tried again when it fails */
+    retries?: string | number | null;
+    /** end the run instead of queueing it again when the cluster takes its place away */
+    no_requeue?: boolean | null;
+    /** refuse where the notebook's state is not what running it from the top would give */
+    require_clean?: boolean | null;
+  };
+  /** A tar that is not compressed, with `manifest.json`, `code/`, `values/`, `modules/` and `files/`. */
+  bundle: string;
+  /** The content digest of the bundle: checked where it is given. */
+  digest?: string;
 }
 
 /** Where a run stands. A phase never says more than was observed. */
@@ -550,6 +702,103 @@ export interface Stretch {
   /** When the next one did; null while it goes on. */
   until: number | null;
   attempt: number;
+}
+
+/** A cell to run, as text. */
+export interface Submission {
+  /** What is asked of the job; the table of options in the documentation says more. */
+  spec: {
+    /** where the cell runs: local (a fresh process on this machine); ray (Ray where the profile says, or on the cluster that it tells of; else on this machine, kept warm); docker (the generated image on the Docker Engine of this machine); kueue (a Kubernetes cluster with Kueue); rayjob (a Ray cluster of its own on a Kubernetes cluster with KubeRay) */
+    mode?: string | number | null;
+    /** settings of a place, under a name: [tool.jobq.profiles.NAME] */
+    profile?: string | number | null;
+    /** a Ray that is there: its dashboard's address, `raycluster/NAME` of the namespace, or `here`, on this machine; it means --mode ray where no --mode is given */
+    address?: string | number | null;
+    /** local queue of Kueue */
+    queue?: string | number | null;
+    /** workload priority class */
+    priority?: string | number | null;
+    /** context of the kubeconfig, instead of the current one */
+    context?: string | number | null;
+    /** namespace on the cluster, instead of that of the context */
+    namespace?: string | number | null;
+    /** places for parallel tasks, each with the CPUs, GPUs and memory named here */
+    workers?: string | number | null;
+    /** CPUs of each worker: 4, 0.5, 500m */
+    cpus?: string | number | null;
+    /** GPUs of each worker: 1, a100:2 */
+    gpus?: string | number | null;
+    /** memory of each worker: 8Gi, 500Mi */
+    memory?: string | number | null;
+    /** size of /dev/shm: 2Gi */
+    shm?: string | number | null;
+    /** CPUs of the process of the cell */
+    driver_cpus?: string | number | null;
+    /** memory of the process of the cell */
+    driver_memory?: string | number | null;
+    /** environment variable of the job; without a value, the one that it has here */
+    env?: string | string[] | null | Record<string, string | null>;
+    /** environment variable that is kept out of records, logs and images */
+    secret?: string | string[] | null | Record<string, string | null>;
+    /** folder or claim to mount: data:/data, data:/data:ro */
+    volume?: string | string[] | null;
+    /** package that the job needs besides those that the cell is seen to import */
+    requirement?: string | string[] | null;
+    /** do not pin packages to the versions here */
+    no_lock?: boolean | null;
+    /** system package */
+    apt?: string | string[] | null;
+    /** image to build upon; host: this machine's own Python */
+    base?: string | number | null;
+    /** image to run in, as it is */
+    image?: string | number | null;
+    /** what the image is: a YAML file or a Dockerfile */
+    image_file?: string | number | null;
+    /** what the image is made for: linux/amd64, linux/arm64 */
+    platform?: string | number | null;
+    /** what makes the image: append, engine; else the first that can */
+    builder?: string | number | null;
+    /** where generated images go: HOST/NAME; http://HOST/NAME where the registry has no TLS */
+    push?: string | number | null;
+    /** the same as the place sees it, where it has another address there */
+    pull?: string | number | null;
+    /** make the image, and do not run the cell */
+    build_only?: boolean | null;
+    /** names to bring back, instead of all that the cell binds or changes */
+    out?: string | string[] | null;
+    /** bring back no names */
+    no_out?: boolean | null;
+    /** where large results go, and what must outlive the job: s3://BUCKET/FOLDER, pvc://CLAIM */
+    store?: string | number | null;
+    /** name of the run */
+    name?: string | number | null;
+    /** label of the run */
+    label?: string | string[] | null | Record<string, string | null>;
+    /** the longest that the cell may run: 90s, 5m, 2h, 1d; a number alone is seconds */
+    timeout?: string | number | null;
+    /** the longest that it may wait, in the queue and for its pods, before it is given up: 30m, 2h */
+    max_wait?: string | number | null;
+    /** how often the cell is tried again when it fails */
+    retries?: string | number | null;
+    /** end the run instead of queueing it again when the cluster takes its place away */
+    no_requeue?: boolean | null;
+    /** refuse where the notebook's state is not what running it from the top would give */
+    require_clean?: boolean | null;
+  };
+  /** Plain Python. What it reads must be in it, or be installed: there is no notebook around it. */
+  code: string;
+}
+
+/** A run on its way. */
+export interface Submitted {
+  /** Its id. */
+  run: string;
+  name: string;
+  where: string;
+  /** What its user should know, a sentence each. */
+  notes: string[];
+  /** The same key had submitted it before. */
+  again: boolean;
 }
 
 /** The tasks of one name. */

@@ -1,7 +1,7 @@
 import { Signal, type ISignal } from "@lumino/signaling";
 import type { IDisposable } from "@lumino/disposable";
 
-import { Changes, Problem, type About, type Changed, type Client, type Counts, type Listing, type Row } from "../api/index.js";
+import { Changes, Problem, type About, type Changed, type Client, type Counts, type Listing, type Row, type Trouble } from "../api/index.js";
 import { ALL, asked, matches, narrowed, type Filter } from "./filter.js";
 import { changed, EMPTY, listed, longer, type List } from "./list.js";
 
@@ -18,7 +18,7 @@ export class Runs implements IDisposable {
   private all: Counts = {};
   private sought: Filter = ALL;
   private server: About | null = null;
-  private _elsewhere = "";
+  private _elsewhere: Trouble | null = null;
   private trouble: Problem | null = null;
   private asked = 0;
   private loading = false;
@@ -67,16 +67,14 @@ export class Runs implements IDisposable {
     return this.server;
   }
 
-  /** Where a kernel keeps its runs whose notebook is open, where that is not where this server looks. */
-  get elsewhere(): string {
+  /** That the kernel of an open notebook keeps its runs where this server does not look. */
+  get elsewhere(): Trouble | null {
     return this._elsewhere;
   }
 
-  set elsewhere(store: string) {
-    if (store !== this._elsewhere) {
-      this._elsewhere = store;
-      this._changed.emit();
-    }
+  set elsewhere(told: Trouble | null) {
+    this._elsewhere = told;
+    this._changed.emit();
   }
 
   /** Why there is no list, or no newer one. */

@@ -1,6 +1,6 @@
 import type { TranslationBundle } from "@jupyterlab/translation";
 
-import type { About, Hearing, Problem } from "../api/index.js";
+import type { About, Hearing, Problem, Trouble } from "../api/index.js";
 import { plain } from "../format.js";
 
 /** What stands where no runs stand, or above them: one sentence, and what to type or to press. */
@@ -24,8 +24,8 @@ export interface Standing {
   readonly narrowed: boolean;
   /** Whether an answer has come. */
   readonly answered: boolean;
-  /** Where a kernel of an open notebook keeps its runs, if not where the server looks for them. */
-  readonly elsewhere: string;
+  /** That a kernel of an open notebook keeps its runs where the server does not look for them. */
+  readonly elsewhere: Trouble | null;
   /** The interface that this page understands. */
   readonly api: number;
 }
@@ -59,15 +59,10 @@ export function notice(now: Standing, trans: TranslationBundle): Notice | null {
     return { words: trans.__("The Jupyter server does not answer: so it was at %1", now.since), press: "retry", above: true };
   }
   if (problem) {
-    const words = [problem.what, problem.why, problem.do].filter(Boolean).map(plain).join(". ");
-    return { words, press: "retry", above: shown > 0 };
+    return { words: sentences(problem), press: "retry", above: shown > 0 };
   }
-  if (now.elsewhere && about) {
-    return {
-      words: trans.__("The kernel of this notebook keeps its runs in %1, and this server looks for them in %2", plain(now.elsewhere), plain(about.store)),
-      command: `export JOBQ_HOME=${quoted(now.elsewhere)}`,
-      above: shown > 0
-    };
+  if (now.elsewhere) {
+    return { words: sentences(now.elsewhere), above: shown > 0 };
   }
   if (shown || !now.answered) {
     return null;
@@ -78,7 +73,6 @@ export function notice(now: Standing, trans: TranslationBundle): Notice | null {
   return { words: trans.__("No runs yet. Put this on top of a cell, and execute it:"), command: "%%jobq", above: false };
 }
 
-/** A path as a shell takes it. */
-function quoted(path: string): string {
-  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+function sentences(told: { what: string; why: string; do: string }): string {
+  return [told.what, told.why, told.do].filter(Boolean).map(plain).join(". ");
 }
