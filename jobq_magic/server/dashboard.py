@@ -40,6 +40,7 @@ _PAGE = 1 << 20
 _TOLD = 1 << 16
 """Bytes of what may be the API server's own word."""
 _STATE = "jobq_magic_dashboards"
+_INSTEAD = "Runs are stopped by the panel, the sidebar, or jobq stop"
 _SOCKET = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """By which a server proves that it speaks WebSocket (RFC 6455)."""
 _ASKED = ("Sec-WebSocket-Extensions", "Sec-WebSocket-Key", "Sec-WebSocket-Protocol", "Sec-WebSocket-Version")
@@ -61,7 +62,8 @@ class Dashboard(Endpoint):
         self.keys, self.doors = self.settings.setdefault(_STATE, (way.Keys(), way.Doors()))
         identity = self.path_args[0] if self.path_args else ""
         self.asked = way.read(str(self.request.uri), identity)
-        self.request.uri = way.aside(str(self.request.uri))  # it is logged
+        # What is logged has no key.
+        self.request.uri, self.request.path = way.aside(str(self.request.uri)), way.aside(self.request.path)
         self.is_known = bool(self.asked.key) and self.keys.fits(identity, self.asked.key)
         await super().prepare()
 
@@ -96,7 +98,7 @@ class Dashboard(Endpoint):
         """Hands on a question, or says why not."""
         run = await self.run_of(path[0])
         if (refused := looking.refusal(str(self.request.method), self.asked.whole)) is not None:
-            raise Refused(refused.status, "dashboard-refused", refused.words)
+            raise Refused(refused.status, "dashboard-refused", refused.words, do=_INSTEAD)
         if self.is_document and not self.is_known:
             self._lead(way.located(self.asked, self.keys.of(run.id)))
             return
@@ -112,11 +114,25 @@ class Dashboard(Endpoint):
 
     head = post = put = patch = delete = get
 
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Tells what went wrong as data, also to the page in its sandbox."""
+        self._bound()
+        if status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+            self.set_header("Retry-After", "2")
+        super().write_error(status_code, **kwargs)
+
     def on_connection_close(self) -> None:
         """Nobody waits for the answer any more."""
         if self.exchange is not None:
             self.exchange.close()
         super().on_connection_close()
+
+    def _log(self) -> None:
+        """What the dashboard itself answered is no trouble of this server, and its page asks every few seconds."""
+        if self.exchange is None:
+            super()._log()
+        else:
+            self.log.debug("%s %s: %s", self.request.method, self.request.uri, self.get_status())
 
     def _lead(self, location: str) -> None:
         self.set_header("Cache-Control", "no-store")
@@ -131,16 +147,13 @@ class Dashboard(Endpoint):
             "awaited": "The Ray of this run is not up yet",
             "over": f"The Ray dashboard of this run is gone since {time.ctime(door.since)}",
         }.get(door.state, "This run has no dashboard")
-        from jobq_magic.render import window
-
         if not self.is_document:
-            if door.state == "awaited":
-                self.set_header("Retry-After", str(window.AGAIN))
             status = {"awaited": 503, "over": 410, "none": 404}.get(door.state, 409)
             raise Refused(status, f"dashboard-{door.state}", sentence)
         if door.link and self.request.host_name in ("127.0.0.1", "localhost", "::1"):
             self._lead(door.link)
             return
+        from jobq_magic.render import window
         from jobq_magic.render.card import Card
 
         card, theme = Card(door.snapshot, time.time()), way.theme(self.asked.query)

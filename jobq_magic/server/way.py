@@ -38,13 +38,11 @@ _ANCESTORS = re.compile(r"(?:^|;)\s*(frame-ancestors [^;,\r\n]*)")
 _HEAD = re.compile(rb"<head(\s[^>]*)?>", re.IGNORECASE)
 
 _SANDBOX = "sandbox allow-scripts allow-downloads allow-popups allow-popups-to-escape-sandbox"
-_WITHIN = (
-    "default-src 'self' 'unsafe-inline' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
-    "object-src 'none'; base-uri 'none'; form-action 'none'"
-)
+_WITHIN = "default-src 'self' 'unsafe-inline' data: blob:; object-src 'none'; base-uri 'none'; form-action 'none'"
 # Without `allow-scripts` no page would be loaded again by itself.
 _OURS = (
-    "sandbox allow-scripts allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'"
+    "sandbox allow-scripts allow-popups allow-popups-to-escape-sandbox; "
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 )
 
 # A page of no origin may not even ask for these: Ray's own would stop at its first line. What it keeps in them (a
