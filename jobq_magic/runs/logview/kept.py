@@ -17,7 +17,7 @@ from jobq_magic.run import Run
 from jobq_magic.runs.logview.ledger import Damaged, Ledger
 from jobq_magic.runs.logview.origins import Signature
 
-__all__ = ["MOST", "find", "folder", "keep", "sweep"]
+__all__ = ["MOST", "drop", "find", "folder", "keep", "sweep"]
 
 MOST = 64 << 20
 """Bytes of all that are kept. A million lines of one stream take a few kB, of two that take turns, three MB."""
@@ -48,8 +48,7 @@ def find(run: Run, signed: Signature) -> tuple[Ledger, str] | None:
     except OSError:
         return None
     except Damaged:
-        with contextlib.suppress(OSError):
-            path.unlink()
+        drop(run)
         return None
     if told.get("signed") != [list(each) for each in signed]:
         return None
@@ -70,6 +69,13 @@ def keep(run: Run, ledger: Ledger, signed: Signature, generation: str) -> None:
             beside.unlink()
         return
     sweep(path.parent)
+
+
+def drop(run: Run) -> None:
+    """Throws one away."""
+    if (path := _path(run)) is not None:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def sweep(where: Path, most: int = MOST) -> None:

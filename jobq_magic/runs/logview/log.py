@@ -170,6 +170,7 @@ class Log:
 
     def _forget(self, look: Look) -> None:
         with self._lock:
+            kept.drop(self._run)
             if self._ended is not None and self._ended[0] is look.ledger:
                 self._ended = None
             if self._growth is not None and self._growth.ledger is look.ledger:
