@@ -167,7 +167,10 @@ def _refused(error: JobqError) -> Refused:
         status = 503
     elif error.code.startswith("store-") and not isinstance(error, CaptureError):
         status = {"store-full": 507, "store-not-allowed": 403}.get(error.code, 500)
-    return Refused(status, error.code, plain(error.what), why=plain(why), do=plain(error.do))
+    what, do = error.what, error.do
+    if error.code == "missing-name":  # said of notebooks
+        what, do = what.replace("in this notebook", "in what was sent"), "Define it in the code that is sent"
+    return Refused(status, error.code, plain(what), why=plain(why), do=plain(do))
 
 
 def _object(raw: bytes) -> Mapping[str, Any]:

@@ -31,11 +31,11 @@ _FORMS = (r"manifest\.json", r"code/[A-Za-z0-9_.-]+\.py", r"values/[0-9a-f]{64}"
 _PLACE = re.compile("|".join(f"(?:{form})" for form in _FORMS), re.DOTALL)
 _EXECUTABLE = 0o100
 
-_Digest: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}\Z")]
-_Code: TypeAlias = Annotated[str, Field(pattern=r"^code/[A-Za-z0-9_.-]+\.py\Z")]
-_Value: TypeAlias = Annotated[str, Field(pattern=r"^values/[0-9a-f]{64}\Z")]
-_Name: TypeAlias = Annotated[str, Field(pattern=r"^[^\W\d]\w*\Z", max_length=200)]
-_Dotted: TypeAlias = Annotated[str, Field(pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)*\Z", max_length=400)]
+_Digest: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_Code: TypeAlias = Annotated[str, Field(pattern=r"^code/[A-Za-z0-9_.-]+\.py$")]
+_Value: TypeAlias = Annotated[str, Field(pattern=r"^values/[0-9a-f]{64}$")]
+_Name: TypeAlias = Annotated[str, Field(pattern=r"^[^\W\d]\w*$", max_length=200)]
+_Dotted: TypeAlias = Annotated[str, Field(pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)*$", max_length=400)]
 _Label: TypeAlias = Annotated[str, Field(max_length=300)]
 _Number: TypeAlias = Annotated[int, Field(ge=0, lt=1 << 40)]
 _Turn: TypeAlias = Literal["early", "again", "anew", "fill"]
@@ -99,8 +99,8 @@ class _Cell(TypedDict):
 
 @with_config(_STRICT)
 class _Needed(TypedDict):
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=200)]
-    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9.!+_-]*\Z", max_length=100)]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=200)]
+    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9.!+_-]*$", max_length=100)]
     source: Literal["index", "system", "asked", "editable", "directory", "vcs", "archive"]
     origin: NotRequired[Annotated[str, Field(max_length=500)]]
 
@@ -108,7 +108,7 @@ class _Needed(TypedDict):
 @with_config(_STRICT)
 class _Manifest(TypedDict):
     protocol: int
-    python: Annotated[str, Field(pattern=r"^3(\.[0-9]{1,2})?\Z")]
+    python: Annotated[str, Field(pattern=r"^3(\.[0-9]{1,2})?$")]
     steps: list[Annotated[_State | _Import | _Source | _Values | _Attributes, Field(discriminator="kind")]]
     cell: _Cell
     modules: list[Annotated[list[str], Field(min_length=2, max_length=2)]]
