@@ -8,6 +8,7 @@ seen by the signature of the file: of a few with each look, and of those that ar
 from __future__ import annotations
 
 import json
+import re
 import threading
 from bisect import bisect_right
 from collections import Counter
@@ -26,10 +27,13 @@ from jobq_magic.runs.rows import RECORD, Live, Row, row, searched, signature
 from jobq_magic.runs.store import Store
 from jobq_magic.snapshot import FINAL, Phase
 
-__all__ = ["STATES", "Listing", "Look", "Page", "Question"]
+__all__ = ["CURSOR", "STATES", "Listing", "Look", "Page", "Question"]
 
 STATES: tuple[str, ...] = ("live", "ended", *(phase.value for phase in Phase))
 """What may be asked for as a state."""
+
+CURSOR = r"^-?0x[01]\.[0-9a-f]{1,13}p[+-][0-9]{1,3}_[a-z0-9-]{1,80}$"
+"""What a place in a list looks like: a time, to the last bit, and the id of a run."""
 
 _SLICE = 100
 """Ended runs whose record is looked at with each look."""
@@ -102,7 +106,7 @@ class _Entry:
         labels = tuple(word for name, value in row["labels"].items() for word in (name, f"{name}={value}"))
         return cls(
             row["id"],
-            row["created"],
+            float(row["created"]),
             row["phase"],
             row["mode"],
             row["notebook"],
@@ -211,7 +215,7 @@ class Listing:
             run = Run.load(self._store.runs / identity)
         except (OSError, ValueError):  # no run, or one of another version
             return False
-        if run.id != identity:
+        if run.id != identity or not _sound(run):
             return False
         self._live[identity] = Live(run)
         return self._again(identity)
@@ -286,7 +290,13 @@ class Listing:
         start = bisect_right(fitting, position, key=_key) if position else 0
         shown = fitting[start : start + limit]
         more = start + limit < len(fitting)
-        return shown, f"{shown[-1].created!r}_{shown[-1].id}" if more and shown else None, len(fitting)
+        return shown, f"{shown[-1].created.hex()}_{shown[-1].id}" if more and shown else None, len(fitting)
+
+
+def _sound(run: Run) -> bool:
+    """Whether it says of itself what every run says; whoever may write into a store may write anything."""
+    words = run.name, run.spec.get("mode"), run.target.get("where")
+    return isinstance(run.created, int | float) and isfinite(run.created) and all(isinstance(one, str) for one in words)
 
 
 def _counted(entries: Iterable[_Entry]) -> Mapping[str, int]:
@@ -296,15 +306,11 @@ def _counted(entries: Iterable[_Entry]) -> Mapping[str, int]:
 
 
 def _position(cursor: str) -> tuple[float, str]:
-    created, _, identity = cursor.partition("_")
-    try:
-        at = float(created)
-    except ValueError:
-        at = float("nan")
-    if not (isfinite(at) and identity):
+    if not re.fullmatch(CURSOR, cursor):
         do = "Give what the page before said as its next"
         raise OptionError("bad-query", "after is no place in this list", do=do)
-    return -at, identity
+    created, _, identity = cursor.partition("_")
+    return -float.fromhex(created), identity
 
 
 def _tests(question: Question) -> list[Test]:

@@ -20,7 +20,7 @@ __all__ = ["Answer", "Asked", "Body", "Param", "Refused", "flag", "integer", "nu
 Body: TypeAlias = Mapping[str, Any]
 
 _INTEGER = re.compile(r"-?[0-9]{1,15}")
-_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?")
+_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,4})?")
 _BUST = re.compile(r"[0-9]+")
 """What JupyterLab adds to an address so that no cache answers: the time, as a name without a value."""
 _OURS = frozenset({"token", "_xsrf", "no_track_activity"})
@@ -46,6 +46,7 @@ _STATUS: Mapping[str, int] = {
     "unknown-run": 404,
     "ambiguous-run": 404,
     "no-such-worker": 404,
+    "unknown-profile": 404,
     "not-captured": 404,
     "not-ended": 409,
     "store-full": 507,
@@ -72,6 +73,7 @@ class Param:
     default: Any = None
     many: bool = False
     """Whether it may be given more than once; its value is a tuple then."""
+    required: bool = False
 
 
 def text(
@@ -83,14 +85,15 @@ def text(
     enum: Sequence[str] = (),
     pattern: str = "",
     many: bool = False,
+    required: bool = False,
 ) -> Param:
-    """A parameter that is a text: of at most so many characters, one of a few, or of a form."""
-    schema: dict[str, Any] = {"type": "string", "maxLength": longest}
+    """A parameter that is a text: of at most so many characters, one of a few, or of a form; required, it is not empty."""
+    schema: dict[str, Any] = {"type": "string", "maxLength": longest, **({"minLength": 1} if required else {})}
     if enum:
         schema = {"type": "string", "enum": [*enum]}
     if pattern:
         schema["pattern"] = pattern
-    return Param(name, schema, told, default, many)
+    return Param(name, schema, told, default, many, required)
 
 
 def integer(
@@ -130,6 +133,8 @@ def read(params: Sequence[Param], given: Mapping[str, Sequence[bytes]]) -> dict[
             raise OptionError("bad-query", f"{name} is given more than once")
         read = tuple(_value(param, each) for each in raw)
         values[name] = read if param.many else read[0]
+    if missing := [param.name for param in params if param.required and not values[param.name]]:
+        raise OptionError("bad-query", f"{' and '.join(missing)} must be given")
     return values
 
 
@@ -168,7 +173,7 @@ def _text(param: Param, word: str) -> str:
             "bad-query", f"{param.name}={_shown(word)} is not known", do=f"Known: {', '.join(schema['enum'])}"
         )
     if "pattern" in schema and not re.search(schema["pattern"], word):
-        raise OptionError("bad-query", f"{param.name}={_shown(word)} is not of the form {schema['pattern']}")
+        raise OptionError("bad-query", f"{param.name}={_shown(word)} is not of the form that it has")
     return word
 
 

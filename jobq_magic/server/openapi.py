@@ -172,7 +172,9 @@ def _schemas() -> tuple[dict[str, Any], dict[str, Any]]:
 
     # What is said of a field stands below it; and all fields are told, also those that a dataclass has a default for.
     config = ConfigDict(use_attribute_docstrings=True, json_schema_serialization_defaults_required=True)
-    names = dict.fromkeys([_ERROR, *(name for route in ROUTES for name in (route.body, route.parts, route.answer) if name)])
+    names = dict.fromkeys(
+        [_ERROR, *(name for route in ROUTES for name in (route.body, route.parts, route.answer) if name)]
+    )
     sent = {name for route in ROUTES for name in (route.body, route.parts)}
     kinds: list[Any] = []
     for name in names:

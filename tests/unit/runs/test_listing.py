@@ -226,13 +226,12 @@ def test_a_page_after_a_run_that_is_gone_begins_behind_it(runs, store, made):
     assert ask(runs, after=after) == [run.id for run in there[2:]]
 
 
-@pytest.mark.parametrize("after", ["x", "1.0", "nan_fit", "inf_fit", "_", "1e999_fit", "\udc80_a", "１_a" * 40])
-def test_a_cursor_that_is_none_of_ours_is_refused_or_leads_somewhere(runs, made, after):
+@pytest.mark.parametrize("after", ["x", "1.0", "nan_fit", "0x1.0p+9999_fit", "0x1.0p+1_", "0x1.0p+1_..", "\udc80_a"])
+def test_a_cursor_that_is_none_of_ours_is_refused(runs, made, after):
     made()
-    try:
+    with pytest.raises(OptionError) as refusal:
         runs.page(Question(after=after))
-    except OptionError as error:
-        assert error.code == "bad-query"
+    assert refusal.value.code == "bad-query"
 
 
 # Changes
@@ -417,4 +416,7 @@ def test_a_folder_that_holds_no_run_is_passed_over(runs, store, made):
     (store.runs / "stranger").mkdir()
     broken = made("broken")
     broken.paths.identity.write_text("{")
+    for wrong in ({"created": float("nan")}, {"name": 1}, {"spec": {}}, {"target": {}}, {"id": run.id}):
+        odd = made("odd").paths.identity
+        odd.write_text(json.dumps({**json.loads(odd.read_text()), **wrong}))
     assert ask(runs) == [run.id]
