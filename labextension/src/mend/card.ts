@@ -20,23 +20,23 @@ export class LiveCard {
       { class: "jp-Jobq-mendedBar" },
       ...buttons.map(({ label, press }) => el("button", { type: "button", onclick: press }, label))
     );
-    this.node = el("div", { class: "jp-Jobq-mended" }, this.body, bar);
+    this.node = el("div", { class: "jp-Jobq-mended jp-OutputArea-output" }, this.body, bar);
   }
 
-  /** Covers what is drawn in an element, which stays below. */
+  /** Stands in the place of an element, which stays where it is and is not seen. */
   cover(host: HTMLElement): void {
     if (this.host !== host) {
       this.uncover();
       this.host = host;
-      host.classList.add("jp-mod-jobq-mended");
+      host.classList.add("jp-mod-jobq-covered");
     }
-    if (this.node.parentElement !== host) {
-      host.append(this.node);
+    if (host.nextElementSibling !== this.node) {
+      host.after(this.node);
     }
   }
 
   uncover(): void {
-    this.host?.classList.remove("jp-mod-jobq-mended");
+    this.host?.classList.remove("jp-mod-jobq-covered");
     this.node.remove();
     this.host = null;
   }

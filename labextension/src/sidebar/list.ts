@@ -46,6 +46,7 @@ export class RunList {
     this.node.addEventListener("keydown", event => this.onKey(event));
     this.node.addEventListener("mousedown", event => this.onPress(event));
     this.node.addEventListener("click", event => this.onClick(event));
+    this.node.addEventListener("focus", () => this.begin());
     new ResizeObserver(() => this.later()).observe(this.node);
   }
 
@@ -226,6 +227,14 @@ export class RunList {
     return null;
   }
 
+  /** Who comes by the keyboard stands on a run. */
+  private begin(): void {
+    const first = this.rowAt(0);
+    if (first && !this.laid.places.has(this._chosen)) {
+      this.choose(first.id);
+    }
+  }
+
   private rowAt(place: number): Row | undefined {
     const item = this.laid.items[this.laid.runs[place]];
     return item?.kind === "run" ? item.row : undefined;
@@ -259,6 +268,7 @@ export class RunList {
     const id = pressed(event);
     if (id) {
       this.choose(id, false);
+      this.node.focus({ preventScroll: true });
     }
   }
 
