@@ -295,8 +295,9 @@ class Listing:
 
 def _sound(run: Run) -> bool:
     """Whether it says of itself what every run says; whoever may write into a store may write anything."""
+    created: object = run.created
     words = run.name, run.spec.get("mode"), run.target.get("where")
-    return isinstance(run.created, int | float) and isfinite(run.created) and all(isinstance(one, str) for one in words)
+    return isinstance(created, int | float) and isfinite(created) and all(isinstance(one, str) for one in words)
 
 
 def _counted(entries: Iterable[_Entry]) -> Mapping[str, int]:

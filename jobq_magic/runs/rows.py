@@ -141,7 +141,7 @@ def row(run: Run, snapshot: Snapshot) -> Row:
         attempt=snapshot.attempt,
         notebook=_text(cell.get("notebook")),
         cell_id=_text(cell.get("cell_id")),
-        labels={str(name): str(value) for name, value in dict(run.spec.get("labels") or {}).items()},
+        labels={name: str(value or "") for name, value in dict(run.spec.get("label") or {}).items()},
         error=_short(told.partition("\n")[0]) if isinstance(told, str) else "",
         dashboard=any(link.rel.endswith("dashboard") for link in snapshot.links),
     )

@@ -87,7 +87,7 @@ def text(
     many: bool = False,
     required: bool = False,
 ) -> Param:
-    """A parameter that is a text: of at most so many characters, one of a few, or of a form; required, it is not empty."""
+    """A parameter that is a text: of so many characters at most, one of a few, or of a form; required, never empty."""
     schema: dict[str, Any] = {"type": "string", "maxLength": longest, **({"minLength": 1} if required else {})}
     if enum:
         schema = {"type": "string", "enum": [*enum]}

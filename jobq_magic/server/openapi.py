@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping
 from functools import cache
+from types import GenericAlias
 from typing import Any
 
 from jobq_magic._version import __version__
@@ -27,7 +28,6 @@ _REFUSALS: Mapping[int, str] = {
     404: "There is nothing of this name.",
     405: "The address is not asked in this way.",
     409: "It cannot be done with the run as it is.",
-    410: "It was there, and is gone.",
     410: "It was there, and is gone.",
     413: "Too much was sent.",
     415: "What was sent is of another type.",
@@ -178,8 +178,8 @@ def _schemas() -> tuple[dict[str, Any], dict[str, Any]]:
     sent = {name for route in ROUTES for name in (route.body, route.parts)}
     kinds: list[Any] = []
     for name in names:
-        shape = named(name)
-        kinds.append((name, "validation" if name in sent else "serialization", TypeAdapter(list[shape], config=config)))
+        many: Any = GenericAlias(list, (named(name),))
+        kinds.append((name, "validation" if name in sent else "serialization", TypeAdapter(many, config=config)))
     found, told = TypeAdapter.json_schemas(kinds, ref_template="#/components/schemas/{model}")
     components: dict[str, Any] = told.get("$defs", {})
     for schema in components.values():

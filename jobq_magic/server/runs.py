@@ -8,11 +8,11 @@ from jobq_magic import commands
 from jobq_magic.render import crew, timeline
 from jobq_magic.run import Run
 from jobq_magic.runs.rows import row
-from jobq_magic.server import acts, came
+from jobq_magic.server import acts, came, logs
 from jobq_magic.server.asking import Asked
-from jobq_magic.server.routes import named
 from jobq_magic.server.shapes_runs import Cell, Shown
 from jobq_magic.server.view import View
+from jobq_magic.server.wanted import wanted
 from jobq_magic.words import say
 
 __all__ = ["one", "shown"]
@@ -40,9 +40,10 @@ def one(view: View, run: Run) -> Shown:
         "timeline": timeline.as_json(timeline.timeline(snapshot)),
         "notes": list(snapshot.notes),
         "links": [{"rel": link.rel, "title": link.title, "href": link.href} for link in snapshot.links],
-        "log": _part("logs:told", {"lines": None, "bytes": 0, "sources": []}, view, run),
+        "log": logs.told(view, run),
         "notebook": _cell(run),
         "can": acts.can(run, snapshot),
+        "options": wanted(run.spec),
         "source": came.cell_of(run),
     }
     return cast(Shown, told)
@@ -59,10 +60,3 @@ def _cell(run: Run) -> Cell | None:
         cell_id=cell if isinstance(cell, str) and cell else None,
         cell_index=index if isinstance(index, int) else None,
     )
-
-
-def _part(reference: str, default: Any, *given: Any) -> Any:
-    try:
-        return named(reference)(*given)
-    except ModuleNotFoundError:
-        return default

@@ -12,7 +12,7 @@ from jobq_magic.render.crew import Member
 from jobq_magic.runs.rows import Row
 from jobq_magic.snapshot import Before, ImageTold, Link, Phase, PlaceTold, Progress, WorkerTold
 
-__all__ = ["Can", "Cell", "LogTold", "PhaseAt", "Shown", "SnapshotTold", "Stretch", "WordsTold"]
+__all__ = ["Can", "Cell", "LogTold", "OptionTold", "PhaseAt", "Shown", "SnapshotTold", "Stretch", "WordsTold"]
 
 
 class PhaseAt(TypedDict):
@@ -100,6 +100,15 @@ class Can(TypedDict):
     delete: bool
 
 
+class OptionTold(TypedDict):
+    """One option that was given, or that a setting gave."""
+
+    name: str
+    """As it is written: `--workers`."""
+    value: str
+    """"" where it has none, or one that nobody should read."""
+
+
 class Shown(TypedDict):
     """All that is known of one run."""
 
@@ -114,5 +123,7 @@ class Shown(TypedDict):
     log: LogTold
     notebook: Cell | None
     can: Can
+    options: list[OptionTold]
+    """What was asked for, where that is not the usual."""
     source: str | None
     """The cell; null where it was not captured."""

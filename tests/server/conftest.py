@@ -36,7 +36,7 @@ def made(store) -> Callable[..., Run]:
 
     def make(name="fit", *phases, mode="kueue", spec=None, cell=None, created=None, **last) -> Run:
         run = store.open(
-            spec={"mode": mode, "workers": None, "labels": {}, **(spec or {})},
+            spec={"mode": mode, "workers": None, "label": {}, **(spec or {})},
             target={"backend": mode, "where": "queue team-a"},
             name=name,
             cell=cell,

@@ -1,4 +1,4 @@
-"""Who is let in: every route of the table, whoever has added it: by Jupyter's login, its authorizer, XSRF and origin."""
+"""Who is let in: every route of the table, whoever added it: by Jupyter's login, its authorizer, XSRF and origin."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ async def test_a_run_is_listed_with_what_a_sidebar_shows_of_it(asked, made):
 
 
 async def test_filters_and_pages_go_through_the_address(asked, made):
-    there = [made("fit", *RUNNING, spec={"labels": {"team": "blue"}}) for _ in range(3)][::-1]
+    there = [made("fit", *RUNNING, spec={"label": {"team": "blue"}}) for _ in range(3)][::-1]
     made("other", mode="ray")
     wanted = {"label": "team=blue", "state": "running", "mode": "kueue", "q": "FIT", "limit": 2}
     status, first = await asked("runs", params=wanted)
@@ -82,7 +82,7 @@ async def test_what_jupyterlab_adds_to_an_address_against_caches_is_no_mistake(a
 
 
 async def test_words_of_strangers_come_as_they_are_and_as_data(jp_fetch, made):
-    made(NASTY, *RUNNING, cell={"notebook": f"/home/{NASTY}.ipynb"}, spec={"labels": {NASTY: NASTY}})
+    made(NASTY, *RUNNING, cell={"notebook": f"/home/{NASTY}.ipynb"}, spec={"label": {NASTY: NASTY}})
     made("\udc80 no text", *RUNNING)
     answer = await jp_fetch("jobq-magic", "runs")
     assert answer.headers["Content-Type"].startswith("application/json")

@@ -33,7 +33,7 @@ def made(store):
 
     def make(name="fit", *phases, mode="local", labels=None, workers=None, cell=None, **last):
         run = store.open(
-            spec={"mode": mode, "workers": workers, "labels": labels or {}},
+            spec={"mode": mode, "workers": workers, "label": labels or {}},
             target={"backend": mode, "where": "this machine"},
             name=name,
             cell=cell,
