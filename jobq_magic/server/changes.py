@@ -25,8 +25,8 @@ __all__ = ["Changes", "Listener", "poll"]
 
 PERIOD = 0.05
 """Seconds between two looks: what is left of 300 ms after a look, a proxy and a browser have had theirs."""
-_SHARE = 0.05
-"""The part of one core that looks may take: with very many live runs, they come less often."""
+_SHARE, _RAREST = 0.05, 0.5
+"""The part of one core that looks may take: with very many live runs, they come less often, but not less than that."""
 _TROUBLED = 1.0
 """Seconds between two looks at a store that cannot be looked at."""
 _CLOSELY = 0.25
@@ -153,7 +153,7 @@ class Changes:
             self._say_trouble(error)
         else:
             self._trouble = ""
-            after = max(PERIOD, found.took / _SHARE)
+            after = min(_RAREST, max(PERIOD, found.took / _SHARE))
             if self._told(found):
                 after = 0.0
         self._next = asyncio.get_running_loop().call_later(after, self._look)
@@ -192,7 +192,7 @@ class Changes:
     # In the thread that looks
 
     def _find(self, since: Collection[str | None], watched: Collection[str]) -> _Found:
-        began, found = time.monotonic(), _Found()
+        began, found = time.thread_time(), _Found()
         for version in since or (None,):  # all who see are slow: still, runs are to be looked after
             body = changed(self._view, version)
             text = "" if body is None else _written(body)
@@ -205,7 +205,7 @@ class Changes:
             self._watch(identity, one)
             if one.text:
                 found.watched[identity] = one.number, one.text
-        found.took = time.monotonic() - began
+        found.took = time.thread_time() - began
         return found
 
     def _watch(self, identity: str, one: _Watched) -> None:

@@ -1,7 +1,8 @@
 """The socket on which a page is told of changes.
 
-It is sent pings, so that proxies keep it, for as long as the page can be seen. A page that is hidden is sent nothing
-at all: what crosses JupyterHub's proxy counts there as somebody's activity, and would keep an idle server alive.
+It is sent no pings. A browser answers them, and what comes from a browser counts at JupyterHub's proxy as somebody's
+activity, which would keep an idle server alive. A word now and then tells proxies and the page that the socket lives;
+a page that is hidden is sent nothing at all.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import json
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 from tornado.websocket import WebSocketClosedError
 
@@ -22,10 +22,12 @@ __all__ = ["SETTING", "ChangesSocket"]
 
 SETTING = "jobq_magic_changes"
 """Under which the application keeps what its sockets share."""
+_STILL = 25.0
+"""Seconds of silence after which a page is told that there is nothing new: proxies forget sockets after 60 or more."""
 _LONGEST = 4096
 """Bytes of what a page may send."""
 _FORGOTTEN = 900.0
-"""Seconds after which a socket whose page is hidden is closed: nobody pings it, and its page may be gone."""
+"""Seconds after which a socket whose page is hidden is closed: nothing is sent to it, and its page may be gone."""
 _GOING_AWAY, _TRY_AGAIN, _HIDDEN = 1001, 1013, 4001
 """Why a socket is closed: the server ends; too many listen; its page was hidden for long, and comes back when seen."""
 _MOST = 500
@@ -42,7 +44,7 @@ class ChangesSocket(Socket):
     watched: Mapping[str, int] = MappingProxyType({})
     hidden: bool = False
     _leaving: asyncio.Future[None] | None = None
-    _forget: asyncio.TimerHandle | None = None
+    _due: asyncio.TimerHandle | None = None
 
     def open(self, *path: str) -> None:
         """Tells of changes from now on."""
@@ -51,13 +53,13 @@ class ChangesSocket(Socket):
             self.close(_TRY_AGAIN, f"{_MOST} pages listen already")
             return
         self.set_nodelay(True)
+        self._later()
         self._changes.join(self)
 
     def on_close(self) -> None:
         """Tells nothing more."""
-        if self._forget is not None:
-            self._forget.cancel()
-        self._pings(wanted=False)
+        if self._due is not None:
+            self._due.cancel()
         self._changes.leave(self)
         super().on_close()
 
@@ -70,8 +72,9 @@ class ChangesSocket(Socket):
         if not isinstance(said, dict):
             self.close(1003, "What is sent here is a JSON object")
             return
-        if isinstance(hidden := said.get("hidden"), bool):
-            self._hide(hidden=hidden)
+        if isinstance(hidden := said.get("hidden"), bool) and hidden is not self.hidden:
+            self.hidden = hidden
+            self._later()
         if "watch" in said:
             asked = said["watch"] if isinstance(said["watch"], list) else [said["watch"]]
             ids = [one for one in asked if isinstance(one, str) and _ID.fullmatch(one)]
@@ -85,6 +88,7 @@ class ChangesSocket(Socket):
 
     def tell(self, text: str) -> None:
         """Sends one message; who is slow is told of what follows when this one has left."""
+        self._later()
         try:
             self._leaving = self.write_message(text)
         except WebSocketClosedError:  # it is closed this moment; `on_close` follows
@@ -95,27 +99,20 @@ class ChangesSocket(Socket):
         """Closes it, because the server ends."""
         self.close(_GOING_AWAY, "The server ends")
 
-    def _hide(self, *, hidden: bool) -> None:
-        if hidden is self.hidden:
-            return
-        self.hidden = hidden
-        self._pings(wanted=not hidden)
-        if self._forget is not None:
-            self._forget.cancel()
-            self._forget = None
-        if hidden:
-            loop = asyncio.get_running_loop()
-            self._forget = loop.call_later(_FORGOTTEN, self.close, _HIDDEN, "hidden for long")
+    @property
+    def ping_interval(self) -> float:
+        """None: see above."""
+        return 0.0
 
-    def _pings(self, *, wanted: bool) -> None:
-        pings: Any = self.ping_callback
-        if pings is None:
-            return
-        if wanted and not pings.is_running():
-            self.last_pong = self.last_ping = asyncio.get_running_loop().time()
-            pings.start()
-        elif not wanted:
-            pings.stop()
+    def _later(self) -> None:
+        """Sees to what is due if nothing happens: a word, or, where the page is hidden, the end."""
+        if self._due is not None:
+            self._due.cancel()
+        loop = asyncio.get_running_loop()
+        if self.hidden:
+            self._due = loop.call_later(_FORGOTTEN, self.close, _HIDDEN, "hidden for long")
+        else:
+            self._due = loop.call_later(_STILL, self.tell, '{"kind":"still"}')
 
     @property
     def _changes(self) -> Changes:

@@ -183,21 +183,28 @@ async def test_a_page_that_is_seen_again_is_told_what_it_missed(page, made):
     assert (await one.row(run))["phase"] == "queued"
 
 
-async def test_a_hidden_page_is_sent_no_pings_and_a_seen_one_is(page, jp_serverapp, monkeypatch, looks):
+async def test_a_page_that_is_seen_is_told_now_and_then_that_nothing_is_new_and_a_hidden_one_is_not(page, monkeypatch):
+    monkeypatch.setattr(sockets, "_STILL", 0.05)
+    one, other = await page(), await page()
+    await one.heard("hello")
+    await other.heard("hello")
+    await one.says(hidden=True)
+    assert [(await other.heard())["kind"] for _ in range(4)] == ["still"] * 4
+    await one.says(hidden=False)
+    heard = [(await one.heard())["kind"] for _ in range(2)]
+    assert heard[-1] == "still"
+    assert other.connection.close_code is None
+
+
+async def test_nothing_is_sent_that_a_browser_would_answer(jp_serverapp, page, monkeypatch):
+    """What comes from a browser counts at JupyterHub's proxy as somebody's activity."""
+    jp_serverapp.web_app.settings.update(ws_ping_interval=10, websocket_ping_interval=0.01)
     pings = []
-    jp_serverapp.web_app.settings["ws_ping_interval"] = 20
-    monkeypatch.setattr(sockets.ChangesSocket, "send_ping", lambda self: pings.append(self.hidden))
+    monkeypatch.setattr("tornado.websocket.WebSocketProtocol13.write_ping", lambda *_: pings.append(1))
     one = await page()
     await one.heard("hello")
-    await until(lambda: pings)
-    await one.says(hidden=True)
-    await until(lambda: [each.hidden for each in looks()._listeners] == [True])
-    pings.clear()
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.2)
     assert pings == []
-    await one.says(hidden=False)
-    await until(lambda: pings)
-    assert not any(pings)
 
 
 async def test_a_page_that_is_hidden_for_long_is_let_go(page, monkeypatch):
