@@ -30,7 +30,7 @@ exit status:
 """
 
 
-_OF_A_CELL = ("config", "doctor", "list")
+_OF_A_CELL = ("config", "doctor", "list", "queues")
 
 
 def _summaries() -> Mapping[str, str]:
@@ -41,6 +41,7 @@ def _summaries() -> Mapping[str, str]:
         "pause": "let runs give back what they hold",
         "resume": "let paused runs go on",
         "list": "the runs, newest first; with --namespace, everybody's in the queues of a cluster",
+        "queues": "what the queues where cells would go have, and who uses it",
         "attach": "follow a run to its end",
         "explain": "what travelled with a run, why, and how big it was",
         "result": "what a run left",

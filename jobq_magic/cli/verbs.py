@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-from jobq_magic import commands, doctor, imaging, neighbours, pauses
+from jobq_magic import commands, doctor, imaging, neighbours, pauses, queues
 from jobq_magic.cli import tables
 from jobq_magic.cli.main import JOB_FAILED, OK, UNKNOWN
 from jobq_magic.cli.serve import serve
 from jobq_magic.errors import OptionError
-from jobq_magic.render import findings, nearby, text
+from jobq_magic.render import allotments, findings, nearby, text
 from jobq_magic.render.account import explained
 from jobq_magic.run import Run
 from jobq_magic.runs import pages
@@ -159,6 +159,22 @@ def _neighbours(args: Namespace) -> int:
     for line in found.unknown:
         print(text.one_line(line), file=sys.stderr)
     return OK
+
+
+def _queues(parser: commands.Parser) -> Verb:
+    parser.usage = "jobq queues [--json] [options of a cell, such as --profile NAME]"
+
+    def perform(args: Namespace) -> int:
+        place = queues.place_of(neighbours.here(args.others, interactive=sys.stdin.isatty()))
+        found = queues.ask(place, queues.own_runs(Store()))
+        if args.json:
+            return _json(queues.as_json(place, found))
+        tables.show(allotments.COLUMNS, allotments.rows(found), empty=f"Nothing is known of {place.where}")
+        for line in allotments.notes(found):
+            print(line, file=sys.stderr)
+        return OK
+
+    return perform
 
 
 def _attach(parser: commands.Parser) -> Verb:
@@ -332,6 +348,7 @@ VERBS: Mapping[str, Callable[[commands.Parser], Verb]] = {
     "pause": _pause,
     "resume": _resume,
     "list": _list,
+    "queues": _queues,
     "attach": _attach,
     "explain": _explain,
     "result": _result,

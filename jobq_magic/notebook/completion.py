@@ -104,7 +104,7 @@ def _of_verb(shell: Any, rest: str) -> tuple[str, Iterable[_Pair]]:
     if not before:
         return fragment, [(verb, "verb") for verb in VERBS if verb.startswith(fragment)]
     verb, *words = before
-    if verb in ("config", "doctor"):
+    if verb in ("config", "doctor", "queues"):
         begun, found = _of_cell(shell.user_ns, shell.user_ns_hidden, rest.partition(verb)[2], "")
         init = ["--init"] if verb == "config" and not words and begun and "--init".startswith(begun) else []
         return begun, [*((word, "option") for word in init), *found]

@@ -13,14 +13,15 @@ from IPython.display import display
 
 from jobq_magic import commands, imaging, neighbours, options
 from jobq_magic import doctor as doctor_
+from jobq_magic import queues as queues_
 from jobq_magic.bundle import Account
 from jobq_magic.errors import OptionError
 from jobq_magic.findings import Finding
 from jobq_magic.image import Image
 from jobq_magic.job import Job
-from jobq_magic.nearby import Neighbours
+from jobq_magic.nearby import Allotment, Neighbours
 from jobq_magic.notebook import faces, frontend
-from jobq_magic.render import findings, html, nearby, text
+from jobq_magic.render import allotments, findings, html, nearby, text
 from jobq_magic.render import image as image_text
 from jobq_magic.render.account import explained, explained_html
 from jobq_magic.run import Run
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PARSERS",
+    "Allotted",
     "Diagnosis",
     "Explained",
     "Imaged",
@@ -46,6 +48,7 @@ __all__ = [
     "image",
     "list_",
     "logs",
+    "queues",
     "result",
     "shown",
     "status",
@@ -142,6 +145,16 @@ class Nearby(_Found):
         }
 
 
+class Allotted(_Found):
+    """What queues have, and who uses it; `found` is all of it as data."""
+
+    def __init__(self, found: Sequence[Allotment]) -> None:
+        self.found = tuple(found)
+
+    def _drawn(self) -> dict[str, str]:
+        return {"text/plain": allotments.drawn(self.found), "text/html": allotments.drawn_html(self.found)}
+
+
 class Diagnosis(_Found, list[Finding]):
     """Findings, in the order in which they were made."""
 
@@ -179,6 +192,12 @@ def doctor(session: Session, words: Sequence[str]) -> Diagnosis:
     return shown(
         session, Diagnosis(doctor_.examine(session.resolve(options.parse(list(words)).options, submits=False)))
     )
+
+
+def queues(session: Session, words: Sequence[str]) -> Allotted:
+    """[options]: what the queues where cells with these options go have, and who uses it."""
+    place = queues_.place_of(session.resolve(options.parse(list(words)).options, submits=False))
+    return shown(session, Allotted(queues_.ask(place, queues_.own_runs(session.store))))
 
 
 def explain(session: Session, words: Sequence[str]) -> Explained:

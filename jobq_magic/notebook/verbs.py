@@ -118,6 +118,7 @@ VERBS: dict[str, Callable[[Session, Sequence[str]], Any]] = {
     "pause": _pause,
     "resume": _resume,
     "list": looking.list_,
+    "queues": looking.queues,
     "attach": _attach,
     "release": _release,
     "result": looking.result,
@@ -140,7 +141,7 @@ def help_of(verb: str) -> str:
     """Help of one verb."""
     if verb in looking.PARSERS:
         return looking.PARSERS[verb]().format_help().rstrip()
-    if verb in ("config", "doctor"):
+    if verb in ("config", "doctor", "queues"):
         return options.help_text(f"%jobq {verb} [options]")
     return _usage(verb)
 

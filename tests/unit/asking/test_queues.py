@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
 from jobq_magic import plugins, queues
+from jobq_magic.cli.main import main
 from jobq_magic.errors import BackendError
 from jobq_magic.nearby import Allotment, Share
 from jobq_magic.queues import Place
+from jobq_magic.render import allotments
 from tests.unit.asking.conftest import Plain
 
 PROFILES = """
@@ -131,3 +134,49 @@ def test_broken_settings_are_no_reason_to_fail(hostile_environment):
 def test_a_place_says_by_what_it_is_told_apart():
     first = Place("a", "w", {"backend": "kueue", "site": {"context": "x"}}, ("main",))
     assert first.key == Place("b", "v", {"backend": "kueue", "site": {"context": "x"}}, ("main",)).key
+
+
+HELD = Allotment(
+    "main",
+    "blue",
+    (Share("cpu", "default", 77.0, 12.5, 200.0, 240.0, 123.0), Share("memory", "default", 2**34, None, 2**40)),
+    3,
+)
+
+
+@pytest.fixture
+def told(cluster, monkeypatch):
+    found = [HELD, Allotment("<b>\x1b[31m", "green", open=False, unknown="We may not \x1b[31mread it")]
+    monkeypatch.setattr(cluster, "allotted", lambda target, names, runs: tuple(found))
+    return found
+
+
+def test_the_command_line_shows_what_the_queues_have(told, capsys):
+    assert main(["queues", "--profile", "team"]) == 0
+    out, err = capsys.readouterr()
+    head, cpu, memory = out.splitlines()
+    assert head.split() == ["queue", "resource", "flavor", "used", "mine", "quota", "free", "waiting"]
+    assert cpu.split() == ["main", "cpu", "default", "77", "12.5", "200", "123", "3"]
+    assert memory.split() == ["memory", "default", "16Gi", "1Ti"]
+    assert err.splitlines()[-1].endswith("takes no work now")
+    assert "\x1b" not in out + err
+
+
+def test_it_is_json_too(told, capsys):
+    assert main(["queues", "--profile", "team", "--json"]) == 0
+    main_, other = json.loads(capsys.readouterr().out)
+    assert (main_["resources"][0]["mine"], main_["waiting"]) == (12.5, 3)
+    assert other["open"] is False
+
+
+def test_a_place_without_queues_is_refused_in_a_sentence(cluster, capsys):
+    assert main(["queues"]) == 2
+    assert "Mode local has no queues" in capsys.readouterr().err
+
+
+def test_a_queue_is_drawn_as_html_that_never_acts(told):
+    drawn = allotments.drawn_html(told)
+    assert "<td>77</td>" in drawn.replace(' class="jq-n"', "")
+    assert "<b>\x1b" not in drawn
+    assert "takes no work now" in drawn
+    assert "Nothing is known" in allotments.drawn([])
