@@ -49,7 +49,7 @@ def compiled() -> None:
     subprocess.run([HERE / "node_modules/.bin/tsc"], cwd=HERE, check=True, stdout=sys.stderr)
 
 
-def build(to: Path = BUILT) -> None:
+def build() -> None:
     """The bundle, and what it was made from.
 
     Raises:
@@ -65,8 +65,6 @@ def build(to: Path = BUILT) -> None:
     for path in BUILT.rglob("*.orig"):  # the builder's own, of our package.json
         path.unlink()
     (BUILT / "sources.sha256").write_text(f"{asked}\n")
-    if to != BUILT:
-        shutil.copytree(BUILT, to, dirs_exist_ok=True)
 
 
 def size() -> int:
