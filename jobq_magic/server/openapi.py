@@ -169,9 +169,16 @@ def _bad(route: Route, schemas: Mapping[str, Any]) -> dict[str, Any]:
 def _schemas() -> tuple[dict[str, Any], dict[str, Any]]:
     """The schema of each shape that the table names, by its reference, and all those that these refer to."""
     from pydantic import ConfigDict, TypeAdapter
+    from pydantic.json_schema import GenerateJsonSchema
 
-    # What is said of a field stands below it; and all fields are told, also those that a dataclass has a default for.
-    config = ConfigDict(use_attribute_docstrings=True, json_schema_serialization_defaults_required=True)
+    class Told(GenerateJsonSchema):
+        """All fields of a dataclass are told, also those that it has a default for."""
+
+        def field_is_required(self, field: Any, total: bool) -> bool:
+            told = self.mode == "serialization" and field["type"] == "dataclass-field"
+            return told or super().field_is_required(field, total)
+
+    config = ConfigDict(use_attribute_docstrings=True)  # what is said of a field stands below it
     names = dict.fromkeys(
         [_ERROR, *(name for route in ROUTES for name in (route.body, route.parts, route.answer) if name)]
     )
@@ -180,7 +187,7 @@ def _schemas() -> tuple[dict[str, Any], dict[str, Any]]:
     for name in names:
         many: Any = GenericAlias(list, (named(name),))
         kinds.append((name, "validation" if name in sent else "serialization", TypeAdapter(many, config=config)))
-    found, told = TypeAdapter.json_schemas(kinds, ref_template="#/components/schemas/{model}")
+    found, told = TypeAdapter.json_schemas(kinds, ref_template="#/components/schemas/{model}", schema_generator=Told)
     components: dict[str, Any] = told.get("$defs", {})
     for schema in components.values():
         _close(schema)
