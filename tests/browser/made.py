@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,15 @@ from tests.browser.lab import Server
 
 __all__ = ["Made", "many_lines"]
 
-_SAMPLE = 1000
-"""Lines between two times that a log tells."""
+def many_lines(thousands: int, rare: int = 100) -> Iterator[bytes]:
+    """So many thousand lines as a training prints them, a thousand at a time; every so many thousand one holds a `nan`.
 
-
-def many_lines(count: int, *, rare: str = "loss nan", every: int = 99_991) -> Iterable[bytes]:
-    """Lines as a training prints them, of which a few hold something rare."""
-    for number in range(1, count + 1):
-        more = rare if number % every == 0 else f"loss 0.{number % 9973:04d}"
-        yield b"epoch %d step %d %s lr 2.9e-4" % (number // 100_000, number, more.encode())
+    Line n, counted from 1, says `step n`, to 7 digits.
+    """
+    block = b"".join(b"epoch 1 step @@@@%03d loss 0.%03d lr 2.9e-4\n" % (one, one) for one in range(1000))
+    for number in range(thousands):
+        whole = block.replace(b"@@@@", b"%04d" % number)
+        yield whole.replace(b"loss 0.500", b"loss nan") if number % rare == rare // 2 else whole
 
 
 @dataclass
@@ -76,22 +76,17 @@ class Made:
         self.store.append(self.run, phase=Phase.CAPTURING, at=self.began)
 
     def prints(
-        self, lines: Iterable[bytes], *, worker: int = 0, stderr: bool = False, at: float | None = None, step: float = 0.01
-    ) -> int:
-        """It prints these lines, one every `step` seconds; how many there were."""
+        self, *texts: bytes, worker: int = 0, stderr: bool = False, at: float | None = None, step: float = 1.0
+    ) -> None:
+        """It prints these texts, each at its time, `step` seconds after the one before."""
         paths = self._attempt(worker)
-        sizes, when, count = self._sizes.setdefault(worker, [0, 0]), at or time.time(), 0
-        stream = int(stderr)
+        sizes, when = self._sizes.setdefault(worker, [0, 0]), at or time.time()
         with (paths.stderr if stderr else paths.stdout).open("ab") as file, paths.order.open("a") as order:
-            for line in lines:
-                sizes[stream] += file.write(line + b"\n")
-                count += 1
+            for text in texts:
+                sizes[stderr] += file.write(text)
+                file.flush()
+                order.write(f"{when:.6f} {sizes[0]} {sizes[1]} 0\n")
                 when += step
-                if count % _SAMPLE == 0:
-                    order.write(f"{when:.6f} {sizes[0]} {sizes[1]} 0\n")
-            file.flush()
-            order.write(f"{when:.6f} {sizes[0]} {sizes[1]} 0\n")
-        return count
 
     def uses(self, each: Sequence[Mapping[str, Any]], *, worker: int = 0) -> None:
         """What its processes use."""
