@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from jobq_magic.server.asking import Refused
-from jobq_magic.server.routes import named
+from jobq_magic.server.route import named
 
 __all__ = ["checked"]
 

@@ -12,7 +12,8 @@ __all__ = ["load", "rules"]
 def rules(base_url: str) -> list[tuple[str, Any, dict[str, Any]]]:
     """The rules of the table for a tornado application, what matches nothing else last."""
     from jobq_magic.server.handlers import Endpoint, Missing
-    from jobq_magic.server.routes import PREFIX, ROUTES, Route, named
+    from jobq_magic.server.route import PREFIX, Route, named
+    from jobq_magic.server.routes import ROUTES
 
     paths: dict[str, dict[str, Route]] = {}
     for route in ROUTES:
@@ -31,7 +32,7 @@ def load(server: Any) -> None:
     from jobq_magic.cluster.browsing import BASE, STORE
     from jobq_magic.runs.store import Store
     from jobq_magic.server.handlers import SETTING
-    from jobq_magic.server.routes import PREFIX
+    from jobq_magic.server.route import PREFIX
     from jobq_magic.server.view import View
 
     application = server.web_app

@@ -21,7 +21,7 @@ from tornado import web, websocket
 from jobq_magic.errors import JobqError, OptionError
 from jobq_magic.run import Run
 from jobq_magic.server.asking import Answer, Asked, Refused, read, status_of
-from jobq_magic.server.routes import PREFIX, Route, named
+from jobq_magic.server.route import PREFIX, Route, named
 from jobq_magic.server.view import View
 
 __all__ = ["Endpoint", "Guard", "Missing", "Socket", "as_text", "told"]

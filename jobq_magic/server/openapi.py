@@ -10,7 +10,8 @@ from typing import Any
 
 from jobq_magic._version import __version__
 from jobq_magic.server.asking import Asked, Param
-from jobq_magic.server.routes import PREFIX, ROUTES, Route, named
+from jobq_magic.server.route import PREFIX, Route, named
+from jobq_magic.server.routes import ROUTES
 
 __all__ = ["asked", "document"]
 
@@ -97,6 +98,7 @@ def _operation(route: Route, schemas: Mapping[str, Any]) -> dict[str, Any]:
     summary, _, more = route.told.partition("\n\n")
     told: dict[str, Any] = {
         "operationId": route.operation,
+        **({"x-any": True} if route.method == "ANY" else {}),
         "summary": summary.rstrip("."),
         **({"description": more} if more else {}),
         "tags": [route.path.partition("/")[0].partition(".")[0]],

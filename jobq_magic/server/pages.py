@@ -18,7 +18,7 @@ from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
 from jobq_magic.server.asking import status_of
 from jobq_magic.server.handlers import Guard
-from jobq_magic.server.routes import PREFIX, Route
+from jobq_magic.server.route import PREFIX, Route
 
 __all__ = ["PAGES"]
 

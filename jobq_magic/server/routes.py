@@ -2,70 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from importlib import import_module
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from jobq_magic.runs.listing import CURSOR, STATES
-from jobq_magic.server.asking import Param, flag, integer, number, text
+from jobq_magic.server.asking import flag, integer, number, text
+from jobq_magic.server.route import Route
 
-__all__ = ["PREFIX", "ROUTES", "Action", "Route", "named"]
-
-PREFIX = "jobq-magic"
-"""Below the server's base URL; also the resource that Jupyter's authorizer is asked for."""
-
-Action: TypeAlias = Literal["read", "write", "execute"]
-"""What Jupyter's authorizer is asked: to look, to change what is kept, or to have something run or end."""
-Kind: TypeAlias = Literal["data", "own", "socket"]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One method of one address."""
-
-    method: str
-    """`GET`, `POST`, `DELETE`; `ANY` for what is passed on."""
-    path: str
-    """Below the prefix; `{id}` is a run, `{path}` the rest."""
-    action: Action
-    told: str
-    """What it does, in one sentence; below a blank line more."""
-    handler: str
-    """`module:name` below this package: a function of `Asked`, or a class where `kind` says so."""
-    query: tuple[Param, ...] = ()
-    body: str = ""
-    """`module:name` of the shape of what is sent; "" where nothing is."""
-    parts: str = ""
-    """The same where it may come as the parts of a form, too."""
-    headers: tuple[Param, ...] = ()
-    """Headers that mean something here."""
-    answer: str = ""
-    """The same of what comes back; "" where that is no JSON."""
-    status: int = 200
-    goods: tuple[int, ...] = ()
-    """Further statuses with which the same comes back."""
-    also: tuple[int, ...] = ()
-    """Further statuses of refusals, beside those that every route has."""
-    etag: bool = False
-    """Whether it answers 304 to who has the same version."""
-    media: str = "application/json"
-    kind: Kind = "data"
-    slow: bool = False
-    """Whether it may take seconds: it waits for a place, and must not hold up what is quick."""
-
-    @property
-    def operation(self) -> str:
-        """Its name in the document: `get_runs_id_log`."""
-        words = re.findall(r"[a-z]+", self.path)
-        return "_".join([self.method.lower(), *words])
-
-
-def named(reference: str) -> Any:
-    """What a reference in the table means, imported now."""
-    module, _, name = reference.partition(":")
-    return getattr(import_module(f"jobq_magic.server.{module}"), name)
-
+__all__ = ["ROUTES"]
 
 _PHASES = ", ".join(f"`{state}`" for state in STATES)
 
@@ -243,8 +186,8 @@ _PLACES = (
         "GET",
         "queues",
         "read",
-        "What the queues of all profiles have, and who uses it.\n\nPlaces are asked aside, and not more often than every"
-        " 15 seconds: what is `pending` comes with a later answer.",
+        "What the queues of all profiles have, and who uses it.\n\nPlaces are asked aside, and not more often than"
+        " every 15 seconds: what is `pending` comes with a later answer.",
         "survey:queues",
         answer="shapes_survey:Queues",
         slow=True,
@@ -287,7 +230,7 @@ _LOGS = (
         "GET",
         "runs/{id}/log/find",
         "read",
-        "Lines of a log in which something is found.\n\nIt looks for a quarter of a second: `next` says where to go on,"
+        "Lines of a log in which something is found.\n\nIt looks for a fifth of a second: `next` says where to go on,"
         " and `total` is null until all were counted, which asking again goes on with. A regular expression that takes"
         " longer than two seconds for a few thousand lines is refused.",
         "logs:find",
@@ -335,14 +278,14 @@ _SUBMITTING = (
         "POST",
         "runs",
         "execute",
-        "Has a cell run that another program sends.\n\nAs JSON, its text, of which only the source is captured; or as the"
-        " parts of a form, a bundle that was made elsewhere, which travels as it is. It goes where the settings of this"
+        "Has a cell run that another program sends.\n\nAs JSON, its text, of which only the source is captured; or as"
+        " the parts of a form, a bundle that was made elsewhere, which travels as it is. It goes where the settings of this"
         " server's user send it, as any cell does. Of several mistakes, `why` has one sentence for each.",
         "submitting:Submission",
         body="shapes_submitting:Submission",
         parts="shapes_submitting:Parts",
         headers=(
-            text("Idempotency-Key", "Sent again with the same key, it is the same submission.", pattern=r"^[!-~]{1,200}$"),
+            text("Idempotency-Key", "Sent again with the same key, it is the same.", pattern=r"^[!-~]{1,200}$"),
         ),
         answer="shapes_submitting:Submitted",
         status=201,
@@ -365,5 +308,16 @@ _CARDS = (
     ),
 )
 
-ROUTES: tuple[Route, ...] = (*_ABOUT, *_RUNS, *_CARDS, *_CHANGES, *_ACTS, *_LOGS, *_CAME, *_DASHBOARD, *_PLACES, *_SUBMITTING)
-"""The owners of further parts add theirs above, each as a tuple of its own."""
+ROUTES: tuple[Route, ...] = (
+    *_ABOUT,
+    *_RUNS,
+    *_CARDS,
+    *_CHANGES,
+    *_ACTS,
+    *_LOGS,
+    *_CAME,
+    *_DASHBOARD,
+    *_PLACES,
+    *_SUBMITTING,
+)
+"""In the order of the reference."""

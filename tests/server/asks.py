@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from jobq_magic.run import Run
 from jobq_magic.runs.store import Store
 from jobq_magic.server.asking import Asked
-from jobq_magic.server.routes import named
+from jobq_magic.server.route import named
 
 
 def asked(store: Store, run: Run | None = None, body: Any = None, **query: Any) -> Asked:

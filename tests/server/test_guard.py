@@ -9,7 +9,8 @@ from jupyter_server.auth import Authorizer
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
-from jobq_magic.server.routes import PREFIX, ROUTES, Route
+from jobq_magic.server.route import PREFIX, Route
+from jobq_magic.server.routes import ROUTES
 
 METHODS = {"ANY": "GET"}
 HOSTILE = (

@@ -13,7 +13,8 @@ import pytest
 from jobq_magic.backends.local import LocalBackend
 from jobq_magic.runs.store import Store
 from jobq_magic.server import openapi
-from jobq_magic.server.routes import ROUTES, named
+from jobq_magic.server.route import named
+from jobq_magic.server.routes import ROUTES
 from tests.byhand import opened
 from tests.server.served import Served, served
 from tests.support import eventually
