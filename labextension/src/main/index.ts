@@ -78,6 +78,7 @@ export class RunView extends Widget {
     if (!this.isDisposed) {
       this._watch?.dispose();
       clearInterval(this._timer);
+      clearTimeout(this._asking);
       this._header.dispose();
       Signal.clearData(this);
       super.dispose();
@@ -99,7 +100,7 @@ export class RunView extends Widget {
     if (!this._watch) {
       this._watch = this._options.changes.watch(this.runId, run => this._take(run));
       this._timer = window.setInterval(() => document.hidden || this._heard(), 1000);
-      void this._first();
+      this._asking = window.setTimeout(() => this._run || void this._first(), 400);
     }
   }
 
@@ -289,4 +290,5 @@ export class RunView extends Widget {
   private _current: TabName;
   private _isGone = false;
   private _timer = 0;
+  private _asking = 0;
 }

@@ -196,23 +196,7 @@ export class LogList {
     this._anew = false;
     this._drawn = kept;
     this._window = [first, last];
-    this._place_(rows);
-  }
-
-  /** Changes as little as possible: what is selected stays so. */
-  private _place_(rows: readonly HTMLElement[]): void {
-    const wanted = new Set<Element>(rows);
-    const there = [...this._block.children];
-    if (!there.some(one => wanted.has(one))) {
-      filled(this._block, rows);
-      return;
-    }
-    there.forEach(one => wanted.has(one) || one.remove());
-    rows.forEach((one, at) => {
-      if (this._block.children[at] !== one) {
-        this._block.insertBefore(one, this._block.children[at] ?? null);
-      }
-    });
+    filled(this._block, rows);
   }
 
   /** Reads how high the rows are; whether that is news. */

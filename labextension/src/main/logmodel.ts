@@ -200,10 +200,10 @@ export class LogModel {
     this.ranges.asked(span);
     try {
       const page = await this._source.page({ ...span, ...this._filter }, signal);
+      this.ranges.failed(span);
       if (signal.aborted) {
         return;
       }
-      this.ranges.failed(span);
       if (page.generation !== this.ranges.generation) {
         this._reset(page.generation);
       }

@@ -52,20 +52,22 @@ export class Overview extends Widget {
     const trans = this._trans;
     const place = final(run.row.phase) ? null : snapshot(run).place;
     const notes = (run.notes ?? []).map(note => el("li", {}, plain(note)));
-    const parts = [
+    const parts: (HTMLElement | null)[] = [
       this._said(run),
       progress(run, trans),
       timeline(run, Date.now() / 1000, trans),
       place && this._queue(place),
       workers(run, trans),
-      notes.length > 0 && section(trans.__("Notes"), null, el("ul", { class: "jp-JobqRun-notes" }, ...notes))
+      notes.length > 0 ? section(trans.__("Notes"), null, el("ul", { class: "jp-JobqRun-notes" }, ...notes)) : null
     ];
-    // What is selected, or has the focus, is not taken away by a clock.
-    const chosen = document.getSelection();
-    const held = chosen && !chosen.isCollapsed && this._live.contains(chosen.anchorNode);
-    if (!held && !this._live.contains(document.activeElement)) {
-      filled(this._live, parts);
+    // What is the same as before stays on the page: what is unfolded, scrolled, selected or has the focus there.
+    const html = parts.map(part => (part ? part.outerHTML : ""));
+    const kept = parts.map((part, at) => (html[at] === this._html[at] ? (this._parts[at] ?? part) : part));
+    if (kept.some((part, at) => part !== this._parts[at])) {
+      filled(this._live, kept);
     }
+    this._html = html;
+    this._parts = kept;
   }
 
   private _said({ words }: Run): HTMLElement {
@@ -239,6 +241,8 @@ export class Overview extends Widget {
 
   private readonly _live = el("div", {});
   private readonly _fixed = el("div", {});
+  private _parts: (HTMLElement | null)[] = [];
+  private _html: string[] = [];
   private _run: Run | null = null;
   private _stage = "";
   private _timer = 0;

@@ -8,9 +8,13 @@ import type { Phase } from "../api/types.js";
 
 export type Part = Node | string | null | undefined | false;
 
-/** Puts these in the place of what is in it. */
+/** Puts these in the place of what is in it; what is there already is not moved. */
 export function filled<T extends Element>(into: T, children: readonly Part[]): T {
-  into.replaceChildren(...children.filter((one): one is Node | string => Boolean(one)));
+  const wanted = children.filter((one): one is Node | string => Boolean(one));
+  const nodes = wanted.map(one => (typeof one === "string" ? document.createTextNode(one) : one));
+  const kept = new Set<Node>(nodes);
+  [...into.childNodes].forEach(one => kept.has(one) || one.remove());
+  nodes.forEach((one, at) => into.childNodes[at] === one || into.insertBefore(one, into.childNodes[at] ?? null));
   return into;
 }
 
