@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONUNBUFFERED
 
 .DEFAULT_GOAL := help
-.PHONY: help install labextension demo test full lint format browser chromium services node pictures docs bench bench-capture bench-cluster bench-images bench-kueue bench-local bench-panel bench-ray bench-rayjob up down cluster-status cluster-build lock clean
+.PHONY: help install labextension demo test full lint format browser chromium services node pictures docs bench bench-capture bench-cluster bench-images bench-kueue bench-local bench-panel bench-ray bench-rayjob bench-server up down cluster-status cluster-build lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,7 +72,7 @@ format: install ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bench-local bench-ray bench-panel bench-capture bench-images ## the benches that need no cluster, each beside its peer
+bench: bench-local bench-ray bench-panel bench-server bench-capture bench-images ## the benches that need no cluster, each beside its peer
 
 bench-local: install ## local mode and the magic itself, beside their peers
 	$(BIN)/python -m benchmarks.local
@@ -82,6 +82,9 @@ bench-ray: install ## embedded Ray beside Ray's own Jobs API
 
 bench-panel: install chromium ## what the panel costs: on the wire, in the kernel, and until a person sees a change
 	$(BIN)/python -m benchmarks.panel
+
+bench-server: install chromium ## what the sidebar's server costs: lists, logs, changes, and the sidebar itself
+	$(BIN)/python -m benchmarks.server
 
 bench-capture: install ## what capture costs, beside what the notebook holds and the disk
 	$(BIN)/python -m benchmarks.capture

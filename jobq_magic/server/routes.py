@@ -279,14 +279,12 @@ _SUBMITTING = (
         "runs",
         "execute",
         "Has a cell run that another program sends.\n\nAs JSON, its text, of which only the source is captured; or as"
-        " the parts of a form, a bundle that was made elsewhere, which travels as it is. It goes where the settings of this"
-        " server's user send it, as any cell does. Of several mistakes, `why` has one sentence for each.",
+        " the parts of a form, a bundle that was made elsewhere, which travels as it is. It goes where the settings of"
+        " this server's user send it, as any cell does. Of several mistakes, `why` has one sentence for each.",
         "submitting:Submission",
         body="shapes_submitting:Submission",
         parts="shapes_submitting:Parts",
-        headers=(
-            text("Idempotency-Key", "Sent again with the same key, it is the same.", pattern=r"^[!-~]{1,200}$"),
-        ),
+        headers=(text("Idempotency-Key", "Sent again with the same key, it is the same.", pattern=r"^[!-~]{1,200}$"),),
         answer="shapes_submitting:Submitted",
         status=201,
         goods=(200,),

@@ -63,10 +63,10 @@ def served(folder: Path, base: str = "/user/ada/", *options: str) -> Iterator[Se
         process = subprocess.Popen(command, env={**os.environ, **known}, stdout=log, stderr=log, cwd=folder)
     try:
         info = runtime / f"jpserver-{process.pid}.json"
-        eventually(lambda: info.exists() and info.stat().st_size, timeout=30)
+        eventually(lambda: info.exists() and info.stat().st_size, timeout=90)
         port = json.loads(info.read_text())["port"]
         one = Served(f"http://127.0.0.1:{port}{base}jobq-magic", token, process.pid)
-        eventually(lambda: _answers(one), timeout=20)
+        eventually(lambda: _answers(one), timeout=60)
         yield one
     finally:
         process.terminate()
