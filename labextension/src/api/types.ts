@@ -351,6 +351,14 @@ export interface NodeTold {
   failed: number | null;
 }
 
+/** One option that was given, or that a setting gave. */
+export interface OptionTold {
+  /** As it is written: `--workers`. */
+  name: string;
+  /** "" where it has none, or one that nobody should read. */
+  value: string;
+}
+
 /** A cell to run, as a bundle that was made elsewhere. */
 export interface Parts {
   /** What is asked of the job; the table of options in the documentation says more. */
@@ -611,6 +619,8 @@ export interface Run {
   log: LogTold;
   notebook: Cell | null;
   can: Can;
+  /** What was asked for, where that is not the usual. */
+  options: OptionTold[];
   /** The cell; null where it was not captured. */
   source: string | null;
 }
