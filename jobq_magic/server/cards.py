@@ -1,4 +1,4 @@
-"""The card of a run as its panel draws it: for a page that goes on where the panel of a kernel that is gone has ended."""
+"""The card of a run as its panel draws it: for a page that goes on where a kernel with its panel is gone."""
 
 from __future__ import annotations
 
@@ -14,5 +14,7 @@ def told(asked: Asked) -> CardTold:
     """How the run looks now; one that has ended as it is to stay in its notebook."""
     card = commands.card(asked.store, asked.run)
     return CardTold(
-        run=asked.run.id, final=card.snapshot.final, bundle={"text/html": html.card(card), "text/plain": text.card(card)}
+        run=asked.run.id,
+        final=card.snapshot.final,
+        bundle={"text/html": html.card(card), "text/plain": text.card(card)},
     )
