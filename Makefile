@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Beside the newest one, which is in dev.lock: each changed which thread a button is answered in.
 OTHER_IPYKERNELS := 6.31 7.3
+# The oldest one that the sidebar is for; the newest is in dev.lock, too.
+OTHER_JUPYTERLABS := 4.2
 # s3fs lives beside, too, in .venv/s3fs: its botocore wants an older python-dateutil than everybody else.
 # Of `make up`: real nodes, nodes that only seem to be, GPUs that the first node claims to have; what is not said stays.
 NODES := 1
@@ -14,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONUNBUFFERED
 
 .DEFAULT_GOAL := help
-.PHONY: help install labextension demo test full lint format browser chromium services node pictures docs bench bench-capture bench-cluster bench-images bench-kueue bench-local bench-panel bench-ray bench-rayjob bench-server up down cluster-status cluster-build lock clean
+.PHONY: help install labextension demo test full lint format browser chromium proxy services node pictures docs bench bench-capture bench-cluster bench-images bench-kueue bench-local bench-panel bench-ray bench-rayjob bench-server up down cluster-status cluster-build lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,16 +31,17 @@ $(VENV)/.ready: $(wildcard requirements/*.lock) pyproject.toml
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements/dev.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@for version in $(OTHER_IPYKERNELS); do $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes --compile-bytecode --upgrade --target $(VENV)/ipykernel-$$version -r requirements/ipykernel-$$version.lock || exit 1; done
+	@for version in $(OTHER_JUPYTERLABS); do $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes --compile-bytecode --upgrade --target $(VENV)/jupyterlab-$$version -r requirements/jupyterlab-$$version.lock || exit 1; done
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes --compile-bytecode --upgrade --target $(VENV)/s3fs -r requirements/s3fs.lock
 	@touch $@
 
 demo: install ## run the π notebook headless on four Ray workers, and say what happened
 	@$(BIN)/python examples/demo.py
 
-test: lint chromium node ## everything that must pass before a change lands; the cluster comes up beside it
+test: lint chromium node proxy ## everything that must pass before a change lands; the cluster comes up beside it
 	$(BIN)/python -m tests.cluster test $(BIN)/python -m pytest -m "not slow"
 
-full: lint chromium node ## test, and all that is slow (many kills, long runs); figures go to docs/evidence/
+full: lint chromium node proxy ## test, and all that is slow (many kills, long runs); figures go to docs/evidence/
 	$(BIN)/python -m tests.cluster test $(BIN)/python -m pytest
 
 lint: install ## style, types, and the rules of the house
@@ -55,6 +58,9 @@ pictures: install chromium node ## renew the pictures in the docs; those of wait
 
 chromium:
 	@sh tests/browser/chromium.sh >/dev/null
+
+proxy:
+	@sh tests/hub/install.sh >/dev/null
 
 services:
 	@sh tests/services/install.sh >/dev/null
@@ -117,6 +123,7 @@ lock: install ## renew the lock files from pyproject.toml
 	@echo 'uv>=0.5' | $(BIN)/uv pip compile --quiet - --generate-hashes --no-header --no-annotate --universal --python-version 3.11 --upgrade -o requirements/uv.lock
 	@$(BIN)/uv pip compile --quiet pyproject.toml --extra all --group dev --generate-hashes --no-header --no-annotate --universal --python-version 3.11 --upgrade -o requirements/dev.lock
 	@for version in $(OTHER_IPYKERNELS); do echo "ipykernel==$$version.*" | $(BIN)/uv pip compile --quiet - --no-deps --generate-hashes --no-header --no-annotate --universal --python-version 3.11 --upgrade -o requirements/ipykernel-$$version.lock || exit 1; done
+	@for version in $(OTHER_JUPYTERLABS); do printf '%s\n' "jupyterlab==$$version.*" "notebook==7.$${version#*.}.*" | $(BIN)/uv pip compile --quiet - --no-deps --generate-hashes --no-header --no-annotate --universal --python-version 3.11 --upgrade -o requirements/jupyterlab-$$version.lock || exit 1; done
 	@echo "s3fs $$(grep -o '^fsspec==[^ ]*' requirements/dev.lock)" | tr ' ' '\n' | $(BIN)/uv pip compile --quiet - --generate-hashes --no-header --no-annotate --universal --python-version 3.11 --upgrade -o requirements/s3fs.lock
 
 clean: ## remove .venv and what was built
