@@ -33,7 +33,7 @@ _TEND = 5.0
 """Seconds between two times that live runs are seen to be looked after."""
 _PIECE = 256 << 10
 """Bytes of a log that are sent at once."""
-_NORMAL, _TRY_AGAIN = 1000, 1013
+_NORMAL, _WRONG, _TRY_AGAIN = 1000, 1011, 1013
 
 
 class Follow(Socket):
@@ -68,6 +68,9 @@ class Follow(Socket):
             self.close(_TRY_AGAIN, error.code)
         except (WebSocketClosedError, StreamClosedError):
             return
+        except Exception:
+            self.close(_WRONG, "The log of the Jupyter server has more")
+            raise
 
     async def _follow(self, following: Following) -> None:
         loop = asyncio.get_running_loop()

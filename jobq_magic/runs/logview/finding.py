@@ -6,12 +6,14 @@ Counting is bounded in time, and goes on with the next question: what is known o
 from __future__ import annotations
 
 import time
+from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from jobq_magic.runs.logview.looking import Part, Picked
 from jobq_magic.runs.logview.matching import Matcher, Spans, unescaped, units
+from jobq_magic.runs.logview.texts import Text
 
 __all__ = ["Counted", "Found", "Hit", "find"]
 
@@ -42,11 +44,21 @@ class Found:
     """Among how many lines they were counted."""
 
 
-@dataclass(slots=True)
 class Counted:
-    """How many lines of each closed block hold something, as far as they were counted."""
+    """How many lines of each closed block hold something, as far as they were counted: four bytes a block."""
 
-    blocks: dict[int, int] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._blocks = array("i")
+
+    def of(self, number: int) -> int | None:
+        """How many of a block; None where they were not counted."""
+        return self._blocks[number] if number < len(self._blocks) and self._blocks[number] >= 0 else None
+
+    def keep(self, number: int, count: int) -> None:
+        """Remembers how many."""
+        while len(self._blocks) <= number:
+            self._blocks.append(-1)
+        self._blocks[number] = count
 
 
 def find(
@@ -86,10 +98,11 @@ class _Search:
             return found, None
         first = picked.holds(start)
         for number in range(first, -1, -1) if backwards else range(first, picked.parts):
-            if self._counted.blocks.get(number) == 0 and number < picked.closed:
+            if number < picked.closed and self._counted.of(number) == 0:
                 continue
             if number != first and time.monotonic() >= until:
-                return found, (picked.before(number + 1) or None) if backwards else picked.before(number) + 1
+                place = picked.before(number + 1) if backwards else picked.before(number) + 1
+                return found, place if 1 <= place <= picked.total else None
             part = picked.part(number)
             mine = [
                 index for index in self._found(part)
@@ -107,9 +120,9 @@ class _Search:
         """Counts what was not counted yet."""
         for number in range(self._picked.parts):
             if not self._known(number):
-                if time.monotonic() >= until:
-                    return
                 self._found(self._picked.part(number))
+                if time.monotonic() >= until:  # not before: whoever asks again gets on, be it ever so little
+                    return
 
     def total(self) -> int | None:
         if not self._picked.complete or not all(map(self._known, range(self._picked.parts))):
@@ -129,10 +142,10 @@ class _Search:
         return sum(self._picked.before(number + 1) - self._picked.before(number) for number in known)
 
     def _known(self, number: int) -> bool:
-        return number in self._rows or (number < self._picked.closed and number in self._counted.blocks)
+        return number in self._rows or (number < self._picked.closed and self._counted.of(number) is not None)
 
     def _many(self, number: int) -> int:
-        return len(self._rows[number]) if number in self._rows else self._counted.blocks[number]
+        return len(self._rows[number]) if number in self._rows else self._counted.of(number) or 0
 
     def _found(self, part: Part) -> list[int]:
         """Indices in the places of a part."""
@@ -142,18 +155,16 @@ class _Search:
                 wanted = {place: index for index, place in enumerate(part.places)}
                 rows = [wanted[row] for row in rows if row in wanted]
             if part.number < self._picked.closed:
-                self._counted.blocks[part.number] = len(rows)
+                self._counted.keep(part.number, len(rows))
                 if len(self._rows) > _KEPT:
                     return rows
             self._rows[part.number] = rows
         return self._rows[part.number]
 
     def _all(self, part: Part) -> list[int]:
-        rows, at = list[int](), 0
-        for piece in self._picked.texts.pieces(part.block.spans):
-            rows += [at + row for row in self._matcher.rows(piece)] if at else self._matcher.rows(piece)
-            at += piece.span.lines
-        return rows
+        # All at once: where streams take turns at every line, pieces are many.
+        pieces = self._picked.texts.pieces(part.block.spans)
+        return list(self._matcher.rows(Text(b"\n".join([piece.data for piece in pieces])))) if part.block.lines else []
 
     def _told(self, part: Part, found: Sequence[int]) -> Iterable[Hit]:
         if not found:

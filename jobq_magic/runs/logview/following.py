@@ -15,6 +15,10 @@ MOST = 5000
 """Lines of a batch: who is further behind asks for those that it shows."""
 
 
+_AGE = 0.02
+"""Seconds: of many who follow one log, each is content with what another one has just looked at."""
+
+
 class News(NamedTuple):
     """What is new."""
 
@@ -53,7 +57,7 @@ class Following:
         Raises:
             StoreError: the run is gone, or cannot be read.
         """
-        return self._log.ask(self._which, self._news)
+        return self._log.ask(self._which, self._news, age=_AGE)
 
     def _news(self, picked: Picked) -> News | None:
         look = picked.look

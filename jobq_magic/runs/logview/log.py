@@ -25,11 +25,11 @@ __all__ = ["BUDGET", "Log"]
 
 T = TypeVar("T")
 
-BUDGET = 0.25
+BUDGET = 0.2
 """Seconds that one question may take; what is left then is done with the next one."""
 _PATIENCE = 1.0
-_QUERIES = 8
-"""Of which it is known how often they were found, and where."""
+_QUERIES, _SELECTIONS = 8, 16
+"""Of which it is known where they are."""
 
 
 class Log:
@@ -50,17 +50,21 @@ class Log:
         self._again: Growth | None = None
         """The same read anew, after the end, in the order of times."""
         self._ended: tuple[Ledger, Signature, str] | None = None
+        self._last: tuple[float, Look] | None = None
         self._selections: dict[tuple[str, Which], Selection] = {}
         self._counted: dict[tuple[str, Which, Query], Counted] = {}
 
-    def look(self, budget: float = BUDGET) -> Look:
-        """The log as it is now.
+    def look(self, budget: float = BUDGET, *, age: float = 0.0) -> Look:
+        """The log as it is now, or was at most `age` seconds ago.
 
         Raises:
             StoreError: the run is gone, or cannot be read.
         """
         with self._lock:
-            return self._look(time.monotonic() + budget)
+            now = time.monotonic()
+            if self._last is None or now - self._last[0] >= age:
+                self._last = now, self._look(now + budget)
+            return self._last[1]
 
     def lines(
         self, first: int, count: int, which: Which = EVERYTHING, *, budget: float = BUDGET
@@ -87,25 +91,25 @@ class Log:
         Raises:
             OptionError: it cannot be looked for.
         """
+        until = time.monotonic() + budget
         with matcher(query) as matching:
 
             def ask(picked: Picked) -> tuple[Look, Found]:
                 counted = self._remembered(picked.look.generation, which, query)
-                until = time.monotonic() + budget
                 return picked.look, find(
                     picked, matching, counted, start=start, backwards=backwards, limit=limit, until=until
                 )
 
             return self.ask(which, ask, budget)
 
-    def ask(self, which: Which, question: Callable[[Picked], T], budget: float = BUDGET) -> T:
+    def ask(self, which: Which, question: Callable[[Picked], T], budget: float = BUDGET, *, age: float = 0.0) -> T:
         """Asks something of the lines that are asked for; once more, where the log was written anew meanwhile.
 
         Raises:
             StoreError: it is written anew all the time, the run is gone, or it cannot be read.
         """
         for _ in range(3):
-            look = self.look(budget)
+            look = self.look(budget, age=age)
             try:
                 with Picked(look, self._selection(look, which), time.monotonic() + budget) as picked:
                     return question(picked)
@@ -171,6 +175,7 @@ class Log:
     def _forget(self, look: Look) -> None:
         with self._lock:
             kept.drop(self._run)
+            self._last = None
             if self._ended is not None and self._ended[0] is look.ledger:
                 self._ended = None
             if self._growth is not None and self._growth.ledger is look.ledger:
@@ -179,11 +184,11 @@ class Log:
     def _selection(self, look: Look, which: Which) -> Selection:
         key = look.generation, which
         with self._lock:
-            for old in [each for each in self._selections if each[0] != look.generation]:
-                del self._selections[old]
-            if key not in self._selections:
-                self._selections[key] = Selection(which, look.ledger)
-            return self._selections[key]
+            selection = self._selections.pop(key, None) or Selection(which, look.ledger)
+            self._selections[key] = selection
+            while len(self._selections) > _SELECTIONS:
+                self._selections.pop(next(iter(self._selections)))
+            return selection
 
     def _remembered(self, generation: str, which: Which, query: Query) -> Counted:
         key = generation, which, query

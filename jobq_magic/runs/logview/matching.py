@@ -21,12 +21,14 @@ from typing import AnyStr, NamedTuple, Protocol, Self, TypeAlias
 
 from jobq_magic.errors import OptionError
 from jobq_magic.runs.logview import trial
-from jobq_magic.runs.logview.texts import Piece
+from jobq_magic.runs.logview.texts import Text
 
 __all__ = ["PATIENCE", "Literal", "Matcher", "Query", "Regex", "Spans", "matcher", "unescaped", "units"]
 
 PATIENCE = 2.0
-"""Seconds that a regular expression may take for one block of lines, of which most take a hundredth of that."""
+"""Seconds of a processor that an expression may take for one block of lines; most take a hundredth of that."""
+_STUCK = 10.0
+"""Seconds after which its process is given up in any case."""
 
 # As `render.safe` has it: a face drops what these are.
 _ESCAPES = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)"
@@ -47,8 +49,8 @@ class Query(NamedTuple):
 class Matcher(Protocol):
     """Finds."""
 
-    def rows(self, piece: Piece) -> Sequence[int]:
-        """In which lines of a piece it is found."""
+    def rows(self, text: Text) -> Sequence[int]:
+        """In which lines it is found."""
 
     def spans(self, lines: Sequence[str]) -> list[Spans]:
         """Where, in each of some lines without escapes, in characters."""
@@ -112,21 +114,22 @@ class Literal:
     ) -> None:
         return
 
-    def rows(self, piece: Piece) -> Sequence[int]:
-        """In which lines of a piece it is found."""
-        data = piece.data
+    def rows(self, text: Text) -> Sequence[int]:
+        """In which lines it is found."""
+        data = text.data
         if self._never:
             return ()
         hidden = b"\x1b" in data
-        if piece.plain and self._bytes and (not hidden or data.isascii()):
+        plain = text.plain
+        if plain and self._bytes and (not hidden or data.isascii()):
             data = _RAW_ESCAPE.sub(b"", data) if hidden else data
             hay = data.lower() if self._folded else data
             return _rows(hay, lambda at: hay.find(self._needle, at), b"\n")
-        if piece.plain and not hidden:
-            text = data.decode("utf-8", "replace")
-            return _rows(text, lambda at: _start(self._pattern, text, at), "\n")
+        if plain and not hidden:
+            whole = data.decode("utf-8", "replace")
+            return _rows(whole, lambda at: _start(self._pattern, whole, at), "\n")
         search = self._pattern.search
-        lines = (unescaped(line.decode("utf-8", "replace")) for line in piece.lines())
+        lines = (unescaped(line.decode("utf-8", "replace")) for line in text.lines())
         return [row for row, line in enumerate(lines) if search(line)]
 
     def spans(self, lines: Sequence[str]) -> list[Spans]:
@@ -170,7 +173,7 @@ class Regex:
             start_new_session=True,
         )
         try:
-            wrong = self._ask(b"p", json.dumps({"pattern": pattern, "case": case}).encode())
+            wrong = self._ask(b"p", json.dumps({"pattern": pattern, "case": case, "seconds": PATIENCE}).encode())
             if wrong:
                 raise OptionError("bad-regex", f"{pattern} is no regular expression: {wrong.decode()}")
         except BaseException:
@@ -185,10 +188,10 @@ class Regex:
     ) -> None:
         self._end()
 
-    def rows(self, piece: Piece) -> Sequence[int]:
-        """In which lines of a piece it is found."""
-        text = b"\n".join(piece.lines()).decode("utf-8", "replace")
-        return array("I", self._ask(b"w", unescaped(text).encode()))
+    def rows(self, text: Text) -> Sequence[int]:
+        """In which lines it is found."""
+        data = text.data if text.plain else b"\n".join(text.lines())
+        return array("I", self._ask(b"w", unescaped(data.decode("utf-8", "replace")).encode()))
 
     def spans(self, lines: Sequence[str]) -> list[Spans]:
         """Where, in each of some lines without escapes."""
@@ -201,7 +204,7 @@ class Regex:
         pipes = self._process.stdin, self._process.stdout
         assert pipes[0] is not None
         assert pipes[1] is not None
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + _STUCK
         try:
             pipes[0].write(trial.HEAD.pack(kind, len(said)))
             left = memoryview(said)
@@ -212,7 +215,7 @@ class Regex:
         except (OSError, TimeoutError) as error:
             raise OptionError(
                 "regex-too-slow",
-                f"The regular expression {self._pattern} was given up: it takes longer than {PATIENCE:.0f} seconds",
+                f"The regular expression {self._pattern} was given up: it takes longer than {PATIENCE:g} seconds",
                 do="Find a text, or make it simpler: a repetition within a repetition takes very long",
             ) from error
 

@@ -19,7 +19,7 @@ from jobq_magic.runs.logview.spans import Block, Span
 from jobq_magic.runs.logview.times import Times
 from jobq_magic.runs.pages import LONGEST, as_shown, plain
 
-__all__ = ["Changed", "Line", "Piece", "Texts"]
+__all__ = ["Changed", "Line", "Piece", "Text", "Texts"]
 
 _GAP = 64 << 10
 """Bytes between two spans that are read rather than passed over."""
@@ -40,13 +40,11 @@ class Line(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """The text of one span."""
+class Text:
+    """Lines that follow each other."""
 
-    span: Span
-    origin: Origin
     data: bytes
-    """Its lines, parted by newlines, without the end of the last one."""
+    """Parted by newlines, without the end of the last one."""
 
     @property
     def plain(self) -> bool:
@@ -64,6 +62,14 @@ class Piece:
         """Its lines, as they are shown."""
         lines = self.data.split(b"\n")
         return lines if self.plain else [as_shown(line) for line in lines]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece(Text):
+    """The lines of one span."""
+
+    span: Span
+    origin: Origin
 
 
 class Texts:
@@ -109,7 +115,7 @@ class Texts:
                 else:
                     data = self._read(origin, span.begin, span.size)
                 data = data.removesuffix(b"\n")
-            yield Piece(span, origin, data)
+            yield Piece(data, span, origin)
 
     def lines(self, block: Block, wanted: Sequence[int]) -> Iterator[Line]:
         """Some lines of a block, by their places in it, counted from 0 and in order.

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import re
 import resource
+import signal
 import struct
 import sys
 from array import array
+from contextlib import suppress
 
 HEAD = struct.Struct("<cQ")
 MOST_SPANS = 100
@@ -21,20 +23,26 @@ _SECONDS, _MEMORY = 60, 1 << 30
 
 
 def main() -> None:
-    """Answers until its input ends."""
-    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    """Answers until its input ends, or an answer takes more of a processor than it may: then this process ends."""
+    for what, most in ((resource.RLIMIT_CPU, _SECONDS), (resource.RLIMIT_AS, _MEMORY)):
+        with suppress(ValueError, OSError):  # macOS has no such bound
+            resource.setrlimit(what, (most, most))
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     pattern: re.Pattern[str] | None = None
+    seconds = 1.0
     while head := source.read(HEAD.size):
         kind, size = HEAD.unpack(head)
         text = source.read(size).decode()
+        # Of its own time, not of the clock's: on a busy machine an expression takes long that takes little.
+        signal.setitimer(signal.ITIMER_PROF, seconds)
         if kind == b"p":
             told = json.loads(text)
+            seconds = told["seconds"]
+            signal.setitimer(signal.ITIMER_PROF, seconds)
             try:
                 pattern = re.compile(told["pattern"], 0 if told["case"] else re.IGNORECASE)
                 said = b""
-            except (re.error, OverflowError, RecursionError) as error:
+            except (re.error, OverflowError, RecursionError, MemoryError) as error:
                 said = (str(error) or type(error).__name__).encode()
         elif pattern is None:
             return
@@ -43,6 +51,7 @@ def main() -> None:
             said = array("I", [number for number, line in enumerate(text.split("\n")) if search(line)]).tobytes()
         else:
             said = json.dumps([spans(pattern, line) for line in text.split("\n")]).encode()
+        signal.setitimer(signal.ITIMER_PROF, 0)
         sink.write(HEAD.pack(kind, len(said)) + said)
         sink.flush()
 

@@ -68,7 +68,7 @@ def every(log: Log, which: Which = EVERYTHING, step: int = 7) -> list[Line]:
     """All lines, a few at a time; they are where they say they are."""
     found: list[Line] = []
     while True:
-        _, page, complete = log.lines(len(found) + 1, step, which)
+        _, page, complete = log.lines(len(found) + 1, step, which, budget=60)
         assert complete
         assert page.first == len(found) + 1
         found += page.lines

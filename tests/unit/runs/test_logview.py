@@ -53,7 +53,7 @@ _STEPS = st.lists(
 )
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=_STEPS, workers=st.integers(1, 3))
 def test_whatever_is_written_the_lines_are_those_of_the_tail(small_blocks, steps, workers):
     with tempfile.TemporaryDirectory() as folder:
@@ -133,9 +133,9 @@ def test_lines_say_when_they_were_there(written):
 
 
 def test_times_are_found_in_many_samples(written):
-    for number in range(5000):
+    for number in range(3000):
         written.writes(b"%d\n" % number, "stderr" if number % 3 == 0 else "stdout")
-    for first in (1, 2500, 4990):
+    for first in (1, 1500, 2990):
         _, page, _ = written.log.lines(first, 8)
         assert [line.at for line in page.lines] == [1001 + int(line.text) for line in page.lines]
 
@@ -417,14 +417,13 @@ def test_an_answer_is_bounded_where_lines_are_long(written):
     assert rest.lines[0].n == len(page.lines) + 1
 
 
-def test_counting_is_done_in_pieces_and_goes_on(written, monkeypatch):
-    monkeypatch.setattr("jobq_magic.runs.logview.growth.time.monotonic", lambda: float("inf"))
+def test_counting_is_done_in_pieces_and_goes_on(written):
     written.writes(b"a line\n" * 1_000_000)
     written.ends()
     log = written.log
     totals, complete = list[int](), False
     while not complete:
-        _, page, complete = log.lines(1, 1)
+        _, page, complete = log.lines(1, 1, budget=0)
         totals.append(page.total)
     assert totals == sorted(totals)
     assert totals[0] < totals[-1] == 1_000_000

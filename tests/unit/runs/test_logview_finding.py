@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from jobq_magic.errors import OptionError
 from jobq_magic.render.safe import ESCAPES
 from jobq_magic.runs.logview import assembly, ledger, matching
+from jobq_magic.runs.logview import following as following_
 from jobq_magic.runs.logview.following import Following
 from jobq_magic.runs.logview.matching import Query
 from jobq_magic.runs.logview.selecting import Which
@@ -59,7 +59,7 @@ _NEEDLES = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.lists(st.tuples(_BYTES, _BROKEN), max_size=8), needle=_NEEDLES, case=st.booleans())
 def test_a_text_is_found_wherever_it_is_shown(small_blocks, data, needle, case):
     with tempfile.TemporaryDirectory() as folder:
@@ -83,7 +83,7 @@ def test_a_text_is_found_wherever_it_is_shown(small_blocks, data, needle, case):
         assert found(log, needle, case=case, limit=2, backwards=True)[0] == numbers[::-1]
 
 
-def test_a_regular_expression_is_found_line_by_line(small_blocks, written):
+def test_a_regular_expression_is_found_line_by_line(written):
     for number in range(200):
         written.writes(b"\x1b[1mstep\x1b[0m %d: loss %.3f\n" % (number, 1 / (number + 1)))
     log = written.log
@@ -98,10 +98,10 @@ def test_a_regular_expression_is_found_line_by_line(small_blocks, written):
 def test_what_is_found_is_told_with_its_place_among_all(small_blocks, written):
     written.writes(b"".join(b"%d %s\n" % (number, b"hit" * (number % 3 == 0)) for number in range(1, 301)))
     log = written.log
-    _, answer = log.find(Query("hit"), start=100, limit=5)
+    _, answer = log.find(Query("hit"), start=100, limit=5, budget=60)
     assert [hit.n for hit in answer.hits] == [102, 105, 108, 111, 114]
     assert (answer.before, answer.total, answer.next, answer.looked) == (33, 100, 117, 300)
-    _, answer = log.find(Query("hit"), start=100, limit=5, backwards=True)
+    _, answer = log.find(Query("hit"), start=100, limit=5, backwards=True, budget=60)
     assert [hit.n for hit in answer.hits] == [99, 96, 93, 90, 87]
     assert (answer.before, answer.total, answer.next) == (28, 100, 84)
     assert log.find(Query("hit"), start=301)[1].hits == []
@@ -175,15 +175,19 @@ def test_nothing_is_not_looked_for(written):
 def test_an_expression_that_takes_too_long_is_ended_and_told(written, monkeypatch):
     monkeypatch.setattr(matching, "PATIENCE", 0.3)
     written.writes(b"a" * 60 + b"!\n")
-    began = time.monotonic()
-    with pytest.raises(OptionError, match="takes longer than") as refused:
+    with pytest.raises(OptionError, match=r"takes longer than 0\.3 seconds") as refused:
         written.log.find(Query("(a|aa)+$", regex=True))
     assert refused.value.code == "regex-too-slow"
-    assert time.monotonic() - began < 5
     assert found(written.log, "a+", regex=True)[0] == [1]
 
 
 # Following
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch):
+    """Each look is one of its own."""
+    monkeypatch.setattr(following_, "_AGE", -1.0)
 
 
 def follow(following, known, *, most=50):
