@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
+import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +17,8 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from jobq_magic.snapshot import Phase
 from tests.browser.axe import serious
-from tests.browser.conftest import tabbed
-from tests.browser.lab import Lab
+from tests.browser.conftest import serving, tabbed
+from tests.browser.lab import Lab, Server, picture
 from tests.browser.made import Made
 from tests.support import eventually
 
@@ -126,7 +129,10 @@ def test_a_run_goes_on_in_sight_when_its_kernel_is_killed_and_in_every_tab(lab, 
     with tabbed(browser, server) as other:
         there = Side(other).show()
         phase(there.row(held.name), "running")
-        book.quietly("import os, threading; threading.Timer(0.1, os.kill, (os.getpid(), 9)).start()")
+        pid = lab.server.folder / f"{held.name}.pid"
+        book.quietly(f"import os; open({str(pid)!r}, 'w').write(str(os.getpid()))")
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+        side.page.locator(".jp-Dialog").get_by_role("button", name="OK", exact=False).first.click()
         held.go()
         phase(side.row(held.name), "succeeded")
         phase(there.row(held.name), "succeeded")
@@ -413,3 +419,89 @@ def test_in_notebook_7_it_stands_beside_the_notebook(classic):
     book.run(0)
     side = Side(classic).show()
     phase(side.row("inseven"), "succeeded")
+
+
+QUOTA = {"most": None, "free": None, "flavor": "a100"}
+QUEUES = {
+    "queues": [
+        {
+            "profile": "lab",
+            "where": "Kueue",
+            "queue": "team-a",
+            "cluster_queue": "team-a",
+            "resources": [
+                {**QUOTA, "resource": "nvidia.com/gpu", "used": 18, "mine": 8, "total": 24},
+                {**QUOTA, "resource": "cpu", "used": 77, "mine": 16, "total": 200},
+            ],
+            "waiting": 14,
+            "open": True,
+            "unknown": "",
+            "pending": False,
+            "at": 0.0,
+        }
+    ],
+    "pending": False,
+}
+LOG = [
+    b"epoch 7 step 1200 loss 0.2381 lr 2.9e-4",
+    b"checkpoint saved in 0.31 s",
+    b"\x1b[31mRuntimeWarning: overflow encountered in exp\x1b[0m",
+    "epoch 7 step 1210 loss nan → skipped".encode(),
+    b"epoch 7 step 1210 loss 0.2379 lr 2.9e-4",
+    "epoch 7  35%|███▌      | 1213/3466 [08:12<15:14,  2.46it/s]".encode(),
+]
+
+
+def a_day_of_work(server: Server) -> Made:
+    """Runs as somebody has them who trains models; the one that trains."""
+    ended = [("hello", 1), ("report", 512), ("features", 250)]
+    for number, (name, took) in enumerate(ended):
+        run = Made.open(server, name, mode="local", where="this machine")
+        run.ages(7000 - 900 * number)
+        run.goes(Phase.RUNNING, after=1)
+        run.ends(Phase.SUCCEEDED, after=1 + took)
+    fit = Made.open(server, "fit")
+    fit.ages(1900)
+    fit.goes(Phase.RUNNING, after=1)
+    error = "ValueError: X has 3 features, but Model expects 4"
+    fit.ends(Phase.FAILED, after=73, reason="exception", facts={"error": error})
+    sweep = Made.open(server, "sweep", spec={"workers": 8})
+    sweep.ages(187)
+    sweep.goes(Phase.QUEUED, after=1)
+    place = {"queue": "team-a", "cluster_queue": "team-a", "position": 3, "waiting": 14}
+    standing = {"each": [], "since": sweep.began + 1, "reason": "", "facts": {}, "place": place}
+    sweep.run.paths.attempt(1).standing.write_text(json.dumps(standing))
+    pi = Made.open(server, "pi", mode="ray", where="Ray on this machine", spec={"workers": 4})
+    pi.ages(42)
+    pi.goes(Phase.RUNNING, after=1)
+    pi.has_done({"label": "batches", "done": 6412, "total": 10000})
+    train = Made.open(server, "train", spec={"workers": 8})
+    train.ages(760)
+    train.goes(Phase.QUEUED, after=1)
+    train.goes(Phase.STARTING, after=30)
+    train.goes(Phase.RUNNING, after=40)
+    train.has_done({"label": "epoch", "done": 7, "total": 20})
+    for rank in range(3):
+        train.prints(*(line + b"\n" for line in LOG), worker=rank, at=time.time() - 9 + 0.3 * rank, step=0.8)
+    return train
+
+
+def test_a_picture_of_it_with_a_run_open(browser):
+    size = {"device_scale_factor": 2, "viewport": {"width": 1280, "height": 760}}
+    with serving() as server:
+        train = a_day_of_work(server)
+        with tabbed(browser, server, **size) as lab:
+            lab.page.route(re.compile(r"/jobq-magic/queues"), lambda route: route.fulfill(json=QUEUES))
+            side = Side(lab).show()
+            expect(side.row("train")).to_contain_text("epoch 7 of 20")
+            expect(side.row("sweep")).to_contain_text("osition 3 of 14")
+            expect(side.row("fit")).to_contain_text("ValueError: X has 3 features")
+            expect(side.node.get_by_text("18 of 24")).to_be_visible()
+            side.command("jobq:open", id=train.run.id, tab="log")
+            view = lab.page.locator(f"[id='jobq-run-{train.run.id}']")
+            expect(view.get_by_text("RuntimeWarning").first).to_be_visible()
+            for theme in ("Dark", "Light"):
+                lab.theme(f"JupyterLab {theme}")
+                side.page.mouse.move(700, 700)
+                picture(lab.page, f"sidebar-{theme.lower()}.png")
+            assert lab.problems == []

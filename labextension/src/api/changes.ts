@@ -13,10 +13,17 @@ import type { Changed, Run, Trouble } from "./types.js";
 export type Hearing = "starting" | "live" | "polling" | "lost" | "absent";
 
 type Listener = (run: Run) => void;
-type Message = Changed | { kind: "run"; run: Run } | { kind: "trouble"; error: Trouble };
+type Message = Changed | { kind: "run"; run: Run } | { kind: "trouble"; error: Trouble } | { kind: "still" };
 
 /** A socket that says nothing for so long after it was asked for is not one that will. */
 const PATIENCE = 8000;
+/** The server says `still` where there is nothing to say: who says nothing for so long is not there any more. */
+const SILENCE = 60_000;
+/** The server has sockets enough: it may have fewer later. */
+const TOO_MANY = 1013;
+const LATER = 300_000;
+/** Runs that may be watched over one socket. */
+const MOST = 16;
 const ASKING = { interval: 2000, backoff: true, max: 30_000 };
 const KNOCKING = { interval: 1000, backoff: true, max: 60_000 };
 
@@ -37,6 +44,7 @@ export class Changes implements IDisposable {
   private readonly _troubled = new Signal<this, Problem>(this);
   private readonly _stateChanged = new Signal<this, Hearing>(this);
   private disposed = false;
+  private silence: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly client: Client) {
     const standby = () => this.hearing === "absent" || document.hidden;
@@ -93,15 +101,19 @@ export class Changes implements IDisposable {
   follow(version: string): void {
     this.version = version;
     this.heardAt = Date.now();
-    if (this.hearing === "starting" || this.hearing === "absent" || this.hearing === "lost") {
+    if (this.hearing !== "live") {
       this.hear("polling");
       void this.knocking.start();
     }
   }
 
-  /** Says that nobody answers: `absent` where asking again is of no use. */
+  /** Says that nobody answers, and asks again now and then: but not a server that does not know us. */
   lose(problem: unknown): void {
-    this.hear(problem instanceof Problem && problem.absent ? "absent" : "lost");
+    const absent = problem instanceof Problem && problem.absent;
+    this.hear(absent ? "absent" : "lost");
+    if (!absent) {
+      void this.asking.start();
+    }
   }
 
   /** Tells all of one run, now and whenever it changes. */
@@ -125,6 +137,7 @@ export class Changes implements IDisposable {
     }
     this.disposed = true;
     document.removeEventListener("visibilitychange", this.onVisible);
+    clearTimeout(this.silence);
     this.asking.dispose();
     this.knocking.dispose();
     this.socket?.close();
@@ -145,6 +158,7 @@ export class Changes implements IDisposable {
           return;
         }
         const message = JSON.parse(data as string) as Message;
+        this.listen();
         if (!greeted) {
           greeted = true;
           this.socket = socket;
@@ -157,22 +171,22 @@ export class Changes implements IDisposable {
         }
         this.take(message);
       };
-      socket.onclose = () => {
+      socket.onclose = ({ code }) => {
         clearTimeout(late);
-        if (this.socket === socket) {
+        const ours = this.socket === socket;
+        if (ours) {
           this.socket = null;
-          if (!this.disposed) {
-            this.hear("polling");
-            void this.knocking.schedule({ interval: KNOCKING.interval, phase: "started" }).catch(() => undefined);
-            void this.asking.start();
+          clearTimeout(this.silence);
+        }
+        if (!this.disposed && (ours || !greeted)) {
+          this.hear(this.hearing === "live" ? "polling" : this.hearing);
+          void this.asking.start();
+          if (ours || code === TOO_MANY) {
+            const interval = code === TOO_MANY ? LATER : KNOCKING.interval;
+            void this.knocking.schedule({ interval, phase: "started" });
           }
         }
-        if (!greeted) {
-          if (!this.disposed) {
-            void this.asking.start();
-          }
-          fail(new Problem({ code: "unreachable", what: "The socket was closed" }, 0));
-        }
+        fail(new Problem({ code: "unreachable", what: "The socket was closed" }, 0));
       };
     });
   }
@@ -208,12 +222,21 @@ export class Changes implements IDisposable {
   }
 
   private tellWatched(): void {
-    this.send({ watch: [...this.watched.keys()] });
+    this.send({ watch: [...this.watched.keys()].slice(-MOST) });
   }
 
   private readonly onVisible = (): void => {
     this.send({ hidden: document.hidden });
+    this.listen();
   };
+
+  /** Lets go of a socket that says nothing any more. A hidden page is told nothing, and nothing is amiss. */
+  private listen(): void {
+    clearTimeout(this.silence);
+    if (!document.hidden) {
+      this.silence = setTimeout(() => this.socket?.close(), SILENCE);
+    }
+  }
 
   // --- asked for ---
 

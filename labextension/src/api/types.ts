@@ -35,7 +35,7 @@ export interface Acted {
 /** Why the attempt before this one ended. */
 export interface Before {
   reason: string;
-  facts?: Record<string, unknown>;
+  facts: Record<string, unknown>;
 }
 
 /** What can be done with a run as it is. */
@@ -177,10 +177,10 @@ export interface Image {
 export interface ImageTold {
   reference: string;
   /** From the base up. */
-  layers?: LayerTold[];
+  layers: LayerTold[];
   /** Bytes that travelled. */
-  sent?: number;
-  seconds?: number;
+  sent: number;
+  seconds: number;
 }
 
 /** One layer of an image, from the base up. */
@@ -297,34 +297,34 @@ export interface Member {
   /** `driver`, or the number that its lines have in the log; "" where a run has one process. */
   name: string;
   /** As its place counts; None where that tells of no workers. */
-  rank?: number | null;
+  rank: number | null;
   /** A word of `Phase`; "" where it is not there, or nobody tells. */
-  phase?: string;
+  phase: string;
   /** The same in words for people. */
-  state?: string;
-  pod?: string;
-  node?: string;
+  state: string;
+  pod: string;
+  node: string;
   /** What is wrong with it, without a full stop; "" where nothing is. */
-  sentence?: string;
+  sentence: string;
   /** Cores in use. */
-  cpu?: number | null;
+  cpu: number | null;
   /** Cores that there are for it, where that is told. */
-  cpus?: number | null;
+  cpus: number | null;
   /** Bytes in use. */
-  memory?: number | null;
+  memory: number | null;
   /** Bytes that there are for it, where that is told. */
-  memory_most?: number | null;
+  memory_most: number | null;
   /** The most bytes that it held so far. */
-  peak?: number | null;
+  peak: number | null;
   /** GPUs in use. */
-  gpu?: number | null;
-  gpus?: number | null;
+  gpu: number | null;
+  gpus: number | null;
   /** `cpu` of the last samples, a second each, the newest last. */
-  cpu_history?: number[];
+  cpu_history: number[];
   /** `memory` of the same. */
-  memory_history?: number[];
+  memory_history: number[];
   /** Tasks of Ray that run on it. */
-  tasks?: number | null;
+  tasks: number | null;
 }
 
 /** One machine of the cluster, which is a pod. */
@@ -466,17 +466,17 @@ export interface Place {
 /** Where a run stands in its queue. What is None is not known; `unknown` says why, in one sentence. */
 export interface PlaceTold {
   queue: string;
-  cluster_queue?: string;
+  cluster_queue: string;
   /** 1 is next. */
-  position?: number | null;
+  position: number | null;
   /** How many wait in the queue, this one included. */
-  waiting?: number | null;
+  waiting: number | null;
   /** Of those before it, what is readable: `ada/train: 4 cpus`. */
-  ahead?: string[];
+  ahead: string[];
   /** Seconds until it may begin, guessed; every face marks it as a guess. */
-  estimate?: number | null;
-  quota?: QuotaTold[];
-  unknown?: string;
+  estimate: number | null;
+  quota: QuotaTold[];
+  unknown: string;
 }
 
 /** How far a named piece of work is. `total` is None where it is not known. */
@@ -485,7 +485,7 @@ export interface Progress {
   done: number;
   total: number | null;
   /** `bytes`, or "": things that are counted. */
-  unit?: string;
+  unit: string;
 }
 
 /** One queue of one profile. */
@@ -522,28 +522,28 @@ export interface QuotaTold {
   flavor: string;
   /** The run's own total over all its workers. */
   asked: number;
-  free?: number | null;
+  free: number | null;
   /** What there can ever be for one run of this queue, borrowing included. */
-  most?: number | null;
+  most: number | null;
   /** The queue's own. */
-  total?: number | null;
+  total: number | null;
 }
 
 /** How a run's own Ray cluster stood, the last time that it was asked. */
 export interface RayTold {
   /** When that was, as seconds since the epoch. */
   at: number;
-  nodes?: NodeTold[];
-  tasks?: TasksTold[];
+  nodes: NodeTold[];
+  tasks: TasksTold[];
   /** How many by their states: `alive`, `dead`, ... */
-  actors?: Record<string, number>;
+  actors: Record<string, number>;
   /** Whether all tasks were counted; else there are more than Ray lists, and the driver's own were counted. */
-  whole?: boolean;
-  line?: Timeline | null;
+  whole: boolean;
+  line: Timeline | null;
   /** When, cores in use, bytes in use, tasks that ran. */
-  history?: ([number, number, number, number])[];
+  history: ([number, number, number, number])[];
   /** When tasks were counted, as `at`; None where that is not told. */
-  counted?: number | null;
+  counted: number | null;
 }
 
 /** A package that the job needs. */
@@ -819,7 +819,7 @@ export interface TasksTold {
   pending: number;
   finished: number;
   failed: number;
-  names?: number;
+  names: number;
 }
 
 /** Which task ran when, and where. */
@@ -831,9 +831,9 @@ export interface Timeline {
   /** How many tasks there were, of which `spans` are some. */
   total: number;
   /** When it begins, as seconds since the epoch. */
-  since?: number;
+  since: number;
   /** When Ray was asked for it, as `since`; None where that is not told. */
-  until?: number | null;
+  until: number | null;
 }
 
 /** What travelled with a run and what did not. */
@@ -876,9 +876,9 @@ export interface WorkerTold {
   /** A word of `Phase`, or "" where it is not there. */
   phase: string;
   /** Its pod. */
-  name?: string;
-  node?: string;
+  name: string;
+  node: string;
   /** Code of the reason; `words` has its sentence. */
-  reason?: string;
-  facts?: Record<string, unknown>;
+  reason: string;
+  facts: Record<string, unknown>;
 }

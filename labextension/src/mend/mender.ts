@@ -15,6 +15,8 @@ import { marks, missing, type Mark, type Output } from "./marks.js";
 /** A widget that comes back with its kernel is there after so long. */
 const PATIENCE = 2500;
 const PERIOD = 1000;
+/** A kernel that is there draws the end itself, and between two cells: that may take a while. */
+const GRACE = 3000;
 
 /** A panel that no kernel draws to its end. */
 interface Orphan {
@@ -22,7 +24,8 @@ interface Orphan {
   readonly run: string;
   /** Its kernel is gone for good, whatever its widget still shows. */
   gone: boolean;
-  known: boolean;
+  /** When its end was seen first, in milliseconds. */
+  ended: number;
   card: LiveCard | null;
 }
 
@@ -125,7 +128,7 @@ export class Mender implements IDisposable {
     if (there) {
       there.gone ||= gone;
     } else {
-      this.orphans.set(key, { cell, run, gone, known: true, card: null });
+      this.orphans.set(key, { cell, run, gone, ended: 0, card: null });
     }
   }
 
@@ -156,12 +159,16 @@ export class Mender implements IDisposable {
       return true; // cleared, or executed again
     }
     const row = this.jobq.runs.row(orphan.run);
-    const alive = !orphan.gone && found.host?.querySelector(".jq-panel") !== null;
+    const alive = !orphan.gone && Boolean(found.host?.querySelector(".jq-panel"));
     if (row && !final(row.phase) && (alive || !this.panel.isVisible || document.hidden)) {
       return false;
     }
     const told = await card(this.jobq.client, orphan.run);
     if (told.final) {
+      orphan.ended ||= Date.now();
+      if (alive && Date.now() - orphan.ended < GRACE) {
+        return false;
+      }
       await this.freeze(orphan, told);
       return true;
     }

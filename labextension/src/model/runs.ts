@@ -32,7 +32,12 @@ export class Runs implements IDisposable {
     this.changes = new Changes(client);
     this.changes.changed.connect(this.onChanged, this);
     this.changes.stale.connect(() => void this.refresh());
-    this.changes.stateChanged.connect(() => this._changed.emit());
+    this.changes.stateChanged.connect((_, state) => {
+      if (this.trouble && (state === "live" || state === "polling")) {
+        void this.refresh(); // it is back
+      }
+      this._changed.emit();
+    });
     this.changes.troubled.connect((_, problem) => {
       this.trouble = problem;
       this._changed.emit();
@@ -113,8 +118,8 @@ export class Runs implements IDisposable {
       if (mine === this.asked && !this.isDisposed) {
         this.server = null; // it may be another one when it is back
         this.trouble = error instanceof Problem ? error : new Problem({ code: "unreadable", what: String(error) }, 0);
-        if (this.trouble.status !== 400) {
-          this.changes.lose(error);
+        if (!this.trouble.status || this.trouble.absent) {
+          this.changes.lose(this.trouble);
         }
         this._changed.emit();
       }

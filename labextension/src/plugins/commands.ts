@@ -48,13 +48,24 @@ export function addCommands(app: JupyterFrontEnd, jobq: IJobq, hands: Hands, pal
     }
   }
 
-  /** A command for one run. `can` says of a run that is in the list whether it can be done; others are the server's to judge. */
-  function addFor(id: string, label: string, execute: (id: string) => unknown, can: (row: Row) => boolean = () => true): void {
+  /**
+   * A command for one run.
+   *
+   * @param can - whether it can be done with a run that is in the list; of others the server judges.
+   * @param rare - whether menus leave it out where it cannot be done.
+   */
+  function addFor(
+    id: string,
+    label: string,
+    execute: (id: string) => unknown,
+    can: (row: Row) => boolean = () => true,
+    rare = false
+  ): void {
     const able = (args: ReadonlyPartialJSONObject) => {
       const known = row(args);
       return known ? can(known) : Boolean(args["id"]);
     };
-    add(id, label, { execute: args => execute(which(args)), isEnabled: able });
+    add(id, label, { execute: args => execute(which(args)), isEnabled: able, ...(rare ? { isVisible: able } : {}) });
   }
 
   const live = (known: Row) => !final(known.phase);
@@ -69,7 +80,7 @@ export function addCommands(app: JupyterFrontEnd, jobq: IJobq, hands: Hands, pal
   });
   palette?.addItem({ command: Ids.open, category: trans.__("Runs") });
   addFor(Ids.log, trans.__("Open Log"), id => hands.open(id, "log"));
-  addFor(Ids.dashboard, trans.__("Open Dashboard"), id => hands.open(id, "dashboard"), known => known.dashboard);
+  addFor(Ids.dashboard, trans.__("Open Dashboard"), id => hands.open(id, "dashboard"), known => known.dashboard, true);
   addFor(
     Ids.cell,
     trans.__("Go to the Cell"),
@@ -90,8 +101,8 @@ export function addCommands(app: JupyterFrontEnd, jobq: IJobq, hands: Hands, pal
     },
     live
   );
-  addFor(Ids.pause, trans.__("Pause"), id => act(id, "pause"), known => live(known) && known.phase !== "paused");
-  addFor(Ids.resume, trans.__("Resume"), id => act(id, "resume"), known => known.phase === "paused");
+  addFor(Ids.pause, trans.__("Pause"), id => act(id, "pause"), known => live(known) && known.phase !== "paused", true);
+  addFor(Ids.resume, trans.__("Resume"), id => act(id, "resume"), known => known.phase === "paused", true);
   addFor(
     Ids.rerun,
     trans.__("Run Again"),

@@ -1,4 +1,4 @@
-import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from "@jupyterlab/application";
+import { ILabShell, ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from "@jupyterlab/application";
 import { ICommandPalette, WidgetTracker } from "@jupyterlab/apputils";
 import { IEditorLanguageRegistry } from "@jupyterlab/codemirror";
 import { INotebookTracker } from "@jupyterlab/notebook";
@@ -20,7 +20,7 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
   description: "Every run at hand, with or without a kernel.",
   autoStart: true,
   requires: [IJobq, IRenderMimeRegistry],
-  optional: [ICommandPalette, ILayoutRestorer, INotebookTracker, ISettingRegistry, IEditorLanguageRegistry],
+  optional: [ICommandPalette, ILayoutRestorer, INotebookTracker, ISettingRegistry, IEditorLanguageRegistry, ILabShell],
   activate: (
     app: JupyterFrontEnd,
     jobq: IJobq,
@@ -29,7 +29,8 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
     restorer: ILayoutRestorer | null,
     notebooks: INotebookTracker | null,
     registry: ISettingRegistry | null,
-    languages: IEditorLanguageRegistry | null
+    languages: IEditorLanguageRegistry | null,
+    lab: ILabShell | null
   ) =>
     timed("sidebar", () => {
       const { client, runs, trans } = jobq;
@@ -59,7 +60,8 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
         view.title.label = runs.row(id)?.name ?? id;
         view.title.icon = jobqIcon;
         view.title.closable = true;
-        app.shell.add(view, "main");
+        // Notebook 7 has room for one thing in the middle, which is the notebook.
+        app.shell.add(view, lab ? "main" : "down");
         view.tabChanged.connect(() => void views.save(view));
         await views.add(view);
         app.shell.activateById(view.id);

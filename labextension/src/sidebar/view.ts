@@ -28,6 +28,7 @@ export class SidebarView extends Widget {
   private readonly ends = new Ends();
   private readonly footer: Quota;
   private said = "";
+  private frame = 0;
   private clock: ReturnType<typeof setInterval> | undefined;
 
   constructor(private readonly options: SidebarOptions) {
@@ -60,7 +61,7 @@ export class SidebarView extends Widget {
     const tools = el("div", { class: "jp-Jobq-tools" }, this.field, this.filter);
     this.node.append(tools, this.saying, this.list.node, this.footer.node, this.spoken);
     this.ends.seen(runs.list.rows.values());
-    runs.changed.connect(this.draw, this);
+    runs.changed.connect(this.soon, this);
     runs.rowsChanged.connect(this.onRows, this);
     document.addEventListener("visibilitychange", this.onVisible);
     this.draw();
@@ -108,7 +109,14 @@ export class SidebarView extends Widget {
     this.draw();
   };
 
+  /** Many changes within one frame are drawn once. */
+  private soon(): void {
+    this.frame ||= requestAnimationFrame(() => this.draw());
+  }
+
   private draw(): void {
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
     if (this.isDisposed) {
       return;
     }

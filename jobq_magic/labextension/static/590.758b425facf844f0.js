@@ -1,1 +1,0 @@
-"use strict";(self.rspackChunkjobq_magic=self.rspackChunkjobq_magic||[]).push([[590],{509(a,t,e){e.r(t);let r=[{id:"jobq-magic:plugin",description:"Every run at hand.",autoStart:!0,activate:a=>{performance.mark("jobq:activate:start"),performance.mark("jobq:activate:end")}}];e.d(t,{},{default:r})}}]);
