@@ -162,6 +162,13 @@ def lab(tab: Lab) -> Iterator[Lab]:
 @pytest.fixture
 def classic(browser: Browser, server: Server) -> Iterator[Lab]:
     """A tab for Notebook 7: `classic.open_classic([...])`. The test fails where the page complained."""
+    with blank(browser, server) as lab:
+        yield lab
+
+
+@contextmanager
+def blank(browser: Browser, server: Server) -> Iterator[Lab]:
+    """A tab in which nothing is loaded yet. Fails where the page complained."""
     context = browser.new_context(viewport={"width": 1100, "height": 900}, locale="en-GB")
     context.set_default_timeout(60_000)
     lab = Lab(context.new_page(), server)

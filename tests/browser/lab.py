@@ -81,6 +81,10 @@ class Lab:
     def start(self, path: str = "lab?reset") -> None:
         """Loads the application, with no notebook open: `lab?reset`, or `notebooks/NAME.ipynb` for Notebook 7."""
         self.page.goto(f"{self.server.url}/{path}", wait_until="commit")
+        self.ready()
+
+    def ready(self) -> None:
+        """Waits until the application is there."""
         self.page.wait_for_function("window.jupyterapp !== undefined")
         self.page.evaluate("jupyterapp.restored.then(() => null)")
 
