@@ -72,9 +72,15 @@ class Dashboard(Endpoint):
         if self.is_known:
             return
         if self.current_user is None and self.is_document:
-            self.redirect(f"{JupyterHandler.get_login_url(self)}?next={quote(self.request.path)}")
+            login = self.get_login_url()
+            # A JupyterHub's says by itself where to come back to, and does not take to another word.
+            self.redirect(login if "?" in login else f"{login}?next={quote(self.request.path)}")
             raise web.Finish
         await super().admit()
+
+    def get_login_url(self) -> str:
+        """Where a person logs in; a program is refused. JupyterHub puts its own in the place of this."""
+        return JupyterHandler.get_login_url(self) if self.is_document else super().get_login_url()
 
     def check_origin(self, origin_to_satisfy_tornado: str = "") -> bool:
         """A page in its sandbox is of no origin; it has the key."""

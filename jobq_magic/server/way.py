@@ -109,11 +109,12 @@ def policy(own: str, *, page: bool = False) -> str:
     """The Content-Security-Policy of what comes from a dashboard, or of a page of ours in its place.
 
     Args:
-        own: of the server itself: who may frame its pages may frame this.
+        own: of the server itself: who may frame its pages may frame this, and its own pages always. (A JupyterHub lets
+            nobody frame them, so that no user's page reaches into another's; this page is of no origin, for looking.)
         page: whether it is ours.
     """
     found = _ANCESTORS.search(own)
-    framed = found[1].strip() if found else "frame-ancestors 'self'"
+    framed = found[1].strip() if found and "'none'" not in found[1] else "frame-ancestors 'self'"
     return f"{_OURS if page else f'{_SANDBOX}; {_WITHIN}'}; {framed}"
 
 
