@@ -384,6 +384,13 @@ def test_what_is_no_plain_file_is_refused(bundle, tmp_path, kind):
     assert not (tmp_path / "out" / "files" / "x").exists()
 
 
+def test_a_file_with_holes_is_refused_since_it_is_larger_than_what_was_sent(bundle, tmp_path):
+    content = b"1\n1073741824\n0\n".ljust(512, b"\0")
+    headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "1073741824"}
+    member = named("files/x", content, pax_headers={**headers, "GNU.sparse.name": "files/x"})
+    assert "no plain file" in refusal(packed(bundle.folder, extra=[member]), tmp_path).what
+
+
 @pytest.mark.parametrize("name", ["run.json", "code/x.sh", "values/abc", "other/x", "code/a/b.py", "key"])
 def test_what_has_no_place_in_a_bundle_is_refused(bundle, tmp_path, name):
     assert refusal(packed(bundle.folder, extra=[named(name)]), tmp_path).code == "bundle-member"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 import yaml
 from kubernetes import client
 
-from jobq_magic import plugins
+from jobq_magic import plugins, queues
+from jobq_magic.queues import Place
 from tests.cluster.conftest import ROLES
 from tests.cluster.manifests import container, job
 from tests.support import eventually
@@ -60,6 +62,19 @@ def survey(place):
     return survey
 
 
+@pytest.fixture
+def allotted(place):
+    """What who one is now is told of the queue: of cores."""
+
+    def allotted(*own: str):
+        backend = plugins.backend("kueue")
+        target = backend.locate({"backend": "kueue", "where": "", "queue": place.queue, "site": place.site.to_json()})
+        (found,) = queues.ask(Place("team", "", target, (place.queue,)), own)
+        return found, next((share for share in found.shares if share.resource == "cpu"), None)
+
+    return allotted
+
+
 def test_everybody_is_listed_with_owner_queue_and_position(place, survey, become, work, image):
     become("ada")
     first = place.start(WAITS, cpus=0.8)
@@ -89,6 +104,13 @@ def test_everybody_is_listed_with_owner_queue_and_position(place, survey, become
     become("ada")  # who may read ClusterQueues, too
     counted = [(first.run.id, None), (second.run.id, 2), ("sweep", 2)]
     eventually(lambda: [(row.name, row.waiting) for row in survey().rows] == counted, 30, every=0.5)
+    found, cpu = allotted(first.run.id)
+    assert (found.queue, found.waiting, found.open, found.unknown) == (place.queue, 2, True, "")
+    assert (cpu.used, cpu.mine, cpu.total) == (0.8, 0.8, 1.0)
+    assert allotted(second.run.id)[1].mine == 0.0
+    sent = json.loads(first.run.paths.manifests.read_bytes())
+    assert [one["kind"] for one in sent] == ["Secret", "Job"]
+    assert set(sent[0]["data"].values()) == {"****"}
     for cell in (first, second):
         place.store.request_stop(cell.run)
         assert cell.end().phase == "cancelled"
