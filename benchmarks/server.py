@@ -13,7 +13,7 @@ from importlib.util import find_spec
 
 from benchmarks.table import publish
 
-PARTS = ("lists", "log", "changes", "front")
+PARTS = ("lists", "log", "changes", "front", "browser")
 
 
 def main(chosen: list[str]) -> None:

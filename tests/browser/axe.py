@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Locator
@@ -15,7 +14,8 @@ __all__ = ["serious"]
 _AXE = ROOT / "labextension/node_modules/axe-core/axe.min.js"
 _RUN = """async node => {
     const {violations} = await axe.run(node, {resultTypes: ["violations"]});
-    return violations.map(({id, impact, nodes}) => ({id, impact, where: nodes.map(one => one.html + " " + one.failureSummary)}));
+    const told = ({html, failureSummary}) => `${html} ${failureSummary}`;
+    return violations.map(({id, impact, nodes}) => ({id, impact, where: nodes.map(told)}));
 }"""
 
 
@@ -36,4 +36,4 @@ def _script() -> str:
         spec.loader.exec_module(build)
         build.modules()
     # A module loader on the page would take it otherwise.
-    return f"(() => {{ const module = undefined, exports = undefined, define = undefined; {Path(_AXE).read_text()} }})()"
+    return f"(() => {{ const module = undefined, exports = undefined, define = undefined; {_AXE.read_text()} }})()"

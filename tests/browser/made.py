@@ -1,10 +1,10 @@
-"""Runs made by hand, in the store of a server: any phase, any log, at once; nobody follows them while we hold their lock."""
+"""Runs made by hand, in the store of a server: any phase, any log, at once; nobody follows while we hold the lock."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from jobq_magic.snapshot import FINAL, Phase
 from tests.browser.lab import Server
 
 __all__ = ["Made", "many_lines"]
+
 
 def many_lines(thousands: int, rare: int = 100) -> Iterator[bytes]:
     """So many thousand lines as a training prints them, a thousand at a time; every so many thousand one holds a `nan`.
@@ -53,7 +54,7 @@ class Made:
     ) -> Made:
         """A run that went through these phases, so many seconds after its beginning; the last one says more."""
         store = Store(Path(server.env["JOBQ_HOME"]))
-        asked = {"mode": mode, "workers": None, "labels": {}, **(spec or {})}
+        asked = {"mode": mode, "workers": None, "label": {}, **(spec or {})}
         run = store.open(spec=asked, target={"backend": mode, "where": where}, name=name, cell=cell)
         made = cls(store, run, run.created, Lock(run.paths.lock))
         assert made.lock.acquire()

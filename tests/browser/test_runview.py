@@ -1,13 +1,15 @@
-"""A run in the main area: its log of any length, what it left, how it stands; and that nothing of it acts on the page."""
+"""A run in the main area: its log of any length, what it left, how it stands; and that nothing acts on the page."""
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, expect
 
 from jobq_magic.bundle import Account, Requirement, Stayed, Traveller
+from jobq_magic.runs.store import Store
 from jobq_magic.snapshot import Phase
 from tests.browser.axe import serious
 from tests.browser.conftest import drawn
@@ -77,7 +79,7 @@ def million(server) -> Made:
 
 def started(server, name: str = "train", **more) -> Made:
     """A training on three workers, at work."""
-    made = Made.open(server, name, where="Kueue · team-a", spec={"workers": 3, "labels": {"team": "a"}}, **more)
+    made = Made.open(server, name, where="Kueue · team-a", spec={"workers": 3, "label": {"team": "a"}}, **more)
     made.ages(760)
     for phase, after in RAN:
         made.goes(phase, after=after)
@@ -235,11 +237,14 @@ def test_what_is_selected_beyond_the_page_is_copied_as_a_whole(million, shown, l
     assert copied[3000] == ""
 
 
-ANSI = b"\x1b[31mred\x1b[0m \x1b[48;5;21;38;5;18mdark on dark\x1b[0m \x1b]8;;http://evil.example\x07link\x1b]8;;\x07 \x1b[2J\x1b[Hstays\n"
+ANSI = (
+    b"\x1b[31mred\x1b[0m \x1b[48;5;21;38;5;18mdark on dark\x1b[0m "
+    b"\x1b]8;;http://evil.example\x07link\x1b]8;;\x07 \x1b[2J\x1b[Hstays\n"
+)
 
 
 def test_whatever_a_job_prints_shows_as_text_and_nothing_of_it_acts(server, shown, lab):
-    made = Made.open(server, "<img src=x onerror=hacked=1>", *RAN, spec={"labels": {"<b>": "<script>"}})
+    made = Made.open(server, "<img src=x onerror=hacked=1>", *RAN, spec={"label": {"<b>": "<script>"}})
     made.prints(f"{HOSTILE}\n".encode(), ANSI, b"half \xed\xa0\xbd and \xff\n", b"\xe2\x80\xae" + b"turned\n")
     made.prints(b"<script>window.hacked=1</script>\n", stderr=True)
     view = shown(made)
@@ -260,8 +265,10 @@ def test_whatever_a_job_prints_shows_as_text_and_nothing_of_it_acts(server, show
 
 SHOWS = """%%jobq --wait
 from IPython.display import HTML, SVG, Javascript, display
-display(HTML("<b id=kept>kept</b><img src=x onerror='parent.hacked=1'><script>parent.hacked=1; document.body.append('ran apart')</script>"))
-display(SVG("<svg xmlns='http://www.w3.org/2000/svg' width='40' height='40' onload='parent.hacked=1'><script>parent.hacked=1</script></svg>"))
+acts = "parent.hacked=1"
+display(HTML(f"<b>kept</b><img src=x onerror='{acts}'><script>{acts}; document.body.append('ran apart')</script>"))
+inside = f"<script>{acts}</script>"
+display(SVG(f"<svg xmlns='http://www.w3.org/2000/svg' width='40' height='40' onload='{acts}'>{inside}</svg>"))
 display(Javascript("window.hacked=1"))
 display({"text/markdown": "<a href='javascript:hacked=1'>click</a> *marked*"}, raw=True)
 kept, table = 6 * 7, list(range(100))
@@ -269,10 +276,15 @@ kept, table = 6 * 7, list(range(100))
 """
 
 
+def newest(lab) -> str:
+    """The run that was opened last."""
+    return Store(Path(lab.server.env["JOBQ_HOME"])).list(limit=1)[0].id
+
+
 def test_what_a_run_displayed_is_shown_and_no_script_runs_unless_asked_for_and_apart(lab, shown):
     book = lab.open([SHOWS])
     assert book.run(0)
-    run = lab.evaluate("async () => (await (await fetch(`${document.baseURI.split('/lab')[0]}/jobq-magic/runs`)).json()).rows[0].id")
+    run = newest(lab)
     lab.evaluate("() => { delete window.hacked; }")
     result = shown(run, "result").node.get_by_role("tabpanel")
     expect(result.get_by_text("kept", exact=True).first).to_be_visible()
@@ -292,7 +304,7 @@ def test_what_a_run_displayed_is_shown_and_no_script_runs_unless_asked_for_and_a
 def test_a_traceback_is_shown_with_its_colours(lab, shown):
     book = lab.open(["%%jobq --wait\nrows = []\nsum(rows) / len(rows)"])
     assert not book.run(0)
-    run = lab.evaluate("async () => (await (await fetch(`${document.baseURI.split('/lab')[0]}/jobq-magic/runs`)).json()).rows[0].id")
+    run = newest(lab)
     view = shown(run, "result")
     result = view.node.get_by_role("tabpanel")
     expect(result.get_by_role("region", name="Traceback")).to_contain_text("ZeroDivisionError: division by zero")
@@ -307,7 +319,7 @@ def test_a_run_is_stopped_from_its_header_and_what_is_shown_goes_with_it(lab, sh
     book = lab.open([f"%%jobq --name hold --label exp=17\nprint('up')\n{hold.code}"])
     book.run(0)
     book.says(0, "up")
-    run = lab.evaluate("async () => (await (await fetch(`${document.baseURI.split('/lab')[0]}/jobq-magic/runs?state=live`)).json()).rows.find(row => row.name === 'hold').id")
+    run = newest(lab)
     view = shown(run)
     overview = view.node.get_by_role("tabpanel")
     expect(view.node.get_by_text("Running", exact=True)).to_be_visible()
@@ -361,7 +373,8 @@ def test_a_server_that_is_lost_is_told_with_the_age_of_what_is_shown(server, sho
 
 
 def test_a_run_of_ray_shows_its_dashboard_in_a_frame_without_an_origin(server, shown, lab):
-    made = Made.open(server, "pi", *RAN, mode="ray", where="Ray on this machine")
+    link = {"rel": "ray-dashboard", "title": "Ray dashboard", "href": "http://127.0.0.1:9/"}
+    made = Made.open(server, "pi", *RAN, mode="ray", where="Ray on this machine", link=link)
     view = shown(made)
     frame = view.tab("Dashboard").locator("iframe")
     assert "allow-same-origin" not in frame.get_attribute("sandbox")
