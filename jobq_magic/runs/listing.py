@@ -13,7 +13,7 @@ import threading
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import islice
 from math import isfinite
 from typing import TypeAlias
@@ -22,7 +22,7 @@ from jobq_magic.errors import OptionError
 from jobq_magic.run import Run
 from jobq_magic.runs.glance import Glance
 from jobq_magic.runs.journal import Journal
-from jobq_magic.runs.kept import Kept
+from jobq_magic.runs.kept import Kept, Signature
 from jobq_magic.runs.rows import RECORD, Live, Row, row, searched, signature
 from jobq_magic.runs.store import Store
 from jobq_magic.snapshot import FINAL, Phase
@@ -38,6 +38,8 @@ CURSOR = r"^-?0x[01]\.[0-9a-f]{1,13}p[+-][0-9]{1,3}_[a-z0-9-]{1,80}$"
 _SLICE = 100
 """Ended runs whose record is looked at with each look."""
 _FINAL = frozenset(phase.value for phase in FINAL)
+_ODD = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
+"""What comes of folders that hold something else than a run: whoever may write into a store may write anything."""
 _PHASES = {"ended": _FINAL, "live": frozenset(phase.value for phase in Phase) - _FINAL}
 
 
@@ -98,11 +100,11 @@ class _Entry:
     labels: tuple[str, ...]
     text: str
     row: str
-    record: tuple[int, int, int] | None
+    record: Signature | None
     """The signature of its record when that was read; None while it is live."""
 
     @classmethod
-    def of(cls, row: Row, record: tuple[int, int, int] | None) -> _Entry:
+    def of(cls, row: Row, record: Signature | None) -> _Entry:
         labels = tuple(word for name, value in row["labels"].items() for word in (name, f"{name}={value}"))
         return cls(
             row["id"],
@@ -115,6 +117,11 @@ class _Entry:
             json.dumps(row, separators=(",", ":")),
             record,
         )
+
+    def take(self, other: _Entry) -> None:
+        """Becomes like another one of the same run, where it stands."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(other, one.name))
 
 
 def _key(entry: _Entry) -> tuple[float, str]:
@@ -136,9 +143,13 @@ class Listing:
         self._live: dict[str, Live] = {}
         self._settling: set[str] = set()
         """Of the live ones those that have ended, and whose place has not let go of them yet."""
-        self._order: list[_Entry] = []
-        self._counts: Mapping[str, int] = _counted(())
-        self._kept: Kept | None = None
+        self._due: set[str] = set()
+        """Those that are to be read: what a look has told is told once, and must not be lost to a disk that fails."""
+        self._order: list[_Entry] | None = None
+        """All of them, newest first; None where some have come or gone since it was made."""
+        self._phases: Counter[str] = Counter()
+        self._kept = Kept(store.runs)
+        self._begun = False
         self._journal = Journal()
         self._sweep: Iterator[str] = iter(())
 
@@ -153,7 +164,7 @@ class Listing:
             changed = self._journal.since(since) if since is not None else []
             rows = tuple(json.loads(self._entries[one].row) for one in changed or () if one in self._entries)
             gone = tuple(one for one in changed or () if one not in self._entries)
-            return Look(self._journal.version, rows, gone, self._counts, known=changed is not None)
+            return Look(self._journal.version, rows, gone, self._counts(), known=changed is not None)
 
     def page(self, question: Question) -> Page:
         """The rows that a question means, as they are now.
@@ -168,10 +179,10 @@ class Listing:
             self._see()
             shown, following, total = self._select(tests, position, question.limit)
             if changed := self._reread(entry.id for entry in shown):
-                self._news(changed)
+                self._journal.add(changed)
                 shown, following, total = self._select(tests, position, question.limit)
             rows = tuple(json.loads(entry.row) for entry in shown)
-            return Page(rows, following, self._counts, total, self._journal.version)
+            return Page(rows, following, self._counts(), total, self._journal.version)
 
     def due(self) -> list[Run]:
         """The runs that want to be looked after, as the last look saw them."""
@@ -188,60 +199,77 @@ class Listing:
     def _see(self) -> None:
         """Brings everything level with the disk."""
         seen = self._looking.look()
-        kept = self._kept
-        if kept is None:  # what was there before the first look is no news
-            self._kept = kept = Kept(self._store.runs)
-            there = set(seen.new)
-            for identity, record, told in kept.each():
-                if identity in there:
-                    self._entries[identity] = _Entry.of(told, record)
-                else:
-                    kept.remove(identity)
-            for identity in there - self._entries.keys():
-                self._open(identity)
-            self._arrange()
-        else:
-            changed = {identity for identity in seen.new if self._open(identity)}
-            changed |= {identity for identity in (*seen.changed, *self._settling) if self._again(identity)}
-            changed |= {identity for identity in seen.gone if self._forget(identity)}
-            changed |= self._reread(self._some())
-            if changed:
-                self._news(changed)
-        kept.write()
+        self._due |= {*seen.new, *seen.changed, *(one for one in self._settling if self._settled(one))}
+        begun, self._begun = self._begun, True
+        if not begun:
+            self._recall()
+        changed = {identity for identity in [*self._due] if self._read(identity)}
+        changed |= {identity for identity in seen.gone if self._forget(identity)}
+        changed |= self._reread(self._some())
+        if changed and begun:  # what was there before the first look is no news
+            self._journal.add(changed)
+        self._kept.write()
 
-    def _open(self, identity: str) -> bool:
-        """Takes in a run; whether its row is another one than before."""
-        try:
-            run = Run.load(self._store.runs / identity)
-        except (OSError, ValueError):  # no run, or one of another version
-            return False
-        if run.id != identity or not _sound(run):
-            return False
-        self._live[identity] = Live(run)
-        return self._again(identity)
+    def _recall(self) -> None:
+        """Takes in what is kept of runs that are there."""
+        for identity, record, told in self._kept.each():
+            if identity in self._due:
+                self._due.discard(identity)
+                self._put(_Entry.of(told, record))
+            else:
+                self._kept.remove(identity)
 
-    def _again(self, identity: str) -> bool:
-        """Reads a run that may change; whether its row is another one than before."""
+    def _settled(self, identity: str) -> bool:
         live = self._live.get(identity)
-        if live is None:
-            return False
+        return live is not None and not live.run.unsettled
+
+    def _read(self, identity: str) -> bool:
+        """Reads a run that is new, or may have changed; whether its row is another one than before."""
         try:
+            live = self._live.get(identity) or self._opened(identity)
             record = signature(live.run.paths.record)
             snapshot = live.read()
+            told = row(live.run, snapshot)
         except FileNotFoundError:
+            self._due.discard(identity)
             return self._forget(identity)
+        except OSError:  # it may be readable at the next look; the others are not to wait for it
+            return False
+        except _ODD:  # no run, one of another version, or a record that says what none says
+            self._due.discard(identity)
+            return False
+        self._due.discard(identity)
         over = snapshot.final and not live.run.unsettled
-        before = self._entries.get(identity)
-        entry = self._entries[identity] = _Entry.of(row(live.run, snapshot), record if over else None)
+        entry = _Entry.of(told, record if over else None)
         if over:
             self._release(identity)
-            if self._kept is not None and record is not None:
+            if record is not None:
                 self._kept.add(identity, record, entry.row)
         else:
+            self._live[identity] = live
             self._looking.follow(live.run, snapshot.attempt)
             if snapshot.final:
                 self._settling.add(identity)
-        return before is None or before.row != entry.row
+        return self._put(entry)
+
+    def _opened(self, identity: str) -> Live:
+        run = Run.load(self._store.runs / identity)
+        if run.id != identity or not _sound(run):
+            raise ValueError(identity)
+        return Live(run)
+
+    def _put(self, entry: _Entry) -> bool:
+        """Keeps an entry; whether it shows something else than the one before."""
+        before = self._entries.get(entry.id)
+        if before is None:
+            self._entries[entry.id], self._order = entry, None
+            self._phases[entry.phase] += 1
+            return True
+        self._phases[before.phase] -= 1
+        self._phases[entry.phase] += 1
+        changed = before.row != entry.row
+        before.take(entry)
+        return changed
 
     def _reread(self, identities: Iterable[str]) -> set[str]:
         """Opens those anew that had ended, and whose record is not what it was; which rows are others now."""
@@ -251,7 +279,7 @@ class Listing:
             if entry is None or entry.record is None:
                 continue
             now = signature(self._store.runs / identity / RECORD)
-            if now != entry.record and (self._forget(identity) if now is None else self._open(identity)):
+            if now != entry.record and (self._forget(identity) if now is None else self._read(identity)):
                 changed.add(identity)
         return changed
 
@@ -269,23 +297,26 @@ class Listing:
 
     def _forget(self, identity: str) -> bool:
         self._release(identity)
-        if self._kept is not None:
-            self._kept.remove(identity)
-        return self._entries.pop(identity, None) is not None
+        self._kept.remove(identity)
+        entry = self._entries.pop(identity, None)
+        if entry is None:
+            return False
+        self._phases[entry.phase] -= 1
+        self._order = None
+        return True
 
-    def _news(self, changed: Iterable[str]) -> None:
-        self._journal.add(changed)
-        self._arrange()
-
-    def _arrange(self) -> None:
-        self._order = sorted(self._entries.values(), key=_key)
-        self._counts = _counted(self._order)
+    def _counts(self) -> Mapping[str, int]:
+        phases = {phase.value: self._phases[phase.value] for phase in Phase}
+        ended = sum(phases[phase] for phase in _FINAL)
+        return {"live": sum(phases.values()) - ended, "ended": ended, **phases}
 
     # Asking
 
     def _select(
         self, tests: Sequence[Test], position: tuple[float, str] | None, limit: int
     ) -> tuple[list[_Entry], str | None, int]:
+        if self._order is None:
+            self._order = sorted(self._entries.values(), key=_key)
         fitting = [entry for entry in self._order if all(test(entry) for test in tests)] if tests else self._order
         start = bisect_right(fitting, position, key=_key) if position else 0
         shown = fitting[start : start + limit]
@@ -294,16 +325,10 @@ class Listing:
 
 
 def _sound(run: Run) -> bool:
-    """Whether it says of itself what every run says; whoever may write into a store may write anything."""
+    """Whether it says of itself what every run says."""
     created: object = run.created
     words = run.name, run.spec.get("mode"), run.target.get("where")
     return isinstance(created, int | float) and isfinite(created) and all(isinstance(one, str) for one in words)
-
-
-def _counted(entries: Iterable[_Entry]) -> Mapping[str, int]:
-    phases = Counter(entry.phase for entry in entries)
-    ended = sum(phases[phase] for phase in _FINAL)
-    return {"live": phases.total() - ended, "ended": ended, **{phase.value: phases[phase.value] for phase in Phase}}
 
 
 def _position(cursor: str) -> tuple[float, str]:

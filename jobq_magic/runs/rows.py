@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 from jobq_magic.run import Run, RunPaths
 from jobq_magic.runs import log, readings
 from jobq_magic.snapshot import Phase, Snapshot
-from jobq_magic.words import say
+from jobq_magic.words import PHASES, say
 
 __all__ = ["RECORD", "Crew", "Done", "Live", "Place", "Row", "row", "searched", "signature"]
 
@@ -130,7 +130,7 @@ def row(run: Run, snapshot: Snapshot) -> Row:
         mode=snapshot.mode,
         where=snapshot.where,
         phase=snapshot.phase,
-        sentence=_short(say(snapshot).sentence),
+        sentence=_short(_sentence(snapshot)),
         created=run.created,
         began=_began(snapshot),
         ended=snapshot.ended,
@@ -152,6 +152,13 @@ def searched(row: Row) -> str:
     labels = (f"{name}={value}" for name, value in row["labels"].items())
     words = row["name"], row["id"], row["sentence"], row["notebook"] or "", row["error"], *labels
     return "\n".join(words).casefold()
+
+
+def _sentence(snapshot: Snapshot) -> str:
+    try:
+        return say(snapshot).sentence
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError):  # facts that no sentence is made for
+        return PHASES[snapshot.phase].sentence
 
 
 def _short(words: str) -> str:

@@ -186,7 +186,9 @@ class Endpoint(Guard, APIHandler):
             words = HTTPStatus(status_code).phrase if status_code in {*HTTPStatus} else "Unknown error"
             what = getattr(error, "log_message", None) if isinstance(error, web.HTTPError) else None
             code = {403: "forbidden", 404: "not-found", 405: "no-such-method"}.get(status_code, "failed")
-            body = told(JobqError(code, what % error.args if what and error.args else what or words))
+            if isinstance(what, str):
+                what = what % error.args if error.args else what.replace("%%", "%")  # as tornado has them
+            body = told(JobqError(code, what or words))
             if status_code >= 500:
                 body["do"] = "The log of the Jupyter server has more"
         if status_code == HTTPStatus.METHOD_NOT_ALLOWED:

@@ -32,11 +32,9 @@ def listed(asked: Asked) -> Answer:
         limit=query["limit"],
         after=query["after"] or "",
     )
-    version = asked.view.look().version
-    etag = _etag(version, question)
-    if asked.unchanged(etag):
+    if asked.known and asked.unchanged(etag := _etag(asked.view.look().version, question)):
         return Answer.same(etag)
-    page = asked.view.listing.page(question)
+    page = asked.view.page(question)
     body = Runs(rows=[*page.rows], next=page.next, counts=dict(page.counts), total=page.total, version=page.version)
     return Answer(body, etag=_etag(page.version, question))
 

@@ -6,12 +6,12 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from jobq_magic.errors import JobqError
-from jobq_magic.runs.listing import Listing, Look
+from jobq_magic.runs.listing import Listing, Look, Page, Question
 from jobq_magic.runs.store import Store
 from jobq_magic.server.asking import Refused
 
@@ -46,6 +46,8 @@ class View:
         self._waiting = 0
         self._tending = threading.Lock()
         self._tended = float("-inf")
+        self._tends: Future[None] = Future()
+        self._tends.set_result(None)
 
     async def quick(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Does blocking work aside, in its turn.
@@ -71,14 +73,22 @@ class View:
     def look(self, since: str | None = None) -> Look:
         """What has changed since a version; live runs are seen to be looked after, aside."""
         seen = self.listing.look(since)
-        if time.monotonic() - self._tended > _TEND and self._tending.acquire(blocking=False):
-            try:
-                self._tended = time.monotonic()
-                if self.listing.has_due:
-                    self._pools[1].submit(self._tend)
-            finally:
-                self._tending.release()
+        self._see_to()
         return seen
+
+    def page(self, question: Question) -> Page:
+        """The rows that a question means; the same is seen to."""
+        page = self.listing.page(question)
+        self._see_to()
+        return page
+
+    def _see_to(self) -> None:
+        with self._tending:
+            now = time.monotonic()
+            if now - self._tended < _TEND or not self._tends.done() or not self.listing.has_due:
+                return
+            self._tended = now
+            self._tends = self._pools[1].submit(self._tend)
 
     def _tend(self) -> None:
         from jobq_magic import follower  # with all that a pipeline needs: only where something is live

@@ -23,11 +23,10 @@ LOADED = f"""
 import json, sys
 import jupyter_server.serverapp
 there = set(sys.modules)
-from jobq_magic.server.extension import rules
-from jobq_magic.server.view import View
-from jobq_magic.runs.store import Store
-rules("/")
-View(Store())
+from types import SimpleNamespace
+from jobq_magic import _load_jupyter_server_extension
+application = SimpleNamespace(settings={{"base_url": "/"}}, add_handlers=lambda host, rules: None)
+_load_jupyter_server_extension(SimpleNamespace(web_app=application, log=SimpleNamespace(info=lambda *_: None)))
 print(json.dumps([name for name in {HEAVY!r} if name in sys.modules and name not in there]))
 """
 

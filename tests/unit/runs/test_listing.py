@@ -308,6 +308,35 @@ def test_of_several_threads_that_look_each_change_is_told_to_all(runs, store, ma
     assert {look.rows[0]["phase"] for look in looks} == {"succeeded"}
 
 
+def test_a_run_that_cannot_be_read_for_a_moment_is_read_later_and_the_others_are_listed(runs, store, made, monkeypatch):
+    other, broken = made("other", *ENDED), made("broken", *TO_RUNNING)
+    plain = log.picture
+
+    def stale(run):
+        if run.id == broken.id:
+            raise OSError(116, "Stale file handle")
+        return plain(run)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(log, "picture", stale)
+        assert ask(runs) == [other.id]
+        version = runs.look().version
+    assert [row["id"] for row in runs.look(version).rows] == [broken.id]
+    with monkeypatch.context() as disk:
+        disk.setattr(log, "picture", stale)
+        store.append(broken, phase=Phase.SUCCEEDED, at=broken.created + 9)
+        assert runs.page(Question()).rows[0]["phase"] == "running"
+    assert runs.page(Question()).rows[0]["phase"] == "succeeded"
+
+
+def test_facts_that_no_sentence_is_made_for_hide_no_run(runs, store, made):
+    run, other = made("fit", *TO_RUNNING), made("other", *ENDED)
+    assert ask(runs) == [other.id, run.id]
+    store.append(run, phase=Phase.FAILED, at=run.created + 9, reason="refused", facts={"lines": 7})
+    _, row = runs.page(Question()).rows
+    assert (row["phase"], row["sentence"]) == ("failed", "Failed")
+
+
 # Who is to be looked after
 
 
