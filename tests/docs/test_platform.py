@@ -20,7 +20,7 @@ CELLS = (
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_the_magic_is_there_without_load_ext_and_knows_the_settings_of_the_machine(workshop, number):
-    announced, loaded, settings = [block.text for block in Document.read(ROOT / "docs/platform.md").of("py")]
+    announced, loaded, settings, _ = [block.text for block in Document.read(ROOT / "docs/platform.md").of("py")]
     profile = Path(os.environ["IPYTHONDIR"], "profile_default")
     profile.mkdir(parents=True)
     (profile / "ipython_config.py").write_text(f"c = get_config()\n{(announced, loaded)[number]}{settings}")
