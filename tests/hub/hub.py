@@ -33,7 +33,7 @@ __all__ = ["Hub", "Person", "Socket", "hub"]
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PREFIX = "/hub-prefix/"
-_STARTS = 60
+_STARTS = 90
 """Seconds that a server may take to be there on a busy machine."""
 # What a browser says of who asks: a page that is opened, and what a page fetches.
 _OPENS = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "same-origin"}
@@ -112,7 +112,7 @@ class Hub:
         """Starts the servers of all users, at once, and waits for them."""
         for name in self.told["users"]:
             self.api("POST", f"users/{name}/server")
-        eventually(lambda: all(map(self.has_begun, self.told["users"])), timeout=_STARTS, every=0.2)
+        eventually(lambda: all(map(self.has_begun, self.told["users"])), timeout=_STARTS, every=0.25)
 
     def has_begun(self, name: str) -> bool:
         """Whether somebody's server is there."""
@@ -220,16 +220,23 @@ class Socket:
 
 
 @contextmanager
-def hub(folder: Path, *users: str) -> Iterator[Hub]:
-    """A JupyterHub whose users have their servers started already; all of it ends with the block."""
+def hub(folder: Path, *users: str, guest: str = "", config: str = "") -> Iterator[Hub]:
+    """A JupyterHub whose users have their servers started already; all of it ends with the block.
+
+    Args:
+        folder: in which all of it is.
+        users: who has a server.
+        guest: somebody who has none, and may go to all of theirs.
+        config: their `jupyter_server_config.py`.
+    """
     made = subprocess.run(["sh", HERE / "install.sh"], capture_output=True, text=True)
     assert made.returncode == 0, made.stderr
     # Sockets live here: their paths must stay short.
     with tempfile.TemporaryDirectory(prefix="jq-", ignore_cleanup_errors=True) as runtime:
-        yield from _running(folder, users, runtime)
+        yield from _running(folder, users, runtime, guest, config)
 
 
-def _running(folder: Path, users: tuple[str, ...], runtime: str) -> Iterator[Hub]:
+def _running(folder: Path, users: tuple[str, ...], runtime: str, guest: str, config: str) -> Iterator[Hub]:
     front, own, proxy = free_ports(3)
     told = {
         "url": f"http://127.0.0.1:{front}{PREFIX}",
@@ -239,10 +246,12 @@ def _running(folder: Path, users: tuple[str, ...], runtime: str) -> Iterator[Hub
         "token": secrets.token_hex(16),
         "password": secrets.token_hex(8),
         "users": list(users),
+        "guest": guest,
         "runtime": runtime,
+        "patience": _STARTS,
     }
     for name in users:
-        _furnish(folder / "homes" / name)
+        _furnish(folder / "homes" / name, config)
     (folder / "hub.json").write_text(json.dumps(told))
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("JOBQ_", "JUPYTER", "RAY_"))}
     env = kept | {"HUB_FOLDER": str(folder), "CONFIGPROXY_AUTH_TOKEN": told["proxy_token"]}
@@ -251,7 +260,7 @@ def _running(folder: Path, users: tuple[str, ...], runtime: str) -> Iterator[Hub
         process = subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=log)
     one = Hub(folder, told)
     try:
-        eventually(lambda: process.poll() is not None or one.answers(), timeout=_STARTS, every=0.2)
+        eventually(lambda: process.poll() is not None or one.answers(), timeout=_STARTS, every=0.25)
         assert process.poll() is None, (folder / "log").read_text()
         one.begins()
         yield one
@@ -263,10 +272,11 @@ def _running(folder: Path, users: tuple[str, ...], runtime: str) -> Iterator[Hub
         process.wait()
 
 
-def _furnish(home: Path) -> None:
+def _furnish(home: Path, config: str) -> None:
     """A home in which Jupyter finds what `pip install` of the package would have laid out for all."""
     (home / ".jupyter").mkdir(parents=True)
     (home / ".jupyter/jupyter_server_config.json").write_text(json.dumps(_SETTINGS))
+    (home / ".jupyter/jupyter_server_config.py").write_text(f"c = get_config()\n{config}")
     beside = home / ".local/share/jupyter/labextensions"
     beside.mkdir(parents=True)
     (beside / "jobq-magic").symlink_to(ROOT / "jobq_magic/labextension")

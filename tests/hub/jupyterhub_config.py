@@ -19,6 +19,9 @@ c.JupyterHub.services = [{"name": "tests", "api_token": told["token"]}]
 c.JupyterHub.load_roles = [
     {"name": "tests", "services": ["tests"], "scopes": ["admin:servers", "read:users", "tokens"]},
 ]
+if told["guest"]:
+    scopes = [f"access:servers!user={name}" for name in told["users"]]
+    c.JupyterHub.load_roles += [{"name": "guests", "users": [told["guest"]], "scopes": scopes}]
 
 c.ConfigurableHTTPProxy.command = [
     "node",
@@ -30,11 +33,12 @@ c.ConfigurableHTTPProxy.check_running_interval = 1
 
 c.JupyterHub.authenticator_class = "shared-password"
 c.SharedPasswordAuthenticator.user_password = told["password"]
-c.Authenticator.allowed_users = set(told["users"])
+c.Authenticator.allowed_users = {*told["users"], *filter(None, [told["guest"]])}
 
 c.JupyterHub.spawner_class = "simple"
 c.SimpleLocalProcessSpawner.home_dir_template = f"{FOLDER}/homes/{{username}}"
 c.Spawner.ip = "127.0.0.1"
+c.Spawner.start_timeout = c.Spawner.http_timeout = told["patience"]
 c.Spawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
 c.Spawner.args = ["--allow-root"]
 c.Spawner.default_url = "/lab"

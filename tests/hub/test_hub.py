@@ -17,7 +17,7 @@ from playwright.sync_api import expect
 from jobq_magic.runs.store import Store
 from jobq_magic.snapshot import Phase
 from tests.browser.conftest import browsing
-from tests.browser.lab import Lab, Server
+from tests.browser.lab import ROOT, Lab, Server
 from tests.browser.made import Made
 from tests.hub.hub import PREFIX, Hub, Person, Socket, hub
 from tests.server.shown import TOKEN, embedded
@@ -27,7 +27,8 @@ from tests.unit.cluster.apiserver import ApiServer
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Iterator[Hub]:
-    with hub(tmp_path_factory.mktemp("hub"), "ada", "bob") as one:
+    (guests,) = re.findall(r"```py\n([^`]+ServerApp[^`]+)```", (ROOT / "docs/platform.md").read_text())
+    with hub(tmp_path_factory.mktemp("hub"), "ada", "bob", guest="eve", config=guests) as one:
         yield one
 
 
@@ -146,10 +147,29 @@ def test_nobody_comes_to_the_runs_of_another_whatever_is_tried(place, ada, bob, 
 def test_a_program_with_a_token_of_the_hub_has_the_runs_of_its_user(place, ada, made):
     made("by-token", Phase.QUEUED)
     for name, status in (("ada", 200), ("bob", 403)):
-        headers = {"Authorization": f"token {place.token(name)}"}
-        answer = httpx.get(f"{place.url}user/ada/jobq-magic/runs?q=by-token", headers=headers, timeout=30)
+        answer = asks(place, name, "jobq-magic/runs?q=by-token")
         assert answer.status_code == status
         assert ("by-token" in answer.text) is (status == 200)
+
+
+def test_a_guest_whom_the_authorizer_of_the_guide_lets_look_can_do_nothing_else(place, made):
+    run = made("looked-at", Phase.QUEUED).run
+    assert "looked-at" in asks(place, "eve", "jobq-magic/runs").text
+    for path, method in (
+        (f"jobq-magic/runs/{run.id}/stop", "POST"),
+        (f"jobq-magic/runs/{run.id}", "DELETE"),
+        ("api/contents", "GET"),
+    ):
+        answer = asks(place, "eve", path, method)
+        assert answer.status_code == 403, path
+    assert asks(place, "eve", f"jobq-magic/runs/{run.id}/stop", "POST").json()["code"] == "not-authorized"
+    assert not run.stop
+
+
+def asks(place: Hub, name: str, path: str, method: str = "GET") -> httpx.Response:
+    """What ada's server answers a program with somebody's token."""
+    headers = {"Authorization": f"token {place.token(name)}"}
+    return httpx.request(method, f"{place.url}user/ada/{path}", headers=headers, timeout=30)
 
 
 # Dashboards
