@@ -20,8 +20,9 @@ _ACTIVE = "() => performance.getEntriesByName('jobq:activate').reduce((sum, one)
 # When the page has drawn it: after the next frame, and not when the element is set.
 _WATCH = """name => {
     const at = window.jobqShown = {}, list = document.querySelector(".jp-Jobq-list");
+    const named = one => one.querySelector("b").textContent === name;
     new MutationObserver(() => {
-        const row = [...list.querySelectorAll("[role=option]")].find(one => one.querySelector("b").textContent === name);
+        const row = [...list.querySelectorAll("[role=option]")].find(named);
         const text = row?.querySelector(".jp-Jobq-told").textContent ?? "";
         requestAnimationFrame(() => setTimeout(() => { at[text.split(" ·")[0]] ??= Date.now() / 1000; }));
     }).observe(list, {subtree: true, childList: true, characterData: true});
@@ -59,7 +60,7 @@ def _begins(lab: Lab) -> float:
 
 
 def _changes(lab: Lab, server: Server) -> list[float]:
-    made = Made.open(server, "changing", Phase.RUNNING)
+    made = Made.open(server, "changing", Phase.SUBMITTING, Phase.RUNNING)
     expect(lab.page.get_by_role("option", name="changing")).to_be_visible()
     lab.evaluate(_WATCH, "changing")
     written = {}
@@ -73,7 +74,7 @@ def _changes(lab: Lab, server: Server) -> list[float]:
 
 
 def _million(server: Server) -> Made:
-    made = Made.open(server, "million", Phase.RUNNING)
+    made = Made.open(server, "million", Phase.SUBMITTING, Phase.RUNNING)
     made.prints(*many_lines(1000))
     made.ends(Phase.SUCCEEDED, after=1200)
     return made

@@ -245,8 +245,8 @@ def made(server, *names: str) -> list[Made]:
     """Runs that have ended, the last one newest."""
     runs = []
     for name in names:
-        runs.append(Made.open(server, name, Phase.RUNNING))
-        runs[-1].ends(Phase.SUCCEEDED, after=2)
+        runs.append(Made.open(server, name, Phase.SUBMITTING, Phase.RUNNING))
+        runs[-1].ends(Phase.SUCCEEDED, after=3)
     return runs
 
 
@@ -283,8 +283,8 @@ def test_all_of_it_by_the_keyboard(lab, side):
 
 def test_search_and_filters(lab, side):
     made(lab.server, "sought-one", "sought-two")
-    lost = Made.open(lab.server, "sought-three", Phase.RUNNING)
-    lost.ends(Phase.FAILED, after=2)
+    lost = Made.open(lab.server, "sought-three", Phase.SUBMITTING, Phase.RUNNING)
+    lost.ends(Phase.FAILED, after=3)
     side.field.fill("sought")
     expect(side.list.get_by_role("option")).to_have_count(3)
     side.node.get_by_role("button", name="Show: All").click()
@@ -298,9 +298,13 @@ def test_search_and_filters(lab, side):
 
 
 def test_what_strangers_wrote_is_text(lab, side):
-    lost = Made.open(lab.server, "struck", Phase.RUNNING, spec={"labels": {HOSTILE[:20]: HOSTILE}}, where=HOSTILE)
-    lost.ends(Phase.FAILED, after=2, reason="exception", facts={"error": f"ValueError: {HOSTILE}"})
-    named = Made.open(lab.server, HOSTILE, Phase.RUNNING, cell={"notebook": HOSTILE, "cell_id": HOSTILE})
+    lost = Made.open(
+        lab.server, "struck", Phase.SUBMITTING, Phase.RUNNING, spec={"labels": {HOSTILE[:20]: HOSTILE}}, where=HOSTILE
+    )
+    lost.ends(Phase.FAILED, after=3, reason="exception", facts={"error": f"ValueError: {HOSTILE}"})
+    named = Made.open(
+        lab.server, HOSTILE, Phase.SUBMITTING, Phase.RUNNING, cell={"notebook": HOSTILE, "cell_id": HOSTILE}
+    )
     named.has_done({"label": HOSTILE, "done": 1, "total": 2})
     row = side.row("struck")
     expect(row).to_contain_text('ValueError: <img src=x onerror="window.struck=1">')
@@ -308,7 +312,7 @@ def test_what_strangers_wrote_is_text(lab, side):
     expect(side.list.get_by_text('<img src=x onerror="window.struck=1"><script>').first).to_be_visible()
     row.hover()
     side.command("jobq:open", id=lost.run.id)
-    named.ends(Phase.SUCCEEDED, after=3)
+    named.ends(Phase.SUCCEEDED, after=4)
     eventually(lambda: side.list.locator("[data-phase=running]", has_text="img src=x").count() == 0)
     assert side.node.locator("img, script").count() == 0
     assert side.page.evaluate("window.struck") is None
@@ -316,7 +320,7 @@ def test_what_strangers_wrote_is_text(lab, side):
 
 def test_nothing_serious_for_axe_in_any_theme(lab, side):
     made(lab.server, "seen-done")
-    Made.open(lab.server, "seen-waits", Phase.QUEUED).lock.release()
+    Made.open(lab.server, "seen-waits", Phase.SUBMITTING, Phase.QUEUED).lock.release()
     expect(side.row("seen-waits")).to_be_visible()
     themes = ["JupyterLab Dark High Contrast", "JupyterLab Dark", "JupyterLab Light"]
     try:
@@ -458,25 +462,30 @@ def a_day_of_work(server: Server) -> Made:
     for number, (name, took) in enumerate(ended):
         run = Made.open(server, name, mode="local", where="this machine")
         run.ages(7000 - 900 * number)
+        run.goes(Phase.SUBMITTING, after=0.1)
         run.goes(Phase.RUNNING, after=1)
         run.ends(Phase.SUCCEEDED, after=1 + took)
     fit = Made.open(server, "fit")
     fit.ages(1900)
+    fit.goes(Phase.SUBMITTING, after=0.1)
     fit.goes(Phase.RUNNING, after=1)
     error = "ValueError: X has 3 features, but Model expects 4"
     fit.ends(Phase.FAILED, after=73, reason="exception", facts={"error": error})
     sweep = Made.open(server, "sweep", spec={"workers": 8})
     sweep.ages(187)
+    sweep.goes(Phase.SUBMITTING, after=0.1)
     sweep.goes(Phase.QUEUED, after=1)
     place = {"queue": "team-a", "cluster_queue": "team-a", "position": 3, "waiting": 14}
     standing = {"each": [], "since": sweep.began + 1, "reason": "", "facts": {}, "place": place}
     sweep.run.paths.attempt(1).standing.write_text(json.dumps(standing))
     pi = Made.open(server, "pi", mode="ray", where="Ray on this machine", spec={"workers": 4})
     pi.ages(42)
+    pi.goes(Phase.SUBMITTING, after=0.1)
     pi.goes(Phase.RUNNING, after=1)
     pi.has_done({"label": "batches", "done": 6412, "total": 10000})
     train = Made.open(server, "train", spec={"workers": 8})
     train.ages(760)
+    train.goes(Phase.SUBMITTING, after=0.1)
     train.goes(Phase.QUEUED, after=1)
     train.goes(Phase.STARTING, after=30)
     train.goes(Phase.RUNNING, after=40)
