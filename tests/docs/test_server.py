@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -24,11 +25,32 @@ def _generated() -> str:
             lines += _operation(f"{'ANY' if told.get('x-any') else method.upper()} {path.lstrip('/')}", told)
     for path, told in document["x-websockets"].items():
         lines += _operation(f"WebSocket {path.lstrip('/')}", told)
-    refusals = ", ".join(sorted(_USUAL))
-    lines += ["", "## Shapes", "", f"Each address may refuse with {refusals} besides; then the answer is an `Error`."]
+    lines += _refusals()
+    usual = ", ".join(sorted(_USUAL))
+    lines += ["", "## Shapes", "", f"Each address may refuse with {usual} besides; then the answer is an `Error`."]
     for name, shape in sorted(document["components"]["schemas"].items()):
         lines += _shape(name, shape)
     return "\n".join([*lines, ""])
+
+
+def _refusals() -> list[str]:
+    """What only the server refuses, as its code has it, with `…` for what is filled in."""
+    found = set()
+    for path in ROOT.glob("jobq_magic/server/*.py"):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "Refused" and len(call.args) > 2:
+                status, code, what = call.args[:3]
+                if isinstance(status, ast.Constant) and isinstance(code, ast.Constant):
+                    found.add((status.value, code.value, _escaped(_worded(what))))
+    rows = [f"| {status} | `{code}` | {what} |" for status, code, what in sorted(found)]
+    intro = "What runs, options and places refuse is told with [their codes](errors.md); these are the server's own."
+    return ["", "## Refusals", "", intro, "", "| status | code | says |", "|---|---|---|", *rows]
+
+
+def _worded(node: ast.expr) -> str:
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_worded(part) for part in node.values)
+    return str(node.value) if isinstance(node, ast.Constant) else "…"
 
 
 def _operation(title: str, told: dict[str, Any]) -> list[str]:
