@@ -54,7 +54,7 @@ browser: install chromium ## what a cell looks like in JupyterLab and in Noteboo
 	$(BIN)/python -m pytest tests/browser
 
 pictures: install chromium node ## renew the pictures in the docs; those of waits and of Ray clusters on the cluster
-	PICTURES=docs/_static $(BIN)/python -m pytest tests/browser/test_pictures.py tests/cluster/kueue/test_waits.py tests/cluster/rayjob/test_pictures.py
+	PICTURES=docs/_static $(BIN)/python -m pytest tests/browser/test_pictures.py tests/browser/test_runview.py::test_pictures_of_a_run_in_the_main_area tests/cluster/kueue/test_waits.py tests/cluster/rayjob/test_pictures.py
 
 chromium:
 	@sh tests/browser/chromium.sh >/dev/null

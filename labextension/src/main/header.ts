@@ -58,6 +58,12 @@ export class Header {
     this._offer(run);
   }
 
+  /** The run was deleted: nothing can be done with it. */
+  gone(): void {
+    clearInterval(this._timer);
+    this._acts.hidden = true;
+  }
+
   private _tick(): void {
     if (this._row) {
       say(this._clock, elapsed(this._row, Date.now() / 1000));

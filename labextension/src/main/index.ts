@@ -262,6 +262,7 @@ export class RunView extends Widget {
 
   private _gone(): void {
     this._isGone = true;
+    this._header.gone();
     if (this._run) {
       this._heard();
     } else {

@@ -135,13 +135,13 @@ export class LogSelect {
       if (!text || !box || y < box.top || y >= box.bottom) {
         continue;
       }
-      const caret = document.caretRangeFromPoint?.(x, y);
-      if (!caret || !text.contains(caret.startContainer)) {
+      const caret = caretAt(x, y);
+      if (!caret || !text.contains(caret.node)) {
         return { line, column: x <= box.left ? 0 : (this._texts.plain(line) ?? "").length };
       }
       const before = document.createRange();
       before.selectNodeContents(text);
-      before.setEnd(caret.startContainer, caret.startOffset);
+      before.setEnd(caret.node, caret.offset);
       return { line, column: Math.min(before.toString().length, (this._texts.plain(line) ?? "").length) };
     }
     return null;
@@ -204,4 +204,17 @@ export class LogSelect {
 interface Point {
   node: Node;
   offset: number;
+}
+
+/** The place in a text under a point of the page: browsers have one of two ways to tell. */
+function caretAt(x: number, y: number): Point | null {
+  const { caretPositionFromPoint } = document as {
+    caretPositionFromPoint?: (x: number, y: number) => { offsetNode: Node; offset: number } | null;
+  };
+  const position = caretPositionFromPoint?.call(document, x, y);
+  if (position) {
+    return { node: position.offsetNode, offset: position.offset };
+  }
+  const range = document.caretRangeFromPoint?.(x, y);
+  return range ? { node: range.startContainer, offset: range.startOffset } : null;
 }
