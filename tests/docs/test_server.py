@@ -40,8 +40,9 @@ def _refusals() -> list[str]:
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(call, ast.Call) and ast.unparse(call.func) == "Refused" and len(call.args) > 2:
                 status, code, what = call.args[:3]
-                if isinstance(status, ast.Constant) and isinstance(code, ast.Constant):
-                    found.add((status.value, code.value, _escaped(_worded(what))))
+                told = _escaped(_worded(what))
+                if isinstance(status, ast.Constant) and isinstance(code, ast.Constant) and told.strip("… :"):
+                    found.add((status.value, code.value, told))
     rows = [f"| {status} | `{code}` | {what} |" for status, code, what in sorted(found)]
     intro = "What runs, options and places refuse is told with [their codes](errors.md); these are the server's own."
     return ["", "## Refusals", "", intro, "", "| status | code | says |", "|---|---|---|", *rows]
