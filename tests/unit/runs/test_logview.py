@@ -143,6 +143,16 @@ def test_times_are_found_in_many_samples(written):
 # While it grows
 
 
+def test_a_long_line_is_written_over_wherever_it_is_looked_at(written):
+    log = written.log
+    for data, shown in [
+        (b"x" * (LONGEST + 10), "x" * LONGEST + " ... (cut)"), (b"\r", "x" * LONGEST + " ... (cut)"), (b"n", "n"),
+        (b"ew\r\r", "new"), (b"newest\n", "newest"),
+    ]:  # fmt: skip
+        written.writes(data)
+        assert seen(log) == [(shown, "")]
+
+
 def test_lines_without_an_end_are_there_and_are_not_firm(written):
     written.writes(b"first\n50 %")
     log = written.log
