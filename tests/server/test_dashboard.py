@@ -14,6 +14,7 @@ import os
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -79,6 +80,15 @@ def browser(jupyter, run):
 
 def low(headers) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
+
+
+def sleeps_on(pid: int, ray: ApiServer) -> bool:
+    """Whether all threads of a process sleep, while what `ray` has sent lies there to be read."""
+    states = [one.read_text().rpartition(")")[2].split()[0] for one in Path(f"/proc/{pid}/task").glob("*/stat")]
+    port = f":{ray.http.server_port:04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    unread = sum(int(row[4].partition(":")[2], 16) for row in rows if row[2].endswith(port))
+    return unread > 0 and "R" not in states
 
 
 # Who may come in
@@ -325,14 +335,21 @@ def test_a_browser_that_reads_slowly_is_waited_for_and_gets_all(browser, ray):
         one.end_headers()
         for _ in range(many):
             one.wfile.write(block)
-            sent.append(time.monotonic())
+            sent.append(1)
 
     ray.always = pour
     connection = http.client.HTTPConnection(browser.netloc, timeout=30)
     connection.request("GET", f"{browser.root}big", headers=browser.jupyter.headers)
     answer = connection.getresponse()
-    # Whoever pours is held up for as long as nobody reads: what is on its way has an end.
-    eventually(lambda: len(sent) == many or (sent and time.monotonic() - sent[-1] > 0.5), 30)
+    # What is on its way has an end: the server sleeps, though there is more to be read.
+    seen = [False] * 10
+
+    def held_up() -> bool:
+        seen.pop(0)
+        seen.append(sleeps_on(browser.jupyter.pid, ray))
+        return all(seen) or len(sent) == many
+
+    eventually(held_up, 60)
     assert len(sent) < many / 2
     digest = hashlib.sha256()
     while data := answer.read(1 << 20):
