@@ -245,6 +245,7 @@ _LOGS = (
         ),
         answer="shapes_logs:Found",
         also=(409,),
+        slow=True,
     ),
     Route(
         "GET",

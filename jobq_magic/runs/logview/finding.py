@@ -70,13 +70,17 @@ def find(
         picked: the lines that are asked for.
         matcher: what finds it.
         counted: what is known of earlier questions.
-        start: the place; counted from 1, or, where less than nothing, from the end.
+        start: the place; counted from 1, or, where less than nothing, from the end; 0 is where it begins by itself.
         backwards: whether it looks from there to the beginning.
         limit: of hits.
         until: of `time.monotonic`; at least one block is looked at.
     """
-    start = picked.total + 1 + start if start < 0 else start
-    start = min(start or picked.total, picked.total) if backwards else max(1, start)
+    if start < 0:
+        start += picked.total + 1
+    elif backwards:
+        start = min(start or picked.total, picked.total)
+    if not backwards:
+        start = max(1, start)
     search = _Search(picked, matcher, counted)
     hits, next_ = search.hits(start, backwards=backwards, limit=limit, until=until)
     search.count(until)

@@ -106,6 +106,10 @@ def test_what_is_found_is_told_with_its_place_among_all(small_blocks, written):
     assert (answer.before, answer.total, answer.next) == (28, 100, 84)
     assert log.find(Query("hit"), start=301)[1].hits == []
     assert [hit.n for hit in log.find(Query("hit"), start=-3)[1].hits] == [300]
+    assert [hit.n for hit in log.find(Query("hit"), start=-301, limit=1)[1].hits] == [3]
+    assert [hit.n for hit in log.find(Query("hit"), start=500, limit=1, backwards=True)[1].hits] == [300]
+    assert [hit.n for hit in log.find(Query("hit"), start=-298, limit=1, backwards=True)[1].hits] == [3]
+    assert log.find(Query("hit"), start=-301, backwards=True)[1].hits == []
 
 
 def test_it_is_looked_for_among_the_lines_that_are_asked_for(small_blocks, written):
