@@ -12,6 +12,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,11 +99,10 @@ class _Gallery:
 def _has_displays(run: Run) -> bool:
     """Whether any worker in any attempt has displayed something."""
     attempts = run.folder / "attempts"
-    return any(
-        path.stat().st_size > 0
-        for form in ("*/displays.jsonl", "*/workers/*/displays.jsonl")
-        for path in attempts.glob(form)
-    )
+    forms = ("*/displays.jsonl", "*/workers/*/displays.jsonl")
+    with suppress(FileNotFoundError):  # it is being removed
+        return any(path.stat().st_size > 0 for form in forms for path in attempts.glob(form))
+    return False
 
 
 class Galleries:
