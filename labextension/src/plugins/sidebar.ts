@@ -74,8 +74,8 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
           chosen: () => side.chosen,
           show: () => app.shell.activateById(side.id),
           search: () => {
-            app.shell.activateById(side.id);
             side.search();
+            app.shell.activateById(side.id);
           },
           open: (id, tab) => open(id, tab).catch(complain),
           goToCell,

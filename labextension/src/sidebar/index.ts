@@ -18,6 +18,7 @@ export class Sidebar extends Widget {
   private view: SidebarView | null = null;
   private loading: Promise<SidebarView> | null = null;
   private wanted = "";
+  private searching = false;
   private _quota = true;
 
   constructor(private readonly options: SidebarOptions) {
@@ -50,8 +51,9 @@ export class Sidebar extends Widget {
     }
   }
 
-  /** Takes the keyboard to the search. */
+  /** Takes the keyboard to the search, now and when the sidebar comes to the front for it. */
   search(): void {
+    this.searching = true;
     void this.load().then(view => view.search());
   }
 
@@ -60,7 +62,9 @@ export class Sidebar extends Widget {
   }
 
   protected override onActivateRequest(_: Message): void {
-    void this.load().then(view => view.focus());
+    const { searching } = this;
+    this.searching = false;
+    void this.load().then(view => (searching ? view.search() : view.focus()));
   }
 
   private load(): Promise<SidebarView> {
