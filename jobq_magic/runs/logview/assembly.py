@@ -62,6 +62,8 @@ class Assembly:
         """Up to where each file was read, by attempt, rank and stream."""
         self._open: dict[tuple[str, str], _Open] = {}
         self._attempt = 1
+        self._known: dict[tuple[str, str], tuple[int, tuple[int, int, str]]] = {}
+        """Of this attempt, by stream and source: the number of the origin, and the file."""
 
     def take(self, items: Iterable[Item], attempt: int) -> None:
         """What a run wrote next, in one of its attempts."""
@@ -72,7 +74,8 @@ class Assembly:
                 self._leave()
                 self._emit(Span(self._number(Origin(attempt, 0, ATTEMPT, "")), attempt, 0, 1))
             else:
-                self._attempt = attempt
+                if attempt != self._attempt:
+                    self._attempt, self._known = attempt, {}
                 self._chunk(item)
 
     def left(self) -> list[Span]:
@@ -95,7 +98,7 @@ class Assembly:
 
     def _chunk(self, item: Chunk) -> None:
         of, data = (item.stream, item.source), item.data
-        file = self._attempt, _rank(item.source), item.stream
+        _, file = self._of(of)
         at = self.read.get(file, 0)
         self.read[file] = at + len(data)
         if item.source in _FIRST and (unnamed := self._open.pop((item.stream, ""), None)) is not None:
@@ -127,8 +130,14 @@ class Assembly:
             begin = at + stop
 
     def _span(self, of: tuple[str, str], begin: int, size: int, lines: int) -> Span:
-        stream, source = of
-        return Span(self._number(Origin(self._attempt, _rank(source), stream, source)), begin, size, lines)
+        return Span(self._of(of)[0], begin, size, lines)
+
+    def _of(self, of: tuple[str, str]) -> tuple[int, tuple[int, int, str]]:
+        if (known := self._known.get(of)) is None:
+            stream, source = of
+            file = self._attempt, _rank(source), stream
+            known = self._known[of] = self._number(Origin(*file, source)), file
+        return known
 
 
 def _rank(source: str) -> int:

@@ -101,7 +101,7 @@ class Marks:
         try:
             with opened(path) as file:
                 status = os.fstat(file.fileno())
-                if (status.st_dev, status.st_ino) != (device, inode) or status.st_size < at:
+                if (status.st_dev, status.st_ino) != (device, inode):
                     return False
                 return status.st_size == at or os.pread(file.fileno(), len(mark), at - len(mark)) == mark
         except OSError:
