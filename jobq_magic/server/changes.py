@@ -14,12 +14,14 @@ import time
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from jobq_magic.errors import JobqError, StoreError
-from jobq_magic.runs.looking import Files
+from jobq_magic.errors import JobqError
 from jobq_magic.server.asking import Answer, Asked
 from jobq_magic.server.view import View
+
+if TYPE_CHECKING:
+    from jobq_magic.server.watched import Pictures
 
 __all__ = ["Changes", "Listener", "poll"]
 
@@ -29,8 +31,6 @@ _SHARE, _RAREST = 0.05, 0.5
 """The part of one core that looks may take: with very many live runs, they come less often, but not less than that."""
 _TROUBLED = 1.0
 """Seconds between two looks at a store that cannot be looked at."""
-_CLOSELY = 0.25
-"""Seconds between two pictures of a run that is watched: as often as a panel draws it."""
 
 _log = logging.getLogger(__name__)
 
@@ -60,22 +60,10 @@ class Listener(Protocol):
 
 
 @dataclass(slots=True)
-class _Watched:
-    """A run of which somebody wants to hear all."""
-
-    files: Files | None = None
-    number: int = 0
-    text: str = ""
-    at: float = float("-inf")
-    due: bool = True
-
-
-@dataclass(slots=True)
 class _Found:
     """What one look has found: by the version that it was compared with, the version now and what is to be said."""
 
     told: dict[str | None, tuple[str, str]] = field(default_factory=dict)
-    watched: dict[str, tuple[int, str]] = field(default_factory=dict)
     took: float = 0.0
 
 
@@ -90,10 +78,13 @@ class Changes:
         self._view = view
         self._eyes = ThreadPoolExecutor(1, thread_name_prefix="jobq-changes")
         self._listeners: set[Listener] = set()
+        # Runs that are watched are drawn in another thread: that may take its time, and rows must not wait for it.
+        self._hand = ThreadPoolExecutor(1, thread_name_prefix="jobq-watched")
+        self._pictures: Pictures | None = None
         self._looks: Future[_Found] | None = None
+        self._draws: Future[dict[str, tuple[int, str]]] | None = None
         self._next: asyncio.TimerHandle | None = None
-        self._trouble = ""
-        self._watched: dict[str, _Watched] = {}  # of the thread that looks
+        self._trouble = self._undrawn = ""
         self.looked = 0
         """How often it has looked."""
 
@@ -126,7 +117,8 @@ class Changes:
         if self._next is not None:
             self._next.cancel()
             self._next = None
-        self._eyes.shutdown(wait=False, cancel_futures=True)
+        for pool in self._eyes, self._hand:
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _look(self) -> None:
         self._next = None
@@ -134,11 +126,14 @@ class Changes:
         if not seeing:
             return
         since = {one.version for one in seeing if one.free}
-        watched = {identity for one in seeing for identity in one.watched}
         loop = asyncio.get_running_loop()
         self.looked += 1
-        self._looks = self._eyes.submit(self._find, since, watched)
+        self._looks = self._eyes.submit(self._find, since)
         self._looks.add_done_callback(lambda _: _soon(loop, self._tell))
+        watched = {identity for one in seeing for identity in one.watched}
+        if watched and self._draws is None:
+            self._draws = self._hand.submit(self._draw, watched)
+            self._draws.add_done_callback(lambda _: _soon(loop, self._show))
 
     def _tell(self) -> None:
         """Says what the look has found to all who can hear it, and sees to the next look."""
@@ -170,12 +165,29 @@ class Changes:
                     one.tell(text)
             else:
                 late = late or one.version is None
+        return late
+
+    def _show(self) -> None:
+        """Sends what was drawn to all who watch it, and have another picture."""
+        draws, self._draws = self._draws, None
+        if draws is None or draws.cancelled():
+            return
+        try:
+            drawn = draws.result()
+        except Exception as error:  # noqa: BLE001 - likewise; whoever asks for the run is told
+            if str(error) != self._undrawn:
+                _log.error("Drawing a run that is watched went wrong", exc_info=error)
+            self._undrawn = str(error)
+            return
+        self._undrawn = ""
+        for one in tuple(self._listeners):
+            if one.hidden or not one.free:
+                continue
             for identity, known in one.watched.items():
-                number, text = found.watched.get(identity, (known, ""))
+                number, text = drawn.get(identity, (known, ""))
                 if number != known:
                     one.watched = {**one.watched, identity: number}
                     one.tell(text)
-        return late
 
     def _say_trouble(self, error: Exception) -> None:
         if str(error) == self._trouble:
@@ -189,47 +201,22 @@ class Changes:
             if not one.hidden and one.free:
                 one.tell(_written({"kind": "trouble", "error": told}))
 
-    # In the thread that looks
+    # In threads of their own
 
-    def _find(self, since: Collection[str | None], watched: Collection[str]) -> _Found:
+    def _find(self, since: Collection[str | None]) -> _Found:
         began, found = time.thread_time(), _Found()
         for version in since or (None,):  # all who see are slow: still, runs are to be looked after
             body = changed(self._view, version)
             text = "" if body is None else _written(body)
             found.told[version] = (body["version"] if body is not None else version or "", text)
-        for identity in [*self._watched]:
-            if identity not in watched:
-                del self._watched[identity]
-        for identity in watched:
-            one = self._watched.setdefault(identity, _Watched())
-            self._watch(identity, one)
-            if one.text:
-                found.watched[identity] = one.number, one.text
         found.took = time.thread_time() - began
         return found
 
-    def _watch(self, identity: str, one: _Watched) -> None:
-        """Draws a run anew where something of it has changed; one that is gone is told by the rows."""
-        store = self._view.store
-        try:
-            if one.files is None:
-                run = store.get(identity)
-                one.files = Files(run, store.snapshot(run).attempt)
-            one.due = one.files.moved() or one.due
-            if not one.due or time.monotonic() - one.at < _CLOSELY:
-                return
-            from jobq_magic.server.runs import one as drawn
+    def _draw(self, watched: Collection[str]) -> dict[str, tuple[int, str]]:
+        from jobq_magic.server.watched import Pictures
 
-            run = store.get(identity)
-            snapshot = store.snapshot(run)
-            text = _written({"kind": "run", "run": drawn(self._view, run)})
-            one.files = one.files.of(run, snapshot.attempt)
-        except StoreError:
-            one.files = None
-            return
-        one.due, one.at = False, time.monotonic()
-        if text != one.text:
-            one.number, one.text = one.number + 1, text
+        self._pictures = self._pictures or Pictures(self._view)
+        return self._pictures.draw(watched)
 
 
 def changed(view: View, since: str | None) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -271,19 +272,18 @@ async def test_for_a_page_that_does_not_read_nothing_piles_up_and_it_misses_noth
 ):
     plain, wide = changes._written, " " * 400_000
     monkeypatch.setattr(changes, "_written", lambda body: plain(body) + wide)
-    first = await page()
-    stuck = await Stuck.of(jp_serverapp, first.connection.protocol.stream.socket)
+    quick = await page()
+    await quick.heard("hello")
+    (known,) = looks()._listeners
+    stuck = await Stuck.of(jp_serverapp, quick.connection.protocol.stream.socket)
     assert (await stuck.heard())["kind"] == "hello"
-    first.connection.close()
-    await until(lambda: looks().listening == 1)
-    (listener,) = looks()._listeners
+    (listener,) = looks()._listeners - {known}
     stream = listener.ws_connection.stream
     stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
     run = made("fit", "submitting", "running")
     for number in range(12):
         store.append(run, phase="running", at=run.created + 2, reason="exception", facts={"error": f"number {number}"})
-        before = looks().looked
-        await until(lambda before=before: looks().looked > before)
+        await quick.row(run, sentence=f"number {number}")
     assert len(stream._write_buffer) < 2 * len(wide)
     messages, rows = 0, []
     while not (rows and rows[-1]["sentence"] == "number 11"):
@@ -291,7 +291,7 @@ async def test_for_a_page_that_does_not_read_nothing_piles_up_and_it_misses_noth
         messages += 1
     assert messages < 6
     stuck.writer.close()
-    await until(lambda: not looks().listening)
+    await until(lambda: looks().listening == 1)
 
 
 async def test_a_page_that_watches_runs_hears_all_of_them(page, made, store, asked):
@@ -312,6 +312,40 @@ async def test_a_page_that_watches_runs_hears_all_of_them(page, made, store, ask
     await one.says(watch=other.id)
     store.append(other, note="noted")
     assert "noted" in (await one.heard("run"))["run"]["notes"]
+
+
+async def test_a_run_that_cannot_be_drawn_holds_up_no_rows(page, made, store, monkeypatch, caplog):
+    run = made("fit", "submitting", "running")
+    one = await page()
+    await one.heard("hello")
+    monkeypatch.setattr("jobq_magic.server.watched.one", lambda *_: 1 / 0)
+    await one.says(watch=[run.id])
+    await until(lambda: "Drawing a run that is watched went wrong" in caplog.text)
+    store.append(run, phase="collecting", at=run.created + 9)
+    assert (await one.row(run))["phase"] == "collecting"
+    assert caplog.text.count("Drawing a run") == 1
+
+
+async def test_a_picture_that_takes_long_holds_up_no_rows(page, made, store, monkeypatch):
+    run, goes_on = made("fit", "submitting", "running"), threading.Event()
+    one = await page()
+    await one.heard("hello")
+    monkeypatch.setattr("jobq_magic.server.watched.one", lambda *_: {"waited": goes_on.wait(SOON)})
+    await one.says(watch=[run.id])
+    store.append(run, phase="collecting", at=run.created + 9)
+    assert (await one.row(run))["phase"] == "collecting"
+    goes_on.set()
+    assert (await one.heard("run"))["run"] == {"waited": True}
+
+
+async def test_a_run_that_is_removed_while_it_is_watched_is_told_as_gone(page, made, store):
+    run = made("fit", "submitting", "failed")
+    one = await page()
+    await one.heard("hello")
+    await one.says(watch=[run.id])
+    await one.heard("run")
+    store.discard(run)
+    assert (await one.heard("changed"))["gone"] == [run.id]
 
 
 async def test_who_watches_a_run_that_is_not_there_hears_nothing_and_goes_on(page, made):
