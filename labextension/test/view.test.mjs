@@ -102,7 +102,7 @@ test("quota is shown GPUs first, one line for what two profiles share, and nothi
     waiting: 2, open: true, unknown: "", pending: false, at: 1
   });
   const resources = [share("cpu", 77, 16, 200), share("nvidia.com/gpu", 18, 8, 24), share("memory", null, null, 1e12)];
-  const { lines, more } = quotaLines({ queues: [queue("a", resources), queue("b", resources)], pending: false });
+  const { lines, more } = quotaLines({ queues: [queue("a", resources), queue("b", resources)], pending: false }, trans);
   assert.deepEqual(lines.map(line => [line.title, line.words]), [["team-a GPU", "18 of 24"], ["team-a CPU", "77 of 200"]]);
   assert.ok(Math.abs(lines[0].mine - 8 / 24) < 1e-9 && Math.abs(lines[0].others - 10 / 24) < 1e-9);
   assert.equal(more, 0);

@@ -1,3 +1,5 @@
+import type { TranslationBundle } from "@jupyterlab/translation";
+
 import type { Queue, Queues } from "../api/types.js";
 import { count, size } from "../format.js";
 
@@ -11,10 +13,8 @@ export interface QuotaLine {
   readonly tip: string;
 }
 
-const SHORT: Record<string, string> = { cpu: "CPU", memory: "memory" };
-
 /** What there is to show of the queues: their resources, of GPUs first; queues that cannot be asked have one line each. */
-export function quotaLines(queues: Queues, most = 6): { lines: QuotaLine[]; more: number } {
+export function quotaLines(queues: Queues, trans: TranslationBundle, most = 6): { lines: QuotaLine[]; more: number } {
   const seen = new Set<string>();
   const lines: (QuotaLine & { order: number })[] = [];
   for (const queue of queues.queues) {
@@ -28,11 +28,11 @@ export function quotaLines(queues: Queues, most = 6): { lines: QuotaLine[]; more
       const part = (value: number) => Math.max(0, Math.min(1, value / share.total!));
       const written = (value: number) => amount(share.resource, value);
       lines.push({
-        title: `${queue.queue} ${name(share.resource)}`,
-        words: `${written(used)} of ${written(share.total)}`,
+        title: `${queue.queue} ${name(share.resource, trans)}`,
+        words: trans.__("%1 of %2", written(used), written(share.total)),
         mine: part(mine),
         others: part(used) - part(mine),
-        tip: tip(queue, share.flavor, written(mine)),
+        tip: tip(queue, share.flavor, written(mine), trans),
         order: share.resource.endsWith("/gpu") ? 0 : share.resource === "cpu" ? 1 : 2
       });
     }
@@ -41,15 +41,18 @@ export function quotaLines(queues: Queues, most = 6): { lines: QuotaLine[]; more
   return { lines: lines.slice(0, most), more: Math.max(0, lines.length - most) };
 }
 
-function name(resource: string): string {
-  return resource.endsWith("/gpu") ? "GPU" : SHORT[resource] ?? resource;
+function name(resource: string, trans: TranslationBundle): string {
+  if (resource.endsWith("/gpu")) {
+    return trans.__("GPU");
+  }
+  return resource === "cpu" ? trans.__("CPU") : resource === "memory" ? trans.__("memory") : resource;
 }
 
 function amount(resource: string, value: number): string {
   return /memory|storage|hugepages/.test(resource) ? size(value) : count(value);
 }
 
-function tip(queue: Queue, flavor: string, mine: string): string {
-  const waiting = queue.waiting ? `, ${queue.waiting} waiting` : "";
-  return `${queue.where}: ${queue.cluster_queue || queue.queue}, ${flavor}: ${mine} of it by you${waiting}`;
+function tip(queue: Queue, flavor: string, mine: string, trans: TranslationBundle): string {
+  const told = trans.__("%1: %2, %3: %4 of it by you", queue.where, queue.cluster_queue || queue.queue, flavor, mine);
+  return queue.waiting ? `${told}, ${trans.__("%1 waiting", queue.waiting)}` : told;
 }

@@ -63,7 +63,7 @@ export class Quota {
     if (this.poll.frequency.interval !== interval) {
       this.poll.frequency = { ...this.poll.frequency, interval };
     }
-    const { lines, more } = quotaLines(queues);
+    const { lines, more } = quotaLines(queues, this.jobq.trans);
     const key = JSON.stringify([lines, more]);
     if (key !== this.shown) {
       this.shown = key;
