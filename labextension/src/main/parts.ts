@@ -42,7 +42,7 @@ export function table(label: string, heads: readonly string[], rows: readonly (r
 /** A part of a page under its heading. */
 export function section(title: string, beside: Part, ...children: Part[]): HTMLElement {
   const head = el("h3", {}, title, ...(beside ? [el("span", { class: "jp-JobqRun-beside" }, beside)] : []));
-  return el("section", { class: "jp-JobqRun-section", "aria-label": title }, head, ...children.filter(Boolean) as Node[]);
+  return el("section", { class: "jp-JobqRun-section" }, head, ...children.filter(Boolean) as Node[]);
 }
 
 /** A button with a word on it; its `class` is beside that of all buttons. */
