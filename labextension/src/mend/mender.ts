@@ -6,6 +6,7 @@ import type { IDisposable } from "@lumino/disposable";
 import { Signal } from "@lumino/signaling";
 
 import { path, Problem, type CardTold, type Displays, type Result, type Row } from "../api/index.js";
+import { away } from "../idle.js";
 import { final } from "../phases.js";
 import { same } from "../plugins/cells.js";
 import { Ids, type IJobq } from "../tokens.js";
@@ -160,7 +161,7 @@ export class Mender implements IDisposable {
     }
     const row = this.jobq.runs.row(orphan.run);
     const alive = !orphan.gone && Boolean(found.host?.querySelector(".jq-panel"));
-    if (row && !final(row.phase) && (alive || !this.panel.isVisible || document.hidden)) {
+    if (row && !final(row.phase) && (alive || !this.panel.isVisible || away())) {
       return false;
     }
     const told = await card(this.jobq.client, orphan.run);

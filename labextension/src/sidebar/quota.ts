@@ -3,6 +3,7 @@ import { Poll } from "@lumino/polling";
 import type { Queues } from "../api/index.js";
 import { el } from "../dom.js";
 import { plain } from "../format.js";
+import { away } from "../idle.js";
 import { quotaLines, type QuotaLine } from "../model/quota.js";
 import type { IJobq } from "../tokens.js";
 
@@ -10,7 +11,7 @@ const PERIOD = 30_000;
 /** While a place that was not asked before is asked. */
 const SOON = 2000;
 
-/** What of the quota is in use, below the runs; nothing where no queue is named. It is asked for only while it is seen. */
+/** What of the quota is in use, below the runs; nothing where no queue is named. It is asked for only while somebody sees it. */
 export class Quota {
   readonly node: HTMLElement;
   private readonly poll: Poll;
@@ -25,7 +26,7 @@ export class Quota {
       auto: false,
       name: "jobq-magic:queues",
       frequency: { interval: PERIOD, backoff: true, max: 10 * PERIOD },
-      standby: () => !this.asked || document.hidden,
+      standby: () => !this.asked || away(),
       factory: () => this.ask()
     });
   }
