@@ -105,7 +105,7 @@ export class Mender implements IDisposable {
   /** A run whose panel was never saved: it is known by the cell that it came from. */
   private adopt(): void {
     const newest = new Map<string, Row>();
-    for (const row of this.jobq.runs.list.rows.values()) {
+    for (const row of this.jobq.runs.rows()) {
       const own = row.notebook !== null && row.cell_id !== null && same(this.panel.context.path, row.notebook);
       const known = own ? newest.get(row.cell_id!) : undefined;
       if (own && !(known && known.created > row.created)) {

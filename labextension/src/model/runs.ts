@@ -2,7 +2,7 @@ import { Signal, type ISignal } from "@lumino/signaling";
 import type { IDisposable } from "@lumino/disposable";
 
 import { Changes, Problem, type About, type Changed, type Client, type Counts, type Listing, type Row, type Trouble } from "../api/index.js";
-import { ALL, asked, matches, narrowed, type Filter } from "./filter.js";
+import { ALL, asked, matches, type Filter } from "./filter.js";
 import { changed, EMPTY, listed, longer, type List } from "./list.js";
 
 const PAGE = 200;
@@ -15,6 +15,7 @@ const PAUSE = 150;
 export class Runs implements IDisposable {
   readonly changes: Changes;
   private known: List = EMPTY;
+  private readonly heard = new Map<string, Row>();
   private all: Counts = {};
   private sought: Filter = ALL;
   private server: About | null = null;
@@ -137,6 +138,7 @@ export class Runs implements IDisposable {
     try {
       const page = await this.client.runs({ ...asked(this.sought), limit: PAGE, after: next });
       if (mine === this.asked) {
+        this.hear(page.rows);
         this.known = longer(this.known, page);
         this._changed.emit();
       }
@@ -149,8 +151,14 @@ export class Runs implements IDisposable {
     }
   }
 
+  /** A run as it was heard of last, whatever is searched for now. */
   row(id: string): Row | undefined {
-    return this.known.rows.get(id);
+    return this.heard.get(id);
+  }
+
+  /** All runs that were heard of: those that are live are among them. */
+  rows(): Iterable<Row> {
+    return this.heard.values();
   }
 
   dispose(): void {
@@ -164,6 +172,8 @@ export class Runs implements IDisposable {
 
   private take(page: Listing, live: readonly Row[]): void {
     this.trouble = null;
+    this.hear(live);
+    this.hear(page.rows);
     this.known = listed(page, live);
     this.all = page.counts;
     // Of two answers the older version: what has changed in between is told once more.
@@ -175,13 +185,16 @@ export class Runs implements IDisposable {
   private onChanged(_: Changes, change: Changed): void {
     this.trouble = null;
     this.all = change.counts;
+    this.hear(change.rows);
+    change.gone.forEach(id => this.heard.delete(id));
     this.known = changed(this.known, change, row => matches(row, this.sought));
     this._rowsChanged.emit(change.rows);
     this._changed.emit();
   }
 
-  /** Whether the list holds all that there is, so that nothing found means that there is nothing. */
-  get whole(): boolean {
-    return !narrowed(this.sought);
+  private hear(rows: readonly Row[]): void {
+    for (const row of rows) {
+      this.heard.set(row.id, row);
+    }
   }
 }

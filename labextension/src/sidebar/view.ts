@@ -60,7 +60,7 @@ export class SidebarView extends Widget {
     this.footer = new Quota(jobq);
     const tools = el("div", { class: "jp-Jobq-tools" }, this.field, this.filter);
     this.node.append(tools, this.saying, this.list.node, this.footer.node, this.spoken);
-    this.ends.seen(runs.list.rows.values());
+    this.ends.seen(runs.rows());
     runs.changed.connect(this.soon, this);
     runs.rowsChanged.connect(this.onRows, this);
     document.addEventListener("visibilitychange", this.onVisible);
@@ -222,10 +222,10 @@ export class SidebarView extends Widget {
       current: () => runs.filter,
       notebook: () => {
         const path = notebooks?.currentWidget?.context.path;
-        const own = path === undefined ? undefined : [...runs.list.rows.values()].find(each => each.notebook !== null && same(path, each.notebook));
+        const own = path === undefined ? undefined : [...runs.rows()].find(each => each.notebook !== null && same(path, each.notebook));
         return own?.notebook ?? path ?? "";
       },
-      modes: () => [...new Set([...runs.list.rows.values()].map(row => row.mode))].sort(),
+      modes: () => [...new Set([...runs.rows()].map(row => row.mode))].sort(),
       seek: filter => runs.seek(filter)
     });
   }
