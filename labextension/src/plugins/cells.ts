@@ -2,28 +2,24 @@ import type { JupyterFrontEnd } from "@jupyterlab/application";
 import { PageConfig } from "@jupyterlab/coreutils";
 import type { INotebookTracker, NotebookPanel } from "@jupyterlab/notebook";
 
-/** A cell of a notebook, as a run names it: the path is what the kernel was told, or where it is on the disk. */
-export interface Whence {
-  notebook: string | null;
-  cell_id: string | null;
-}
+import * as paths from "../model/paths.js";
 
-/**
- * The path below the server's root that JupyterLab knows a notebook by.
- *
- * @param root - of the server; its home is written `~`, and where that is nobody says: a person's, in a folder of homes.
- */
-export function served(notebook: string, root = PageConfig.getOption("serverRoot")): string {
-  const folder = root.replace(/\/+$/, "");
-  const home = folder.startsWith("~") ? /^\/root(?=\/)|^\/[^/]+\/[^/]+/.exec(notebook)?.[0] : "";
-  const whole = home ? home + folder.slice(1) : folder;
-  return notebook.startsWith(`${whole}/`) ? notebook.slice(whole.length + 1) : notebook.replace(/^\/+/, "");
+const root = (): string => PageConfig.getOption("serverRoot");
+
+/** The path that JupyterLab knows a notebook by. */
+export function served(notebook: string): string {
+  return paths.served(notebook, root());
 }
 
 /** Whether a notebook that JupyterLab knows by a path is the one that a run names. */
 export function same(path: string, notebook: string): boolean {
-  const own = path.replace(/^[A-Za-z]+:/, ""); // a drive of the collaboration extension
-  return own === served(notebook) || notebook === own || notebook.endsWith(`/${own}`);
+  return paths.same(path, notebook, root());
+}
+
+/** A cell of a notebook, as a run names it: the path is what the kernel was told, or where it is on the disk. */
+export interface Whence {
+  notebook: string | null;
+  cell_id: string | null;
 }
 
 /** The open notebook that a run came from. */
