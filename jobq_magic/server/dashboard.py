@@ -53,6 +53,8 @@ class Dashboard(Endpoint):
 
     is_known = False
     """Whether a key in the path lets it in."""
+    is_read = False
+    """Whether the request has been read as far as it goes."""
     exchange: Exchange | None = None
 
     async def prepare(self) -> None:  # type: ignore[override] # as Jupyter's own do
@@ -66,6 +68,16 @@ class Dashboard(Endpoint):
         self.request.uri, self.request.path = way.aside(str(self.request.uri)), way.aside(self.request.path)
         self.is_known = bool(self.asked.key) and self.keys.fits(identity, self.asked.key)
         await super().prepare()
+        self.is_read = True
+
+    def finish(self, chunk: Any = None) -> Any:
+        """Says so where the connection ends with the answer, as tornado will have it when it has not read all yet.
+
+        A proxy that keeps connections, as that of a JupyterHub does, would send its next request into one that is gone.
+        """
+        if not (self.is_read or self._headers_written):
+            self.set_header("Connection", "close")
+        return super().finish(chunk)
 
     async def admit(self) -> None:
         """Whoever has the key was let in before; a person who is not logged in is asked to."""

@@ -139,6 +139,13 @@ def test_without_login_and_key_there_is_nothing_and_a_person_is_asked_to_log_in(
     assert ray.asked == []
 
 
+def test_who_is_refused_before_the_request_is_read_is_told_that_the_connection_ends(browser):
+    """A proxy that keeps connections would send its next request into one that is closed."""
+    for headers in ({}, {"Accept": "text/html"}, {"Authorization": "token wrong"}):
+        assert browser.ask(login=False, **headers).headers["Connection"] == "close"
+    assert browser.ask("api/version").headers["Connection"] != "close"
+
+
 def test_a_page_of_another_origin_gets_nothing(browser, ray):
     assert browser.ask("api/version", login=False, Cookie=browser.cookie).status == 200
     asked = len(ray.asked)
