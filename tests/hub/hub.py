@@ -18,7 +18,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,7 @@ class Hub:
     folder: Path
     told: Mapping[str, Any]
     """What its configuration is made of: addresses, ports, secrets."""
+    browsers: list[httpx.Client] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -62,10 +63,15 @@ class Hub:
 
     def person(self, name: str) -> Person:
         """Somebody who logs in with a browser, and opens the own server."""
-        one = Person(self, name, httpx.Client(follow_redirects=True, timeout=_STARTS))
+        one = self.stranger(name)
         one.log_in()
         one.open(name, "lab").raise_for_status()
         return one
+
+    def stranger(self, name: str) -> Person:
+        """The same, who is not logged in yet."""
+        self.browsers.append(httpx.Client(follow_redirects=True, timeout=_STARTS))
+        return Person(self, name, self.browsers[-1])
 
     def token(self, name: str) -> str:
         """A token of somebody, for programs."""
@@ -265,11 +271,16 @@ def _running(folder: Path, users: tuple[str, ...], runtime: str, guest: str, con
         one.begins()
         yield one
     finally:
-        process.terminate()  # it ends the servers and the proxy
+        for browser in one.browsers:
+            browser.close()
+        process.terminate()  # it ends the servers
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(30)
+            process.wait(_STARTS)
         process.kill()
         process.wait()
+        # It has ended its proxy, too, and may have started another one as that was gone.
+        with contextlib.suppress(OSError, IndexError):
+            os.kill(int((folder / "proxy.pid").read_text().split()[0]), signal.SIGKILL)
 
 
 def _furnish(home: Path, config: str) -> None:

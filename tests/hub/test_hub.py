@@ -48,7 +48,7 @@ def made(place, ada):
     open_ones: list[Made] = []
 
     def make(name: str, *phases: Phase, whose: Person = ada, **more) -> Made:
-        open_ones.append(Made.open(_server(whose), name, *phases, **more))
+        open_ones.append(Made.open(_server(whose), name, Phase.SUBMITTING, *phases, **more))
         return open_ones[-1]
 
     yield make
@@ -63,6 +63,15 @@ def ray():
     found.always = (200, b"<!doctype html><html><head></head><body>This is Ray</body></html>")
     yield found
     found.close()
+
+
+@pytest.fixture
+def on_ray(ada, ray, tmp_path):
+    """A run of ada's on that Ray."""
+    store = Store(Path(ada.ask("about").json()["store"]))
+    run, _ = embedded(store, tmp_path, ray.address)
+    yield run
+    store.append(run, phase="succeeded")
 
 
 def _server(whose: Person) -> Server:
@@ -175,10 +184,9 @@ def asks(place: Hub, name: str, path: str, method: str = "GET") -> httpx.Respons
 # Dashboards
 
 
-def test_a_dashboard_is_below_the_prefix_and_a_page_of_jupyterlab_may_frame_it(place, ada, ray, tmp_path):
-    run, _ = embedded(Store(Path(ada.ask("about").json()["store"])), tmp_path, ray.address)
-    root = f"{PREFIX}user/ada/jobq-magic/runs/{run.id}/dashboard/"
-    page = ada.open("ada", f"jobq-magic/runs/{run.id}/dashboard/")
+def test_a_dashboard_is_below_the_prefix_and_a_page_of_jupyterlab_may_frame_it(ada, ray, on_ray):
+    root = f"{PREFIX}user/ada/jobq-magic/runs/{on_ray.id}/dashboard/"
+    page = ada.open("ada", f"jobq-magic/runs/{on_ray.id}/dashboard/")
     assert (page.status_code, "This is Ray" in page.text) == (200, True)
     assert page.url.path.startswith(f"{root}~")
     policy = page.headers["Content-Security-Policy"]
@@ -186,23 +194,21 @@ def test_a_dashboard_is_below_the_prefix_and_a_page_of_jupyterlab_may_frame_it(p
     assert policy.endswith("frame-ancestors 'self'"), "the Hub's own is 'none'"
     answer = httpx.get(page.url.join("api/version"), headers={"Origin": "null"}, timeout=30)
     assert answer.status_code == 200, "what the page in its sandbox asks for has no cookies"
-    _, path, _, headers, _ = ray.asked[-1]
-    assert (path, headers["Authorization"]) == ("/api/version", f"Bearer {TOKEN}")
+    headers = next(headers for _, path, _, headers, _ in ray.asked if path == "/api/version")
+    assert headers["Authorization"] == f"Bearer {TOKEN}"
     assert "Cookie" not in headers
 
 
-def test_who_opens_one_logged_out_is_led_to_the_login_of_the_hub_and_back(place, ada, ray, tmp_path):
-    run, _ = embedded(Store(Path(ada.ask("about").json()["store"])), tmp_path, ray.address)
-    path = f"jobq-magic/runs/{run.id}/dashboard/"
-    with httpx.Client(follow_redirects=True, timeout=30) as client:
-        stranger = Person(place, "ada", client)
-        page = stranger.open("ada", path)
-        assert (page.status_code, page.url.path) == (200, f"{PREFIX}hub/login")
-        assert ray.asked == []
-        stranger.log_in()
-        page = stranger.open("ada", path)
-        assert "This is Ray" in page.text
-        assert f"/user/ada/{path}~" in page.url.path
+def test_who_opens_one_logged_out_is_led_to_the_login_of_the_hub_and_back(place, ray, on_ray):
+    path = f"jobq-magic/runs/{on_ray.id}/dashboard/"
+    stranger = place.stranger("ada")
+    page = stranger.open("ada", path)
+    assert (page.status_code, page.url.path) == (200, f"{PREFIX}hub/login")
+    assert "/" not in [path for _, path, *_ in ray.asked]
+    stranger.log_in()
+    page = stranger.open("ada", path)
+    assert "This is Ray" in page.text
+    assert f"/user/ada/{path}~" in page.url.path
 
 
 # Idle servers
@@ -258,7 +264,6 @@ def test_the_sidebar_in_jupyterlab_hears_of_runs_shows_a_dashboard_and_outlives_
 ):
     run = made("seen", Phase.QUEUED)
     server = _server(ada)
-    shown, _ = embedded(Store(Path(server.env["JOBQ_HOME"])), tmp_path, ray.address)
     with browsing() as browser:
         lab = Lab(browser.new_page(), server)
         page, sockets = lab.page, []
@@ -274,7 +279,7 @@ def test_the_sidebar_in_jupyterlab_hears_of_runs_shows_a_dashboard_and_outlives_
         expect(row).to_have_attribute("data-phase", "queued")
         run.goes(Phase.STARTING, after=2)
         expect(row).to_have_attribute("data-phase", "starting")
-        lab.evaluate("id => void jupyterapp.commands.execute('jobq:open', {id, tab: 'dashboard'})", shown.id)
+        lab.evaluate("id => void jupyterapp.commands.execute('jobq:open', {id, tab: 'dashboard'})", on_ray.id)
         expect(page.frame_locator(".jp-JobqRun-frame").get_by_text("This is Ray")).to_be_visible()
         assert lab.problems == []
         assert len(sockets) == 1
