@@ -64,7 +64,10 @@ def rows() -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="jobq-bench-") as folder:
         with served(Path(folder)) as server:
             begun = time.perf_counter()
-            assert server.ask("runs")[2]["total"] == MANY
+            unread = server.ask("runs")[2]["unread"]
+            early = time.perf_counter() - begun
+            while unread:
+                unread = server.ask("runs")[2]["unread"]
             cold = time.perf_counter() - begun
         with served(Path(folder)) as server:
             begun = time.perf_counter()
@@ -74,11 +77,20 @@ def rows() -> list[Row]:
             same = _times(_asking(server, "runs", {"If-None-Match": etag}), 304)
             found = _times(_asking(server, "runs?q=features%20blue&mode=ray"), 200)
             told = _memory(server.pid)
-    note = f"{MANY} runs, {LIVE} of them live; peer: the first look of a new server, that has kept nothing"
+    note = f"{MANY} runs, {LIVE} of them live; peer: reading all of them, once"
     return [
         _row(f"list of {MANY} runs: first page, p95", first, cold, 50, note),
         _row("the same, unchanged (ETag), p95", same, _p95(first), 5, "peer: the page itself"),
         _row("search and filter, p95", found, _p95(first), 50, f"server: {told:.0f} MB resident"),
+        Row(
+            "first page of a store that is new to this machine",
+            early,
+            cold,
+            early / cold,
+            "≤ 1 s",
+            early <= 1,
+            note="the newest runs are read first; peer: until all were read",
+        ),
         Row(
             "first look of a server, all ended runs known",
             warm,
@@ -86,7 +98,7 @@ def rows() -> list[Row]:
             warm / cold,
             "≤ 1 s",
             warm <= 1,
-            note=f"peer: nothing kept; 50 runs from their folders, after the index was made: {by_folders:.2f} s",
+            note=f"peer: until all were read; 50 runs from their folders, after the index was made: {by_folders:.2f} s",
         ),
     ]
 

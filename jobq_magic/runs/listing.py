@@ -8,39 +8,32 @@ seen by the signature of the file: of a few with each look, and of those that ar
 from __future__ import annotations
 
 import json
-import re
 import threading
-from bisect import bisect_right
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from math import isfinite
-from typing import TypeAlias
 
-from jobq_magic.errors import OptionError
 from jobq_magic.run import Run
 from jobq_magic.runs.glance import Glance
 from jobq_magic.runs.journal import Journal
-from jobq_magic.runs.kept import Kept, Signature
-from jobq_magic.runs.rows import RECORD, Live, Row, row, searched, signature
+from jobq_magic.runs.kept import Kept
+from jobq_magic.runs.question import ENDED, Entry, Question, place, select
+from jobq_magic.runs.rows import RECORD, Live, Row, row, signature
 from jobq_magic.runs.store import Store
-from jobq_magic.snapshot import FINAL, Phase
+from jobq_magic.snapshot import Phase
 
-__all__ = ["CURSOR", "STATES", "Listing", "Look", "Page", "Question"]
-
-STATES: tuple[str, ...] = ("live", "ended", *(phase.value for phase in Phase))
-"""What may be asked for as a state."""
-
-CURSOR = r"^-?0x[01]\.[0-9a-f]{1,13}p[+-][0-9]{1,3}_[a-z0-9-]{1,80}$"
-"""What a place in a list looks like: a time, to the last bit, and the id of a run."""
+__all__ = ["Listing", "Look", "Page"]
 
 _SLICE = 100
 """Ended runs whose record is looked at with each look."""
-_FINAL = frozenset(phase.value for phase in FINAL)
+_AT_ONCE, _AT_MOST = 100, 0.25
+"""Runs of a store that is new to this machine: how many are read with one look at least, and how many seconds more may
+take. Who asks for the first page is not to wait for ten thousand runs on a slow disk."""
 _ODD = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
 """What comes of folders that hold something else than a run: whoever may write into a store may write anything."""
-_PHASES = {"ended": _FINAL, "live": frozenset(phase.value for phase in Phase) - _FINAL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +51,6 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """Which runs, and how many of them."""
-
-    states: tuple[str, ...] = ()
-    words: str = ""
-    """Each of these words must occur."""
-    modes: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    """`k=v`, or `k` alone: it has that label."""
-    notebook: str = ""
-    since: float | None = None
-    """Opened then or later; and, with `until`, before that."""
-    until: float | None = None
-    limit: int = 50
-    after: str = ""
-    """Where the page before has ended: its `next`."""
-
-
-@dataclass(frozen=True, slots=True)
 class Page:
     """Rows, newest first."""
 
@@ -85,51 +59,9 @@ class Page:
     counts: Mapping[str, int]
     total: int
     """How many runs there are that were asked for, on all pages."""
+    unread: int
+    """Runs that are in none of these figures yet."""
     version: str
-
-
-@dataclass(slots=True)
-class _Entry:
-    """What is kept in memory of a run: what is asked for, and its row as text, which is a fifth of the objects."""
-
-    id: str
-    created: float
-    phase: str
-    mode: str
-    notebook: str | None
-    labels: tuple[str, ...]
-    text: str
-    row: str
-    record: Signature | None
-    """The signature of its record when that was read; None while it is live."""
-
-    @classmethod
-    def of(cls, row: Row, record: Signature | None) -> _Entry:
-        labels = tuple(word for name, value in row["labels"].items() for word in (name, f"{name}={value}"))
-        return cls(
-            row["id"],
-            float(row["created"]),
-            row["phase"],
-            row["mode"],
-            row["notebook"],
-            labels,
-            searched(row),
-            json.dumps(row, separators=(",", ":")),
-            record,
-        )
-
-    def take(self, other: _Entry) -> None:
-        """Becomes like another one of the same run, where it stands."""
-        for one in fields(self):
-            setattr(self, one.name, getattr(other, one.name))
-
-
-def _key(entry: _Entry) -> tuple[float, str]:
-    """Newest first."""
-    return -entry.created, entry.id
-
-
-Test: TypeAlias = Callable[[_Entry], bool]
 
 
 class Listing:
@@ -139,13 +71,15 @@ class Listing:
         self._store = store
         self._lock = threading.Lock()
         self._looking = Glance(store)
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, Entry] = {}
         self._live: dict[str, Live] = {}
         self._settling: set[str] = set()
         """Of the live ones those that have ended, and whose place has not let go of them yet."""
         self._due: set[str] = set()
         """Those that are to be read: what a look has told is told once, and must not be lost to a disk that fails."""
-        self._order: list[_Entry] | None = None
+        self._backlog: list[str] = []
+        """Those that were there before the first look and are to be read, the newest last."""
+        self._order: list[Entry] | None = None
         """All of them, newest first; None where some have come or gone since it was made."""
         self._phases: Counter[str] = Counter()
         self._kept = Kept(store.runs)
@@ -173,16 +107,14 @@ class Listing:
             OptionError: its cursor is none of ours.
             StoreError: the store cannot be read.
         """
-        position = _position(question.after) if question.after else None
-        tests = _tests(question)
         with self._lock, self._store.reading():
             self._see()
-            shown, following, total = self._select(tests, position, question.limit)
+            shown, following, total = self._select(question)
             if changed := self._reread(entry.id for entry in shown):
                 self._journal.add(changed)
-                shown, following, total = self._select(tests, position, question.limit)
+                shown, following, total = self._select(question)
             rows = tuple(json.loads(entry.row) for entry in shown)
-            return Page(rows, following, self._counts(), total, self._journal.version)
+            return Page(rows, following, self._counts(), total, len(self._backlog), self._journal.version)
 
     def due(self) -> list[Run]:
         """The runs that want to be looked after, as the last look saw them."""
@@ -199,25 +131,37 @@ class Listing:
     def _see(self) -> None:
         """Brings everything level with the disk."""
         seen = self._looking.look()
-        self._due |= {*seen.new, *seen.changed, *(one for one in self._settling if self._settled(one))}
-        begun, self._begun = self._begun, True
-        if not begun:
-            self._recall()
+        if self._begun:
+            self._due |= {*seen.new, *seen.changed, *(one for one in self._settling if self._settled(one))}
+        else:
+            self._begun = True
+            self._recall(set(seen.new))
         changed = {identity for identity in [*self._due] if self._read(identity)}
         changed |= {identity for identity in seen.gone if self._forget(identity)}
         changed |= self._reread(self._some())
-        if changed and begun:  # what was there before the first look is no news
+        more = self._read_on()
+        if changed or more:  # what was there before the first look is no news, but that more of it is counted
             self._journal.add(changed)
         self._kept.write()
 
-    def _recall(self) -> None:
-        """Takes in what is kept of runs that are there."""
+    def _recall(self, there: set[str]) -> None:
+        """Takes in what is kept of runs that are there; the others are to be read, the newest first."""
         for identity, record, told in self._kept.each():
-            if identity in self._due:
-                self._due.discard(identity)
-                self._put(_Entry.of(told, record))
+            if identity in there:
+                there.discard(identity)
+                self._put(Entry.of(told, record))
             else:
                 self._kept.remove(identity)
+        written = {identity: signature(self._store.runs / identity) or (0, 0, 0) for identity in there}
+        self._backlog = sorted(there, key=lambda identity: written[identity][1])
+
+    def _read_on(self) -> bool:
+        """Reads some of those that were there before; whether there were any."""
+        read, until = 0, time.monotonic() + _AT_MOST
+        while self._backlog and (read < _AT_ONCE or time.monotonic() < until):
+            self._read(self._backlog.pop())
+            read += 1
+        return read > 0
 
     def _settled(self, identity: str) -> bool:
         live = self._live.get(identity)
@@ -234,13 +178,14 @@ class Listing:
             self._due.discard(identity)
             return self._forget(identity)
         except OSError:  # it may be readable at the next look; the others are not to wait for it
+            self._due.add(identity)
             return False
         except _ODD:  # no run, one of another version, or a record that says what none says
             self._due.discard(identity)
             return False
         self._due.discard(identity)
         over = snapshot.final and not live.run.unsettled
-        entry = _Entry.of(told, record if over else None)
+        entry = Entry.of(told, record if over else None)
         if over:
             self._release(identity)
             if record is not None:
@@ -258,7 +203,7 @@ class Listing:
             raise ValueError(identity)
         return Live(run)
 
-    def _put(self, entry: _Entry) -> bool:
+    def _put(self, entry: Entry) -> bool:
         """Keeps an entry; whether it shows something else than the one before."""
         before = self._entries.get(entry.id)
         if before is None:
@@ -307,21 +252,13 @@ class Listing:
 
     def _counts(self) -> Mapping[str, int]:
         phases = {phase.value: self._phases[phase.value] for phase in Phase}
-        ended = sum(phases[phase] for phase in _FINAL)
+        ended = sum(phases[phase] for phase in ENDED)
         return {"live": sum(phases.values()) - ended, "ended": ended, **phases}
 
-    # Asking
-
-    def _select(
-        self, tests: Sequence[Test], position: tuple[float, str] | None, limit: int
-    ) -> tuple[list[_Entry], str | None, int]:
+    def _select(self, question: Question) -> tuple[Sequence[Entry], str | None, int]:
         if self._order is None:
-            self._order = sorted(self._entries.values(), key=_key)
-        fitting = [entry for entry in self._order if all(test(entry) for test in tests)] if tests else self._order
-        start = bisect_right(fitting, position, key=_key) if position else 0
-        shown = fitting[start : start + limit]
-        more = start + limit < len(fitting)
-        return shown, f"{shown[-1].created.hex()}_{shown[-1].id}" if more and shown else None, len(fitting)
+            self._order = sorted(self._entries.values(), key=place)
+        return select(self._order, question)
 
 
 def _sound(run: Run) -> bool:
@@ -329,34 +266,3 @@ def _sound(run: Run) -> bool:
     created: object = run.created
     words = run.name, run.spec.get("mode"), run.target.get("where")
     return isinstance(created, int | float) and isfinite(created) and all(isinstance(one, str) for one in words)
-
-
-def _position(cursor: str) -> tuple[float, str]:
-    if not re.fullmatch(CURSOR, cursor):
-        do = "Give what the page before said as its next"
-        raise OptionError("bad-query", "after is no place in this list", do=do)
-    created, _, identity = cursor.partition("_")
-    return -float.fromhex(created), identity
-
-
-def _tests(question: Question) -> list[Test]:
-    """What an entry must fulfil, the cheapest first."""
-    tests: list[Test] = []
-    if question.states:
-        phases = frozenset(phase for state in question.states for phase in _PHASES.get(state, (state,)))
-        tests.append(lambda entry: entry.phase in phases)
-    if question.modes:
-        tests.append(lambda entry: entry.mode in question.modes)
-    if question.notebook:
-        tests.append(lambda entry: entry.notebook == question.notebook)
-    if question.since is not None:
-        since = question.since
-        tests.append(lambda entry: entry.created >= since)
-    if question.until is not None:
-        until = question.until
-        tests.append(lambda entry: entry.created < until)
-    if question.labels:
-        tests.append(lambda entry: all(label in entry.labels for label in question.labels))
-    if words := question.words.casefold().split():
-        tests.append(lambda entry: all(word in entry.text for word in words))
-    return tests

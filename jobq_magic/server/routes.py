@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobq_magic.runs.listing import CURSOR, STATES
+from jobq_magic.runs.question import CURSOR, STATES
 from jobq_magic.server.asking import flag, integer, number, text
 from jobq_magic.server.route import Route
 

@@ -8,7 +8,7 @@ import os
 import platform
 
 from jobq_magic._version import __version__
-from jobq_magic.runs.listing import Question
+from jobq_magic.runs.question import Question
 from jobq_magic.server.asking import Answer, Asked
 from jobq_magic.server.shapes import About, Error, Runs
 
@@ -35,7 +35,14 @@ def listed(asked: Asked) -> Answer:
     if asked.known and asked.unchanged(etag := _etag(asked.view.look().version, question)):
         return Answer.same(etag)
     page = asked.view.page(question)
-    body = Runs(rows=[*page.rows], next=page.next, counts=dict(page.counts), total=page.total, version=page.version)
+    body = Runs(
+        rows=[*page.rows],
+        next=page.next,
+        counts=dict(page.counts),
+        total=page.total,
+        unread=page.unread,
+        version=page.version,
+    )
     return Answer(body, etag=_etag(page.version, question))
 
 

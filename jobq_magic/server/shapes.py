@@ -58,5 +58,7 @@ class Runs(TypedDict):
     """Of all runs in the store: by phase, and `live` and `ended`."""
     total: int
     """Runs that were asked for, on all pages."""
+    unread: int
+    """Runs that are in none of these figures yet: of a store that is new to this machine, the newest are read first."""
     version: str
     """Of the store: what `changes/poll` is asked with."""

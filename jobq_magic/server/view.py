@@ -11,7 +11,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from jobq_magic.errors import JobqError
-from jobq_magic.runs.listing import Listing, Look, Page, Question
+from jobq_magic.runs.listing import Listing, Look, Page
+from jobq_magic.runs.question import Question
 from jobq_magic.runs.store import Store
 from jobq_magic.server.asking import Refused
 

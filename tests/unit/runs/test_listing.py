@@ -13,7 +13,8 @@ from jobq_magic.errors import OptionError, StoreError
 from jobq_magic.places import runtime_dir
 from jobq_magic.runs import glance, kept, listing, log
 from jobq_magic.runs.journal import Journal
-from jobq_magic.runs.listing import Listing, Question
+from jobq_magic.runs.listing import Listing
+from jobq_magic.runs.question import Question
 from jobq_magic.runtime.wire import replace_file
 from jobq_magic.snapshot import Phase
 
@@ -352,6 +353,40 @@ def test_a_run_wants_to_be_looked_after_until_it_has_ended_and_its_place_has_let
     runs.look()
     assert runs.due() == []
     assert not runs.has_due
+
+
+# A store that is new to this machine
+
+
+def test_of_very_many_runs_the_newest_are_read_first_and_nobody_waits_for_all(store, made, monkeypatch):
+    there = [made(f"fit-{number}", *ENDED).id for number in range(7)]
+    for age, identity in enumerate(reversed(there)):
+        os.utime(store.runs / identity, (1e9 - age, 1e9 - age))
+    monkeypatch.setattr(listing, "_AT_ONCE", 3)
+    monkeypatch.setattr(listing, "_AT_MOST", 0.0)
+    runs = Listing(store)
+    first = runs.page(Question())
+    assert ids(first) == there[:3:-1]
+    assert (first.total, first.unread, first.counts["ended"]) == (3, 4, 3)
+    look = runs.look(first.version)
+    assert look.version != first.version
+    assert (look.rows, look.counts["ended"]) == ((), 6), "they are no news, and counted"
+    last = runs.page(Question())
+    assert (ids(last), last.unread) == (there[::-1], 0)
+    assert runs.look(last.version).version == last.version
+
+
+def test_a_run_that_is_gone_before_it_was_read_is_in_no_figure(store, made, monkeypatch):
+    there = [made("fit", *ENDED) for _ in range(5)]
+    monkeypatch.setattr(listing, "_AT_ONCE", 1)
+    monkeypatch.setattr(listing, "_AT_MOST", 0.0)
+    runs = Listing(store)
+    runs.look()
+    for run in there:
+        store.discard(run)
+    for _ in range(5):
+        page = runs.page(Question())
+    assert (page.rows, page.total, page.unread) == ((), 0, 0)
 
 
 # What is kept of those that have ended
