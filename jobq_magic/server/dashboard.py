@@ -70,14 +70,14 @@ class Dashboard(Endpoint):
         await super().prepare()
         self.is_read = True
 
-    def finish(self, chunk: Any = None) -> Any:
+    def finish(self, *chunk: Any, **known: Any) -> Any:
         """Says so where the connection ends with the answer, as tornado will have it when it has not read all yet.
 
         A proxy that keeps connections, as that of a JupyterHub does, would send its next request into one that is gone.
         """
         if not (self.is_read or self._headers_written):
             self.set_header("Connection", "close")
-        return super().finish(chunk)
+        return super().finish(*chunk, **known)
 
     async def admit(self) -> None:
         """Whoever has the key was let in before; a person who is not logged in is asked to."""
