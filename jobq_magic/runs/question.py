@@ -1,4 +1,4 @@
-"""Question: what may be asked of the list of runs; Entry: what is kept in memory of each, so that it is told at once."""
+"""Question: what may be asked of the list of runs; Entry: what is kept in memory of each, to be quick with it."""
 
 from __future__ import annotations
 

@@ -232,6 +232,8 @@ export interface Listing {
   counts: Record<string, number>;
   /** Runs that were asked for, on all pages. */
   total: number;
+  /** Runs that are in none of these figures yet: of a store that is new to this machine, the newest are read first. */
+  unread: number;
   /** Of the store: what `changes/poll` is asked with. */
   version: string;
 }
