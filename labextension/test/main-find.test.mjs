@@ -112,6 +112,18 @@ test("an answer to an earlier question changes nothing", async () => {
   model.close();
 });
 
+test("what is looked for no more is not asked for any longer", async () => {
+  const { server, model } = await opened(100);
+  const signals = [];
+  const slow = server.find.bind(server);
+  server.find = (query, signal) => (signals.push(signal), slow(query));
+  void model.look({ ...QUERY, text: "na" }, 1);
+  await model.look(QUERY, 1);
+  assert.deepEqual([signals[0].aborted, signals.at(-1).aborted], [true, false]);
+  model.close();
+  assert.ok(signals.at(-1).aborted);
+});
+
 test("what is pushed is there without being asked for, at 10,000 lines a second too", async () => {
   const { server, model } = await opened(10);
   for (let batch = 0; batch < 100; batch++) {

@@ -77,6 +77,7 @@ export class LogModel {
     this._socket = null;
     this._abort.abort();
     this._abort = new AbortController();
+    this._forget();
   }
 
   /** Shows only the lines of one source, or only errors. */
@@ -100,6 +101,7 @@ export class LogModel {
   /** Looks for something else, from a place on; goes to the first hit. */
   async look(query: Query, from: number): Promise<void> {
     if (this.find.ask(query)) {
+      this._forget();
       this.changed("find");
       if (query.text) {
         await this.next(from, true);
@@ -171,11 +173,18 @@ export class LogModel {
     return lines;
   }
 
+  /** What was looked for until now is not any more: the server need not go on. */
+  private _forget(): void {
+    this._seek.abort();
+    this._seek = new AbortController();
+  }
+
   private async _look(from: number, forwards: boolean, ticket: number): Promise<Found | null> {
     const query = this.find.query;
+    const { signal } = this._seek;
     try {
       const asked = { ...query, from, backwards: !forwards, limit: 200, ...this._filter };
-      const found = await this._source.find(asked, this._abort.signal);
+      const found = await this._source.find(asked, signal);
       if (ticket !== this._looking || query !== this.find.query) {
         return null; // something else is looked for by now
       }
@@ -183,7 +192,7 @@ export class LogModel {
       this.find.take(found, from, forwards);
       return found;
     } catch (error) {
-      if (ticket === this._looking && !this._abort.signal.aborted) {
+      if (ticket === this._looking && !signal.aborted) {
         this.find.problem = error instanceof Error ? error.message : String(error);
         this.changed("find");
       }
@@ -292,6 +301,7 @@ export class LogModel {
 
   private _away = true;
   private _abort = new AbortController();
+  private _seek = new AbortController();
   private _socket: { dispose(): void } | null = null;
   private _timer: ReturnType<typeof setTimeout> | null = null;
   private _patience = 1000;

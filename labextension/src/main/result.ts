@@ -6,6 +6,7 @@ import { Panel, Widget } from "@lumino/widgets";
 import { Client, path, Problem, Run } from "../api/index.js";
 import { el } from "../dom.js";
 import { plain, size } from "../format.js";
+import { away } from "../idle.js";
 import { final } from "../phases.js";
 import { drawn } from "./ansi.js";
 import { styled, sourceName } from "./logline.js";
@@ -72,7 +73,7 @@ export class ResultTab extends Panel {
         await this._draw(result);
       }
       if (live && !this.isDisposed) {
-        this._timer = window.setTimeout(() => this.isVisible && !document.hidden && void this._ask(), 2000);
+        this._again();
       }
     } catch (error) {
       if (!(error instanceof Problem)) {
@@ -83,6 +84,12 @@ export class ResultTab extends Panel {
     } finally {
       this._asking = false;
     }
+  }
+
+  /** Asks again in a while, when somebody sits in front: what is displayed meanwhile is shown. */
+  private _again(): void {
+    clearTimeout(this._timer);
+    this._timer = window.setTimeout(() => (away() ? this._again() : this.isVisible && void this._ask()), 2000);
   }
 
   /** Brings what was displayed up to date: a picture stands in the place that it has. */
