@@ -24,6 +24,7 @@ _NOT_OURS = (
     "the server responded with a status of 404",  # files of settings that nobody wrote
     "reading 'kernel'",  # jupyterlab_widgets 3.0, of a notebook without a kernel
     "Could not restore the debugger state",
+    "create_subshell_request",  # a kernel that ends while JupyterLab still asks it for one
     "net::ERR_NETWORK_CHANGED",  # pods of a cluster on this machine come and go
     "ResizeObserver loop",
     "reading 'processLuminoMessage'",  # JupyterLab 4.6, of a part of a page that is closed while it is being laid out
