@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Locator, expect
+from playwright.sync_api import Browser, ConsoleMessage, expect
 
 from jobq_magic.snapshot import Phase
 from tests.browser.conftest import blank, serving
@@ -39,7 +39,7 @@ def served(version, request) -> Iterator[Server]:
 @pytest.fixture
 def run(served) -> Iterator[Made]:
     """A run at work, which has printed something."""
-    made = Made.open(served, "train", Phase.QUEUED, Phase.RUNNING)
+    made = Made.open(served, "train", Phase.SUBMITTING, Phase.QUEUED, Phase.RUNNING)
     made.prints(*(b"epoch %d\n" % number for number in range(1, 1001)))
     yield made
     made.ends(Phase.SUCCEEDED, after=9)
@@ -60,15 +60,12 @@ def page(browser: Browser, served: Server) -> Iterator[Lab]:
     assert told == [], "it says so, too, where it does not find the versions that it was built for"
 
 
-def row(lab: Lab, name: str) -> Locator:
-    return lab.page.locator("#jobq-runs").get_by_role("option", name=re.compile(f"^{name},"))
-
-
-def follows(lab: Lab, run: Made, name: str = "train") -> None:
+def follows(lab: Lab, run: Made) -> None:
     """The sidebar shows the run, hears of it, and opens its log."""
-    expect(row(lab, name)).to_have_attribute("data-phase", "running")
+    row = lab.page.locator(f'#jobq-runs [data-run="{run.run.id}"]')
+    expect(row).to_have_attribute("data-phase", "running")
     run.has_done({"label": "epoch", "done": 3, "total": 4})
-    expect(row(lab, name)).to_contain_text("epoch 3 of 4")
+    expect(row).to_contain_text("epoch 3 of 4")
     lab.evaluate("id => jupyterapp.commands.execute('jobq:open', {id, tab: 'log'}).then(() => null)", run.run.id)
     view = lab.page.locator(f'[id="jobq-run-{run.run.id}"]')
     expect(view.get_by_text("epoch 1000", exact=True)).to_be_visible()
@@ -86,7 +83,7 @@ def test_the_sidebar_of_jupyterlab_lists_runs_follows_them_and_shows_their_log(p
     follows(page, run)
     book = page.open(["%%jobq --name cell\n6 * 7"])
     assert book.run(0)
-    expect(row(page, "cell")).to_have_attribute("data-phase", "succeeded")
+    expect(page.page.locator("#jobq-runs [data-run^=cell-]")).to_have_attribute("data-phase", "succeeded")
     book.says(0, "42")
 
 

@@ -259,9 +259,7 @@ def test_who_listens_is_cut_off_when_the_proxy_goes_and_hears_on_when_it_is_back
 # In a browser
 
 
-def test_the_sidebar_in_jupyterlab_hears_of_runs_shows_a_dashboard_and_outlives_the_proxy(
-    place, made, ray, tmp_path, ada
-):
+def test_the_sidebar_in_jupyterlab_hears_of_runs_shows_a_dashboard_and_outlives_the_proxy(place, ada, made, on_ray):
     run = made("seen", Phase.QUEUED)
     server = _server(ada)
     with browsing() as browser:
@@ -275,7 +273,7 @@ def test_the_sidebar_in_jupyterlab_hears_of_runs_shows_a_dashboard_and_outlives_
         page.wait_for_url("**/user/ada/lab*", timeout=60_000)
         lab.ready()
         lab.evaluate("() => jupyterapp.commands.execute('jobq:show')")
-        row = page.locator("#jobq-runs").get_by_role("option", name=re.compile("^seen,"))
+        row = page.locator(f'#jobq-runs [data-run="{run.run.id}"]')
         expect(row).to_have_attribute("data-phase", "queued")
         run.goes(Phase.STARTING, after=2)
         expect(row).to_have_attribute("data-phase", "starting")
