@@ -28,8 +28,8 @@ _MOST_SPANS = 4096
 _DISPLAY = 16 << 10
 """Bytes that a display counts as: its text is short, its line in the file may hold a picture."""
 _VERSION = 1
-_FOOT = struct.Struct("<QQI8s")
-"""At the end of a kept one: bytes of the foot, and of the head in it, the sum of the foot."""
+_FOOT = struct.Struct("<QQ8s")
+"""At the end of a kept one: bytes of the foot, and of the head in it. What is packed has a sum of its own."""
 _MAGIC = b"jobq log"
 
 
@@ -155,7 +155,7 @@ class Ledger:
                 if not block:
                     raise Damaged
                 at += file.write(block)
-            file.write(foot + _FOOT.pack(len(foot), len(head), zlib.crc32(foot), _MAGIC))
+            file.write(foot + _FOOT.pack(len(foot), len(head), _MAGIC))
 
     def restore(self) -> dict[str, Any]:
         """Takes what its file holds, which was kept, and gives what else was told of it.
@@ -166,9 +166,9 @@ class Ledger:
         number = self._file.fileno()
         size = os.fstat(number).st_size
         try:
-            length, head, check, magic = _FOOT.unpack(os.pread(number, _FOOT.size, max(0, size - _FOOT.size)))
+            length, head, magic = _FOOT.unpack(os.pread(number, _FOOT.size, max(0, size - _FOOT.size)))
             foot = os.pread(number, min(length, size), max(0, size - _FOOT.size - length))
-            if magic != _MAGIC or zlib.crc32(foot) != check:
+            if magic != _MAGIC:
                 raise Damaged
             foot = zlib.decompress(foot)
             at = len(foot) - head

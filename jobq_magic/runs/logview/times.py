@@ -42,24 +42,24 @@ class Times:
     def when(self, end: int) -> float | None:
         """When the file was first seen to hold the bytes before `end`; None where no sample says so."""
         if self._next is None or end <= self._below:
-            self._next = self._begin(end)
-            self._at, self._sizes, self._below = [], [], 0
+            self._next, self._below = self._begin(end)
+            self._at, self._sizes = [], []
         while not self._sizes or self._sizes[-1] < end:
             if not self._more():
                 return None
         return self._at[bisect_left(self._sizes, end)]
 
-    def _begin(self, end: int) -> int:
-        """Where a sample begins behind which is the one that is looked for, not far away."""
-        low, high = 0, self._size
+    def _begin(self, end: int) -> tuple[int, int]:
+        """Where a sample begins behind which is the one that is looked for, not far away; and what it holds."""
+        low, high, held = 0, self._size, 0
         while high - low > _WINDOW:
             middle = (low + high) // 2
             begin, sample = self._sample(middle)
             if sample is None or sample[1] >= end:
                 high = middle
             else:
-                low = begin
-        return low
+                low, held = begin, sample[1]
+        return low, held
 
     def _sample(self, at: int) -> tuple[int, tuple[float, int] | None]:
         data = self._read(at, 512)

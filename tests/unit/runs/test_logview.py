@@ -6,6 +6,7 @@ import tempfile
 import threading
 import time
 import tracemalloc
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ from hypothesis import strategies as st
 from jobq_magic.errors import OptionError, StoreError
 from jobq_magic.runs.logview import assembly, kept, ledger
 from jobq_magic.runs.logview.log import Log
-from jobq_magic.runs.logview.selecting import Which, whose
+from jobq_magic.runs.logview.selecting import EVERYTHING, Which, whose
 from jobq_magic.runs.logview.shelf import Shelf
+from jobq_magic.runs.logview.times import Times
 from jobq_magic.runs.pages import LONGEST
 from jobq_magic.runs.store import Store
 from tests.unit.runs.logwriting import Written, every, printed, seen
@@ -140,6 +142,16 @@ def test_times_are_found_in_many_samples(written):
         assert [line.at for line in page.lines] == [1001 + int(line.text) for line in page.lines]
 
 
+def test_times_may_be_asked_for_in_any_order(written):
+    for number in range(2500):
+        written.writes(b"%04d\n" % number)
+    with ExitStack() as stack:
+        times = Times(written.paths().order, stack, 1)
+        for line in (2000, 2001, 3, 1200, 1199, 2499, 0):
+            assert times.when(5 * line + 5) == 1001 + line
+        assert times.when(5 * 2500 + 5) is None
+
+
 # While it grows
 
 
@@ -223,6 +235,18 @@ def test_a_log_that_was_written_anew_is_another_one(written, how):
     after, page, _ = log.lines(1, 100)
     assert after.generation != before.generation
     assert [line.text for line in page.lines] == new.decode().splitlines()
+
+
+def test_a_log_that_is_written_anew_while_it_is_read_is_read_once_more(written):
+    written.writes(b"old\n" * 100)
+
+    def meanwhile(picked):
+        written.paths().stdout.write_bytes(b"new\n")
+        written.paths().order.write_bytes(b"")
+        return picked.page(1, 10)
+
+    page = written.log.ask(EVERYTHING, meanwhile)
+    assert [line.text for line in page.lines] == ["new"]
 
 
 def test_after_the_end_workers_are_in_the_order_of_their_times(written):

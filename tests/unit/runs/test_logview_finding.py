@@ -144,6 +144,15 @@ def test_what_is_cut_off_a_line_is_not_found(written):
     assert found(written.log, "(cut)")[0] == [1, 3]
 
 
+def test_nothing_is_found_that_is_not_shown(written):
+    written.writes(b"\xe2\x1b[0m\x82\xac\n")  # a character that an escape broke
+    written.writes("gone\r\u212a\n".encode())  # the sign of Kelvin is no k
+    log = written.log
+    for text in ("\u20ac", "k", "gone"):
+        assert found(log, text)[:2] == ([], 0)
+    assert found(log, "\u212a")[0] == [2]
+
+
 def test_counting_stops_in_time_and_goes_on_with_the_next_question(small_blocks, written):
     written.writes(b"a needle\n" * 5000)
     log = written.log
