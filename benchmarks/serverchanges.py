@@ -65,6 +65,7 @@ class _Server:
 class _Page:
     def __init__(self, socket: WebSocketClientConnection) -> None:
         self._socket = socket
+        self.counts: dict[str, int] = {}
 
     async def heard(self, kind: str) -> dict[str, Any]:
         async with asyncio.timeout(_PATIENCE):
@@ -73,6 +74,7 @@ class _Page:
                 if said is None:
                     raise SystemExit(f"The server closed a page: {self._socket.close_reason}")
                 known: dict[str, Any] = json.loads(said)
+                self.counts = known.get("counts", self.counts)
                 if known["kind"] == kind:
                     return known
 
@@ -87,7 +89,18 @@ class _Page:
         self._socket.close()
 
 
+async def _level(server: _Server, runs: int) -> None:
+    """Waits until the server has read all runs of a store that is new to it; it does so by and by."""
+    page = await server.page()
+    while True:
+        counts = page.counts
+        if counts["live"] + counts["ended"] >= runs:
+            return page.close()
+        await page.heard("changed")
+
+
 async def _measured(server: _Server, store: Store, live: Sequence[Run]) -> list[Row]:
+    await _level(server, RUNS)
     page = await server.page()
     changed, opened = [], []
     for number in range(CHANGES):

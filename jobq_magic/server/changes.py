@@ -162,7 +162,7 @@ class Changes:
             if one.version in found.told:
                 one.version, text = found.told[one.version]
                 if text:
-                    one.tell(text)
+                    self._say(one, text)
             else:
                 late = late or one.version is None
         return late
@@ -187,7 +187,7 @@ class Changes:
                 number, text = drawn.get(identity, (known, ""))
                 if number != known:
                     one.watched = {**one.watched, identity: number}
-                    one.tell(text)
+                    self._say(one, text)
 
     def _say_trouble(self, error: Exception) -> None:
         if str(error) == self._trouble:
@@ -197,9 +197,18 @@ class Changes:
             _log.error("Looking for changes went wrong", exc_info=error)
             error = JobqError("changes-unknown", "What changes cannot be told", why=f"{type(error).__name__}: {error}")
         told = {"code": error.code, "what": error.what, "why": error.why, "do": error.do}
-        for one in self._listeners:
+        for one in tuple(self._listeners):
             if not one.hidden and one.free:
-                one.tell(_written({"kind": "trouble", "error": told}))
+                self._say(one, _written({"kind": "trouble", "error": told}))
+
+    def _say(self, one: Listener, text: str) -> None:
+        """Tells one listener something; one who cannot be told hears no more, and the others do."""
+        try:
+            one.tell(text)
+        except Exception:  # noqa: BLE001 - likewise
+            _log.exception("A page cannot be told of changes")
+            self._listeners.discard(one)
+            one.end()
 
     # In threads of their own
 

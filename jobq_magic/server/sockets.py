@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from types import MappingProxyType
 
 from tornado.websocket import WebSocketClosedError
@@ -45,6 +47,8 @@ class ChangesSocket(Socket):
     hidden: bool = False
     _leaving: asyncio.Future[None] | None = None
     _due: asyncio.TimerHandle | None = None
+    _spoke: float = 0.0
+    """When it was told something last."""
 
     def open(self, *path: str) -> None:
         """Tells of changes from now on."""
@@ -53,6 +57,7 @@ class ChangesSocket(Socket):
             self.close(_TRY_AGAIN, f"{_MOST} pages listen already")
             return
         self.set_nodelay(True)
+        self._spoke = time.monotonic()
         self._later()
         self._changes.join(self)
 
@@ -60,6 +65,7 @@ class ChangesSocket(Socket):
         """Tells nothing more."""
         if self._due is not None:
             self._due.cancel()
+        self._forget_the_last()
         self._changes.leave(self)
         super().on_close()
 
@@ -73,7 +79,7 @@ class ChangesSocket(Socket):
             self.close(1003, "What is sent here is a JSON object")
             return
         if isinstance(hidden := said.get("hidden"), bool) and hidden is not self.hidden:
-            self.hidden = hidden
+            self.hidden, self._spoke = hidden, time.monotonic()
             self._later()
         if "watch" in said:
             asked = said["watch"] if isinstance(said["watch"], list) else [said["watch"]]
@@ -88,12 +94,19 @@ class ChangesSocket(Socket):
 
     def tell(self, text: str) -> None:
         """Sends one message; who is slow is told of what follows when this one has left."""
-        self._later()
-        try:
+        self._spoke = time.monotonic()
+        self._forget_the_last()
+        with suppress(WebSocketClosedError):  # it is closed this moment; `on_close` follows
             self._leaving = self.write_message(text)
-        except WebSocketClosedError:  # it is closed this moment; `on_close` follows
+
+    def _forget_the_last(self) -> None:
+        """Looks at how the last message left, so that nobody complains of a page that went away."""
+        if self._leaving is None:
             return
-        self._leaving.add_done_callback(_looked_at)
+        if not self._leaving.done():
+            self._leaving.add_done_callback(_looked_at)
+        else:  # as always, but for slow pages: fifty callbacks less for fifty pages
+            _looked_at(self._leaving)
 
     def end(self) -> None:
         """Closes it, because the server ends."""
@@ -111,8 +124,12 @@ class ChangesSocket(Socket):
         loop = asyncio.get_running_loop()
         if self.hidden:
             self._due = loop.call_later(_FORGOTTEN, self.close, _HIDDEN, "hidden for long")
-        else:
-            self._due = loop.call_later(_STILL, self.tell, '{"kind":"still"}')
+            return
+        rest = self._spoke + _STILL - time.monotonic()
+        if rest <= 0:
+            rest = _STILL
+            self.tell('{"kind":"still"}')
+        self._due = loop.call_later(rest, self._later)
 
     @property
     def _changes(self) -> Changes:
