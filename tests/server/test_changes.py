@@ -294,6 +294,22 @@ async def test_for_a_page_that_does_not_read_nothing_piles_up_and_it_misses_noth
     await until(lambda: looks().listening == 1)
 
 
+async def test_a_page_that_cannot_be_told_is_closed_and_the_others_hear_on(page, made, store, looks, caplog):
+    one = await page()
+    await one.heard("hello")
+    (broken,) = looks()._listeners
+    other = await page()
+    await other.heard("hello")
+    broken.tell = lambda _: 1 / 0
+    run = made("fit", "submitting")
+    await other.row(run)
+    store.append(run, phase="queued", at=run.created + 2)
+    await other.row(run, phase="queued")
+    assert await one.end() == 1001
+    assert looks().listening == 1
+    assert "A page cannot be told" in caplog.text
+
+
 async def test_a_page_that_watches_runs_hears_all_of_them(page, made, store, asked):
     run, other = made("fit", "submitting", "running"), made("other", "submitting", "running")
     one = await page()

@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 
 from jobq_magic.runs.store import Store
+from jobq_magic.server.serve import application
+from jobq_magic.server.view import View
 from tests.support import eventually
 
 XSS = "<script>alert(1)</script>"
@@ -215,6 +217,15 @@ def test_two_users_of_one_machine_do_not_see_each_others_runs(served, tmp_path):
         renamed = stolen.replace(str(one.known["port"]), str(other.known["port"]))
         assert other.ask("jobq-magic/runs", Cookie=stolen)[0] == 403
         assert other.ask("jobq-magic/runs", Cookie=renamed)[0] == 403
+
+
+def test_each_server_signs_its_cookies_with_a_secret_of_its_own(hostile_environment):
+    views = [View(Store()) for _ in range(2)]
+    secrets = {application(view, "token").settings["cookie_secret"] for view in views}
+    for view in views:
+        view.close()
+    assert len(secrets) == 2
+    assert {len(secret) for secret in secrets} == {32}
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
