@@ -123,7 +123,7 @@ class Row {
   }
 
   private _single(): [string, Style][] {
-    this._cells ??= this._spans.flatMap(({ text, style }) => text.split("").map(one => [one, style] as [string, Style]));
+    this._cells ??= this._spans.flatMap(({ text, style }) => text.split("").map((one): [string, Style] => [one, style]));
     return this._cells;
   }
 

@@ -4,7 +4,7 @@
 export type Colour = number | string | null;
 
 const STEPS = [0, 95, 135, 175, 215, 255];
-// Luminance that text may have to be 4.5 times as strong as the lightest of dark grounds, and the darkest of light ones.
+// Luminance that text may have to be 4.5 times as strong as the lightest of dark grounds, and darkest of light ones.
 const DARKEST = 0.285;
 const LIGHTEST = 0.15;
 

@@ -43,13 +43,26 @@ export class DashboardTab extends Widget {
     this._state = state;
     const trans = this._trans;
     if (state === "none") {
-      filled(this.node, [el("div", { class: "jp-JobqRun-empty", role: "status" }, trans.__("This run has no dashboard: runs on Ray have one"))]);
+      filled(
+        this.node,
+        [el(
+          "div",
+          { class: "jp-JobqRun-empty", role: "status" },
+          trans.__("This run has no dashboard: runs on Ray have one")
+        )]
+      );
       return;
     }
     const theme = document.body.dataset.jpThemeLight === "false" ? "dark" : "light";
     const src = this._client.url(path(row.id, "dashboard/"), { theme });
-    const link = el("a", { class: "jp-JobqRun-button", href: src, target: "_blank", rel: "noopener noreferrer" }, trans.__("Open in a new tab"));
-    const told = state === "ended" ? trans.__("The run has ended: this is what was kept") : trans.__("What its Ray shows of itself");
+    const link = el(
+      "a",
+      { class: "jp-JobqRun-button", href: src, target: "_blank", rel: "noopener noreferrer" },
+      trans.__("Open in a new tab")
+    );
+    const told = state === "ended"
+      ? trans.__("The run has ended: this is what was kept")
+      : trans.__("What its Ray shows of itself");
     filled(this.node, [
       el("div", { class: "jp-JobqRun-framebar" }, el("span", {}, told), link),
       // Of no origin: its scripts reach neither this page nor what the browser keeps for it.

@@ -1,4 +1,4 @@
-/** What is looked for in a log, which of its hits is meant, and which is next. Pure: it does not ask a server itself. */
+/** What is looked for in a log, which of its hits is meant, and which is next. Pure: it asks no server itself. */
 
 export interface Query {
   readonly text: string;

@@ -87,9 +87,18 @@ export class Header {
       return;
     }
     this._offered = told;
-    const focused = this._acts.contains(document.activeElement) ? (document.activeElement as HTMLElement).dataset.command : undefined;
-    const more = button(trans.__("More"), () => this._open(more, row.id), { "aria-haspopup": "menu", "data-command": "more" });
-    more.append(drawing('<path d="M4 6l4 4 4-4" fill="none" stroke="currentColor" stroke-width="1.6"/>', "jp-JobqRun-caret"));
+    const focused = this._acts.contains(document.activeElement)
+      ? (document.activeElement as HTMLElement).dataset.command
+      : undefined;
+    const more = button(
+      trans.__("More"),
+      () => this._open(more, row.id),
+      { "aria-haspopup": "menu", "data-command": "more" }
+    );
+    more.append(drawing(
+      '<path d="M4 6l4 4 4-4" fill="none" stroke="currentColor" stroke-width="1.6"/>',
+      "jp-JobqRun-caret"
+    ));
     filled(this._acts, [
       ...there.map(([command, label]) => button(label, () => this._act(command), { "data-command": command })),
       more

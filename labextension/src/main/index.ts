@@ -52,7 +52,9 @@ export class RunView extends Widget {
     this.title.closable = true;
     this._header = new Header(_options.trans, _options.commands, command => void this._execute(command));
     const layout = (this.layout = new PanelLayout());
-    const top = new Widget({ node: el("div", { class: "jp-JobqRun-top" }, this._header.node, this._banner, this._bar) });
+    const top = new Widget({
+      node: el("div", { class: "jp-JobqRun-top" }, this._header.node, this._banner, this._bar)
+    });
     this._body.addClass("jp-JobqRun-body");
     layout.addWidget(top);
     layout.addWidget(this._body);
@@ -266,14 +268,19 @@ export class RunView extends Widget {
     if (this._run) {
       this._heard();
     } else {
-      this._say(this._options.trans.__("There is no run %1: it was deleted, or it is in another store", plain(this.runId)));
+      this._say(this._options.trans.__(
+        "There is no run %1: it was deleted, or it is in another store",
+        plain(this.runId)
+      ));
     }
   }
 
   private _say(text: string, ...more: Node[]): void {
     this._body.widgets.forEach(one => one.dispose());
     this._tabs.clear();
-    this._body.addWidget(new Widget({ node: el("div", { class: "jp-JobqRun-empty", role: "status" }, el("p", {}, text), ...more) }));
+    this._body.addWidget(
+      new Widget({ node: el("div", { class: "jp-JobqRun-empty", role: "status" }, el("p", {}, text), ...more) })
+    );
   }
 
   private _id(name: TabName, part: string): string {

@@ -30,16 +30,32 @@ export class LogBar {
   ) {
     const __ = (text: string): string => _trans.__(text);
     const label = __("Find in the log");
-    this._input = el("input", { type: "search", class: "jp-JobqRun-input", placeholder: __("Find"), "aria-label": label, spellcheck: "false" });
+    this._input = el(
+      "input",
+      { type: "search", class: "jp-JobqRun-input", placeholder: __("Find"), "aria-label": label, spellcheck: "false" }
+    );
     this._input.addEventListener("input", () => this._soon());
     this._input.addEventListener("keydown", event => this._key(event));
     this._regex = this._toggle(".*", __("Regular expression"));
     this._case = this._toggle("Aa", __("Match case"));
-    const previous = button("▲", () => _acts.next(false), { "aria-label": __("Previous hit"), title: __("Previous hit (Shift+Enter)") });
+    const previous = button(
+      "▲",
+      () => _acts.next(false),
+      { "aria-label": __("Previous hit"), title: __("Previous hit (Shift+Enter)") }
+    );
     const next = button("▼", () => _acts.next(true), { "aria-label": __("Next hit"), title: __("Next hit (Enter)") });
     this.followBox = this._box(__("Follow"), on => _acts.follow(on));
     this.wrapBox = this._box(__("Wrap"), on => _acts.wrap(on));
-    this._line = el("input", { class: "jp-JobqRun-input jp-JobqRun-goto", inputmode: "numeric", placeholder: __("Line"), "aria-label": __("Go to line"), title: __("Go to line (g)") });
+    this._line = el(
+      "input",
+      {
+        class: "jp-JobqRun-input jp-JobqRun-goto",
+        inputmode: "numeric",
+        placeholder: __("Line"),
+        "aria-label": __("Go to line"),
+        title: __("Go to line (g)")
+      }
+    );
     this._line.addEventListener("keydown", event => this._lineKey(event));
     const link = el("a", { class: "jp-JobqRun-button", href: download, download: "" }, __("Download"));
     this._download = link;
@@ -48,7 +64,14 @@ export class LogBar {
       { class: "jp-JobqRun-logbar", role: "toolbar", "aria-label": __("Log") },
       el("span", { class: "jp-JobqRun-find" }, this._input, this._regex, this._case, previous, next, this._count),
       this._chips,
-      el("span", { class: "jp-JobqRun-logacts" }, this.followBox.parentElement, this.wrapBox.parentElement, this._line, link)
+      el(
+        "span",
+        { class: "jp-JobqRun-logacts" },
+        this.followBox.parentElement,
+        this.wrapBox.parentElement,
+        this._line,
+        link
+      )
     );
   }
 
@@ -107,20 +130,31 @@ export class LogBar {
       return;
     }
     this._drawn = told;
-    const focused = this._chips.contains(document.activeElement) ? (document.activeElement as HTMLElement).dataset.source : undefined;
+    const focused = this._chips.contains(document.activeElement)
+      ? (document.activeElement as HTMLElement).dataset.source
+      : undefined;
     const several = names.length > 1 ? names : [];
     const folded = !this._unfolded && several.length > FEW + 1;
     const shown = folded ? several.filter((name, at) => at < FEW || name === filter.source) : several;
     const radios = several.length
       ? el(
           "span",
-          { class: "jp-JobqRun-radios", role: "radiogroup", "aria-label": this._trans.__("Whose lines"), onkeydown: (event: KeyboardEvent) => this._arrow(event) },
+          {
+            class: "jp-JobqRun-radios",
+            role: "radiogroup",
+            "aria-label": this._trans.__("Whose lines"),
+            onkeydown: (event: KeyboardEvent) => this._arrow(event)
+          },
           this._chip("", this._trans.__("all %1", count(several.length)), filter),
           ...shown.map(name => this._chip(name, sourceName(name, this._trans), filter))
         )
       : null;
     const unfold = folded
-      ? button("…", () => this._unfold(names, filter), { class: "jp-JobqRun-chip", "aria-label": this._trans.__("Show all %1 workers", several.length) })
+      ? button(
+        "…",
+        () => this._unfold(names, filter),
+        { class: "jp-JobqRun-chip", "aria-label": this._trans.__("Show all %1 workers", several.length) }
+      )
       : null;
     const errors = button(this._trans.__("errors"), () => this._acts.choose({ ...filter, errors: !filter.errors }), {
       class: `jp-JobqRun-chip${filter.errors ? " jp-mod-on" : ""}`,

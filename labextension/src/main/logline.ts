@@ -40,7 +40,11 @@ export function row(at: number, line: Line | undefined, looks: Looks): HTMLEleme
     const label = looks.whole
       ? trans.__("… %1 more characters: download the log to read them", count(more))
       : trans.__("… show %1 more characters", count(more));
-    text.append(el("button", { class: "jp-JobqRun-more", type: "button", onclick: looks.expand, disabled: looks.whole }, label));
+    text.append(el(
+      "button",
+      { class: "jp-JobqRun-more", type: "button", onclick: looks.expand, disabled: looks.whole },
+      label
+    ));
   }
   const error = line.stream === "stderr";
   const kind = error ? (ALARMING.test(line.text) ? " jp-mod-error jp-mod-alarm" : " jp-mod-error") : "";
@@ -68,7 +72,11 @@ export function styled(text: string, style: Style, found = false): Node {
   if (!found && front === null && back === null && !flags) {
     return document.createTextNode(text);
   }
-  const made = el(found ? "mark" : "span", { class: [...flags].filter(flag => "bdiu".includes(flag)).map(flag => `jp-JobqRun-${flag}`).join(" ") }, text);
+  const made = el(
+    found ? "mark" : "span",
+    { class: [...flags].filter(flag => "bdiu".includes(flag)).map(flag => `jp-JobqRun-${flag}`).join(" ") },
+    text
+  );
   const [letters, ground] = flags.includes("v") ? [back, front] : [front, back];
   if (found) {
     return made; // what was found looks alike everywhere

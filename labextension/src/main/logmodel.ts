@@ -27,12 +27,17 @@ export interface Filter {
   readonly errors: boolean;
 }
 
+type Narrowed<T> = T & Partial<Filter>;
+
 /** Those parts of a query that are not said are left out. */
 export interface LogSource {
-  page(query: { from: number; count: number } & Partial<Filter>, signal: AbortSignal): Promise<LogPage>;
-  find(query: Query & { from: number; backwards: boolean; limit: number } & Partial<Filter>, signal: AbortSignal): Promise<Found>;
+  page(query: Narrowed<{ from: number; count: number }>, signal: AbortSignal): Promise<LogPage>;
+  find(
+    query: Narrowed<Query & { from: number; backwards: boolean; limit: number }>,
+    signal: AbortSignal
+  ): Promise<Found>;
   /** Pushes what is new from a line on; ends when it is disposed of, or by itself, which `ended` tells. */
-  follow(query: { from: number } & Partial<Filter>, news: (news: LogNews) => void, ended: () => void): { dispose(): void };
+  follow(query: Narrowed<{ from: number }>, news: (news: LogNews) => void, ended: () => void): { dispose(): void };
 }
 
 /** Lines that are fetched where a log is opened: some screens. */
@@ -163,7 +168,10 @@ export class LogModel {
         at += 1;
         continue;
       }
-      const page = await this._source.page({ from: at, count: Math.min(2000, last - at + 1), ...this._filter }, this._abort.signal);
+      const page = await this._source.page(
+        { from: at, count: Math.min(2000, last - at + 1), ...this._filter },
+        this._abort.signal
+      );
       if (!page.lines.length) {
         break;
       }

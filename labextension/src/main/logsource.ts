@@ -12,7 +12,13 @@ export function logSource(client: Client, id: string): LogSource {
     find: ({ regex, case: exact, backwards, errors, ...query }, signal) =>
       client.get<Found>(
         path(id, "log/find"),
-        { ...query, regex: numeric(regex), case: numeric(exact), backwards: numeric(backwards), errors: numeric(errors) },
+        {
+          ...query,
+          regex: numeric(regex),
+          case: numeric(exact),
+          backwards: numeric(backwards),
+          errors: numeric(errors)
+        },
         { signal, cache: "no-store" }
       ),
     follow: ({ errors, ...query }, news, ended) => {

@@ -67,7 +67,11 @@ export class LogTab extends Widget {
     });
     this._news.addEventListener("click", () => this._follow(true));
     this._news.hidden = true;
-    this.node.append(this._bar.node, el("div", { class: "jp-JobqRun-logbody" }, this.list.node, this._empty, this._news), this._status);
+    this.node.append(
+      this._bar.node,
+      el("div", { class: "jp-JobqRun-logbody" }, this.list.node, this._empty, this._news),
+      this._status
+    );
     this.node.addEventListener("keydown", event => this._key(event));
     model.changed = what => this._changed(what);
     this._bar.sources(run.log.sources, model.filter);

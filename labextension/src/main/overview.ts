@@ -71,9 +71,16 @@ export class Overview extends Widget {
   }
 
   private _said({ words }: Run): HTMLElement {
-    const advice = words.advice ? el("p", { class: "jp-JobqRun-advice" }, `${plain(words.advice)}.`.replace(/([.!?])\.$/, "$1")) : null;
+    const advice = words.advice
+      ? el("p", { class: "jp-JobqRun-advice" }, `${plain(words.advice)}.`.replace(/([.!?])\.$/, "$1"))
+      : null;
     const sentence = plain(words.sentence);
-    return el("div", { class: "jp-JobqRun-said" }, el("p", {}, /[.!?]$/.test(sentence) ? sentence : `${sentence}.`), advice);
+    return el(
+      "div",
+      { class: "jp-JobqRun-said" },
+      el("p", {}, /[.!?]$/.test(sentence) ? sentence : `${sentence}.`),
+      advice
+    );
   }
 
   private _queue(place: Place): HTMLElement | null {
@@ -82,9 +89,13 @@ export class Overview extends Widget {
       return null;
     }
     const of = place.waiting === null ? "" : trans.__(" of %1", count(place.waiting));
-    const where = place.cluster_queue && place.cluster_queue !== place.queue ? `${place.queue} · ${place.cluster_queue}` : place.queue;
+    const where = place.cluster_queue && place.cluster_queue !== place.queue
+      ? `${place.queue} · ${place.cluster_queue}`
+      : place.queue;
     const told = place.position === null ? plain(place.unknown) : trans.__("Position %1%2", count(place.position), of);
-    const guess = place.estimate === null ? "" : trans.__("about %1, guessed by the pace so far", about(place.estimate));
+    const guess = place.estimate === null
+      ? ""
+      : trans.__("about %1, guessed by the pace so far", about(place.estimate));
     const amount = (resource: string, value: number | null): string =>
       value === null ? "" : /memory|storage|hugepages/.test(resource) ? size(value) : count(value);
     const rows = place.quota.map(one => [
@@ -100,7 +111,17 @@ export class Overview extends Widget {
       plain(where),
       el("p", {}, el("b", {}, told), guess && ` · ${guess}`),
       rows.length > 0 &&
-        table(trans.__("Quota"), [trans.__("resource"), "#" + trans.__("asked"), "#" + trans.__("free"), "#" + trans.__("at most"), "#" + trans.__("quota")], rows),
+        table(
+          trans.__("Quota"),
+          [
+            trans.__("resource"),
+            "#" + trans.__("asked"),
+            "#" + trans.__("free"),
+            "#" + trans.__("at most"),
+            "#" + trans.__("quota")
+          ],
+          rows
+        ),
       ahead.length > 0 && el("details", {}, el("summary", {}, trans.__("Ahead of it")), el("ol", {}, ...ahead))
     );
   }
@@ -131,7 +152,9 @@ export class Overview extends Widget {
       this._source(run.source),
       manifests && this._manifests(manifests)
     ]);
-    this._fixed.querySelectorAll("details").forEach(one => (one.open ||= open.has(one.querySelector("summary")?.textContent ?? null)));
+    for (const one of this._fixed.querySelectorAll("details")) {
+      one.open = open.has(one.querySelector("summary")?.textContent ?? null);
+    }
   }
 
   private _travelled({ shipped, account }: Travelled): HTMLElement | null {
@@ -140,21 +163,43 @@ export class Overview extends Widget {
     if (!travellers.length && !requirements.length && !stayed.length) {
       return null;
     }
-    const names = travellers.map(one => [code(one.name), plain(one.kind), one.size === null ? "" : size(one.size), plain(one.origin), plain(one.why)]);
-    const packages = requirements.map(one => [code(one.name), plain(one.version), plain([one.source === "index" ? "" : one.source, one.origin].filter(Boolean).join(" ")), plain(one.why)]);
+    const names = travellers.map(one => [
+      code(one.name),
+      plain(one.kind),
+      one.size === null ? "" : size(one.size),
+      plain(one.origin),
+      plain(one.why)
+    ]);
+    const packages = requirements.map(one => [
+      code(one.name),
+      plain(one.version),
+      plain([one.source === "index" ? "" : one.source, one.origin].filter(Boolean).join(" ")),
+      plain(one.why)
+    ]);
     const rest = stayed.map(one => [code(one.name), plain(one.why)]);
     return section(
       trans.__("What travelled"),
       plain(shipped),
       names.length > 0 &&
-        table(trans.__("What travelled"), [trans.__("name"), trans.__("kind"), "#" + trans.__("size"), trans.__("from"), trans.__("why")], names),
+        table(
+          trans.__("What travelled"),
+          [trans.__("name"), trans.__("kind"), "#" + trans.__("size"), trans.__("from"), trans.__("why")],
+          names
+        ),
       packages.length > 0 &&
         folded(
           trans._n("%2 package", "%2 packages", packages.length, count(packages.length)),
-          table(trans.__("Packages"), [trans.__("package"), trans.__("version"), trans.__("installed from"), trans.__("why")], packages)
+          table(
+            trans.__("Packages"),
+            [trans.__("package"), trans.__("version"), trans.__("installed from"), trans.__("why")],
+            packages
+          )
         ),
       rest.length > 0 &&
-        folded(trans.__("%1 did not travel", count(rest.length)), table(trans.__("What did not travel"), [trans.__("name"), trans.__("why")], rest))
+        folded(
+          trans.__("%1 did not travel", count(rest.length)),
+          table(trans.__("What did not travel"), [trans.__("name"), trans.__("why")], rest)
+        )
     );
   }
 
@@ -169,19 +214,29 @@ export class Overview extends Widget {
       one.size ? size(one.size) : "",
       el("span", { class: `jp-JobqRun-tag jp-mod-${one.state === "pushed" ? "pushed" : "reused"}` }, plain(one.state))
     ]);
-    const took = [image.sent ? trans.__("%1 sent", size(image.sent)) : "", image.seconds ? trans.__("in %1", duration(image.seconds)) : ""];
+    const took = [
+      image.sent ? trans.__("%1 sent", size(image.sent)) : "",
+      image.seconds ? trans.__("in %1", duration(image.seconds)) : ""
+    ];
     return section(
       trans.__("Image"),
       took.filter(Boolean).join(" "),
       this._copied(image.reference, trans.__("Copy the reference")),
-      table(trans.__("Layers"), [trans.__("layer"), trans.__("holds"), "#" + trans.__("size"), trans.__("state")], layers),
+      table(
+        trans.__("Layers"),
+        [trans.__("layer"), trans.__("holds"), "#" + trans.__("size"), trans.__("state")],
+        layers
+      ),
       ...(image.notes ?? []).map(note => el("p", { class: "jp-JobqRun-advice" }, plain(note)))
     );
   }
 
   private _asked(run: Run): HTMLElement | null {
     const trans = this._trans;
-    const labels = Object.entries(run.row.labels ?? {}).map(([key, value]) => [plain("--label"), code(`${key}=${value}`)]);
+    const labels = Object.entries(run.row.labels ?? {}).map(([key, value]) => [
+      plain("--label"),
+      code(`${key}=${value}`)
+    ]);
     const asked = options(run).map(one => [code(one.name), code(one.value)]);
     const rows = [
       [trans.__("where"), plain(run.row.where)],
@@ -191,12 +246,18 @@ export class Overview extends Widget {
       [trans.__("submitted"), moment(run.row.created)],
       [trans.__("id"), this._copied(run.row.id, trans.__("Copy the id"))]
     ].filter((row): row is (string | HTMLElement)[] => row !== null);
-    const list = el("dl", { class: "jp-JobqRun-facts" }, ...rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+    const list = el(
+      "dl",
+      { class: "jp-JobqRun-facts" },
+      ...rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])
+    );
     return section(trans.__("What was asked for"), null, list);
   }
 
   private _source(source: string | null): HTMLElement | null {
-    return source ? section(this._trans.__("The cell"), null, this._code(source, "text/x-ipython", this._trans.__("The cell"))) : null;
+    return source
+      ? section(this._trans.__("The cell"), null, this._code(source, "text/x-ipython", this._trans.__("The cell")))
+      : null;
   }
 
   private _manifests({ manifests }: Manifests): HTMLElement | null {
@@ -204,14 +265,23 @@ export class Overview extends Widget {
     if (!manifests.length) {
       return null;
     }
-    const drawn = manifests.map(one => folded(`${plain(one.kind)} ${plain(one.name)}`, this._code(one.yaml, "text/x-yaml", plain(one.kind)), this._copy(() => one.yaml)));
+    const drawn = manifests.map(one => folded(
+      `${plain(one.kind)} ${plain(one.name)}`,
+      this._code(one.yaml, "text/x-yaml", plain(one.kind)),
+      this._copy(() => one.yaml)
+    ));
     return section(trans.__("Manifest"), trans.__("as the cluster was sent it, without secrets"), ...drawn);
   }
 
   /** A program, coloured as in a notebook where the front end can. */
   private _code(text: string, mime: string, label: string): HTMLElement {
-    const box = el("pre", { class: "jp-JobqRun-code", tabindex: "0", role: "region", "aria-label": label }, visible(text));
-    const language = this._languages?.findByMIME(mime) ?? this._languages?.findByMIME(mime.replace("x-ipython", "x-python"));
+    const box = el(
+      "pre",
+      { class: "jp-JobqRun-code", tabindex: "0", role: "region", "aria-label": label },
+      visible(text)
+    );
+    const known = [mime, mime.replace("x-ipython", "x-python")].map(one => this._languages?.findByMIME(one));
+    const language = known.find(one => one);
     if (this._languages && language && text.length < 200_000) {
       const coloured = el("code", {});
       void this._languages

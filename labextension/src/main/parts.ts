@@ -51,7 +51,11 @@ export function button(
   click: () => void,
   { class: own, ...more }: Record<string, string | boolean | null> = {}
 ): HTMLButtonElement {
-  return el("button", { type: "button", class: `jp-JobqRun-button ${own ?? ""}`.trim(), onclick: click, ...more }, text);
+  return el(
+    "button",
+    { type: "button", class: `jp-JobqRun-button ${own ?? ""}`.trim(), onclick: click, ...more },
+    text
+  );
 }
 
 /** A length of time that grows, where tenths would only flicker: `42 s`, `2:03:10`. */

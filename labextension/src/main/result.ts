@@ -114,7 +114,9 @@ export class ResultTab extends Panel {
     const made = new Panel();
     made.addClass("jp-JobqRun-display");
     if (one.source) {
-      made.addWidget(new Widget({ node: el("div", { class: "jp-JobqRun-where" }, sourceName(plain(one.source), this._trans)) }));
+      made.addWidget(
+        new Widget({ node: el("div", { class: "jp-JobqRun-where" }, sourceName(plain(one.source), this._trans)) })
+      );
     }
     made.addWidget(await shown(one.data, one.metadata, this._rendermime, this._trans));
     if (this.isDisposed) {
@@ -143,7 +145,10 @@ export class ResultTab extends Panel {
     }
     const names = (of: Record<string, number>, told: string): (string | HTMLElement)[][] =>
       Object.entries(of).map(([name, bytes]) => [el("code", {}, plain(name)), size(bytes), told]);
-    const came = [...names(result.names, trans.__("bound by the cell")), ...names(result.changed, trans.__("changed in place"))];
+    const came = [
+      ...names(result.names, trans.__("bound by the cell")),
+      ...names(result.changed, trans.__("changed in place"))
+    ];
     const skipped = result.skipped.map(one => [
       el("code", {}, one.name === "_" ? trans.__("the last value") : plain(one.name)),
       plain(one.reason),
@@ -153,17 +158,41 @@ export class ResultTab extends Panel {
     const parts = [
       result.error && section(trans.__("Traceback"), plain(result.sentence), this._traceback(result.error)),
       dropped && el("p", { class: "jp-JobqRun-advice" }, dropped),
-      came.length > 0 && section(trans.__("Names that came back"), null, table(trans.__("Names that came back"), [trans.__("name"), "#" + trans.__("size"), ""], came)),
+      came.length > 0 && section(
+        trans.__("Names that came back"),
+        null,
+        table(trans.__("Names that came back"), [trans.__("name"), "#" + trans.__("size"), ""], came)
+      ),
       skipped.length > 0 &&
-        section(trans.__("What did not come back"), null, table(trans.__("What did not come back"), [trans.__("name"), trans.__("why"), trans.__("what to do")], skipped))
+        section(
+          trans.__("What did not come back"),
+          null,
+          table(
+            trans.__("What did not come back"),
+            [trans.__("name"), trans.__("why"), trans.__("what to do")],
+            skipped
+          )
+        )
     ];
     this._rest.node.append(...parts.filter((one): one is HTMLElement => Boolean(one)));
     const something = result.value || result.error || came.length || skipped.length || this._pictures.widgets.length;
-    this._say(something ? "" : [result.sentence, result.advice].filter(Boolean).map(plain).join(". ") || trans.__("It left nothing"));
+    this._say(
+      something
+        ? ""
+        : [result.sentence, result.advice].filter(Boolean).map(plain).join(". ") || trans.__("It left nothing")
+    );
   }
 
   private _traceback(text: string): HTMLElement {
-    const box = el("pre", { class: "jp-JobqRun-code jp-JobqRun-traceback", tabindex: "0", role: "region", "aria-label": this._trans.__("Traceback") });
+    const box = el(
+      "pre",
+      {
+        class: "jp-JobqRun-code jp-JobqRun-traceback",
+        tabindex: "0",
+        role: "region",
+        "aria-label": this._trans.__("Traceback")
+      }
+    );
     for (const line of text.split("\n")) {
       box.append(...drawn(line).map(span => styled(visible(span.text), span.style)), "\n");
     }
@@ -171,7 +200,9 @@ export class ResultTab extends Panel {
   }
 
   private _say(text: string): void {
-    this._head.node.replaceChildren(...(text ? [el("p", { class: "jp-JobqRun-empty", role: "status" }, plain(text))] : []));
+    this._head.node.replaceChildren(
+      ...(text ? [el("p", { class: "jp-JobqRun-empty", role: "status" }, plain(text))] : [])
+    );
   }
 
   private readonly _head = new Widget();

@@ -21,7 +21,12 @@ export function timeline(run: Run, now: number, trans: TranslationBundle): HTMLE
   }
   const rows = told.map(({ number, width, parts }) => {
     const bars = parts.map(part => {
-      const bar = el("i", { class: `${coloured(part.phase as Phase)} jp-mod-${CSS.escape(part.phase)}${part.going ? " jp-mod-going" : ""}` });
+      const bar = el(
+        "i",
+        {
+          class: `${coloured(part.phase as Phase)} jp-mod-${CSS.escape(part.phase)}${part.going ? " jp-mod-going" : ""}`
+        }
+      );
       bar.style.flexGrow = String(Math.max(1, Math.round(part.share * 1000)));
       return bar;
     });
@@ -103,7 +108,9 @@ export function workers(run: Run, trans: TranslationBundle): HTMLElement | null 
 function card(one: Member, top: number, most: number, trans: TranslationBundle): HTMLElement {
   const name = /^\d+$/.test(one.name) ? trans.__("Worker %1", one.name) : plain(one.name) || trans.__("This process");
   const where = [one.pod, one.node].filter(Boolean).map(plain).join(" · ");
-  const memory = one.memory === null ? "" : one.memory_most ? trans.__("%1 of %2", size(one.memory), size(one.memory_most)) : size(one.memory);
+  const memory = one.memory === null
+    ? ""
+    : one.memory_most ? trans.__("%1 of %2", size(one.memory), size(one.memory_most)) : size(one.memory);
   const icon = one.phase ? drawing(drawn(one.phase as Phase), `jp-Jobq-icon ${coloured(one.phase as Phase)}`) : null;
   const lines: [string, string, readonly number[], number, string][] = [];
   if (one.cpu !== null) {
@@ -121,16 +128,29 @@ function card(one: Member, top: number, most: number, trans: TranslationBundle):
   return el(
     "li",
     { class: "jp-JobqRun-worker" },
-    el("div", { class: "jp-JobqRun-workername" }, icon, el("b", {}, name), one.state && el("span", {}, plain(one.state))),
+    el(
+      "div",
+      { class: "jp-JobqRun-workername" },
+      icon,
+      el("b", {}, name),
+      one.state && el("span", {}, plain(one.state))
+    ),
     where && el("div", { class: "jp-JobqRun-where", title: where }, where),
     one.sentence && el("div", { class: "jp-JobqRun-wrong" }, plain(one.sentence)),
     lines.length > 0 &&
       el(
         "dl",
         {},
-        ...lines.flatMap(([what, told, history, high, kind]) => [el("dt", {}, what), el("dd", {}, chart(history, high, kind), told)])
+        ...lines.flatMap(([what, told, history, high, kind]) => [
+          el("dt", {}, what),
+          el("dd", {}, chart(history, high, kind), told)
+        ])
       ),
-    one.peak !== null && one.peak > 0 && el("div", { class: "jp-JobqRun-where" }, trans.__("at most %1", size(one.peak)))
+    one.peak !== null && one.peak > 0 && el(
+      "div",
+      { class: "jp-JobqRun-where" },
+      trans.__("at most %1", size(one.peak))
+    )
   );
 }
 
@@ -139,7 +159,10 @@ function chart(history: readonly number[], top: number, kind: string): Node {
   if (!points) {
     return document.createTextNode("");
   }
-  const drawn = svg("svg", { viewBox: "0 0 72 18", class: `jp-JobqRun-spark ${kind}`, "aria-hidden": "true", preserveAspectRatio: "none" });
+  const drawn = svg(
+    "svg",
+    { viewBox: "0 0 72 18", class: `jp-JobqRun-spark ${kind}`, "aria-hidden": "true", preserveAspectRatio: "none" }
+  );
   const [first] = points.split(",");
   const [last] = points.slice(points.lastIndexOf(" ") + 1).split(",");
   drawn.append(svg("polygon", { points: `${first},18 ${points} ${last},18` }), svg("polyline", { points }));

@@ -21,6 +21,15 @@ export interface Member {
   tasks: number | null;
 }
 
+interface Quota {
+  resource: string;
+  flavor: string;
+  asked: number;
+  free: number | null;
+  most: number | null;
+  total: number | null;
+}
+
 export interface Place {
   queue: string;
   cluster_queue: string;
@@ -28,7 +37,7 @@ export interface Place {
   waiting: number | null;
   ahead: string[];
   estimate: number | null;
-  quota: { resource: string; flavor: string; asked: number; free: number | null; most: number | null; total: number | null }[];
+  quota: Quota[];
   unknown: string;
 }
 

@@ -16,18 +16,30 @@ const HTML = "text/html";
 const SVG = "image/svg+xml";
 const PICTURES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
+/** What the sanitiser takes away, and a reader may miss. */
+const ACTING = /<(?:script|iframe|style|canvas|object|form)\b|\son\w+\s*=/i;
+
 // Scripts may come from where pages of plots have them; nothing can be sent anywhere but by loading such a script.
 const POLICY =
   "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' https: blob: data:; style-src 'unsafe-inline' https:; " +
   "img-src https: blob: data:; font-src https: data:; worker-src blob:";
 
 /** What is shown of a MIME bundle. */
-export async function shown(data: Bundle, metadata: Bundle, rendermime: IRenderMimeRegistry, trans: TranslationBundle): Promise<Widget> {
+export async function shown(
+  data: Bundle,
+  metadata: Bundle,
+  rendermime: IRenderMimeRegistry,
+  trans: TranslationBundle
+): Promise<Widget> {
   const svg = data[SVG];
   if (typeof svg === "string" && !PICTURES.some(mime => mime in data)) {
     return new Widget({ node: picture(svg, trans) });
   }
-  const model = new MimeModel({ data: data as MimeModel.IOptions["data"], metadata: metadata as MimeModel.IOptions["metadata"], trusted: false });
+  const model = new MimeModel({
+    data: data as MimeModel.IOptions["data"],
+    metadata: metadata as MimeModel.IOptions["metadata"],
+    trusted: false
+  });
   const mime = rendermime.preferredMimeType(data as MimeModel.IOptions["data"] & object, "ensure");
   if (mime === undefined) {
     const told = trans.__("It cannot be shown here: %1", Object.keys(data).join(", ") || trans.__("nothing"));
@@ -36,7 +48,7 @@ export async function shown(data: Bundle, metadata: Bundle, rendermime: IRenderM
   const renderer = rendermime.createRenderer(mime);
   await renderer.renderModel(model);
   const html = data[HTML];
-  if (mime !== HTML || typeof html !== "string" || !/<(?:script|iframe|style|canvas|object|form)\b|\son\w+\s*=/i.test(html)) {
+  if (mime !== HTML || typeof html !== "string" || !ACTING.test(html)) {
     return renderer;
   }
   const panel = new Panel();
@@ -59,10 +71,18 @@ function apart(html: string, trans: TranslationBundle): HTMLElement {
     referrerpolicy: "no-referrer",
     title: trans.__("What the job displayed, with its scripts")
   });
-  frame.srcdoc = `<!doctype html><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${POLICY}">${html}`;
+  const policy = `<meta http-equiv="Content-Security-Policy" content="${POLICY}">`;
+  frame.srcdoc = `<!doctype html><meta charset="utf-8">${policy}${html}`;
   return frame;
 }
 
 function picture(text: string, trans: TranslationBundle): HTMLElement {
-  return el("img", { class: "jp-JobqRun-picture", alt: trans.__("A drawing"), src: `data:${SVG};charset=utf-8,${encodeURIComponent(text)}` });
+  return el(
+    "img",
+    {
+      class: "jp-JobqRun-picture",
+      alt: trans.__("A drawing"),
+      src: `data:${SVG};charset=utf-8,${encodeURIComponent(text)}`
+    }
+  );
 }

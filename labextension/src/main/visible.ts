@@ -1,5 +1,5 @@
 /**
- * Text of strangers, so that it is seen and never acts; the same rule as `render/safe.py` has for what the kernel shows.
+ * Text of strangers, so that it is seen and never acts; by the same rule as `render/safe.py`.
  *
  * What would move a cursor, turn the direction of what follows, or end a line where none ends, is shown by its number:
  * `⟨U+202E⟩`.
