@@ -109,11 +109,23 @@ test("when nobody answers it says so, and that it is back", async () => {
 });
 
 test("a server that does not know us is left alone", async () => {
-  const { server, changes } = await following();
+  const server = new Server();
+  const changes = new Changes(server);
   changes.lose(new Problem({ code: "", what: "Not Found" }, 404));
-  server.sockets[0].close(1006);
   await new Promise(done => setTimeout(done, 100));
-  assert.deepEqual([changes.state, server.polled], ["absent", []]);
+  assert.deepEqual([changes.state, server.polled, server.sockets], ["absent", [], []]);
+  changes.dispose();
+});
+
+test("one that was heard is waited for where a proxy does not know the way to it", async () => {
+  const { server, changes } = await following();
+  server.sockets[0].say(hello("1"));
+  server.answer = new Problem({ code: "", what: "Not Found" }, 404);
+  server.sockets[0].close(1006);
+  await until(() => changes.state === "lost", "the loss");
+  server.answer = { body: null, etag: "" };
+  await until(() => changes.state === "polling", "its return");
+  await until(() => server.sockets.length > 1, "another socket");
   changes.dispose();
 });
 

@@ -109,7 +109,8 @@ export class Changes implements IDisposable {
 
   /** Says that nobody answers, and asks again now and then: but not a server that does not know us. */
   lose(problem: unknown): void {
-    const absent = problem instanceof Problem && problem.absent;
+    // Who was heard once is there: a proxy between, started anew, does not know the way yet.
+    const absent = !this.version && problem instanceof Problem && problem.absent;
     this.hear(absent ? "absent" : "lost");
     if (!absent) {
       void this.asking.start();
