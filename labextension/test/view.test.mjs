@@ -63,7 +63,10 @@ test("the line of a run says how far it is, what it waits for, or what became of
   assert.equal(say({ progress: { done: 7, total: 20, label: "epoch" } }), "epoch 7 of 20 · this machine");
   assert.equal(say({ progress: { done: 1234, total: null, label: "" } }), "1,234 · this machine");
   assert.equal(say({ workers: { up: 3, wanted: 8 }, attempt: 2 }), "The cell is running · this machine · attempt 2 · 3 of 8 workers");
-  assert.equal(say({ phase: "queued", sentence: "Position 3 of 14" }), "Position 3 of 14");
+  const waits = { phase: "queued", sentence: "Waiting for its turn" };
+  assert.equal(say({ ...waits, position: { at: 3, of: 14, queue: "team-a" } }), "Position 3 of 14 in team-a · Waiting for its turn");
+  assert.equal(say({ ...waits, position: { at: 3, of: null, queue: "q" } }), "Position 3 in q · Waiting for its turn");
+  assert.equal(say({ ...waits, position: { at: null, of: 14, queue: "q" } }), "Waiting for its turn");
   assert.equal(say({ phase: "failed", error: "ValueError: X", sentence: "no" }), "ValueError: X");
   assert.equal(say({ phase: "succeeded", sentence: "" }), "this machine");
 });

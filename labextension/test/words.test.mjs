@@ -7,7 +7,7 @@ import { notice } from "../lib/sidebar/notice.js";
 import { trans } from "./made.mjs";
 
 const about = { version: "1.2", api: 1, store: "/s", host: "h", user: "ada", reads_only: false, elsewhere: null };
-const calm = { about, problem: null, hearing: "live", since: "10:00", shown: 3, narrowed: false, answered: true, elsewhere: null, api: 1 };
+const calm = { about, problem: null, hearing: "live", since: "10:00", shown: 3, unread: 0, narrowed: false, answered: true, elsewhere: null, api: 1 };
 const say = more => notice({ ...calm, ...more }, trans);
 
 test("where all is well nothing is said", () => {
@@ -36,6 +36,10 @@ test("when nobody answers, what is known is shown with its time", () => {
 test("kernels whose runs are elsewhere are told of, with both folders as the server names them", () => {
   const told = say({ elsewhere: { code: "store-not-shared", what: "Run a is in /k", why: "", do: "Let JOBQ_HOME name one" } });
   assert.equal(told.words, "Run a is in /k. Let JOBQ_HOME name one");
+});
+
+test("while older runs are read it says how many", () => {
+  assert.deepEqual(say({ unread: 12 }), { words: "12 older runs are being read", above: true });
 });
 
 test("no runs and no matches are two things", () => {

@@ -222,9 +222,8 @@ def test_from_a_run_to_its_cell_and_back(lab, side, held):
     expect(tab).to_be_visible()
     side.choose(held.name, "Go to the Cell")
     expect(side.page.locator(f'.jp-NotebookPanel[data-path="{book.path}"]')).to_be_visible()
-    expect(book.area(2).locator("xpath=ancestor::*[contains(@class,'jp-Cell')][1]")).to_have_class(
-        re.compile("jp-mod-active")
-    )
+    cells = side.page.locator(f'.jp-NotebookPanel[data-path="{book.path}"] .jp-Cell')
+    expect(cells.nth(2)).to_have_class(re.compile("jp-mod-active"))
 
 
 def test_an_end_is_told_where_nobody_looks_at_its_notebook(lab, side, held):

@@ -8,6 +8,8 @@ import { changed, EMPTY, listed, longer, type List } from "./list.js";
 const PAGE = 200;
 /** Nobody has so many that go on; and if, the others come with the pages. */
 const LIVE = 500;
+/** While the server reads runs that it has not read before. */
+const SOON = 1500;
 /** After the last letter of a search. */
 const PAUSE = 150;
 
@@ -17,6 +19,7 @@ export class Runs implements IDisposable {
   private known: List = EMPTY;
   private readonly heard = new Map<string, Row>();
   private all: Counts = {};
+  private _unread = 0;
   private sought: Filter = ALL;
   private server: About | null = null;
   private _elsewhere: Trouble | null = null;
@@ -62,6 +65,11 @@ export class Runs implements IDisposable {
   /** How many runs are in each phase, of all there are. */
   get counts(): Counts {
     return this.all;
+  }
+
+  /** How many older runs the server has not read yet. */
+  get unread(): number {
+    return this._unread;
   }
 
   get filter(): Filter {
@@ -176,6 +184,11 @@ export class Runs implements IDisposable {
     this.hear(page.rows);
     this.known = listed(page, live);
     this.all = page.counts;
+    this._unread = page.unread;
+    if (page.unread) {
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => void this.refresh(), SOON);
+    }
     // Of two answers the older version: what has changed in between is told once more.
     this.changes.follow(page.version);
     this._rowsChanged.emit([...this.known.rows.values()]);

@@ -13,12 +13,22 @@ export function told(row: Row, trans: TranslationBundle): string {
   if (final(row.phase)) {
     return plain(row.sentence || row.where);
   }
-  const parts = [far(row, trans) || plain(row.sentence)];
+  const parts = [line(row, trans), far(row, trans) || plain(row.sentence)];
   if (row.phase === "running") {
     parts.push(plain(row.where), row.attempt > 1 ? trans.__("attempt %1", row.attempt) : "");
     parts.push(row.workers && row.workers.wanted > 1 ? crew(row.workers, trans) : "");
   }
   return parts.filter(Boolean).join(" · ");
+}
+
+function line({ phase, position }: Row, trans: TranslationBundle): string {
+  if (phase !== "queued" || position?.at == null) {
+    return "";
+  }
+  const queue = plain(position.queue);
+  return position.of === null
+    ? trans.__("Position %1 in %2", position.at, queue)
+    : trans.__("Position %1 of %2 in %3", position.at, position.of, queue);
 }
 
 function far(row: Row, trans: TranslationBundle): string {

@@ -20,6 +20,8 @@ export interface Standing {
   readonly since: string;
   /** How many runs are shown. */
   readonly shown: number;
+  /** How many older runs the server has not read yet. */
+  readonly unread: number;
   /** Whether something is searched for. */
   readonly narrowed: boolean;
   /** Whether an answer has come. */
@@ -63,6 +65,9 @@ export function notice(now: Standing, trans: TranslationBundle): Notice | null {
   }
   if (now.elsewhere) {
     return { words: sentences(now.elsewhere), above: shown > 0 };
+  }
+  if (now.unread) {
+    return { words: trans._n("%1 older run is being read", "%1 older runs are being read", now.unread), above: shown > 0 };
   }
   if (shown || !now.answered) {
     return null;

@@ -135,6 +135,7 @@ export class SidebarView extends Widget {
         hearing: runs.changes.state,
         since: new Date(runs.changes.since).toLocaleTimeString(),
         shown: runs.list.rows.size,
+        unread: runs.unread,
         narrowed: narrowed(runs.filter),
         answered: runs.about !== null,
         elsewhere: runs.elsewhere,
