@@ -143,6 +143,7 @@ def test_a_log_of_a_million_lines_opens_at_its_end_is_jumped_in_and_searched(mil
     expect(log.locator("mark")).to_have_text("loss nan lr 2.9")
     log.get_by_role("searchbox").fill("(")
     expect(log.get_by_role("searchbox")).to_have_attribute("aria-invalid", "true")
+    lab.problems.clear()  # the browser tells that this was refused
     assert log.get_by_role("row").count() < 150
     lines.press("End")
     expect(log.get_by_text("step 0999999 ")).to_be_visible()

@@ -4,6 +4,7 @@ import type { IRenderMimeRegistry } from "@jupyterlab/rendermime";
 import type { TranslationBundle } from "@jupyterlab/translation";
 import type { CommandRegistry } from "@lumino/commands";
 import type { IDisposable } from "@lumino/disposable";
+import type { Message } from "@lumino/messaging";
 import { Signal, type ISignal } from "@lumino/signaling";
 import { Panel, PanelLayout, Widget } from "@lumino/widgets";
 
@@ -96,6 +97,12 @@ export class RunView extends Widget {
       this._drawTabs();
       this._present();
     }
+  }
+
+  /** Who closes it is done with it: it is made anew when it is opened again. */
+  protected override onCloseRequest(message: Message): void {
+    super.onCloseRequest(message);
+    this.dispose();
   }
 
   protected override onAfterAttach(): void {
