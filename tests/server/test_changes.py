@@ -343,11 +343,14 @@ async def test_a_run_that_cannot_be_drawn_holds_up_no_rows(page, made, store, mo
 
 
 async def test_a_picture_that_takes_long_holds_up_no_rows(page, made, store, monkeypatch):
-    run, goes_on = made("fit", "submitting", "running"), threading.Event()
+    run, goes_on, begun = made("fit", "submitting", "running"), threading.Event(), []
     one = await page()
     await one.heard("hello")
-    monkeypatch.setattr("jobq_magic.server.watched.one", lambda *_: {"waited": goes_on.wait(SOON)})
+    monkeypatch.setattr(
+        "jobq_magic.server.watched.one", lambda *_: begun.append(1) or {"waited": goes_on.wait(3 * SOON)}
+    )
     await one.says(watch=[run.id])
+    await until(lambda: begun)
     store.append(run, phase="collecting", at=run.created + 9)
     assert (await one.row(run))["phase"] == "collecting"
     goes_on.set()
