@@ -35,6 +35,7 @@ _STYLE = (
     "background:Canvas;color:CanvasText}nav{margin-bottom:1rem}table{border-collapse:collapse;width:100%}"
     "th,td{text-align:left;vertical-align:top;padding:.3rem .8rem .3rem 0;overflow-wrap:anywhere;"
     "border-bottom:1px solid color-mix(in srgb,CanvasText 15%,Canvas)}"
+    "button{display:none}"  # those of a card are pressed by JupyterLab
 )
 _READ = {"GET": Route("GET", "", "read", "A page.", "")}
 
