@@ -143,7 +143,7 @@ function card(one: Member, top: number, most: number, trans: TranslationBundle):
         {},
         ...lines.flatMap(([what, told, history, high, kind]) => [
           el("dt", {}, what),
-          el("dd", {}, chart(history, high, kind), told)
+          el("dd", {}, chart(history, high, kind), el("span", {}, told))
         ])
       ),
     one.peak !== null && one.peak > 0 && el(
