@@ -267,7 +267,8 @@
 
 .jp-Jobq-quota {
   display: grid;
-  gap: 6px;
+  grid-template-columns: fit-content(45%) minmax(30px, 1fr) max-content;
+  gap: 6px 8px;
   padding: 8px 10px;
   border-top: var(--jp-border-width) solid var(--jp-border-color2);
   font-size: 12px;
@@ -275,9 +276,13 @@
 
 .jp-Jobq-share {
   display: grid;
-  grid-template-columns: minmax(60px, max-content) minmax(30px, 1fr) minmax(60px, max-content);
-  gap: 8px;
+  grid-column: 1 / -1;
+  grid-template-columns: subgrid;
   align-items: center;
+}
+
+.jp-Jobq-quota > .jp-Jobq-number {
+  grid-column: 1 / -1;
 }
 
 .jp-Jobq-share > span {
@@ -299,11 +304,11 @@
 }
 
 .jp-Jobq-share i {
-  background: var(--jp-brand-color1);
+  background: color-mix(in srgb, var(--jp-brand-color1) 50%, var(--jp-layout-color1));
 }
 
 .jp-Jobq-share .jp-mod-mine {
-  background: color-mix(in srgb, var(--jp-brand-color1) 55%, var(--jp-layout-color1));
+  background: var(--jp-brand-color1);
 }
 
 /* --- elsewhere --- */
@@ -791,6 +796,11 @@ h2.jp-JobqRun-name {
   justify-content: flex-end;
   align-items: center;
   white-space: nowrap;
+}
+
+.jp-JobqRun-worker dd span {
+  min-width: 4.6em;
+  text-align: right;
 }
 
 .jp-JobqRun-spark {
@@ -1357,4 +1367,4 @@ h2.jp-JobqRun-name {
     forced-color-adjust: none;
   }
 }
-`,""]),e.d(r,{},{A:t})},314(o){o.exports=function(o){var r=[];return r.toString=function(){return this.map(function(r){var e="",n=void 0!==r[5];return r[4]&&(e+="@supports (".concat(r[4],") {")),r[2]&&(e+="@media ".concat(r[2]," {")),n&&(e+="@layer".concat(r[5].length>0?" ".concat(r[5]):""," {")),e+=o(r),n&&(e+="}"),r[2]&&(e+="}"),r[4]&&(e+="}"),e}).join("")},r.i=function(o,e,n,p,a){"string"==typeof o&&(o=[[null,o,void 0]]);var t={};if(n)for(var i=0;i<this.length;i++){var l=this[i][0];null!=l&&(t[l]=!0)}for(var d=0;d<o.length;d++){var b=[].concat(o[d]);n&&t[b[0]]||(void 0!==a&&(void 0===b[5]||(b[1]="@layer".concat(b[5].length>0?" ".concat(b[5]):""," {").concat(b[1],"}")),b[5]=a),e&&(b[2]&&(b[1]="@media ".concat(b[2]," {").concat(b[1],"}")),b[2]=e),p&&(b[4]?(b[1]="@supports (".concat(b[4],") {").concat(b[1],"}"),b[4]=p):b[4]="".concat(p)),r.push(b))}},r}},601(o){o.exports=function(o){return o[1]}},72(o){var r=[];function e(o){for(var e=-1,n=0;n<r.length;n++)if(r[n].identifier===o){e=n;break}return e}function n(o,n){for(var p={},a=[],t=0;t<o.length;t++){var i=o[t],l=n.base?i[0]+n.base:i[0],d=p[l]||0,b="".concat(l," ").concat(d);p[l]=d+1;var u=e(b),c={css:i[1],media:i[2],sourceMap:i[3],supports:i[4],layer:i[5]};if(-1!==u)r[u].references++,r[u].updater(c);else{var s=function(o,r){var e=r.domAPI(r);return e.update(o),function(r){r?(r.css!==o.css||r.media!==o.media||r.sourceMap!==o.sourceMap||r.supports!==o.supports||r.layer!==o.layer)&&e.update(o=r):e.remove()}}(c,n);n.byIndex=t,r.splice(t,0,{identifier:b,updater:s,references:1})}a.push(b)}return a}o.exports=function(o,p){var a=n(o=o||[],p=p||{});return function(o){o=o||[];for(var t=0;t<a.length;t++){var i=e(a[t]);r[i].references--}for(var l=n(o,p),d=0;d<a.length;d++){var b=e(a[d]);0===r[b].references&&(r[b].updater(),r.splice(b,1))}a=l}}},659(o){var r={};o.exports=function(o,e){var n=function(o){if(void 0===r[o]){var e=document.querySelector(o);if(window.HTMLIFrameElement&&e instanceof window.HTMLIFrameElement)try{e=e.contentDocument.head}catch(o){e=null}r[o]=e}return r[o]}(o);if(!n)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");n.appendChild(e)}},540(o){o.exports=function(o){var r=document.createElement("style");return o.setAttributes(r,o.attributes),o.insert(r,o.options),r}},56(o,r,e){o.exports=function(o){var r=e.nc;r&&o.setAttribute("nonce",r)}},825(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var r=o.insertStyleElement(o);return{update:function(e){var n,p,a;n="",e.supports&&(n+="@supports (".concat(e.supports,") {")),e.media&&(n+="@media ".concat(e.media," {")),(p=void 0!==e.layer)&&(n+="@layer".concat(e.layer.length>0?" ".concat(e.layer):""," {")),n+=e.css,p&&(n+="}"),e.media&&(n+="}"),e.supports&&(n+="}"),(a=e.sourceMap)&&"u">typeof btoa&&(n+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(a))))," */")),o.styleTagTransform(n,r,o.options)},remove:function(){var o;null===(o=r).parentNode||o.parentNode.removeChild(o)}}}},113(o){o.exports=function(o,r){if(r.styleSheet)r.styleSheet.cssText=o;else{for(;r.firstChild;)r.removeChild(r.firstChild);r.appendChild(document.createTextNode(o))}}},255(o,r,e){var n=e(72),p=e.n(n),a=e(825),t=e.n(a),i=e(659),l=e.n(i),d=e(56),b=e.n(d),u=e(540),c=e.n(u),s=e(113),j=e.n(s),f=e(856),x={};x.styleTagTransform=j(),x.setAttributes=b(),x.insert=l().bind(null,"head"),x.domAPI=t(),x.insertStyleElement=c(),p()(f.A,x),f.A&&f.A.locals&&f.A.locals;var q=e(643),m={};m.styleTagTransform=j(),m.setAttributes=b(),m.insert=l().bind(null,"head"),m.domAPI=t(),m.insertStyleElement=c(),p()(q.A,m),q.A&&q.A.locals&&q.A.locals}}]);
+`,""]),e.d(r,{},{A:t})},314(o){o.exports=function(o){var r=[];return r.toString=function(){return this.map(function(r){var e="",n=void 0!==r[5];return r[4]&&(e+="@supports (".concat(r[4],") {")),r[2]&&(e+="@media ".concat(r[2]," {")),n&&(e+="@layer".concat(r[5].length>0?" ".concat(r[5]):""," {")),e+=o(r),n&&(e+="}"),r[2]&&(e+="}"),r[4]&&(e+="}"),e}).join("")},r.i=function(o,e,n,p,a){"string"==typeof o&&(o=[[null,o,void 0]]);var t={};if(n)for(var i=0;i<this.length;i++){var l=this[i][0];null!=l&&(t[l]=!0)}for(var d=0;d<o.length;d++){var u=[].concat(o[d]);n&&t[u[0]]||(void 0!==a&&(void 0===u[5]||(u[1]="@layer".concat(u[5].length>0?" ".concat(u[5]):""," {").concat(u[1],"}")),u[5]=a),e&&(u[2]&&(u[1]="@media ".concat(u[2]," {").concat(u[1],"}")),u[2]=e),p&&(u[4]?(u[1]="@supports (".concat(u[4],") {").concat(u[1],"}"),u[4]=p):u[4]="".concat(p)),r.push(u))}},r}},601(o){o.exports=function(o){return o[1]}},72(o){var r=[];function e(o){for(var e=-1,n=0;n<r.length;n++)if(r[n].identifier===o){e=n;break}return e}function n(o,n){for(var p={},a=[],t=0;t<o.length;t++){var i=o[t],l=n.base?i[0]+n.base:i[0],d=p[l]||0,u="".concat(l," ").concat(d);p[l]=d+1;var b=e(u),c={css:i[1],media:i[2],sourceMap:i[3],supports:i[4],layer:i[5]};if(-1!==b)r[b].references++,r[b].updater(c);else{var s=function(o,r){var e=r.domAPI(r);return e.update(o),function(r){r?(r.css!==o.css||r.media!==o.media||r.sourceMap!==o.sourceMap||r.supports!==o.supports||r.layer!==o.layer)&&e.update(o=r):e.remove()}}(c,n);n.byIndex=t,r.splice(t,0,{identifier:u,updater:s,references:1})}a.push(u)}return a}o.exports=function(o,p){var a=n(o=o||[],p=p||{});return function(o){o=o||[];for(var t=0;t<a.length;t++){var i=e(a[t]);r[i].references--}for(var l=n(o,p),d=0;d<a.length;d++){var u=e(a[d]);0===r[u].references&&(r[u].updater(),r.splice(u,1))}a=l}}},659(o){var r={};o.exports=function(o,e){var n=function(o){if(void 0===r[o]){var e=document.querySelector(o);if(window.HTMLIFrameElement&&e instanceof window.HTMLIFrameElement)try{e=e.contentDocument.head}catch(o){e=null}r[o]=e}return r[o]}(o);if(!n)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");n.appendChild(e)}},540(o){o.exports=function(o){var r=document.createElement("style");return o.setAttributes(r,o.attributes),o.insert(r,o.options),r}},56(o,r,e){o.exports=function(o){var r=e.nc;r&&o.setAttribute("nonce",r)}},825(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var r=o.insertStyleElement(o);return{update:function(e){var n,p,a;n="",e.supports&&(n+="@supports (".concat(e.supports,") {")),e.media&&(n+="@media ".concat(e.media," {")),(p=void 0!==e.layer)&&(n+="@layer".concat(e.layer.length>0?" ".concat(e.layer):""," {")),n+=e.css,p&&(n+="}"),e.media&&(n+="}"),e.supports&&(n+="}"),(a=e.sourceMap)&&"u">typeof btoa&&(n+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(a))))," */")),o.styleTagTransform(n,r,o.options)},remove:function(){var o;null===(o=r).parentNode||o.parentNode.removeChild(o)}}}},113(o){o.exports=function(o,r){if(r.styleSheet)r.styleSheet.cssText=o;else{for(;r.firstChild;)r.removeChild(r.firstChild);r.appendChild(document.createTextNode(o))}}},255(o,r,e){var n=e(72),p=e.n(n),a=e(825),t=e.n(a),i=e(659),l=e.n(i),d=e(56),u=e.n(d),b=e(540),c=e.n(b),s=e(113),j=e.n(s),f=e(856),q={};q.styleTagTransform=j(),q.setAttributes=u(),q.insert=l().bind(null,"head"),q.domAPI=t(),q.insertStyleElement=c(),p()(f.A,q),f.A&&f.A.locals&&f.A.locals;var x=e(643),m={};m.styleTagTransform=j(),m.setAttributes=u(),m.insert=l().bind(null,"head"),m.domAPI=t(),m.insertStyleElement=c(),p()(x.A,m),x.A&&x.A.locals&&x.A.locals}}]);
