@@ -380,9 +380,11 @@ def test_of_ten_thousand_runs_only_those_in_sight_are_drawn(lab, side):
 
 def test_without_the_server_extension_it_says_what_to_do(lab, side):
     page = side.page
-    page.route(re.compile(r"/jobq-magic/"), lambda route: route.fulfill(status=404, json={"message": "Not Found"}))
+    nothing = {"message": "Not Found"}
+    page.route(re.compile(r":\d+/jobq-magic/"), lambda route: route.fulfill(status=404, json=nothing))
     try:
-        side.command("jobq:refresh")
+        lab.start()
+        side.show()
         expect(side.node.get_by_text("This Jupyter server does not have jobq-magic")).to_be_visible()
         expect(side.node.get_by_text('pip install "jobq-magic[server]"')).to_be_visible()
     finally:
