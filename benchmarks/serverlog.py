@@ -100,7 +100,7 @@ def _read(store: Store, server: Served, told: str, workers: int) -> list[Row]:
         "open at the end": "log?from=-500&count=500",
         "jump to the middle": f"log?from={LINES // 2}&count=500",
         "find a text, and count it": f"log/find?text={needle}+of",
-        "find an expression": f"log/find?regex=1&text={urllib.parse.quote('loss 0.12..$')}",
+        "find an expression, 200 of them": f"log/find?regex=1&text={urllib.parse.quote('loss 0.12..$')}",
     }
     runs = [_written(store, workers) for _ in range(_ROUNDS)]
     found: list[Row] = []
@@ -113,7 +113,7 @@ def _read(store: Store, server: Served, told: str, workers: int) -> list[Row]:
             what_ = f"{LINES:,} lines, {told}: {what}, {when}"
             found.append(Row(what_, middle, 0.0, middle / _TARGET, "<= 0.3 s", middle <= _TARGET, note=note))
     body = _told(server, runs[0], asked["find a text, and count it"])
-    if body["total"] != workers or not _told(server, runs[0], asked["open at the end"])["complete"]:
+    if body["total"] != workers:
         raise SystemExit(f"It was not all found: {body}")
     return found
 
@@ -125,10 +125,13 @@ def _timed(ask: Callable[[], Any]) -> float:
 
 
 def _told(server: Served, run: Run, path: str) -> Any:
-    status, _, body = server.ask(f"runs/{run.id}/{path}")
-    if status != 200:
-        raise SystemExit(f"{path}: {status} {body}")
-    return body
+    """The answer, asked for until it is a whole one; of an expression the first answer, which has hits."""
+    while True:
+        status, _, body = server.ask(f"runs/{run.id}/{path}")
+        if status != 200:
+            raise SystemExit(f"{path}: {status} {body}")
+        if body["complete"] if "complete" in body else body["total"] is not None or (body["hits"] and "regex" in path):
+            return body
 
 
 async def _followed(store: Store, server: Served) -> list[Row]:
