@@ -83,8 +83,7 @@ export class RunView extends Widget {
       clearInterval(this._timer);
       clearTimeout(this._asking);
       this._header.dispose();
-      Signal.clearData(this);
-      super.dispose();
+      super.dispose(); // it tells those who keep it first, and forgets all signals after that
     }
   }
 
