@@ -415,7 +415,7 @@ def test_pictures_of_a_run_in_the_main_area(browser, server):
         for tab, words in (("Overview", "imported by fit"), ("Log", "RuntimeWarning")):
             panel = view.tab(tab)
             expect(panel.get_by_text(words).first).to_be_attached()
-            for theme in ("Dark High Contrast", "Dark", "Light"):
+            for theme in (*["Dark High Contrast"] * (tab == "Log"), "Dark", "Light"):
                 lab.theme(f"JupyterLab {theme}")
                 name = theme.lower().replace(" ", "-")
                 picture(view.node, f"run-{tab.lower()}-{name}.png")
