@@ -24,6 +24,7 @@ from tests.server.shown import TOKEN, embedded
 from tests.support import eventually
 from tests.unit.cluster.apiserver import ApiServer
 
+pytestmark = pytest.mark.timeout(250)  # a Hub and two servers that start, on busy cores
 CHANGES = "/hub-prefix/user/ada/jobq-magic/changes"
 
 
