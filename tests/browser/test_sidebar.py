@@ -413,10 +413,12 @@ def workspaces(lab: Lab) -> list[Path]:
 
 
 def test_it_costs_next_to_nothing_to_begin_with(lab, side):
-    took = lab.evaluate(
-        "() => performance.getEntriesByName('jobq:activate').reduce((sum, one) => sum + one.duration, 0)"
-    )
-    assert took <= 20
+    took = []
+    for _ in range(3):
+        lab.start()
+        took.append(lab.evaluate("() => performance.getEntriesByName('jobq:activate').map(each => each.duration)"))
+    assert {len(each) for each in took} == {5}
+    assert sorted(map(sum, took))[1] <= 20
 
 
 def test_in_notebook_7_it_stands_beside_the_notebook(classic):

@@ -27,12 +27,15 @@ export const status: JupyterFrontEndPlugin<void> = {
       const words = () => tally(runs.counts, trans);
       const draw = () => say(button, trans.__("jobq: %1", words()));
       runs.changed.connect(draw);
-      bar.registerStatusItem("jobq-magic:status", {
-        item,
-        align: "left",
-        rank: 4,
-        isActive: () => Boolean(words()),
-        activeStateChanged: runs.changed
-      });
+      // The bar is laid out anew by it: there is nothing to be said before, and the application is not to wait for that.
+      void app.restored.then(() =>
+        bar.registerStatusItem("jobq-magic:status", {
+          item,
+          align: "left",
+          rank: 4,
+          isActive: () => Boolean(words()),
+          activeStateChanged: runs.changed
+        })
+      );
     })
 };
