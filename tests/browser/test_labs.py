@@ -56,7 +56,7 @@ def page(browser: Browser, served: Server) -> Iterator[Lab]:
                 told.append(f"{message.type}: {message.text}")
 
         lab.page.on("console", hear)
-        # Of older ones, where a request fails; pods of a cluster on this machine change its network as they come and go.
+        # Of older ones, where a request fails; pods of a cluster on this machine change its network when they come.
         lost = lab.page.get_by_role("dialog", name=re.compile("^Server Connection Error"))
         lab.page.add_locator_handler(lost, lambda dialog: dialog.get_by_role("button").last.click())
         yield lab
