@@ -23,6 +23,7 @@ _NOT_OURS = (
     "reading 'schema'",  # Notebook 7.6 asks for settings of plugins that it does not have
     "the server responded with a status of 404",  # files of settings that nobody wrote
     "reading 'kernel'",  # jupyterlab_widgets 3.0, of a notebook without a kernel
+    "reading 'last_modified'",  # Notebook 7.2, of a notebook without a checkpoint
     "Could not restore the debugger state",
     "create_subshell_request",  # a kernel that ends while JupyterLab still asks it for one
     "net::ERR_NETWORK_CHANGED",  # pods of a cluster on this machine come and go
