@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
 from jobq_magic.render import content
 from jobq_magic.render.bars import Bar
@@ -28,7 +29,9 @@ def time(told: Content) -> str:
     if told.left is not None:
         parts.append((told.left, ' class="jq-rest"'))
     # Parts that add up to less than one would not fill the line.
-    drawn = "".join(f'<i{kind} style="flex:{max(1, round(999 * took / whole))}"></i>' for took, kind in parts if whole)
+    drawn = "".join(
+        f'<i{kind} style="flex:{max(1, round(999 * (took / whole)))}"></i>' for took, kind in parts if 0 < whole < inf
+    )
     return f'<div class="jq-time" aria-hidden="true">{drawn}</div>' if drawn else ""
 
 
