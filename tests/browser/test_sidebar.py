@@ -401,7 +401,7 @@ def test_a_run_that_was_open_is_open_again_after_the_page_was_loaded_anew(browse
         tab = lab.page.locator(".lm-DockPanel-tabBar .lm-mod-current", has_text="restored")
         expect(tab).to_be_visible()
         lab.evaluate("() => jupyterapp.restored")
-        eventually(lambda: any("jobq-run-restored" in path.read_text() for path in workspaces(lab)), 20)
+        eventually(lambda: any("jobq-runs:restored-" in path.read_text() for path in workspaces(lab)), 20)
         lab.start("lab")
         expect(tab).to_be_visible()
         expect(side.list).to_be_visible()
