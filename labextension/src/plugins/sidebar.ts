@@ -60,8 +60,8 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
         view.title.label = runs.row(id)?.name ?? id;
         view.title.icon = jobqIcon;
         view.title.closable = true;
-        // Notebook 7 has room for one thing in the middle, which is the notebook.
-        app.shell.add(view, lab ? "main" : "down");
+        // Notebook 7 has room for one thing in the middle, which is the notebook; below it, nothing is high enough to be seen.
+        app.shell.add(view, lab ? "main" : "right");
         view.tabChanged.connect(() => void views.save(view));
         await views.add(view);
         app.shell.activateById(view.id);
