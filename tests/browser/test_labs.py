@@ -52,8 +52,8 @@ def page(browser: Browser, served: Server) -> Iterator[Lab]:
         told: list[str] = []
 
         def hear(message: ConsoleMessage) -> None:
-            if "/jobq-magic/" in message.location.get("url", ""):
-                told.append(f"{message.type}: {message.text}")
+            if "/extensions/jobq-magic/" in (where := message.location.get("url", "")):
+                told.append(f"{message.type}: {message.text} ({where})")
 
         lab.page.on("console", hear)
         # Of older ones, where a request fails; pods of a cluster on this machine change its network when they come.
