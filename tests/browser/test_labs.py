@@ -84,9 +84,9 @@ def test_the_sidebar_of_jupyterlab_lists_runs_follows_them_and_shows_their_log(p
     assert re.search(rf'"appVersion":\s*"{version or 4}\.', told), "of another version than is meant"
     page.evaluate("() => jupyterapp.commands.execute('jobq:show').then(() => null)")
     follows(page, run)
-    book = page.open(["%%jobq --name cell\n6 * 7"])
+    book = page.open(["%%jobq --name six-by-seven\n6 * 7"])
     assert book.run(0)
-    expect(page.page.locator("#jobq-runs [data-run^=cell-]")).to_have_attribute("data-phase", "succeeded")
+    expect(page.page.locator("#jobq-runs [data-run^=six-by-seven-]")).to_have_attribute("data-phase", "succeeded")
     book.says(0, "42")
 
 

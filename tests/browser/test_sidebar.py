@@ -312,7 +312,7 @@ def test_what_strangers_wrote_is_text(lab, side):
     row.hover()
     side.command("jobq:open", id=lost.run.id)
     named.ends(Phase.SUCCEEDED, after=4)
-    eventually(lambda: side.list.locator("[data-phase=running]", has_text="img src=x").count() == 0)
+    expect(side.list.locator(f"[data-run={named.run.id}]")).to_have_attribute("data-phase", "succeeded")
     assert side.node.locator("img, script").count() == 0
     assert side.page.evaluate("window.struck") is None
 
