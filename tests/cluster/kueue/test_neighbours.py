@@ -75,7 +75,7 @@ def allotted(place):
     return allotted
 
 
-def test_everybody_is_listed_with_owner_queue_and_position(place, survey, become, work, image):
+def test_everybody_is_listed_with_owner_queue_and_position(place, survey, allotted, become, work, image):
     become("ada")
     first = place.start(WAITS, cpus=0.8)
     first.until("up")

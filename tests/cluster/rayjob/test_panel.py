@@ -18,7 +18,7 @@ ray.init()
 def hold(n):
     time.sleep(n)
 
-ray.get([hold.remote(5) for _ in range(4)])
+ray.get([hold.remote(8) for _ in range(4)])
 'done'"""
 
 
@@ -36,9 +36,9 @@ def test_the_link_and_the_notebooks_server_open_the_job_and_its_workers_and_task
         opened = browser.enter()
         assert b"<title>Ray Dashboard</title>" in browser.ask(opened, login=False, Sec_Fetch_Dest="iframe").body
         job = browser.ask(f"{opened}job", login=False).headers["Location"].rpartition("/")[2]
-        jobs = json.loads(browser.ask("api/jobs/").body)
-        assert [one["type"] for one in jobs if one["job_id"] == job] == ["DRIVER"]
-        submitted = next(one["submission_id"] for one in jobs if one["submission_id"])
+        jobs = lambda: json.loads(browser.ask("api/jobs/").body)  # noqa: E731
+        assert [one["type"] for one in jobs() if one["job_id"] == job] == ["DRIVER"]
+        (submitted,) = eventually(lambda: [one["submission_id"] for one in jobs() if one["submission_id"]])
         sock, told = browser.upgrade(f"api/jobs/{submitted}/logs/tail", **jupyter.headers)
         sock.close()
         assert told.startswith(b"HTTP/1.1 101 "), told
