@@ -93,6 +93,7 @@ def test_headless_a_kernel_that_is_killed_takes_its_run_with_it(environment):
 def test_headless_an_interrupt_or_sigterm_stops_the_run(environment, how):
     with opened(environment, person=False) as notebook:
         cell, folder = begun(notebook, environment, "%%jobq\nprint('once')\nimport time\ntime.sleep(100)")
+        eventually(lambda: (folder / "attempts/1/stdout").read_bytes() == b"once\n")
         if how == "interrupt":
             notebook.manager.interrupt_kernel()
         else:
