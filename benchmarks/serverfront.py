@@ -33,7 +33,7 @@ def rows() -> list[Row]:
     with serving() as server, browsing() as browser, tabbed(browser, server) as lab:
         began = _begins(lab)
         lab.evaluate("() => jupyterapp.commands.execute('jobq:show').then(() => null)")
-        expect(lab.page.get_by_role("listbox", name="Runs")).to_be_visible()
+        expect(lab.page.get_by_role("region", name="Runs")).to_be_visible()
         took = sorted(_changes(lab, server))
     size = build.size() / 1024
     late = took[int(len(took) * 0.95)]
