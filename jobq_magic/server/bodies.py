@@ -28,7 +28,7 @@ def checked(reference: str, raw: bytes) -> Mapping[str, Any]:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole"
         raise Refused(400, "bad-body", f"{where}: {first['msg']}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Refused(400, "bad-body", "What was sent is no JSON") from error
     return found
 

@@ -250,7 +250,7 @@ def poll(asked: Asked) -> Mapping[str, Any] | Answer:
 
 
 def _written(body: Mapping[str, Any]) -> str:
-    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return json.dumps(body, allow_nan=False, separators=(",", ":"))
 
 
 def _soon(loop: asyncio.AbstractEventLoop, call: Any) -> None:

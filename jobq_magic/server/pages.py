@@ -50,7 +50,10 @@ class _Page(Guard):
         if self.get_query_argument("token", None) is not None:
             rest = [(name, each) for name, found in self.request.query_arguments.items() for each in found]
             self.redirect(
-                url_concat(self.request.path, [(n, v.decode("utf-8", "replace")) for n, v in rest if n != "token"])
+                url_concat(
+                    "/" + self.request.path.lstrip("/\\"),
+                    [(n, v.decode("utf-8", "replace")) for n, v in rest if n != "token"],
+                )
             )
 
     def show(self, title: str, body: str, *, live: bool) -> None:

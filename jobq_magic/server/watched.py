@@ -73,6 +73,6 @@ class Pictures:
             watched.files, watched.next = None, now + _GONE
             watched.due = True
             return
-        text = json.dumps(told, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = json.dumps(told, allow_nan=False, separators=(",", ":"))
         if text != watched.text:
             watched.number, watched.text = watched.number + 1, text

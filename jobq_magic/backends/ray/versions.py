@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import metadata, util
 
 from jobq_magic.errors import BackendError
@@ -10,6 +11,8 @@ from jobq_magic.runtime.raypod import OLDEST, is_too_old
 __all__ = ["installed", "refuse_too_old", "refuse_unusable"]
 
 _INSTALL = "Install it into the Python of this kernel: pip install 'jobq-magic[ray]'"
+_DASHBOARD = "aiohttp", "aiohttp_cors", "colorful"
+"""Of the extra `default`: with them come the dashboard and the Jobs API."""
 
 
 def installed() -> str | None:
@@ -30,8 +33,8 @@ def refuse_unusable() -> None:
     if version is None:
         raise BackendError("ray-missing", "Ray is not installed", do=_INSTALL)
     refuse_too_old(version, "Ray here", _INSTALL.replace("Install it", "Install a newer one"))
-    # Of the extra `default`: with them come the dashboard and the Jobs API.
-    if missing := [name for name in ("aiohttp", "aiohttp_cors", "colorful") if util.find_spec(name) is None]:
+    # `colorful` takes its own place in sys.modules, without a spec: what is imported is there.
+    if missing := [name for name in _DASHBOARD if name not in sys.modules and util.find_spec(name) is None]:
         raise BackendError("ray-missing", f"Ray is installed without its dashboard ({', '.join(missing)})", do=_INSTALL)
 
 
