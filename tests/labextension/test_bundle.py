@@ -42,8 +42,11 @@ def test_it_holds_what_it_loads_and_no_trace_of_where_it_was_built():
     assert not [name for name, content in there.items() if own in content]
 
 
-def test_the_lock_file_names_no_place_to_fetch_from():
-    assert '"resolved"' not in (build.HERE / "package-lock.json").read_text()
+@pytest.mark.parametrize("lock", [build.HERE, build.HERE.parent / "tests/hub"], ids=["sidebar", "proxy"])
+def test_lock_files_hold_names_versions_and_hashes_and_no_address(lock):
+    told = (lock / "package-lock.json").read_text()
+    assert '"integrity"' in told
+    assert not re.findall(r"\"resolved\"|://", told)
 
 
 def test_all_words_for_people_go_through_the_translator():
