@@ -1,31 +1,15 @@
 /** What is looked for in a log, which of its hits is meant, and which is next. Pure: it asks no server itself. */
 
+import type { Hit, LogHits } from "../api/types.js";
+
 export interface Query {
   readonly text: string;
   readonly regex: boolean;
   readonly case: boolean;
 }
 
-/** A line in which it was found. */
-export interface Hit {
-  /** Its number in the whole log. */
-  readonly n: number;
-  /** Its place among the lines that are shown: the same where there is no filter. */
-  readonly at: number;
-  /** Where in the line, without its escapes. */
-  readonly spans: readonly (readonly [number, number])[];
-}
-
 /** What a server answers. */
-export interface Found {
-  /** Lines that have hits; null while they are counted. */
-  readonly total: number | null;
-  readonly hits: readonly Hit[];
-  /** How many lines with hits lie before the first of these, where that is known. */
-  readonly before: number | null;
-  /** Where to ask on; null where there is nothing more in that direction. */
-  readonly next: number | null;
-}
+export type Found = Pick<LogHits, "total" | "hits" | "before" | "next">;
 
 export const NOTHING: Query = { text: "", regex: false, case: false };
 
@@ -99,7 +83,7 @@ export class Find {
   }
 
   /** Where it stands in a line, as pairs of offsets. */
-  marks(at: number, text: string): readonly (readonly [number, number])[] {
+  marks(at: number, text: string): readonly number[][] {
     if (!this.query.text) {
       return [];
     }

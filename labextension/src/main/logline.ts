@@ -7,13 +7,13 @@ import { moment, timeOfDay } from "./parts.js";
 import { Style } from "./ansi.js";
 import { BACKS, onGround, readable } from "./colours.js";
 import { COLUMNS, pieces } from "./pieces.js";
-import type { Line } from "./ranges.js";
+import type { Line } from "../api/index.js";
 
 export interface Looks {
   trans: TranslationBundle;
   /** Whether it is said whose lines these are. */
   sources: boolean;
-  marks: (plain: string) => readonly (readonly [number, number])[];
+  marks: (plain: string) => readonly number[][];
   /** Whether it is drawn to its end. */
   whole: boolean;
   /** Asked to draw it to its end. */

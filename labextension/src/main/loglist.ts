@@ -5,7 +5,7 @@
  */
 import { el } from "../dom.js";
 import { filled } from "./parts.js";
-import type { Line } from "./ranges.js";
+import type { Line } from "../api/index.js";
 import { Scroll } from "./scroll.js";
 
 export interface Rows {

@@ -3,19 +3,10 @@
  *
  * It speaks to the server by `LogSource`, and knows nothing of the page; whoever draws it is told by `changed`.
  */
+import type { Line, LogPage } from "../api/types.js";
 import { Find, Found, Query } from "./find.js";
 import { Follow } from "./follow.js";
-import { Line, Ranges } from "./ranges.js";
-
-export interface LogPage {
-  readonly generation: string;
-  readonly first: number;
-  readonly total: number;
-  readonly firm?: number;
-  readonly complete: boolean;
-  readonly ended?: boolean;
-  readonly lines: readonly Line[];
-}
+import { Ranges } from "./ranges.js";
 
 export interface LogNews extends Omit<LogPage, "first"> {
   /** null: there is more than is sent. */
@@ -278,9 +269,9 @@ export class LogModel {
   }
 
   private _told(page: LogPage | LogNews): void {
-    this.ranges.firm = page.firm ?? this.ranges.firm;
+    this.ranges.firm = page.firm;
     this.complete = page.complete;
-    this.ended = page.ended ?? false;
+    this.ended = page.ended;
     this.follow.grew(this.ranges.total);
   }
 

@@ -1,7 +1,7 @@
 /** The log of a run as the server has it. */
-import { Client, path } from "../api/index.js";
+import { Client, path, type LogPage } from "../api/index.js";
 import type { Found } from "./find.js";
-import type { LogNews, LogPage, LogSource } from "./logmodel.js";
+import type { LogNews, LogSource } from "./logmodel.js";
 
 const numeric = (flag: boolean | undefined): number | null => (flag ? 1 : null);
 

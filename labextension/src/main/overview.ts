@@ -4,12 +4,12 @@ import type { TranslationBundle } from "@jupyterlab/translation";
 import { Widget } from "@lumino/widgets";
 
 import { Client, path, Problem, Run } from "../api/index.js";
+import type { Image, ImageTold, Manifests, PlaceTold, Travelled } from "../api/index.js";
 import { el } from "../dom.js";
 import { count, duration, plain, size } from "../format.js";
 import { final } from "../phases.js";
 import { about, button, filled, moment, section, table } from "./parts.js";
 import { progress, timeline, workers } from "./runtime.js";
-import { Image, Manifests, options, Place, snapshot, Travelled } from "./shapes.js";
 import { visible } from "./visible.js";
 
 export class Overview extends Widget {
@@ -50,7 +50,7 @@ export class Overview extends Widget {
       return;
     }
     const trans = this._trans;
-    const place = final(run.row.phase) ? null : snapshot(run).place;
+    const place = final(run.row.phase) ? null : run.snapshot.place;
     const notes = (run.notes ?? []).map(note => el("li", {}, plain(note)));
     const parts: (HTMLElement | null)[] = [
       this._said(run),
@@ -83,7 +83,7 @@ export class Overview extends Widget {
     );
   }
 
-  private _queue(place: Place): HTMLElement | null {
+  private _queue(place: PlaceTold): HTMLElement | null {
     const trans = this._trans;
     if (!place.queue) {
       return null;
@@ -138,7 +138,7 @@ export class Overview extends Widget {
       });
     const [travelled, image, manifests] = await Promise.all([
       ask<Travelled>("travelled"),
-      snapshot(run).image ? ask<Image>("image") : null,
+      run.snapshot.image ? ask<Image>("image") : null,
       ask<Manifests>("manifest")
     ]);
     if (this.isDisposed || run.row.phase !== this._run?.row.phase) {
@@ -147,7 +147,7 @@ export class Overview extends Widget {
     const open = new Set([...this._fixed.querySelectorAll("details[open] > summary")].map(one => one.textContent));
     filled(this._fixed, [
       travelled && this._travelled(travelled),
-      this._image(image ?? (snapshot(run).image as Image | null)),
+      this._image(image ?? run.snapshot.image),
       this._asked(run),
       this._source(run.source),
       manifests && this._manifests(manifests)
@@ -203,7 +203,7 @@ export class Overview extends Widget {
     );
   }
 
-  private _image(image: Image | null): HTMLElement | null {
+  private _image(image: Image | ImageTold | null): HTMLElement | null {
     if (!image) {
       return null;
     }
@@ -227,7 +227,7 @@ export class Overview extends Widget {
         [trans.__("layer"), trans.__("holds"), "#" + trans.__("size"), trans.__("state")],
         layers
       ),
-      ...(image.notes ?? []).map(note => el("p", { class: "jp-JobqRun-advice" }, plain(note)))
+      ...("notes" in image ? image.notes : []).map(note => el("p", { class: "jp-JobqRun-advice" }, plain(note)))
     );
   }
 
@@ -237,7 +237,7 @@ export class Overview extends Widget {
       plain("--label"),
       code(`${key}=${value}`)
     ]);
-    const asked = options(run).map(one => [code(one.name), code(one.value)]);
+    const asked = run.options.map(one => [code(one.name), code(one.value)]);
     const rows = [
       [trans.__("where"), plain(run.row.where)],
       [trans.__("mode"), code(run.row.mode)],

@@ -26,7 +26,7 @@ export interface Pieces {
  */
 export function pieces(
   text: string,
-  marks: (plain: string) => readonly (readonly [number, number])[],
+  marks: (plain: string) => readonly number[][],
   columns = COLUMNS
 ): Pieces {
   const whole = drawn(text);

@@ -5,15 +5,7 @@
  * they are shown.
  */
 
-export interface Line {
-  /** Its number in the whole log. */
-  readonly n: number;
-  /** Seconds since the epoch; null where nobody knows. */
-  readonly at: number | null;
-  readonly source: string;
-  readonly stream: string;
-  readonly text: string;
-}
+import type { Line } from "../api/types.js";
 
 export interface Span {
   readonly from: number;

@@ -3,7 +3,7 @@ import type { IRenderMimeRegistry } from "@jupyterlab/rendermime";
 import type { TranslationBundle } from "@jupyterlab/translation";
 import { Panel, Widget } from "@lumino/widgets";
 
-import { Client, path, Problem, Run } from "../api/index.js";
+import { Client, path, Problem, Run, type Display, type Displays, type Result } from "../api/index.js";
 import { el } from "../dom.js";
 import { plain, size } from "../format.js";
 import { away } from "../idle.js";
@@ -11,7 +11,6 @@ import { final } from "../phases.js";
 import { drawn } from "./ansi.js";
 import { styled, sourceName } from "./logline.js";
 import { section, table } from "./parts.js";
-import type { Display, Displays, Result } from "./shapes.js";
 import { shown } from "./untrusted.js";
 import { visible } from "./visible.js";
 

@@ -1,13 +1,12 @@
 /** The line of time, the bars and the workers of a run, drawn. */
 import type { TranslationBundle } from "@jupyterlab/translation";
 
-import type { Phase, Run } from "../api/index.js";
+import type { Member, Phase, Run } from "../api/index.js";
 import { el } from "../dom.js";
 import { count, duration, plain, size } from "../format.js";
 import { coloured, drawn } from "../phases.js";
 import { drawing } from "../dom.js";
 import { load, moment, ongoing, section, spent, svg } from "./parts.js";
-import { crew, type Member, snapshot } from "./shapes.js";
 import { attempts, spark } from "./timeline.js";
 
 /** Members that are drawn at once; the rest is told by their number. */
@@ -54,7 +53,7 @@ export function timeline(run: Run, now: number, trans: TranslationBundle): HTMLE
 
 /** How far it is. */
 export function progress(run: Run, trans: TranslationBundle): HTMLElement | null {
-  const bars = snapshot(run).progress ?? [];
+  const bars = run.snapshot.progress;
   if (!bars.length) {
     return null;
   }
@@ -86,7 +85,7 @@ export function progress(run: Run, trans: TranslationBundle): HTMLElement | null
 
 /** The workers one by one, with what they used over the last moments. */
 export function workers(run: Run, trans: TranslationBundle): HTMLElement | null {
-  const all = crew(run) ?? [];
+  const all = run.crew;
   if (!all.length) {
     return null;
   }

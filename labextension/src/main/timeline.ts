@@ -1,12 +1,6 @@
 /** The line of time of a run: its phases over its attempts, as parts of one width. Pure. */
 
-export interface PhaseSpan {
-  readonly phase: string;
-  readonly at: number;
-  /** null: it goes on. */
-  readonly until: number | null;
-  readonly attempt: number;
-}
+import type { Stretch } from "../api/types.js";
 
 export interface Part {
   readonly phase: string;
@@ -33,7 +27,7 @@ const LEAST = 0.012;
  * @param spans the phases in order; ends of a run (`succeeded`, ...) take no time, and are left out.
  * @param now seconds since the epoch, for what goes on.
  */
-export function attempts(spans: readonly PhaseSpan[], now: number): Attempt[] {
+export function attempts(spans: readonly Stretch[], now: number): Attempt[] {
   const found = new Map<number, Omit<Part, "share">[]>();
   for (const { phase, at, until, attempt } of spans) {
     if (!ENDS.has(phase)) {

@@ -8,9 +8,9 @@ import { IRenderMimeRegistry, MimeModel } from "@jupyterlab/rendermime";
 import type { TranslationBundle } from "@jupyterlab/translation";
 import { Panel, Widget } from "@lumino/widgets";
 
+import type { Display } from "../api/index.js";
 import { el } from "../dom.js";
 import { button } from "./parts.js";
-import type { Bundle } from "./shapes.js";
 
 const HTML = "text/html";
 const SVG = "image/svg+xml";
@@ -26,8 +26,8 @@ const POLICY =
 
 /** What is shown of a MIME bundle. */
 export async function shown(
-  data: Bundle,
-  metadata: Bundle,
+  data: Display["data"],
+  metadata: Display["metadata"],
   rendermime: IRenderMimeRegistry,
   trans: TranslationBundle
 ): Promise<Widget> {
